@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One package, one room for each duty (README, "The rooms"). Directories have plain names; module
+// names carry the prefix, because module names are global in a Swift process.
+
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(
+        name: name == "Mizu" ? "Mizu" : "Mizu" + name, dependencies: dependencies,
+        path: "Sources/" + name)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name + "Tests", dependencies: dependencies, path: "Tests/" + name)
+}
+
+let package = Package(
+    name: "mizu",
+    products: [
+        .library(name: "Mizu", targets: ["Mizu"]),
+        .executable(name: "mizu", targets: ["MizuCLI"]),
+        .executable(name: "echo-server", targets: ["EchoServer"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    ],
+    targets: [
+        .target(name: "CLinux", path: "CShims/CLinux"),
+        .target(
+            name: "CZlib", path: "CShims/CZlib", linkerSettings: [.linkedLibrary("z")]),
+        .target(
+            name: "CSQLite", path: "CShims/CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
+        .target(name: "CAssets", path: "CShims/CAssets"),
+
+        room("Bytes", []),
+        room("EventLoop", ["MizuBytes", "CLinux"]),
+        room("Transport", ["MizuBytes", "MizuEventLoop", "CLinux"]),
+        room("HTTP", ["MizuBytes", "CZlib"]),
+        room("WebSocket", ["MizuBytes", "CZlib"]),
+        room("Routing", ["MizuHTTP", "MizuBytes"]),
+        room("Live", ["MizuBytes"]),
+        room("Sync", ["MizuBytes"]),
+        room("SyncSQLite", ["MizuSync", "MizuBytes", "CSQLite", log]),
+        room("View", ["MizuBytes"]),
+        room(
+            "Server",
+            [
+                "MizuBytes", "MizuEventLoop", "MizuTransport", "MizuHTTP", "MizuWebSocket",
+                "MizuRouting", "MizuLive", "CLinux", log,
+            ]),
+        room(
+            "SyncService",
+            [
+                "MizuServer", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuSync", "MizuLive",
+                "MizuEventLoop", "MizuBytes", log,
+            ]),
+        room(
+            "Mizu",
+            [
+                "MizuSyncService", "MizuServer", "MizuSyncSQLite", "MizuView", "MizuSync",
+                "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuLive", "MizuEventLoop",
+                "MizuBytes", log,
+            ]),
+        .target(
+            name: "TodoApp", dependencies: ["Mizu"], path: "Assets/Templates/sync/Sources/App"),
+        .executableTarget(
+            name: "TodoServer", dependencies: ["TodoApp", "Mizu", "CAssets"],
+            path: "Assets/Templates/sync/Sources/Server"),
+        .executableTarget(
+            name: "MizuCLI", dependencies: ["Mizu", "TodoApp", "CAssets", "CLinux", arguments],
+            path: "Sources/CLI"),
+        .executableTarget(
+            name: "EchoServer", dependencies: ["MizuServer", "CLinux"], path: "Sources/EchoServer"),
+
+        tests("Bytes", ["MizuBytes"]),
+        tests("EventLoop", ["MizuEventLoop", "MizuTransport", "MizuBytes", "CLinux"]),
+        tests("HTTP", ["MizuHTTP", "MizuBytes"]),
+        tests("Routing", ["MizuRouting", "MizuHTTP", "MizuBytes"]),
+        tests("WebSocket", ["MizuWebSocket", "MizuBytes"]),
+        tests("Live", ["MizuLive", "MizuBytes"]),
+        tests("Sync", ["MizuSync", "MizuSyncSQLite", "MizuBytes"]),
+        tests("View", ["MizuView", "MizuBytes"]),
+        tests("Server", ["MizuServer", "MizuBytes"]),
+        tests("Tidy", []),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c2x
+)
