@@ -1,0 +1,124 @@
+// `name=value` pairs of a query or a form (URL Standard, "application/x-www-form-urlencoded").
+// Owns one copy of the bytes; pairs are found and decoded when they are asked for.
+
+import MizuBytes
+
+public struct QueryPairs: Sendable {
+    private let bytes: ByteSlice
+    /// Pairs behind the first so many are not looked at.
+    private let pairsMax: Int
+
+    init(_ bytes: ByteSlice, pairsMax: Int) {
+        self.bytes = bytes
+        self.pairsMax = pairsMax
+    }
+
+    /// The decoded value of the first pair named `name`; nil where there is none, or where it
+    /// does not decode to UTF-8. O(bytes).
+    public subscript(name: String) -> String? {
+        var found: String?
+        forEach { pairName, value in
+            guard pairName == name else { return true }
+            found = value
+            return false
+        }
+        return found
+    }
+
+    /// The decoded values of all pairs named `name`, in order.
+    public func all(_ name: String) -> [String] {
+        var values: [String] = []
+        forEach { pairName, value in
+            if pairName == name { values.append(value) }
+            return true
+        }
+        return values
+    }
+
+    /// Calls `body` with each decoded pair, in order, until it returns false. A pair that does
+    /// not decode to UTF-8 is left out.
+    public func forEach(_ body: (String, String) -> Bool) {
+        bytes.withUnsafeBytes { bytes in
+            var left = pairsMax
+            bytes.forEachPart(UInt8(ascii: "&")) { pair in
+                guard left > 0 else { return false }
+                left -= 1
+                let split = pair.firstIndex(of: UInt8(ascii: "="))
+                let name = PercentDecoder.form(pair.part(0..<(split ?? pair.count)))
+                let value = PercentDecoder.form(
+                    pair.part(split.map { $0 + 1..<pair.count } ?? pair.count..<pair.count))
+                guard let name, let value else { return true }
+                return body(name, value)
+            }
+        }
+    }
+
+    /// Pairs in all, those behind the limit included.
+    var count: Int {
+        var count = 0
+        bytes.withUnsafeBytes { bytes in
+            bytes.forEachPart(UInt8(ascii: "&")) { _ in
+                count += 1
+                return true
+            }
+        }
+        return count
+    }
+}
+
+extension Request {
+    /// Pairs that a form may have; beyond it 413.
+    public static var formPairsMax: Int { 1_000 }
+
+    /// The body as a form.
+    /// - Throws: `HTTPError` 415 for any other media type (`multipart/form-data` too: files are
+    ///   not read here), 413 beyond `formPairsMax` pairs.
+    public func form() throws(HTTPError) -> QueryPairs {
+        guard hasMediaType("application/x-www-form-urlencoded") else {
+            throw HTTPError(
+                .unsupportedMediaType, code: "unsupported_media_type",
+                message: "This form is read as application/x-www-form-urlencoded.")
+        }
+        let pairs = QueryPairs(bodySlice(), pairsMax: Request.formPairsMax)
+        guard pairs.count <= Request.formPairsMax else {
+            throw HTTPError(
+                .contentTooLarge, code: "too_large", message: "The form has too many fields.")
+        }
+        return pairs
+    }
+}
+
+/// Percent-decoding to text (RFC 3986 §2.1).
+enum PercentDecoder {
+    /// A path segment: `+` stays. Nil for a broken escape or ill-formed UTF-8.
+    static func path(_ bytes: UnsafeRawBufferPointer) -> String? {
+        decode(bytes, plus: UInt8(ascii: "+"))
+    }
+
+    /// A form field: `+` is a space. Nil for ill-formed UTF-8; a broken escape stays as it is.
+    static func form(_ bytes: UnsafeRawBufferPointer) -> String? {
+        decode(bytes, plus: ASCIIByte.space)
+    }
+
+    private static func decode(_ bytes: UnsafeRawBufferPointer, plus: UInt8) -> String? {
+        var decoded: [UInt8] = []
+        decoded.reserveCapacity(bytes.count)
+        var at = 0
+        while at < bytes.count {
+            let byte = bytes[at]
+            if byte == UInt8(ascii: "%") {
+                if at + 2 < bytes.count, let high = bytes[at + 1].hexValue,
+                    let low = bytes[at + 2].hexValue
+                {
+                    decoded.append(high << 4 | low)
+                    at += 3
+                    continue
+                }
+                if plus != ASCIIByte.space { return nil }
+            }
+            decoded.append(byte == UInt8(ascii: "+") ? plus : byte)
+            at += 1
+        }
+        return String(validating: decoded, as: UTF8.self)
+    }
+}
