@@ -94,6 +94,22 @@ struct FramingFields {
         if head.method == .connect { head.keepsAlive = false }
     }
 
+    /// Completes an answer's head (RFC 9112 §6.3) to a request with `method`.
+    func settle(_ head: inout ResponseHead, answering method: HTTPMethod) throws(HeadStop) {
+        let declared = try framing(minorVersion: head.minorVersion)
+        if method == .head || head.status.isAlwaysWithoutContent {
+            head.framing = .none
+        } else {
+            head.framing = declared == .none ? .untilClose : declared
+        }
+        if head.minorVersion == 1 {
+            head.keepsAlive = !connection.contains(.close)
+        } else {
+            head.keepsAlive = connection.contains(.keepAlive) && !connection.contains(.close)
+        }
+        if head.framing == .untilClose { head.keepsAlive = false }
+    }
+
     /// RFC 9112 §6.3. An HTTP/1.0 message with a transfer coding has faulty framing (§6.1).
     private func framing(minorVersion: UInt8) throws(HeadStop) -> BodyFraming {
         switch (transferEncoding, contentLength) {
