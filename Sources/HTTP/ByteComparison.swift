@@ -1,25 +1,17 @@
 // Comparing bytes in place with names that the source code knows.
 
+import MizuBytes
+
 extension UnsafeRawBufferPointer {
     /// Byte for byte.
-    func equals(_ text: StaticString) -> Bool {
-        guard count == text.utf8CodeUnitCount else { return false }
-        for index in 0..<count where self[index] != text.utf8Start[index] { return false }
-        return true
-    }
+    func equals(_ text: StaticString) -> Bool { ASCII.equal(self, text) }
 
-    /// ASCII letters compare without case; `text` is given in lower case.
-    func equalsIgnoringCase(_ text: StaticString) -> Bool {
-        guard count == text.utf8CodeUnitCount else { return false }
-        for index in 0..<count where self[index].lowered != text.utf8Start[index] { return false }
-        return true
-    }
+    /// ASCII letters compare without case.
+    func equalsIgnoringCase(_ text: StaticString) -> Bool { ASCII.equalIgnoringCase(self, text) }
 
     /// ASCII letters compare without case.
     func equalsIgnoringCase(_ other: UnsafeRawBufferPointer) -> Bool {
-        guard count == other.count else { return false }
-        for index in 0..<count where self[index].lowered != other[index].lowered { return false }
-        return true
+        ASCII.equalIgnoringCase(self, other)
     }
 
     func startsIgnoringCase(_ text: StaticString) -> Bool {
@@ -33,12 +25,7 @@ extension UnsafeRawBufferPointer {
     }
 
     /// Without spaces and tabs at both ends.
-    var trimmed: UnsafeRawBufferPointer {
-        var (from, to) = (0, count)
-        while from < to, self[from].isBlank { from += 1 }
-        while to > from, self[to - 1].isBlank { to -= 1 }
-        return part(from..<to)
-    }
+    var trimmed: UnsafeRawBufferPointer { part(ASCII.trimmingOWS(self)) }
 
     /// Calls `body` with each part between `separator`s, trimmed, empty ones left out, until it
     /// returns false (RFC 9110 §5.6.1). Quoted strings are not looked into.
@@ -58,5 +45,5 @@ extension UnsafeRawBufferPointer {
 extension UInt8 {
     /// ASCII upper-case letters become lower-case.
     @inline(__always)
-    var lowered: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
+    var lowered: UInt8 { ASCII.lowercased(self) }
 }

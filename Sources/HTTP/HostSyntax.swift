@@ -2,6 +2,8 @@
 // unreserved characters and percent-escapes, or an IPv6 address in brackets. `sub-delims`, user
 // information and IPvFuture are refused: no name in use has them, and parsers differ about them.
 
+import MizuBytes
+
 struct HostSyntax {
     /// Bytes of the host, brackets included.
     let nameCount: Int
@@ -78,9 +80,5 @@ extension UInt8 {
 
     /// 0 to 15; nil for other bytes.
     @inline(__always)
-    var hexValue: UInt8? {
-        if isDigit { return self &- UInt8(ascii: "0") }
-        let letter = (self | 0x20) &- UInt8(ascii: "a")
-        return letter < 6 ? letter + 10 : nil
-    }
+    var hexValue: UInt8? { Hex.value(of: self) }
 }

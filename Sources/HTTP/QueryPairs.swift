@@ -88,37 +88,15 @@ extension Request {
     }
 }
 
-/// Percent-decoding to text (RFC 3986 §2.1).
+/// Percent-decoding to text (RFC 3986 §2.1). Nil for a broken escape or ill-formed UTF-8.
 enum PercentDecoder {
-    /// A path segment: `+` stays. Nil for a broken escape or ill-formed UTF-8.
+    /// A path segment: `+` stays.
     static func path(_ bytes: UnsafeRawBufferPointer) -> String? {
-        decode(bytes, plus: UInt8(ascii: "+"))
+        PercentCoding.decode(bytes).flatMap { String(validating: $0, as: UTF8.self) }
     }
 
-    /// A form field: `+` is a space. Nil for ill-formed UTF-8; a broken escape stays as it is.
+    /// A form field: `+` is a space.
     static func form(_ bytes: UnsafeRawBufferPointer) -> String? {
-        decode(bytes, plus: ASCIIByte.space)
-    }
-
-    private static func decode(_ bytes: UnsafeRawBufferPointer, plus: UInt8) -> String? {
-        var decoded: [UInt8] = []
-        decoded.reserveCapacity(bytes.count)
-        var at = 0
-        while at < bytes.count {
-            let byte = bytes[at]
-            if byte == UInt8(ascii: "%") {
-                if at + 2 < bytes.count, let high = bytes[at + 1].hexValue,
-                    let low = bytes[at + 2].hexValue
-                {
-                    decoded.append(high << 4 | low)
-                    at += 3
-                    continue
-                }
-                if plus != ASCIIByte.space { return nil }
-            }
-            decoded.append(byte == UInt8(ascii: "+") ? plus : byte)
-            at += 1
-        }
-        return String(validating: decoded, as: UTF8.self)
+        PercentCoding.decode(bytes, plus: .space).flatMap { String(validating: $0, as: UTF8.self) }
     }
 }

@@ -3,6 +3,7 @@
 // leads nowhere, or has no handler for the method, the next one is tried. A node is visited at most
 // once for a path, so a search costs at most the number of nodes.
 
+import MizuBytes
 import MizuHTTP
 
 /// A set of methods, a bit for each.
@@ -205,8 +206,8 @@ struct RouteTrie: Sendable {
             var byte = path[at]
             at += 1
             if byte == UInt8(ascii: "%") {
-                guard at + 2 <= segment.upperBound, let high = hexValue(path[at]),
-                    let low = hexValue(path[at + 1])
+                guard at + 2 <= segment.upperBound, let high = Hex.value(of: path[at]),
+                    let low = Hex.value(of: path[at + 1])
                 else { return false }
                 byte = high << 4 | low
                 at += 2
@@ -214,14 +215,5 @@ struct RouteTrie: Sendable {
             guard byte == labels[index] else { return false }
         }
         return at == segment.upperBound
-    }
-
-    private func hexValue(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 }
