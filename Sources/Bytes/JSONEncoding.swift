@@ -37,7 +37,7 @@ final class JSONNode {
         case none
         case null
         case bool(Bool)
-        case integer(Int64)
+        case integer(Int)
         case unsigned(UInt64)
         case double(Double)
         /// The shortest form of a narrower floating-point type.
@@ -101,7 +101,7 @@ final class JSONNode {
         switch content {
         case .none, .null: buffer.append("null" as StaticString)
         case .bool(let bool): buffer.append(bool ? "true" : "false" as StaticString)
-        case .integer(let integer): buffer.append(decimal: Int(integer))
+        case .integer(let integer): buffer.append(decimal: integer)
         case .unsigned(let unsigned): buffer.append(unsigned.description)
         case .double(let double): buffer.appendJSON(double: double)
         case .number(let text): buffer.append(text)

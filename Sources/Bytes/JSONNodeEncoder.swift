@@ -45,7 +45,7 @@ extension JSONNodeEncoder: SingleValueEncodingContainer {
 
     /// Stands for each integer type that the protocol lists.
     func encode<I: FixedWidthInteger & Encodable>(_ value: I) throws {
-        if let integer = Int64(exactly: value) {
+        if let integer = Int(exactly: value) {
             node.set(.integer(integer))
         } else if let unsigned = UInt64(exactly: value) {
             node.set(.unsigned(unsigned))
