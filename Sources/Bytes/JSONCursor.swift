@@ -19,9 +19,10 @@ struct JSONCursor {
 
     /// Moves to the next thing in a container: over white space, commas and colons.
     mutating func skipSeparators() {
-        while let byte = current,
-            Self.isSpace(byte) || byte == UInt8(ascii: ",") || byte == UInt8(ascii: ":")
-        {
+        while at < end {
+            let byte = base.load(fromByteOffset: at, as: UInt8.self)
+            guard byte == UInt8(ascii: ",") || byte == UInt8(ascii: ":") || Self.isSpace(byte)
+            else { return }
             at += 1
         }
     }
@@ -61,6 +62,7 @@ struct JSONCursor {
     }
 
     /// Moves over the string that begins here; says whether it has escapes.
+    @inline(__always)
     mutating func skipString() -> JSONString.Form {
         var form = JSONString.Form.plain
         step()
@@ -93,30 +95,31 @@ struct JSONCursor {
     @discardableResult
     mutating func skipValue() -> Int {
         var (depth, deepest) = (0, 0)
-        repeat {
-            switch current {
-            case nil:
-                return deepest
-            case UInt8(ascii: "\"")?:
+        while at < end {
+            switch base.load(fromByteOffset: at, as: UInt8.self) {
+            case UInt8(ascii: "\""):
                 _ = skipString()
-            case UInt8(ascii: "{")?, UInt8(ascii: "[")?:
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
                 depth += 1
                 deepest = max(deepest, depth)
                 at += 1
-            case UInt8(ascii: "}")?, UInt8(ascii: "]")?:
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
                 depth -= 1
                 at += 1
-            case let byte?:
-                if Self.endsScalar(byte) { at += 1 } else { skipScalar() }
+            default:
+                at += 1
+                if depth == 0 { skipScalar() }
             }
-        } while depth > 0
+            if depth <= 0 { break }
+        }
         return deepest
     }
 
     private mutating func skipScalar() {
-        while let byte = current, !Self.endsScalar(byte) { at += 1 }
+        while at < end, !Self.endsScalar(base.load(fromByteOffset: at, as: UInt8.self)) { at += 1 }
     }
 
+    @inline(__always)
     private static func endsScalar(_ byte: UInt8) -> Bool {
         isSpace(byte) || byte == UInt8(ascii: ",") || byte == UInt8(ascii: ":")
             || byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]")
