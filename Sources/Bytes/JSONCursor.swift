@@ -3,32 +3,29 @@
 // did not pass gives wrong values but no trap.
 
 struct JSONCursor {
-    private let base: UnsafeRawPointer
+    // Its loads are checked in debug; in release the comparisons with `end` are the whole proof.
+    private let bytes: UnsafeRawBufferPointer
     let end: Int
     private(set) var at: Int
 
     init(_ bytes: UnsafeRawBufferPointer, at: Int = 0) {
-        // An empty buffer may have no address; nothing is ever loaded from the stand-in.
-        base = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped
+        self.bytes = bytes
         end = bytes.count
         self.at = min(max(at, 0), bytes.count)
     }
 
     /// The byte here, nil at the end.
-    var current: UInt8? { at < end ? base.load(fromByteOffset: at, as: UInt8.self) : nil }
+    var current: UInt8? { at < end ? bytes[at] : nil }
 
     /// Moves to the next thing in a container: over white space, commas and colons.
     mutating func skipSeparators() {
         while at < end {
-            let byte = base.load(fromByteOffset: at, as: UInt8.self)
+            let byte = bytes[at]
             guard byte == UInt8(ascii: ",") || byte == UInt8(ascii: ":") || Self.isSpace(byte)
             else { return }
             at += 1
         }
     }
-
-    /// Moves over one byte.
-    mutating func step() { at = min(at + 1, end) }
 
     /// A member's place: the key between its quotes, and the value.
     struct Member {
@@ -65,11 +62,11 @@ struct JSONCursor {
     @inline(__always)
     mutating func skipString() -> JSONString.Form {
         var form = JSONString.Form.plain
-        step()
+        at = min(at + 1, end)
         while at < end {
             if end - at >= 8 {
                 let word = UInt64(
-                    littleEndian: base.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+                    littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
                 let marks = Self.stringMarks(in: word)
                 if marks == 0 {
                     at += 8
@@ -77,7 +74,7 @@ struct JSONCursor {
                 }
                 at += marks.trailingZeroBitCount >> 3
             }
-            switch base.load(fromByteOffset: at, as: UInt8.self) {
+            switch bytes[at] {
             case UInt8(ascii: "\""):
                 at += 1
                 return form
@@ -96,7 +93,7 @@ struct JSONCursor {
     mutating func skipValue() -> Int {
         var (depth, deepest) = (0, 0)
         while at < end {
-            switch base.load(fromByteOffset: at, as: UInt8.self) {
+            switch bytes[at] {
             case UInt8(ascii: "\""):
                 _ = skipString()
             case UInt8(ascii: "{"), UInt8(ascii: "["):
@@ -116,7 +113,7 @@ struct JSONCursor {
     }
 
     private mutating func skipScalar() {
-        while at < end, !Self.endsScalar(base.load(fromByteOffset: at, as: UInt8.self)) { at += 1 }
+        while at < end, !Self.endsScalar(bytes[at]) { at += 1 }
     }
 
     @inline(__always)
