@@ -61,25 +61,25 @@ public enum ResponseWriter {
         let closes = context.persistence == .close || response.connection == .close
         output.reserve(512 + response.fields.count)
         writeStatusLine(response.status, into: &output)
-        output.append("Date: ")
+        output.append(literal: "Date: ")
         output.append(date)
-        output.append("\r\n")
+        output.append(literal: "\r\n")
         let bodyCount = response.body.count
         let hasContent = !response.status.isAlwaysWithoutContent
         if hasContent {
-            output.append("Content-Length: ")
+            output.append(literal: "Content-Length: ")
             output.append(decimal: bodyCount)
-            output.append("\r\n")
+            output.append(literal: "\r\n")
         }
         if let mediaType = response.mediaType, hasContent {
-            output.append("Content-Type: ")
+            output.append(literal: "Content-Type: ")
             mediaType.withBytes { output.append($0) }
-            output.append("\r\n")
+            output.append(literal: "\r\n")
         }
         writeConnection(response, context, closes: closes, into: &output)
         if !response.fields.isEmpty { output.append(response.fields) }
         context.defaults.write(for: response, into: &output)
-        output.append("\r\n")
+        output.append(literal: "\r\n")
         let rest: Response.Body =
             hasContent && context.method != .head
             ? copySmall(response.body, count: bodyCount, into: &output) : .empty
@@ -88,18 +88,18 @@ public enum ResponseWriter {
 
     /// `HTTP/1.1 100 Continue` (RFC 9110 §15.2.1), to be sent before a body is read.
     public static func writeContinue(into output: inout ByteBuffer) {
-        output.append("HTTP/1.1 100 Continue\r\n\r\n")
+        output.append(literal: "HTTP/1.1 100 Continue\r\n\r\n")
     }
 
     @inline(__always)
     private static func writeStatusLine(_ status: HTTPStatus, into output: inout ByteBuffer) {
         // HTTP/1.1 also to an HTTP/1.0 client: the version says what this server can (§2.3).
-        if status.code == 200 { return output.append("HTTP/1.1 200 OK\r\n") }
-        output.append("HTTP/1.1 ")
+        if status.code == 200 { return output.append(literal: "HTTP/1.1 200 OK\r\n") }
+        output.append(literal: "HTTP/1.1 ")
         output.append(decimal: Int(status.code))
         output.append(ASCIIByte.space)
         output.append(status.reason)
-        output.append("\r\n")
+        output.append(literal: "\r\n")
     }
 
     @inline(__always)
@@ -109,11 +109,12 @@ public enum ResponseWriter {
     ) {
         if response.status == .upgradeRequired {
             output.append(
-                closes ? "Connection: upgrade, close\r\n" : "Connection: upgrade\r\n")
+                literal: closes
+                    ? "Connection: upgrade, close\r\n" : "Connection: upgrade\r\n")
         } else if closes {
-            output.append("Connection: close\r\n")
+            output.append(literal: "Connection: close\r\n")
         } else if context.minorVersion == 0 {
-            output.append("Connection: keep-alive\r\n")
+            output.append(literal: "Connection: keep-alive\r\n")
         }
     }
 

@@ -25,7 +25,9 @@ struct MutationTests {
         for _ in 0..<Int.random(in: 1...4, using: &generator) {
             let at = Int.random(in: 0...bytes.count, using: &generator)
             switch Int.random(in: 0..<4, using: &generator) {
-            case 0: bytes.insert(contentsOf: pieces.randomElement(using: &generator)?.utf8 ?? "".utf8, at: at)
+            case 0:
+                let piece = pieces.randomElement(using: &generator) ?? ""
+                bytes.insert(contentsOf: piece.utf8, at: at)
             case 1 where at < bytes.count: bytes.remove(at: at)
             case 2 where at < bytes.count:
                 bytes[at] = UInt8.random(in: 0...255, using: &generator)

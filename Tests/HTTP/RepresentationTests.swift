@@ -118,7 +118,8 @@ struct RangeTests {
     @Test("nothing of an empty file can be asked for")
     func empty() {
         var text = "bytes=0-"
-        #expect(text.withUTF8 { ByteRanges(UnsafeRawBufferPointer($0), count: 0) } == .unsatisfiable)
+        #expect(
+            text.withUTF8 { ByteRanges(UnsafeRawBufferPointer($0), count: 0) } == .unsatisfiable)
     }
 
     @Test("one range is 206 with its place, several are a multipart, none left is 416")
@@ -239,7 +240,8 @@ struct GzipTests {
         #expect(inflate(slice, count: long.count) == long.array)
         let plain = try ask(file, "")
         #expect(plain.field("ETag") == file.tag.text && plain.body.count == long.count)
-        #expect(plain.field("Vary") == "Accept-Encoding" && packed.field("Vary") == "Accept-Encoding")
+        #expect(
+            plain.field("Vary") == "Accept-Encoding" && packed.field("Vary") == "Accept-Encoding")
         let part = try ask(file, "Accept-Encoding: gzip\r\nRange: bytes=0-1\r\n")
         #expect(part.field("Content-Encoding") == nil && text(part.body) == "li")
         let same = try ask(file, "Accept-Encoding: gzip\r\nIf-None-Match: \(tag)\r\n")

@@ -135,7 +135,8 @@ struct RequestParserTests {
 
     @Test("a field is found by its name without case")
     func lookUp() throws {
-        try withRequest("GET / HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nx-a: 2\r\nXB: 3\r\n\r\n") { request in
+        try withRequest("GET / HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nx-a: 2\r\nXB: 3\r\n\r\n") {
+            request in
             #expect(request.header("x-A") == "1, 2")
             #expect(request.header("X") == nil)
             #expect(request.withHeader("xb") { $0?.count } == 1)

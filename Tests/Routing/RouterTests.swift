@@ -79,7 +79,8 @@ struct PatternTests {
     }
 
     static let missing = [
-        "/todo", "/todos/", "/todos//", "//", "//todos", "/todos/1/tags", "/todos/1/tags/", "/files",
+        "/todo", "/todos/", "/todos//", "//", "//todos", "/todos/1/tags", "/todos/1/tags/",
+        "/files",
         "/slash", "/TODOS", "/todos/1/2", "/todos%2F1", "/%", "/%7", "/todos/../todos", "/./",
     ]
 
