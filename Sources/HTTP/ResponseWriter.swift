@@ -60,22 +60,19 @@ public enum ResponseWriter {
     ) -> WrittenResponse {
         let closes = context.persistence == .close || response.connection == .close
         output.reserve(512 + response.fields.count)
-        writeStatusLine(response.status, into: &output)
-        output.append(literal: "Date: ")
-        output.append(date)
-        output.append(literal: "\r\n")
+        writeStatusAndDate(response.status, date, into: &output)
         let bodyCount = response.body.count
         let hasContent = !response.status.isAlwaysWithoutContent
-        if hasContent {
-            output.append(literal: "Content-Length: ")
-            output.append(decimal: bodyCount)
-            output.append(literal: "\r\n")
-        }
+        if hasContent { writeLength(bodyCount, into: &output) }
         if let mediaType = response.mediaType, hasContent {
-            output.append(literal: "Content-Type: ")
-            mediaType.withBytes { output.append($0) }
-            output.append(literal: "\r\n")
+            output.append(literal: "\r\nContent-Type: ")
+            if let bytes = mediaType.literalBytes {
+                output.append(bytes)
+            } else {
+                output.append(mediaType.text)
+            }
         }
+        output.append(literal: "\r\n")
         writeConnection(response, context, closes: closes, into: &output)
         if !response.fields.isEmpty { output.append(response.fields) }
         context.defaults.write(for: response, into: &output)
@@ -92,14 +89,36 @@ public enum ResponseWriter {
     }
 
     @inline(__always)
-    private static func writeStatusLine(_ status: HTTPStatus, into output: inout ByteBuffer) {
+    private static func writeStatusAndDate(
+        _ status: HTTPStatus, _ date: UnsafeRawBufferPointer, into output: inout ByteBuffer
+    ) {
+        precondition(date.count == HTTPDate.byteCount, "a Date field has 29 bytes")
         // HTTP/1.1 also to an HTTP/1.0 client: the version says what this server can (§2.3).
-        if status.code == 200 { return output.append(literal: "HTTP/1.1 200 OK\r\n") }
-        output.append(literal: "HTTP/1.1 ")
-        output.append(decimal: Int(status.code))
-        output.append(ASCIIByte.space)
-        output.append(status.reason)
-        output.append(literal: "\r\n")
+        if status.code == 200 {
+            output.append(literal: "HTTP/1.1 200 OK\r\nDate: ")
+        } else {
+            output.append(literal: "HTTP/1.1 ")
+            output.append(decimal: Int(status.code))
+            output.append(ASCIIByte.space)
+            output.append(status.reason)
+            output.append(literal: "\r\nDate: ")
+        }
+        output.append(date)
+    }
+
+    /// Ends the Date line, too: two literals in one.
+    @inline(__always)
+    private static func writeLength(_ count: Int, into output: inout ByteBuffer) {
+        output.append(literal: "\r\nContent-Length: ")
+        if count < 10 {
+            output.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: count))
+        } else if count < 100 {
+            // Most small answers; the general way costs a loop for each digit, twice.
+            output.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: count / 10))
+            output.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: count % 10))
+        } else {
+            output.append(decimal: count)
+        }
     }
 
     @inline(__always)

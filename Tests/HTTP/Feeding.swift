@@ -27,11 +27,12 @@ func describe(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer) -> String {
         String(decoding: range.bytes(in: bytes), as: UTF8.self)
     }
     let fields = head.fields.map { "\(text($0.name))=\(text($0.value))" }
+        .joined(separator: "|")
     return """
         \(head.method) \(text(head.methodRange)) \(head.form) 1.\(head.minorVersion) \
         target=\(text(head.target)) path=\(text(head.path)) query=\(text(head.query)) \
         host=\(text(head.host)) \(head.framing) alive=\(head.keepsAlive) \
-        expects=\(head.expectsContinue) upgrade=\(head.wantsUpgrade) [\(fields.joined(separator: "|"))]
+        expects=\(head.expectsContinue) upgrade=\(head.wantsUpgrade) [\(fields)]
         """
 }
 
