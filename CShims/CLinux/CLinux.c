@@ -2,6 +2,7 @@
 #include "CLinux.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -136,8 +137,21 @@ int cl_local_port(int fd) {
     return ntohs(((struct sockaddr_in6 *)&storage)->sin6_port);
 }
 
-int cl_accept(int listener) {
-    return result(accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+int cl_accept(int listener, cl_peer *peer) {
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    int fd = accept4(listener, (struct sockaddr *)&storage, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) return -errno;
+    if (storage.ss_family == AF_INET) {
+        struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
+        *peer = (cl_peer){0, 0xffff00000000ull | ntohl(v4->sin_addr.s_addr), ntohs(v4->sin_port)};
+    } else {
+        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&storage;
+        uint64_t halves[2];
+        memcpy(halves, &v6->sin6_addr, sizeof halves);
+        *peer = (cl_peer){be64toh(halves[0]), be64toh(halves[1]), ntohs(v6->sin6_port)};
+    }
+    return fd;
 }
 
 int cl_connect(const char *address, uint16_t port) {
@@ -180,25 +194,6 @@ ssize_t cl_sendv(int fd, const struct iovec *parts, int count) {
 }
 
 int cl_shutdown_write(int fd) { return result(shutdown(fd, SHUT_WR)); }
-
-int cl_peer_address(int fd, char *text, size_t capacity) {
-    struct sockaddr_storage storage;
-    socklen_t length = sizeof storage;
-    if (getpeername(fd, (struct sockaddr *)&storage, &length) < 0) return -errno;
-    const void *address = &((struct sockaddr_in *)&storage)->sin_addr;
-    int family = storage.ss_family;
-    if (family == AF_INET6) {
-        struct in6_addr *v6 = &((struct sockaddr_in6 *)&storage)->sin6_addr;
-        address = v6;
-        // ::ffff:a.b.c.d is an IPv4 peer on a dual-stack listener.
-        if (IN6_IS_ADDR_V4MAPPED(v6)) {
-            family = AF_INET;
-            address = (const uint8_t *)v6 + 12;
-        }
-    }
-    if (!inet_ntop(family, address, text, (socklen_t)capacity)) return -errno;
-    return (int)strlen(text);
-}
 
 int cl_close(int fd) { return result(close(fd)); }
 

@@ -8,8 +8,9 @@ import MizuEventLoop
 /// A listening TCP socket (listen(2)). Any thread; in use it belongs to one worker.
 public final class Listener: Sendable {
     public enum Accepted: Sendable {
-        /// A non-blocking socket that the caller now owns.
-        case socket(Int32)
+        /// A non-blocking socket that the caller now owns, and where it comes from: an IPv6
+        /// address in two halves (IPv4 as `::ffff:a.b.c.d`) and a port.
+        case socket(Int32, high: UInt64, low: UInt64, port: UInt16)
         case wouldBlock
         /// EMFILE, ENFILE, ENOBUFS or ENOMEM: no descriptor or memory is left.
         case exhausted(SystemError)
@@ -58,8 +59,11 @@ public final class Listener: Sendable {
 
     /// Takes one connection from the queue (accept4(2)).
     public func accept() -> Accepted {
-        let raw = cl_accept(descriptor.raw)
-        guard raw < 0 else { return .socket(raw) }
+        var peer = cl_peer()
+        let raw = cl_accept(descriptor.raw, &peer)
+        guard raw < 0 else {
+            return .socket(raw, high: peer.high, low: peer.low, port: peer.port)
+        }
         switch -raw {
         case 11: return .wouldBlock  // EAGAIN
         case 23, 24, 105, 12:  // ENFILE, EMFILE, ENOBUFS, ENOMEM

@@ -23,6 +23,19 @@ public final class SendQueue {
         bytes += slice.count
     }
 
+    /// Puts `slice` before everything that waits. The first slice must not be sent in part.
+    public func prepend(_ slice: ByteSlice) {
+        precondition(headSent == 0, "SendQueue.prepend behind a part that is already sent")
+        guard !slice.isEmpty else { return }
+        if head > 0 {
+            head -= 1
+            slices[head] = slice
+        } else {
+            slices.insert(slice, at: 0)
+        }
+        bytes += slice.count
+    }
+
     /// Calls `body` for the unsent part of each slice, in order, until it returns false. The
     /// pointers are valid until the queue changes, because the queue keeps their owners.
     func forEachUnsent(_ body: (UnsafeRawBufferPointer) -> Bool) {

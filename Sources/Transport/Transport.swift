@@ -18,8 +18,10 @@ public enum Transport {
     }
 
     public enum WriteOutcome {
-        /// What the kernel took; less than was offered means: wait for the edge.
+        /// The kernel took all that one call can offer.
         case sent(Int)
+        /// The kernel took that much and is full: wait for the edge.
+        case blocked(Int)
         case failed(SystemError)
     }
 
@@ -49,7 +51,8 @@ public enum Transport {
         switch self {
         case .plain(let descriptor):
             guard let queue, !queue.isEmpty else {
-                return Self.outcome(cl_send(descriptor, first.baseAddress, first.count), "send")
+                let sent = cl_send(descriptor, first.baseAddress, first.count)
+                return Self.outcome(sent, of: first.count, "send")
             }
             return Self.gather(first, queue, to: descriptor)
         }
@@ -59,7 +62,7 @@ public enum Transport {
         _ first: UnsafeRawBufferPointer, _ queue: SendQueue, to descriptor: Int32
     ) -> WriteOutcome {
         withUnsafeTemporaryAllocation(of: iovec.self, capacity: 64) { parts in
-            var count = 0
+            var (count, offered) = (0, first.count)
             if first.count > 0 {
                 parts[0] = iovec(
                     iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress),
@@ -71,15 +74,20 @@ public enum Transport {
                     iov_base: UnsafeMutableRawPointer(mutating: part.baseAddress),
                     iov_len: part.count)
                 count += 1
+                offered += part.count
                 return count < parts.count
             }
-            return outcome(cl_sendv(descriptor, parts.baseAddress, Int32(count)), "sendmsg")
+            let sent = cl_sendv(descriptor, parts.baseAddress, Int32(count))
+            return outcome(sent, of: offered, "sendmsg")
         }
     }
 
-    private static func outcome(_ sent: Int, _ call: StaticString) -> WriteOutcome {
-        if sent >= 0 { return .sent(sent) }
-        if sent == -11 || sent == -4 { return .sent(0) }
+    private static func outcome(
+        _ sent: Int, of offered: Int, _ call: StaticString
+    ) -> WriteOutcome {
+        if sent == offered { return .sent(sent) }
+        if sent >= 0 { return .blocked(sent) }
+        if sent == -11 || sent == -4 { return .blocked(0) }  // EAGAIN, EINTR
         return .failed(SystemError(call: call, errno: Int32(truncatingIfNeeded: -sent)))
     }
 

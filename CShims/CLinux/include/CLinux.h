@@ -40,15 +40,18 @@ void cl_ignore_sigpipe(void);
 enum { CL_REUSEPORT = 1, CL_NO_LISTEN = 2 };
 int cl_listen(const char *address, uint16_t port, int backlog, int flags);
 int cl_local_port(int fd);
-int cl_accept(int listener);
+// Where a connection came from: an IPv6 address in network order, IPv4 as ::ffff:a.b.c.d.
+typedef struct {
+    uint64_t high, low;
+    uint16_t port;
+} cl_peer;
+int cl_accept(int listener, cl_peer *peer);
 int cl_connect(const char *address, uint16_t port);
 int cl_socket_error(int fd);
 ssize_t cl_recv(int fd, void *bytes, size_t count);
 ssize_t cl_send(int fd, const void *bytes, size_t count);
 ssize_t cl_sendv(int fd, const struct iovec *parts, int count);
 int cl_shutdown_write(int fd);
-// Writes the peer's numeric address without its port; returns its length, or -errno.
-int cl_peer_address(int fd, char *text, size_t capacity);
 
 int cl_close(int fd);
 int cl_open_null(void);
