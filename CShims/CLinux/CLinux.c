@@ -195,6 +195,19 @@ ssize_t cl_sendv(int fd, const struct iovec *parts, int count) {
 
 int cl_shutdown_write(int fd) { return result(shutdown(fd, SHUT_WR)); }
 
+ssize_t cl_write(int fd, const void *bytes, size_t count) {
+    size_t done = 0;
+    while (done < count) {
+        ssize_t written = write(fd, (const char *)bytes + done, count - done);
+        if (written < 0) {
+            if (errno == EINTR) continue;
+            return -errno;
+        }
+        done += (size_t)written;
+    }
+    return (ssize_t)done;
+}
+
 int cl_close(int fd) { return result(close(fd)); }
 
 int cl_open_null(void) { return result(open("/dev/null", O_RDONLY | O_CLOEXEC)); }

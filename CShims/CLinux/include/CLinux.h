@@ -53,6 +53,8 @@ ssize_t cl_send(int fd, const void *bytes, size_t count);
 ssize_t cl_sendv(int fd, const struct iovec *parts, int count);
 int cl_shutdown_write(int fd);
 
+// Writes all of it, unless the other side has gone.
+ssize_t cl_write(int fd, const void *bytes, size_t count);
 int cl_close(int fd);
 int cl_open_null(void);
 // Raises the soft limit of open files to the hard one; returns the limit in force.
