@@ -1,0 +1,94 @@
+// The views of an app: renders a page by its name. The door of this room.
+// In production everything is compiled before the first request and never changes; in
+// development each page is read and compiled anew, so that an edit shows at once.
+
+import MizuBytes
+
+/// Named templates over a source of bytes: files embedded in the binary, or a folder on the disk.
+///
+///     let views = try ViewSet(paths: files.names, mode: .compiledOnce) { files[$0] }
+///     let page = try views.render("home", ["title": "Todos"])
+///
+/// A name is a path without suffix, from the root of the views: `pages/home`,
+/// `{{> components/todo-item}}`, `{{< layouts/default}}`. What is not there is looked for beside
+/// the template that names it, and a bare name also in the usual folders: `home` in `pages/`,
+/// `{{>header}}` in `partials/` and `components/`, `{{<default}}` in `layouts/`.
+///
+/// Any number of threads may render with one set; it has no locks.
+public struct ViewSet: Sendable {
+    private let library: TemplateLibrary
+    private let mode: Mode
+
+    public enum Mode: Sendable {
+        /// Everything is compiled at `init`, which throws all that is wrong; nothing is read later.
+        case compiledOnce
+        /// `init` reads nothing. Each render reads what it needs, once; what is wrong is thrown
+        /// there. For development: costs a compilation for each page.
+        case rereadOnChange
+    }
+
+    /// - Parameters:
+    ///   - paths: all files, with suffix (`pages/home.html`); those with another suffix are passed
+    ///     over. `rereadOnChange` does without: there a file may be added at any time.
+    ///   - source: the bytes of a path, with suffix; `nil` when there is no such file. Called only
+    ///     with paths inside the root: never empty, absolute, or with `..`.
+    /// - Throws: every error of every template, in order of `paths`; only when `compiledOnce`.
+    public init(
+        paths: [String], mode: Mode, options: ViewOptions = ViewOptions(),
+        source: @escaping @Sendable (String) -> ByteSlice?
+    ) throws(TemplateErrors) {
+        self.mode = mode
+        guard mode == .compiledOnce else {
+            library = TemplateLibrary(options: options, source: source)
+            return
+        }
+        var library = TemplateLibrary(options: options, source: nil)
+        var errors: [TemplateError] = []
+        for path in paths where path.hasSuffix(options.suffix) {
+            guard let bytes = source(path) else {
+                let name = options.folder + path
+                errors.append(TemplateError(template: name, reason: "cannot be read"))
+                continue
+            }
+            do throws(TemplateError) {
+                try library.compile(bytes, path: String(path.dropLast(options.suffix.count)))
+            } catch {
+                errors.append(error)
+            }
+        }
+        // Links of a set with gaps would report each gap again at each place that leads there.
+        if errors.isEmpty { errors = library.linkAll() }
+        guard errors.isEmpty else { throw TemplateErrors(errors: errors) }
+        self.library = library
+    }
+
+    /// The names of all pages, partials and parents, in order of `paths`; empty for a set that
+    /// rereads.
+    public var names: [String] { library.entries.map(\.path) }
+
+    /// Writes the page `name` with `data` at the end of `page`.
+    /// - Throws: what is wrong, with its place; `page` then holds what it held before, so that
+    ///   half a page is never sent.
+    public func render(
+        _ name: String, _ data: ViewValue, into page: inout ByteBuffer
+    ) throws(TemplateError) {
+        var library = library
+        guard let index = try library.find(name, .page, from: "") else {
+            let looked = library.candidates(for: name, .page, from: "")
+                .map { library.options.folder + $0 + library.options.suffix }
+            throw TemplateError(
+                template: looked.first ?? name,
+                reason: "page \"\(name)\" does not exist"
+                    + (looked.isEmpty ? "" : " (looked for \(looked.joined(separator: ", ")))"))
+        }
+        if mode == .rereadOnChange { try library.link(from: index) }
+        try Renderer.render(index, of: library, data, into: &page)
+    }
+
+    /// The page `name` with `data`, in memory of its own.
+    public func render(_ name: String, _ data: ViewValue) throws(TemplateError) -> ByteSlice {
+        var page = ByteBuffer(capacity: 4096)
+        try render(name, data, into: &page)
+        return page.takeSlice()
+    }
+}
