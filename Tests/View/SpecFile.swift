@@ -20,9 +20,14 @@ struct SpecCase: Sendable, CustomStringConvertible {
         "~inheritance", "~dynamic-names",
     ]
 
+    static var filesPresent: [String] { files.filter { read("\(folder)/\($0).json") != nil } }
+    static var filesAbsent: [String] { files.filter { read("\(folder)/\($0).json") == nil } }
+
     /// Where the vectors are: beside the worktree, or where `MIZU_SHARED` says.
     static var folder: String {
-        if let shared = getenv("MIZU_SHARED") { return String(cString: shared) + "/vectors/mustache" }
+        if let shared = getenv("MIZU_SHARED") {
+            return String(cString: shared) + "/vectors/mustache"
+        }
         var parts = #filePath.split(separator: "/").dropLast(4)
         parts += ["shared", "vectors", "mustache"]
         return "/" + parts.joined(separator: "/")
