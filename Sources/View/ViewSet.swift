@@ -91,4 +91,10 @@ public struct ViewSet: Sendable {
         try render(name, data, into: &page)
         return page.takeSlice()
     }
+
+    /// The page `name` with the data that `value` encodes itself to.
+    /// - Throws: `TemplateError`, or what `ViewValue(encoding:)` throws.
+    public func render(_ name: String, encoding value: some Encodable) throws -> ByteSlice {
+        try render(name, ViewValue(encoding: value))
+    }
 }

@@ -1,5 +1,5 @@
-// Data for a page from JSON: records as the store keeps them. Strings without escapes are
-// not copied: they share the JSON's bytes, and keep them alive as long as the data.
+// Data for a page from JSON (records as the store keeps them) and from Swift types. Strings of JSON
+// without escapes are not copied: they share its bytes, and keep them alive as long as the data.
 
 import MizuBytes
 
@@ -11,6 +11,14 @@ extension ViewValue {
     /// The same data as `json`. Numbers keep their text. A string with half a surrogate pair,
     /// which has no UTF-8 form, becomes `null`. O(bytes × depth).
     public init(_ json: JSONValue) { self.init(json, depth: 0) }
+
+    /// The data that `value` encodes itself to: a structure's fields become members.
+    /// - Throws: `JSONError` for a number that is not finite or more than 128 levels of containers;
+    ///   whatever `encode(to:)` of the type throws. O(n).
+    public init(encoding value: some Encodable) throws {
+        let text = try JSONEncoding.encode(value)
+        self.init(try JSON.parse(text, depthMax: ViewValue.depthMax))
+    }
 
     private init(_ json: JSONValue, depth: Int) {
         switch json.kind {

@@ -19,7 +19,7 @@ struct FuzzTests {
         var random = SeededGenerator(state: seed)
         let data: ViewValue = ["a": [1, ["a": [], "b": "<"], "x"], "n": "q", "b": true]
         var compiled = 0
-        for _ in 0..<400 {
+        for _ in 0..<150 {
             var files: [String: String] = ["q": "q\n{{$b}}\n  d\n{{/b}}\n"]
             for name in ["main", "p"] {
                 files[name] = FuzzTests.balanced(&random, depth: 0)
@@ -30,21 +30,21 @@ struct FuzzTests {
             compiled += FuzzTests.rendersOrThrows(files, data) ? 1 : 0
         }
         // Otherwise the generator tests refusals only.
-        #expect(compiled > 100, "seed \(seed)")
+        #expect(compiled > 40, "seed \(seed)")
     }
 
     @Test("no template of random bytes crashes, and changed bytes of a page do not either")
     func randomBytes() {
         var random = SeededGenerator(state: 42)
         let alphabet = Array("{}#/^$<>=!&*. ab\n\r\t\u{80}".utf8)
-        for _ in 0..<2000 {
+        for _ in 0..<1000 {
             let bytes = (0..<Int.random(in: 0..<60, using: &random))
                 .map { _ in alphabet.randomElement(using: &random) ?? 0 }
             let template = try? Template(name: "t", source: ByteSlice(bytes))
             _ = try? template?.render(["a": [1, 2], "b": "x"])
         }
         let page = Array((ViewSetTests.app["pages/home.html"] ?? "").utf8)
-        for _ in 0..<500 {
+        for _ in 0..<200 {
             var bytes = page
             for _ in 0..<3 {
                 let index = Int.random(in: 0..<bytes.count, using: &random)
@@ -64,14 +64,16 @@ struct FuzzTests {
         var random = SeededGenerator(state: 7)
         for _ in 0..<300 {
             let texts = (0..<5).map { _ in
-                String((0..<Int.random(in: 0..<6, using: &random)).map { _ in
-                    "ab \n\t{}é".randomElement(using: &random) ?? "a"
-                })
+                String(
+                    (0..<Int.random(in: 0..<6, using: &random)).map { _ in
+                        "ab \n\t{}é".randomElement(using: &random) ?? "a"
+                    })
             }
             // Two braces would be a tag, and one beside a tag a part of it.
             let safe = texts.map { "|" + $0.replacing("{", with: "{ ") + "|" }
-            #expect(try rendered(safe.joined(separator: "{{x}}"), ["x": "X"])
-                == safe.joined(separator: "X"))
+            #expect(
+                try rendered(safe.joined(separator: "{{x}}"), ["x": "X"])
+                    == safe.joined(separator: "X"))
         }
     }
 

@@ -39,7 +39,8 @@ struct LimitTests {
         let error = try #require(throws: TemplateError.self) {
             _ = try rendered(nested(101), ["a": true])
         }
-        #expect(error.description == "t.html:1:601: more than 100 sections and blocks in each other")
+        #expect(
+            error.description == "t.html:1:601: more than 100 sections and blocks in each other")
         #expect(throws: TemplateError.self) { _ = try rendered(nested(200_000)) }
     }
 

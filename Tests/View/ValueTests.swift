@@ -10,8 +10,9 @@ struct ValueTests {
     func truth() throws {
         let falsy: [ViewValue] = [nil, false, 0, 0.0, "", [], .number("-0.00"), .number("0e7")]
         let truthy: [ViewValue] = [true, 1, -2, 0.5, "0", " ", [0], [:], .number("0.01")]
-        for value in falsy { #expect(try rendered("{{#x}}y{{/x}}{{^x}}n{{/x}}", ["x": value]) == "n") }
-        for value in truthy { #expect(try rendered("{{#x}}y{{/x}}{{^x}}n{{/x}}", ["x": value]) == "y") }
+        let template = "{{#x}}y{{/x}}{{^x}}n{{/x}}"
+        for value in falsy { #expect(try rendered(template, ["x": value]) == "n") }
+        for value in truthy { #expect(try rendered(template, ["x": value]) == "y") }
     }
 
     @Test("numbers show as the shortest decimal text; what has no text shows nothing")
@@ -20,9 +21,9 @@ struct ValueTests {
             "i": -42, "d": 1.21, "w": 3.0, "t": true, "f": false, "n": nil, "l": ["a"], "o": [:],
             "nan": ViewValue(Double.nan), "big": ViewValue(UInt64.max),
         ]
+        let template = "{{i}} {{d}} {{w}} {{t}} {{f}} {{n}}{{l}}{{o}}{{nan}}{{gone}} {{big}}"
         #expect(
-            try rendered("{{i}} {{d}} {{w}} {{t}} {{f}} {{n}}{{l}}{{o}}{{nan}}{{gone}} {{big}}", data)
-                == "-42 1.21 3 true false  18446744073709551615")
+            try rendered(template, data) == "-42 1.21 3 true false  18446744073709551615")
     }
 
     @Test("an inner context hides outer ones, even with null")
@@ -43,7 +44,34 @@ struct ValueTests {
     func json() throws {
         let text = #"{"a":"\u003cb\n\ud83d\ude00","n":[1.50,-0,1e3],"o":{"t":true,"z":null}}"#
         let data = ViewValue(try JSON.parse(ByteSlice(text)))
-        #expect(try rendered("{{{a}}}|{{#n}}{{.}} {{/n}}|{{o.t}}{{o.z}}", data) == "<b\n😀|1.50 -0 1e3 |true")
+        let page = try rendered("{{{a}}}|{{#n}}{{.}} {{/n}}|{{o.t}}{{o.z}}", data)
+        #expect(page == "<b\n😀|1.50 -0 1e3 |true")
+    }
+
+    struct Home: Encodable {
+        struct Todo: Encodable {
+            let id: String
+            let title: String
+            let done: Bool
+        }
+
+        let todos: [Todo]
+        let left: Int
+        let share: Double
+        let note: String?
+    }
+
+    @Test("any Encodable becomes data")
+    func encodable() throws {
+        let home = Home(
+            todos: [.init(id: "1", title: "\"<é>\"\n", done: true)], left: 0, share: 0.5, note: nil)
+        let template =
+            "{{#todos}}{{id}}{{title}}{{done}}{{/todos}}{{^left}}!{{/left}}{{share}}{{note}}"
+        #expect(
+            try rendered(template, ViewValue(encoding: home)) == "1&quot;&lt;é&gt;&quot;\ntrue!0.5")
+        let set = try views(["pages/home.html": ByteSlice(template).string])
+        #expect(try set.render("home", encoding: home).count > 0)
+        #expect(throws: (any Error).self) { _ = try ViewValue(encoding: [Double.infinity]) }
     }
 
     @Test("JSON of any depth does not use up the stack")

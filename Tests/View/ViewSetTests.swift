@@ -9,38 +9,38 @@ import Testing
 struct ViewSetTests {
     static let app: [String: String] = [
         "layouts/default.html": """
-            <!doctype html>
-            <title>{{$title}}Mizu{{/title}}</title>
-            {{> header}}
-            <main>
-              {{$content}}
-              {{/content}}
-            </main>
-            {{> partials/footer}}
-            """,
+        <!doctype html>
+        <title>{{$title}}Mizu{{/title}}</title>
+        {{> header}}
+        <main>
+          {{$content}}
+          {{/content}}
+        </main>
+        {{> partials/footer}}
+        """,
         "pages/home.html": """
-            {{< layouts/default}}
-              {{$title}}{{count}} todos{{/title}}
-              {{$content}}
-                {{> components/todo-list}}
-              {{/content}}
-            {{/ layouts/default}}
-            """,
+        {{< layouts/default}}
+          {{$title}}{{count}} todos{{/title}}
+          {{$content}}
+            {{> components/todo-list}}
+          {{/content}}
+        {{/ layouts/default}}
+        """,
         "components/todo-list.html": """
-            <ul>
-              {{#todos}}
-              {{> ./todo-item}}
-              {{/todos}}
-              {{^todos}}
-              <li>Nothing to do</li>
-              {{/todos}}
-            </ul>
+        <ul>
+          {{#todos}}
+          {{> ./todo-item}}
+          {{/todos}}
+          {{^todos}}
+          <li>Nothing to do</li>
+          {{/todos}}
+        </ul>
 
-            """,
+        """,
         "components/todo-item.html": """
-            <li data-id="{{id}}">{{title}}{{#done}} ✓{{/done}}</li>
+        <li data-id="{{id}}">{{title}}{{#done}} ✓{{/done}}</li>
 
-            """,
+        """,
         "partials/header.html": "<header>{{user.name}}</header>\n",
         "partials/footer.html": "<footer>{{> ../layouts/year.html}}</footer>\n",
         "layouts/year.html": "{{year}}",
