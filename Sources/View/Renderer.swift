@@ -15,6 +15,8 @@ struct Renderer {
     /// Written at the start of each line of the current template; mostly empty.
     private var indentation: [UInt8] = []
     private var depth = 0
+    /// What the buffer held before this page.
+    private let start: Int
 
     /// The arguments of one parent tag, and which scope its own template was rendered in.
     private struct Scope {
@@ -30,7 +32,7 @@ struct Renderer {
         into page: inout ByteBuffer
     ) throws(TemplateError) {
         let before = page.count
-        var renderer = Renderer(library: library, data: data)
+        var renderer = Renderer(library: library, data: data, start: before)
         do throws(TemplateError) {
             let template = library.entries[index].template
             try renderer.run(index, template.operations.indices, into: &page)
@@ -43,8 +45,9 @@ struct Renderer {
         }
     }
 
-    private init(library: TemplateLibrary, data: ViewValue) {
+    private init(library: TemplateLibrary, data: ViewValue, start: Int) {
         self.library = library
+        self.start = start
         contexts = [data]
     }
 
@@ -67,14 +70,14 @@ struct Renderer {
             case .section(let path, let end):
                 if let value = value(of: template.paths[path]), value.isTruthy {
                     let offset = template.paths[path].offset
-                    try enter(template, at: offset, page.count)
-                    try repeatSection(value, unit, index + 1..<end, into: &page)
+                    try enter(template, at: offset)
+                    try repeatSection(value, at: offset, unit, index + 1..<end, into: &page)
                     depth -= 1
                 }
                 index = end
             case .inverted(let path, let end):
                 if value(of: template.paths[path])?.isTruthy != true {
-                    try enter(template, at: template.paths[path].offset, page.count)
+                    try enter(template, at: template.paths[path].offset)
                     try run(unit, index + 1..<end, into: &page)
                     depth -= 1
                 }
@@ -95,11 +98,16 @@ struct Renderer {
     // MARK: - Sections, partials, blocks
 
     private mutating func repeatSection(
-        _ value: ViewValue, _ unit: Int, _ body: Range<Int>, into page: inout ByteBuffer
+        _ value: ViewValue, at offset: Int, _ unit: Int, _ body: Range<Int>,
+        into page: inout ByteBuffer
     ) throws(TemplateError) {
         let elements: [ViewValue]
         if case .list(let list) = value { elements = list } else { elements = [value] }
+        let template = library.entries[unit].template
         for element in elements {
+            guard page.count - start <= library.options.limits.pageBytesMax else {
+                throw pageTooLarge(template, at: offset)
+            }
             contexts.append(element)
             try run(unit, body, into: &page)
             contexts.removeLast()
@@ -111,18 +119,22 @@ struct Renderer {
         _ reference: Int, of unit: Int, into page: inout ByteBuffer
     ) throws(TemplateError) {
         let template = library.entries[unit].template
-        let it = template.references[reference]
-        guard let target = try target(reference, it, of: unit) else { return }
-        try enter(template, at: it.offset, page.count)
+        guard let target = try target(reference, of: unit) else { return }
+        let offset = template.references[reference].offset
+        guard page.count - start <= library.options.limits.pageBytesMax else {
+            throw pageTooLarge(template, at: offset)
+        }
+        try enter(template, at: offset)
         let (outerScope, outerIndentation) = (scope, indentation)
-        if !it.arguments.isEmpty {
-            scopes.append(Scope(unit: unit, arguments: it.arguments, outer: scope))
+        let arguments = template.references[reference].arguments
+        if !arguments.isEmpty {
+            scopes.append(Scope(unit: unit, arguments: arguments, outer: scope))
             scope = scopes.count - 1
         }
-        indent(it.indentation)
+        indent(template.references[reference].indentation)
         let operations = library.entries[target].template.operations.indices
         try run(target, operations, into: &page)
-        if !it.arguments.isEmpty { scopes.removeLast() }
+        if !arguments.isEmpty { scopes.removeLast() }
         (scope, indentation) = (outerScope, outerIndentation)
         depth -= 1
     }
@@ -133,7 +145,7 @@ struct Renderer {
     ) throws(TemplateError) {
         let template = library.entries[unit].template
         let block = template.blocks[block]
-        try enter(template, at: block.offset, page.count)
+        try enter(template, at: block.offset)
         if let found = argument(for: block.name) {
             let (outerScope, outerIndentation) = (scope, indentation)
             scope = found.outer
@@ -168,26 +180,31 @@ struct Renderer {
 
     /// Where a reference leads; `nil` when that is nowhere and may be so.
     private mutating func target(
-        _ index: Int, _ reference: Template.Reference, of unit: Int
+        _ reference: Int, of unit: Int
     ) throws(TemplateError) -> Int? {
-        let entry = library.entries[unit]
-        guard let links = entry.links, index < links.count else { return nil }
-        switch links[index] {
-        case .template(let target): return target
-        case .nothing: return nil
-        case .dynamic(let path):
-            let name = dynamicName(entry.template.paths[path])
-            if let name, let target = try library.find(name, reference.use, from: entry.path) {
-                try library.link(from: target)
-                return target
-            }
-            guard library.options.unknownPartials == .fail else { return nil }
-            guard let name else {
-                throw entry.template.error(
-                    at: reference.offset, "the data has no name for this \(reference.use.noun)")
-            }
-            throw library.unknown(name, reference, in: entry)
+        switch library.entries[unit].links?[reference] {
+        case .template(let target): target
+        case .nothing, nil: nil
+        case .dynamic(let path): try dynamicTarget(reference, path, of: library.entries[unit])
         }
+    }
+
+    /// Where a reference leads whose name is the data's.
+    private mutating func dynamicTarget(
+        _ index: Int, _ path: Int, of entry: TemplateLibrary.Entry
+    ) throws(TemplateError) -> Int? {
+        let reference = entry.template.references[index]
+        let name = dynamicName(entry.template.paths[path])
+        if let name, let target = try library.find(name, reference.use, from: entry.path) {
+            try library.link(from: target)
+            return target
+        }
+        guard library.options.unknownPartials == .fail else { return nil }
+        guard let name else {
+            throw entry.template.error(
+                at: reference.offset, "the data has no name for this \(reference.use.noun)")
+        }
+        throw library.unknown(name, reference, in: entry)
     }
 
     private func dynamicName(_ path: Template.NamePath) -> String? {
@@ -244,19 +261,18 @@ struct Renderer {
         }
     }
 
-    /// Counts one level more, and stops what would go on until the stack or the memory ends.
+    /// Counts one level more, and stops what would go on until the stack ends.
     private mutating func enter(
-        _ template: Template, at offset: Int, _ pageBytes: Int
+        _ template: Template, at offset: Int
     ) throws(TemplateError) {
-        let limits = library.options.limits
+        let depthMax = library.options.limits.renderDepthMax
         depth += 1
-        guard depth <= limits.renderDepthMax else {
+        guard depth <= depthMax else {
             throw template.error(
                 at: offset,
-                "more than \(limits.renderDepthMax) sections, partials and blocks in each other: "
+                "more than \(depthMax) sections, partials and blocks in each other: "
                     + "does a partial include itself?")
         }
-        guard pageBytes <= limits.pageBytesMax else { throw pageTooLarge(template, at: offset) }
     }
 
     private func pageTooLarge(_ template: Template, at offset: Int) -> TemplateError {

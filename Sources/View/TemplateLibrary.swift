@@ -80,6 +80,8 @@ struct TemplateLibrary: Sendable {
     mutating func find(
         _ name: String, _ use: Use, from path: String
     ) throws(TemplateError) -> Int? {
+        // Registered paths are in plain form: what equals one is its own best candidate.
+        if let index = indexByPath[name] { return index }
         for candidate in candidates(for: name, use, from: path) {
             if let index = indexByPath[candidate] { return index }
             if let bytes = source?(candidate + options.suffix) {

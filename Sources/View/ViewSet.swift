@@ -18,6 +18,8 @@ import MizuBytes
 public struct ViewSet: Sendable {
     private let library: TemplateLibrary
     private let mode: Mode
+    /// Pages by their path and by their bare name; empty for a set that rereads.
+    private let pages: [String: Int]
 
     public enum Mode: Sendable {
         /// Everything is compiled at `init`, which throws all that is wrong; nothing is read later.
@@ -32,7 +34,8 @@ public struct ViewSet: Sendable {
     ///     over. `rereadOnChange` does without: there a file may be added at any time.
     ///   - source: the bytes of a path, with suffix; `nil` when there is no such file. Called only
     ///     with paths inside the root: never empty, absolute, or with `..`.
-    /// - Throws: every error of every template, in order of `paths`; only when `compiledOnce`.
+    /// - Throws: every error of every template: first what does not compile, in order of `paths`,
+    ///   then what leads nowhere; only when `compiledOnce`.
     public init(
         paths: [String], mode: Mode, options: ViewOptions = ViewOptions(),
         source: @escaping @Sendable (String) -> ByteSlice?
@@ -40,6 +43,7 @@ public struct ViewSet: Sendable {
         self.mode = mode
         guard mode == .compiledOnce else {
             library = TemplateLibrary(options: options, source: source)
+            pages = [:]
             return
         }
         var library = TemplateLibrary(options: options, source: nil)
@@ -50,16 +54,31 @@ public struct ViewSet: Sendable {
                 errors.append(TemplateError(template: name, reason: "cannot be read"))
                 continue
             }
+            let name = String(path.dropLast(options.suffix.count))
             do throws(TemplateError) {
-                try library.compile(bytes, path: String(path.dropLast(options.suffix.count)))
+                try library.compile(bytes, path: name)
             } catch {
                 errors.append(error)
+                // Stands in for the broken one, which exists for those that lead to it.
+                _ = try? library.compile(.empty, path: name)
             }
         }
-        // Links of a set with gaps would report each gap again at each place that leads there.
-        if errors.isEmpty { errors = library.linkAll() }
+        errors += library.linkAll()
         guard errors.isEmpty else { throw TemplateErrors(errors: errors) }
         self.library = library
+        pages = ViewSet.pages(of: library)
+    }
+
+    /// What `render` may be asked for without a search: the same that the search would find.
+    private static func pages(of library: TemplateLibrary) -> [String: Int] {
+        var pages: [String: Int] = [:]
+        for (index, entry) in library.entries.enumerated() {
+            pages[entry.path] = index
+            guard entry.path.hasPrefix("pages/") else { continue }
+            let bare = String(entry.path.dropFirst("pages/".count))
+            if !bare.contains("/"), pages[bare] == nil { pages[bare] = index }
+        }
+        return pages
     }
 
     /// The names of all pages, partials and parents, in order of `paths`; empty for a set that
@@ -72,6 +91,9 @@ public struct ViewSet: Sendable {
     public func render(
         _ name: String, _ data: ViewValue, into page: inout ByteBuffer
     ) throws(TemplateError) {
+        if let index = pages[name] {
+            return try Renderer.render(index, of: library, data, into: &page)
+        }
         var library = library
         guard let index = try library.find(name, .page, from: "") else {
             let looked = library.candidates(for: name, .page, from: "")

@@ -81,7 +81,7 @@ public struct ViewObject: Sendable, Equatable {
         var index = keys.count
         while index > 0 {
             index -= 1
-            if keys[index].hash == key.hash, keys[index].bytes == key.bytes { return values[index] }
+            if keys[index] == key { return values[index] }
         }
         return nil
     }
@@ -99,6 +99,13 @@ struct ViewKey: Sendable, Equatable {
             var hash: UInt64 = 0xcbf2_9ce4_8422_2325
             for byte in raw { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
             return hash
+        }
+    }
+
+    static func == (left: ViewKey, right: ViewKey) -> Bool {
+        guard left.hash == right.hash else { return false }
+        return left.bytes.withUnsafeBytes { a in
+            right.bytes.withUnsafeBytes { b in ASCII.equal(a, b) }
         }
     }
 }

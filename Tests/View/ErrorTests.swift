@@ -77,13 +77,15 @@ struct ErrorTests {
     func allErrors() throws {
         let errors = try #require(throws: TemplateErrors.self) {
             _ = try views([
-                "pages/a.html": "{{#x}}", "pages/b.html": "fine", "pages/c.html": "{{y",
+                "pages/a.html": "{{#x}}", "pages/b.html": "{{>a}}{{>d}}", "pages/c.html": "{{y",
             ])
         }
         #expect(
             errors.description == """
                 views/pages/a.html:1:1: section "x" is not closed
                 views/pages/c.html:1:1: tag is not closed: }} is missing
+                views/pages/b.html:1:7: partial "d" does not exist (looked for views/d.html, \
+                views/pages/d.html, views/partials/d.html, views/components/d.html)
                 """)
     }
 
