@@ -50,8 +50,6 @@ public struct SyncLimits: Sendable {
     /// Clients of a user in a scope. Beyond it the longest silent one is forgotten if it is past
     /// `clientMilliseconds`; otherwise the push is refused with 429.
     public var userClientsMax = 1000
-    /// The same for all clients of nobody (not signed in) in a scope together.
-    public var anonymousClientsMax = 100_000
     /// Rows that one call of `trim` looks at, so that pushes never wait long behind it.
     public var trimRowsMax = 2000
 
