@@ -39,7 +39,9 @@ public struct Mutation: Sendable {
     }
 
     /// `timeMilliseconds` as in a change: RFC 3339, UTC, with milliseconds.
-    public var time: String { RFC3339.string(milliseconds: timeMilliseconds) }
+    public var time: String {
+        String(decoding: RFC3339.text(millisecondsSince1970: Int(timeMilliseconds)), as: UTF8.self)
+    }
 }
 
 /// A mutation's `args`: a JSON object, in the bytes it came in.

@@ -41,7 +41,9 @@ public struct Name: Hashable, Sendable {
     public func withUnsafeBytes<R, E: Error>(
         _ body: (UnsafeRawBufferPointer) throws(E) -> R
     ) throws(E) -> R {
-        try bytes.withUnsafeBytes(body)
+        try bytes.withUnsafeBufferPointer { (elements) throws(E) -> R in
+            try body(UnsafeRawBufferPointer(elements))
+        }
     }
 
     private static func isName(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -24,13 +24,13 @@ public struct SnapshotPlace: Hashable, Sendable {
             plain.append(Self.separator)
             plain.append(contentsOf: name.bytes)
         }
-        return Base64.encode(plain, alphabet: .urlUnpadded)
+        return Base64.encode(plain, alphabet: .url)
     }
 
     /// Reads what `text` wrote, nil for anything else.
     init?(text: ByteSlice) {
         guard text.count <= 1024,
-            let plain = Base64.decode(text.array, alphabet: .urlUnpadded)
+            let plain = Base64.decode(text.array, alphabet: .url)
         else { return nil }
         let parts = plain.split(separator: Self.separator, omittingEmptySubsequences: false)
         guard parts.count == 4,
