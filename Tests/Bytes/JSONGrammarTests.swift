@@ -107,10 +107,11 @@ struct JSONGrammarTests {
             try JSON.parse("[]", depthMax: 0)
         }
         // Kinds of containers are told apart beyond the first word of the stack.
-        let mixed = String(repeating: #"[{"a":"#, count: 70) + "1" + String(repeating: "}]", count: 70)
-        #expect(try JSON.parse(ByteSlice(mixed), depthMax: 140).depth == 140)
-        let wrong = String(repeating: #"[{"a":"#, count: 70) + "1" + String(repeating: "]}", count: 70)
-        #expect(throws: JSONError.self) { try JSON.parse(ByteSlice(wrong), depthMax: 140) }
+        let opening = String(repeating: #"[{"a":"#, count: 70)
+        let mixed = ByteSlice(opening + "1" + String(repeating: "}]", count: 70))
+        #expect(try JSON.parse(mixed, depthMax: 140).depth == 140)
+        let wrong = ByteSlice(opening + "1" + String(repeating: "]}", count: 70))
+        #expect(throws: JSONError.self) { try JSON.parse(wrong, depthMax: 140) }
     }
 
     @Test("input that fills its allocation to the last byte is read no further")

@@ -96,9 +96,10 @@ struct JSONValueTests {
 
     @Test("text that was never checked gives wrong answers but no trap")
     func unchecked() {
-        for text in ["", "{", "[", "\"", "\"\\", "{\"a", "{\"a\"", "{\"a\":", "[,", "}", "[1", "-",
-            "{{{{", "[\"\\", ":", "{]", "\"\\u12\"", "{\"a\":\"\\uD834\\u\"}", "   ", "\"a\\"]
-        {
+        for text in [
+            "", "{", "[", "\"", "\"\\", "{\"a", "{\"a\"", "{\"a\":", "[,", "}", "[1", "-",
+            "{{{{", "[\"\\", ":", "{]", "\"\\u12\"", "{\"a\":\"\\uD834\\u\"}", "   ", "\"a\\",
+        ] {
             let value = JSONValue(validated: ByteSlice(text))
             walk(value, depthMax: 8)
             _ = value.depth

@@ -64,7 +64,8 @@ struct JSONWriterTests {
     func numbers() throws {
         let table: [(Double, String)] = [
             (0, "0"), (-0.0, "-0"), (1, "1"), (0.1, "0.1"), (-2.5, "-2.5"), (1e21, "1e+21"),
-            (.leastNonzeroMagnitude, "5e-324"), (.infinity, "null"), (.nan, "null"), (0.1 + 0.2, "0.30000000000000004"),
+            (.leastNonzeroMagnitude, "5e-324"), (.infinity, "null"), (.nan, "null"),
+            (0.1 + 0.2, "0.30000000000000004"),
         ]
         for (number, expected) in table {
             var json = JSONWriter()
