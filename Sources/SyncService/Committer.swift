@@ -4,7 +4,7 @@
 //
 //   any thread ──push──► mailbox ──drain──► SyncEngine.commit ──► LogTail ──► workers ──► answers
 //
-// Beyond `pendingMutationsMax` a push is refused with `unavailable` instead of waiting.
+// Beyond `pendingMutationsMax` or `pendingBytesMax` a push is refused with `unavailable` instead of waiting.
 
 import Logging
 import MizuBytes
@@ -19,18 +19,21 @@ public typealias PushAnswer = Result<ByteSlice, Refusal>
 final class Committer: Sendable {
     /// Mutations that wait to be committed, of all pushes together.
     static let pendingMutationsMax = 50_000
+    /// Bytes of requests that wait to be committed.
+    static let pendingBytesMax = 128 << 20
     /// Mutations of one transaction: more only makes the first of them wait longer.
     static let batchMutationsMax = 1_000
     /// How often the log is looked through for what is too old.
     static let trimMilliseconds: UInt64 = 1_000
 
     private enum Job: Sendable {
-        case push(PushRequest, @Sendable (PushAnswer) -> Void)
+        case push(PushRequest, byteCount: Int, @Sendable (PushAnswer) -> Void)
         case stop
     }
 
     private let mailbox: Mailbox<Job>
-    private let pending = Atomic<Int>(0)
+    private let pendingMutations = Atomic<Int>(0)
+    private let pendingBytes = Atomic<Int>(0)
     private let stopped: Mailbox<Void>
     private let tail: LogTail
     private let publish: @Sendable ([CommittedChanges]) -> Void
@@ -62,14 +65,22 @@ final class Committer: Sendable {
 
     /// Commits `request` with whatever waits beside it. `answer` is called on the committer's
     /// thread, once everything is durable and published, or at once where too much waits.
-    func push(_ request: PushRequest, answer: @escaping @Sendable (PushAnswer) -> Void) {
+    func push(
+        _ request: PushRequest, byteCount: Int, answer: @escaping @Sendable (PushAnswer) -> Void
+    ) {
         let count = request.mutations.count
-        let waiting = pending.add(count, ordering: .relaxed).newValue
-        guard waiting <= Self.pendingMutationsMax else {
-            pending.subtract(count, ordering: .relaxed)
+        let waiting = pendingMutations.add(count, ordering: .relaxed).newValue
+        let bytes = pendingBytes.add(byteCount, ordering: .relaxed).newValue
+        guard waiting <= Self.pendingMutationsMax, bytes <= Self.pendingBytesMax else {
+            forget(mutations: count, bytes: byteCount)
             return answer(.failure(.unavailable("too many pushes wait; try again")))
         }
-        mailbox.post(.push(request, answer))
+        mailbox.post(.push(request, byteCount: byteCount, answer))
+    }
+
+    private func forget(mutations: Int, bytes: Int) {
+        pendingMutations.subtract(mutations, ordering: .relaxed)
+        pendingBytes.subtract(bytes, ordering: .relaxed)
     }
 
     /// Commits what waits and ends the thread; returns when the store is closed.
@@ -101,49 +112,51 @@ final class Committer: Sendable {
         }
     }
 
-    /// - Returns: whether the thread goes on.
-    private func commit(_ jobs: [Job], _ engine: SyncEngine) -> Bool {
-        var goesOn = true
+    /// What goes into one transaction.
+    private struct Batch {
         var requests: [PushRequest] = []
         var answers: [@Sendable (PushAnswer) -> Void] = []
         var mutations = 0
+        var bytes = 0
+    }
+
+    /// - Returns: whether the thread goes on.
+    private func commit(_ jobs: [Job], _ engine: SyncEngine) -> Bool {
+        var goesOn = true
+        var batch = Batch()
         for job in jobs {
             switch job {
-            case .push(let request, let answer):
-                requests.append(request)
-                answers.append(answer)
-                mutations += request.mutations.count
-                if mutations >= Self.batchMutationsMax {
-                    commitBatch(&requests, &answers, &mutations, engine)
-                }
+            case .push(let request, let byteCount, let answer):
+                batch.requests.append(request)
+                batch.answers.append(answer)
+                batch.mutations += request.mutations.count
+                batch.bytes += byteCount
+                guard batch.mutations >= Self.batchMutationsMax else { continue }
+                commit(batch, engine)
+                batch = Batch()
             case .stop: goesOn = false
             }
         }
-        commitBatch(&requests, &answers, &mutations, engine)
+        commit(batch, engine)
         return goesOn
     }
 
-    private func commitBatch(
-        _ requests: inout [PushRequest], _ answers: inout [@Sendable (PushAnswer) -> Void],
-        _ mutations: inout Int, _ engine: SyncEngine
-    ) {
-        guard !requests.isEmpty else { return }
-        let result = engine.commit(requests)
+    private func commit(_ batch: Batch, _ engine: SyncEngine) {
+        guard !batch.requests.isEmpty else { return }
+        let result = engine.commit(batch.requests)
         if let accident = result.accident {
             logger.error("the store refused a commit: \(accident.message)")
         }
         for changes in result.feed { tail.append(changes) }
         if !result.feed.isEmpty { publish(result.feed) }
-        for (answer, outcome) in zip(answers, result.answers) { answer(outcome) }
-        pending.subtract(mutations, ordering: .relaxed)
-        requests.removeAll(keepingCapacity: true)
-        answers.removeAll(keepingCapacity: true)
-        mutations = 0
+        for (answer, outcome) in zip(batch.answers, result.answers) { answer(outcome) }
+        forget(mutations: batch.mutations, bytes: batch.bytes)
     }
 
+    /// Forgets what is too old, a bounded number of rows at a time.
     private func trim(_ engine: SyncEngine) {
         do throws(StoreError) {
-            try engine.trim()
+            _ = try engine.trim()
         } catch {
             logger.error("the log could not be trimmed: \(error.message)")
         }

@@ -9,29 +9,39 @@ import MizuServer
 import MizuSync
 
 extension SyncService {
-    /// Adds the three routes.
-    public func mount(on router: inout Router) {
-        router.add(.post, "/_sync/push") { request in
-            do throws(Refusal) { return try self.push(request) } catch { return Response(error) }
-        }
-        router.add(.post, "/_sync/pull") { request in
-            do throws(Refusal) { return try self.pull(request) } catch { return Response(error) }
-        }
-        router.add(.post, "/_sync/snapshot") { request in
-            do throws(Refusal) { return try self.snapshot(request) } catch {
-                return Response(error)
+    /// Adds the three routes. Every answer below `/_sync` says `Cache-Control: no-store`.
+    public func mount(on routes: inout Routes) {
+        routes.group("/_sync") { routes in
+            routes.post("/push") { request in
+                do throws(Refusal) { return try self.push(request) } catch {
+                    return Response(error)
+                }
             }
+            routes.post("/pull") { request in
+                do throws(Refusal) { return try self.pull(request) } catch {
+                    return Response(error)
+                }
+            }
+            routes.post("/snapshot") { request in
+                do throws(Refusal) { return try self.snapshot(request) } catch {
+                    return Response(error)
+                }
+            }
+        }
+        routes.after { request, response in
+            if request.withPath({ $0.starts(with: "/_sync/".utf8) }) { response = response.uncached }
         }
     }
 
     private func push(_ request: borrowing Request) throws(Refusal) -> Response {
         try checkMediaType(request)
         guard !workers.isDraining else { throw .unavailable("the server is going down") }
-        var push = try PushRequest.parse(request.bodySlice(), limits: limits)
+        let body = request.bodySlice()
+        var push = try PushRequest.parse(body, limits: limits)
         push.user = try user(of: request)
         try check(push.user, push.scope, .push)
         let (workers, exchange) = (self.workers, request.exchange)
-        self.push(push) { answer in
+        self.push(push, byteCount: body.count) { answer in
             switch answer {
             case .success(let results): workers.respond(to: exchange, .json(results).uncached)
             case .failure(let refusal): workers.respond(to: exchange, Response(refusal))
@@ -49,8 +59,14 @@ extension SyncService {
         case .refused(let refusal): throw refusal
         case .askStore: break
         }
-        return answerLater(request) { (reader, limits) throws(Refusal) in
-            try reader.pull(pull, limits: limits)
+        let (limits, tail) = (self.limits, self.tail)
+        return answerLater(request) { (reader) throws(StoreError) in
+            // What the store says of the log's end is worth remembering: after a restart thousands
+            // come back to the same scope.
+            let moment = tail.moment()
+            let answer = try reader.pull(pull, limits: limits)
+            tail.learn(try reader.head(of: pull.scope), of: pull.scope, since: moment)
+            return answer
         }
     }
 
@@ -58,7 +74,8 @@ extension SyncService {
         try checkMediaType(request)
         let snapshot = try SnapshotRequest.parse(request.bodySlice(), limits: limits)
         try check(user(of: request), snapshot.scope, .snapshot)
-        return answerLater(request) { (reader, limits) throws(Refusal) in
+        let limits = self.limits
+        return answerLater(request) { (reader) throws(StoreError) in
             try reader.snapshot(snapshot, limits: limits)
         }
     }
@@ -66,17 +83,16 @@ extension SyncService {
     /// Answers from a reader's thread.
     private func answerLater(
         _ request: borrowing Request,
-        _ read: @escaping @Sendable (any SyncReader, SyncLimits) throws(Refusal) -> [ByteSlice]
+        _ read: @escaping @Sendable (any SyncReader) throws(StoreError) -> Result<
+            [ByteSlice], Refusal
+        >
     ) -> Response {
-        let (workers, exchange, limits) = (self.workers, request.exchange, self.limits)
-        self.read { result in
-            let response: Response
-            do throws(Refusal) {
-                response = Response.json(try read(try result.get(), limits)).uncached
-            } catch {
-                response = Response(error)
+        let (workers, exchange) = (self.workers, request.exchange)
+        self.read(read) { result in
+            switch result.flatMap({ $0 }) {
+            case .success(let body): workers.respond(to: exchange, .json(body).uncached)
+            case .failure(let refusal): workers.respond(to: exchange, Response(refusal))
             }
-            workers.respond(to: exchange, response)
         }
         return .pending
     }
@@ -121,7 +137,8 @@ extension Response {
                 HTTPStatus(UInt16(clamping: refusal.status)), code: refusal.code,
                 message: refusal.message))
         if let seconds = refusal.retryAfterSeconds {
-            set("Retry-After", number: seconds)
+            // Digits are always a valid value.
+            try? set("Retry-After", String(seconds))
         }
         set("Cache-Control", literal: "no-store")
     }

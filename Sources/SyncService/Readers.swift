@@ -1,5 +1,5 @@
 // Threads that read the store: pulls behind the tail, snapshots, pages rendered from records. Each
-// has a reader of its own and sees what was committed before it began, so workers never wait for a
+// has a reader of its own, so workers never wait for a
 // disk and never block the committer. Work is dealt out in turn.
 
 import MizuEventLoop
@@ -11,8 +11,8 @@ final class Readers: Sendable {
     /// Reads that may wait; beyond it they are refused with `unavailable`.
     static let pendingMax = 20_000
 
-    /// A piece of work with a reader that has begun reading; nil where the store refused.
-    typealias Work = @Sendable (Result<any SyncReader, StoreError>) -> Void
+    /// A piece of work with the thread's reader.
+    typealias Work = @Sendable (any SyncReader) -> Void
 
     private enum Job: Sendable {
         case read(Work)
@@ -66,19 +66,9 @@ final class Readers: Sendable {
             mailbox.drain(into: &jobs)
             for job in jobs {
                 guard case .read(let work) = job else { return }
-                perform(work, reader)
+                work(reader)
                 pending.subtract(1, ordering: .relaxed)
             }
         }
-    }
-
-    private func perform(_ work: Work, _ reader: any SyncReader) {
-        do throws(StoreError) {
-            try reader.beginReading()
-        } catch {
-            return work(.failure(error))
-        }
-        defer { reader.endReading() }
-        work(.success(reader))
     }
 }

@@ -38,17 +38,13 @@ public final class SyncService: Sendable {
         workers: Workers, logger: Logger, authorize: @escaping Authorize,
         publish: @escaping @Sendable ([CommittedChanges]) -> Void
     ) throws(SyncStartError) -> SyncService {
-        do throws(SystemError) {
-            let tail = LogTail(limits: limits)
+        let tail = LogTail(limits: limits)
+        do {
             let committer = try Committer(tail: tail, logger: logger, publish: publish)
             let readers = try Readers(count: 2)
             for index in 0..<readers.count {
-                do throws(StoreError) {
-                    let reader = try store.makeReader()
-                    try Self.startReader(reader, index, readers)
-                } catch {
-                    throw SyncStartError.store(error)
-                }
+                let reader = try store.makeReader()
+                try readers.start(index, reader)
             }
             let engine = SyncEngine(
                 store: store, mutator: mutator, limits: limits, now: { WallClock.milliseconds })
@@ -56,8 +52,12 @@ public final class SyncService: Sendable {
             return SyncService(
                 limits: limits, tail: tail, workers: workers, authorize: authorize,
                 logger: logger, committer: committer, readers: readers)
-        } catch {
+        } catch let error as StoreError {
+            throw .store(error)
+        } catch let error as SystemError {
             throw .system(error)
+        } catch {
+            preconditionFailure("neither the store's nor the kernel's error: \(error)")
         }
     }
 
@@ -76,31 +76,38 @@ public final class SyncService: Sendable {
 
     // MARK: For every caller
 
+    /// Whether `user` (nil: nobody) may do `action` in `scope`.
+    public func mayUse(_ user: Name?, _ scope: Name, _ action: SyncAction) -> Bool {
+        authorize(user, scope, action)
+    }
+
     /// Commits `request`; `answer` is called once, on the committer's thread or at once.
+    /// - Parameter byteCount: bytes that the request holds in memory while it waits.
     public func push(
-        _ request: PushRequest, answer: @escaping @Sendable (PushAnswer) -> Void
+        _ request: PushRequest, byteCount: Int, answer: @escaping @Sendable (PushAnswer) -> Void
     ) {
         guard !workers.isDraining else {
             return answer(.failure(.unavailable("the server is going down")))
         }
-        committer.push(request, answer: answer)
+        committer.push(request, byteCount: byteCount, answer: answer)
     }
 
-    /// Runs `work` with a reader, on a reader's thread; a store that cannot be read, or too many
-    /// readers waiting, is told as a refusal.
-    public func read(
-        _ work: @escaping @Sendable (Result<any SyncReader, Refusal>) -> Void
+    /// Answers with what `work` reads, on a reader's thread: `answer` gets its value, or why there
+    /// is none. The reader is `work`'s during the call only.
+    public func read<Value: Sendable>(
+        _ work: @escaping @Sendable (any SyncReader) throws(StoreError) -> Value,
+        answer: @escaping @Sendable (Result<Value, Refusal>) -> Void
     ) {
         let logger = self.logger
-        let isTaken = readers.read { result in
-            switch result {
-            case .success(let reader): work(.success(reader))
-            case .failure(let error):
+        let isTaken = readers.read { reader in
+            do throws(StoreError) {
+                answer(.success(try work(reader)))
+            } catch {
                 logger.error("the store cannot be read: \(error.message)")
-                work(.failure(.unavailable("the store cannot be read now")))
+                answer(.failure(.unavailable("the store cannot be read now")))
             }
         }
-        if !isTaken { work(.failure(.unavailable("too many reads wait; try again"))) }
+        if !isTaken { answer(.failure(.unavailable("too many reads wait; try again"))) }
     }
 
     /// Finishes what was pushed and closes the store. Call it when the workers have ended.
