@@ -58,6 +58,8 @@ final class Connection {
         static let queueFull = Flags(rawValue: 1 << 6)
         /// Bytes have arrived that belong to a request whose head is not complete.
         static let inHead = Flags(rawValue: 1 << 7)
+        /// A write came up short since the output was last all out.
+        static let wasBlocked = Flags(rawValue: 1 << 8)
     }
 
     /// What the one timer of a connection means when it fires.

@@ -18,7 +18,8 @@ public protocol WebSocketService: AnyObject {
     func closed(_ socket: Token, on worker: Worker)
     /// Nothing was sent to the socket for `ServerLimits.heartbeatMilliseconds`: say something.
     func heartbeat(_ socket: Token, on worker: Worker)
-    /// The queue of a socket that was full has room again: what waited may go.
+    /// A socket that did not take what it was sent has taken all of it, or its full queue has
+    /// room again: what was left out may be made good.
     func hasRoom(_ socket: Token, on worker: Worker)
     /// The server goes down; the close frame (1012) follows at once.
     func draining(_ socket: Token, on worker: Worker)

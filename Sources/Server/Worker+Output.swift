@@ -95,7 +95,7 @@ extension Worker {
                 countSent(count, on: connection)
             case .blocked(let count):
                 countSent(count, on: connection)
-                connection.flags.insert(.writeBlocked)
+                connection.flags.insert([.writeBlocked, .wasBlocked])
                 return
             case .failed:
                 // The peer has gone (EPIPE, ECONNRESET): nobody is left to tell.
@@ -133,14 +133,13 @@ extension Worker {
 
     private func outputIsOut(_ connection: Connection) {
         connection.queue = nil
-        if connection.flags.contains(.closeAfterFlush) {
-            beginLinger(connection)
-        } else {
-            if connection.deadline == .writeStall || connection.deadline == .queueFull {
-                armForPhase(connection)
-            }
-            regainedRoom(connection)
+        guard !connection.flags.contains(.closeAfterFlush) else { return beginLinger(connection) }
+        if connection.deadline == .writeStall || connection.deadline == .queueFull {
+            armForPhase(connection)
         }
+        guard connection.flags.contains(.wasBlocked) else { return }
+        connection.flags.remove(.wasBlocked)
+        regainedRoom(connection)
     }
 
     private func outputWaits(_ connection: Connection) {
@@ -154,7 +153,7 @@ extension Worker {
         case .none, .idle, .head, .body, .handler, .linger, .heartbeat:
             arm(connection, .writeStall)
         }
-        if !isFull { regainedRoom(connection) }
+        if !isFull, connection.flags.contains(.queueFull) { regainedRoom(connection) }
     }
 
     func isQueueFull(_ connection: Connection) -> Bool {
@@ -163,12 +162,12 @@ extension Worker {
     }
 
     private func regainedRoom(_ connection: Connection) {
-        guard connection.flags.contains(.queueFull) else { return }
-        connection.flags.remove(.queueFull)
-        if connection.deadline == .queueFull { armForPhase(connection) }
         if connection.phase == .webSocket {
             services[Int(connection.service)].hasRoom(connection.token, on: self)
         }
+        guard connection.flags.contains(.queueFull) else { return }
+        connection.flags.remove(.queueFull)
+        if connection.deadline == .queueFull { armForPhase(connection) }
         // Reading stopped while the queue was full; bytes may wait in the kernel and in `input`.
         goOnNextTick(connection)
     }

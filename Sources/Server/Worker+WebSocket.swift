@@ -11,6 +11,9 @@ import MizuWebSocket
 public struct QueueFill: Sendable {
     public let bytes: Int
     public let messages: Int
+    /// The kernel takes nothing now: what was sent in earlier ticks may still wait. `hasRoom` is
+    /// called when it has gone.
+    public let isBlocked: Bool
     /// At the limit: what the server would tell by itself should be left out.
     public let isFull: Bool
 }
@@ -176,6 +179,7 @@ extension Worker {
         guard let connection = open(socket) else { return nil }
         return QueueFill(
             bytes: connection.pendingBytes, messages: connection.waitingMessages,
+            isBlocked: connection.flags.contains(.writeBlocked),
             isFull: connection.flags.contains(.queueFull) || isQueueFull(connection))
     }
 
@@ -190,6 +194,12 @@ extension Worker {
         perform(
             connection.closing.closeLocally(CloseCode(rawValue: code)), reason: reason,
             on: connection)
+    }
+
+    /// This worker's service of type `Service`, if it has one.
+    public func service<Service: WebSocketService>(_ type: Service.Type) -> Service? {
+        for case let service as Service in services { return service }
+        return nil
     }
 
     // MARK: Silence
