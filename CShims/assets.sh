@@ -29,7 +29,7 @@ fi
     echo
     echo '#include "CAssets.h"'
     list | while read -r name; do
-        symbol=$(printf '%s' "$name" | tr -c 'A-Za-z0-9' '_')
+        symbol=asset_$(printf '%s' "$name" | tr -c 'A-Za-z0-9' '_')
         echo
         echo "static const unsigned char $symbol[] = {"
         echo "#embed \"../../$root/$name\" suffix(, 0) if_empty(0)"
@@ -38,7 +38,7 @@ fi
     echo
     echo 'const mizu_asset mizu_assets[] = {'
     list | while read -r name; do
-        symbol=$(printf '%s' "$name" | tr -c 'A-Za-z0-9' '_')
+        symbol=asset_$(printf '%s' "$name" | tr -c 'A-Za-z0-9' '_')
         echo "    {\"$name\", $symbol, sizeof($symbol) - 1},"
     done
     echo '    {0, 0, 0},'
