@@ -210,7 +210,7 @@ def test_data_is_the_same_bytes_wherever_it_is_told(server):
     pushed = post(server, "/_sync/push", body).body
     pulled = pull(server, scope).body
     shot = post(server, "/_sync/snapshot", {"scope": scope}).body
-    data = [re.search(rb'"data":(\{.*?\})[,}]', text)[1] for text in (pushed, pulled, shot)]
+    data = [re.search(rb'"data":\s*(\{.*?\})[,}]', text)[1] for text in (pushed, pulled, shot)]
     assert data[0] == data[1] == data[2]
 
 
