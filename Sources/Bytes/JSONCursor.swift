@@ -1,0 +1,111 @@
+// Finds values inside JSON text that has passed `JSONScanner`, without checking the grammar again.
+// Never leaves its bytes, whatever they hold: each step is bounded by `end`, so that text which
+// did not pass gives wrong values but no trap.
+
+struct JSONCursor {
+    private let base: UnsafeRawPointer
+    let end: Int
+    private(set) var at: Int
+
+    init(_ bytes: UnsafeRawBufferPointer, at: Int = 0) {
+        // An empty buffer may have no address; nothing is ever loaded from the stand-in.
+        base = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped
+        end = bytes.count
+        self.at = min(max(at, 0), bytes.count)
+    }
+
+    /// The byte here, nil at the end.
+    var current: UInt8? { at < end ? base.load(fromByteOffset: at, as: UInt8.self) : nil }
+
+    /// Moves to the next thing in a container: over white space, commas and colons.
+    mutating func skipSeparators() {
+        while let byte = current,
+            Self.isSpace(byte) || byte == UInt8(ascii: ",") || byte == UInt8(ascii: ":")
+        {
+            at += 1
+        }
+    }
+
+    /// Moves over one byte.
+    mutating func step() { at = min(at + 1, end) }
+
+    /// Moves over the string that begins here; says whether it has escapes.
+    mutating func skipString() -> JSONString.Form {
+        var form = JSONString.Form.plain
+        step()
+        while at < end {
+            if end - at >= 8 {
+                let word = UInt64(
+                    littleEndian: base.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+                let marks = Self.stringMarks(in: word)
+                if marks == 0 {
+                    at += 8
+                    continue
+                }
+                at += marks.trailingZeroBitCount >> 3
+            }
+            switch base.load(fromByteOffset: at, as: UInt8.self) {
+            case UInt8(ascii: "\""):
+                at += 1
+                return form
+            case UInt8(ascii: "\\"):
+                form = .escaped
+                at = min(at + 2, end)
+            default:
+                at += 1
+            }
+        }
+        return form
+    }
+
+    /// Moves over the value that begins here and returns how deep it nests: 0 for a scalar.
+    @discardableResult
+    mutating func skipValue() -> Int {
+        var (depth, deepest) = (0, 0)
+        repeat {
+            switch current {
+            case nil:
+                return deepest
+            case UInt8(ascii: "\"")?:
+                _ = skipString()
+            case UInt8(ascii: "{")?, UInt8(ascii: "[")?:
+                depth += 1
+                deepest = max(deepest, depth)
+                at += 1
+            case UInt8(ascii: "}")?, UInt8(ascii: "]")?:
+                depth -= 1
+                at += 1
+            case let byte?:
+                if Self.endsScalar(byte) { at += 1 } else { skipScalar() }
+            }
+        } while depth > 0
+        return deepest
+    }
+
+    private mutating func skipScalar() {
+        while let byte = current, !Self.endsScalar(byte) { at += 1 }
+    }
+
+    private static func endsScalar(_ byte: UInt8) -> Bool {
+        isSpace(byte) || byte == UInt8(ascii: ",") || byte == UInt8(ascii: ":")
+            || byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]")
+    }
+
+    @inline(__always)
+    static func isSpace(_ byte: UInt8) -> Bool {
+        byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
+    }
+
+    /// The top bit of each byte of `word` that is a quote, a backslash, below 0x20 or above 0x7F.
+    /// Exact up to and including the lowest mark.
+    @inline(__always)
+    static func stringMarks(in word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let tops: UInt64 = 0x8080_8080_8080_8080
+        let quote = word ^ (ones &* 0x22)
+        let backslash = word ^ (ones &* 0x5C)
+        return
+            (((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)
+            | ((word &- (ones &* 0x20)) & ~word) | word) & tops
+    }
+}
