@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from server import MIZU, wait_until
+from server import LISTENING, MIZU, wait_until
 from sync import create, new_scope, pull_all, push_one
 from wire import Closed, Connection, dump, fetch
 
@@ -52,6 +52,17 @@ def test_addr_may_be_a_flag(start):
     running = start(address="127.0.0.1:1", args=["--addr", "127.0.0.2:0"]).ready()
     assert running.host == "127.0.0.2"
     assert fetch(running, "GET", "/healthz").status == 200
+
+
+def test_each_of_several_listeners_has_its_line(start):
+    running = start(address="127.0.0.1:0,127.0.0.2:0").ready()
+    wait_until(lambda: len(running.lines) == 2, 5, "a second line")
+    hosts = [LISTENING.match(line)[2] for line in running.lines]
+    assert hosts == ["127.0.0.1", "127.0.0.2"]
+    for line in running.lines:
+        running.host, running.port = LISTENING.match(line)[2], int(LISTENING.match(line)[3])
+        assert fetch(running, "GET", "/healthz").status == 200
+    running.stop()
 
 
 def test_a_taken_port_is_refused(start, tmp_path):
