@@ -90,3 +90,15 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c2x
 )
+
+// Fuzzers need an unsafe flag, and a package with one cannot be a dependency: so they are part of
+// it only where they are asked for (`make soak`).
+if Context.environment["MIZU_FUZZ"] != nil {
+    for name in ["FuzzJSON"] {
+        package.targets.append(
+            .executableTarget(
+                name: name, dependencies: ["MizuBytes"], path: "Tests/Fuzz/" + name,
+                swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+        package.products.append(.executable(name: name, targets: [name]))
+    }
+}

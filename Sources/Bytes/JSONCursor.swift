@@ -29,6 +29,37 @@ struct JSONCursor {
     /// Moves over one byte.
     mutating func step() { at = min(at + 1, end) }
 
+    /// A member's place: the key between its quotes, and the value.
+    struct Member {
+        let key: Range<Int>
+        let form: JSONString.Form
+        let value: Range<Int>
+    }
+
+    /// Moves over the next member of the object that the cursor is in; nil at its end.
+    mutating func nextMember() -> Member? {
+        skipSeparators()
+        guard current == UInt8(ascii: "\"") else { return nil }
+        let keyStart = at
+        let form = skipString()
+        let keyStop = at
+        skipSeparators()
+        let valueStart = at
+        skipValue()
+        // Only text that was never checked can end before a closing quote or a value.
+        guard keyStop - keyStart >= 2, at > valueStart else { return nil }
+        return Member(key: keyStart + 1..<keyStop - 1, form: form, value: valueStart..<at)
+    }
+
+    /// Moves over the next element of the array that the cursor is in; nil at its end.
+    mutating func nextElement() -> Range<Int>? {
+        skipSeparators()
+        guard let first = current, first != UInt8(ascii: "]") else { return nil }
+        let start = at
+        skipValue()
+        return start..<at
+    }
+
     /// Moves over the string that begins here; says whether it has escapes.
     mutating func skipString() -> JSONString.Form {
         var form = JSONString.Form.plain

@@ -37,19 +37,33 @@ final class JSONNode {
         case none
         case null
         case bool(Bool)
-        case integer(Int64)
+        case integer(Int)
         case unsigned(UInt64)
         case double(Double)
-        /// The shortest form of a narrower floating-point type.
+        /// A number of a type that is not listed here, in its own shortest form.
         case number(String)
         case string(String)
         case array([JSONNode])
+        /// `positions` is empty while there are few members.
         case object(members: [(key: String, node: JSONNode)], positions: [String: Int])
     }
+
+    /// Up to this many members are compared one by one, which is quicker than hashing them.
+    private static let searchedMax = 8
 
     enum Sorting { case none, byKey }
 
     func set(_ content: Content) { self.content = content }
+
+    func set<I: FixedWidthInteger>(integer value: I) {
+        if let integer = Int(exactly: value) {
+            content = .integer(integer)
+        } else if let unsigned = UInt64(exactly: value) {
+            content = .unsigned(unsigned)
+        } else {
+            content = .number(value.description)
+        }
+    }
 
     /// Members are written in the byte order of their keys.
     func sort(_ sorting: Sorting) { self.sorting = sorting }
@@ -77,12 +91,18 @@ final class JSONNode {
     /// The node for the member `key`: a fresh one, or the one that it has already.
     func member(_ key: String) -> JSONNode {
         guard case .object(var members, var positions) = content else { return JSONNode() }
-        if let position = positions[key] { return members[position].node }
+        let position =
+            positions.isEmpty ? members.firstIndex { $0.key == key } : positions[key]
+        if let position { return members[position].node }
         let node = JSONNode()
         // Taken out of `self` first, so that appending does not copy what was gathered.
         content = .none
-        positions[key] = members.count
         members.append((key, node))
+        if !positions.isEmpty {
+            positions[key] = members.count - 1
+        } else if members.count > Self.searchedMax {
+            for (index, member) in members.enumerated() { positions[member.key] = index }
+        }
         content = .object(members: members, positions: positions)
         return node
     }
@@ -101,7 +121,7 @@ final class JSONNode {
         switch content {
         case .none, .null: buffer.append("null" as StaticString)
         case .bool(let bool): buffer.append(bool ? "true" : "false" as StaticString)
-        case .integer(let integer): buffer.append(decimal: Int(integer))
+        case .integer(let integer): buffer.append(decimal: integer)
         case .unsigned(let unsigned): buffer.append(unsigned.description)
         case .double(let double): buffer.appendJSON(double: double)
         case .number(let text): buffer.append(text)

@@ -63,24 +63,37 @@ struct JSONKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
     func contains(_ key: Key) -> Bool { find(key) != nil }
 
-    func decodeNil(forKey key: Key) throws -> Bool { try child(key).value.isNull }
+    func decodeNil(forKey key: Key) throws -> Bool {
+        if let value = find(key) { return value.isNull }
+        return try child(key).decodeNil()
+    }
+
+    // Scalars are taken at once where they are what they should be: only a refusal needs the path
+    // that a child decoder carries.
 
     func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool {
-        try child(key, expected: "true or false").decode(type)
+        if let bool = find(key)?.bool { return bool }
+        return try child(key, expected: "true or false").decode(type)
     }
+
     func decode(_ type: String.Type, forKey key: Key) throws -> String {
-        try child(key, expected: "a string").decode(type)
+        if let string = find(key)?.string { return string }
+        return try child(key, expected: "a string").decode(type)
     }
+
     func decode(_ type: Double.Type, forKey key: Key) throws -> Double {
-        try child(key, expected: "a number").decode(type)
+        if let double = find(key)?.double { return double }
+        return try child(key, expected: "a number").decode(type)
     }
+
     func decode(_ type: Float.Type, forKey key: Key) throws -> Float {
         try child(key, expected: "a number").decode(type)
     }
 
     /// Stands for each integer type that the protocol lists.
     func decode<I: FixedWidthInteger & Decodable>(_ type: I.Type, forKey key: Key) throws -> I {
-        try child(key, expected: "a whole number").decode(type)
+        if let int = find(key)?.int, let result = I(exactly: int) { return result }
+        return try child(key, expected: "a whole number").decode(type)
     }
 
     func decode<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T {

@@ -44,15 +44,7 @@ extension JSONNodeEncoder: SingleValueEncodingContainer {
     }
 
     /// Stands for each integer type that the protocol lists.
-    func encode<I: FixedWidthInteger & Encodable>(_ value: I) throws {
-        if let integer = Int64(exactly: value) {
-            node.set(.integer(integer))
-        } else if let unsigned = UInt64(exactly: value) {
-            node.set(.unsigned(unsigned))
-        } else {
-            node.set(.number(value.description))
-        }
-    }
+    func encode<I: FixedWidthInteger & Encodable>(_ value: I) { node.set(integer: value) }
 
     func encode<T: Encodable>(_ value: T) throws {
         if T.self is any TextKeyedDictionary.Type || T.self is any NumberKeyedDictionary.Type {
@@ -78,14 +70,23 @@ struct JSONKeyedEncoding<Key: CodingKey>: KeyedEncodingContainerProtocol {
             node: encoder.node.member(key.stringValue), codingPath: encoder.codingPath + [key])
     }
 
-    func encodeNil(forKey key: Key) { child(key).encodeNil() }
-    func encode(_ value: Bool, forKey key: Key) { child(key).encode(value) }
-    func encode(_ value: String, forKey key: Key) { child(key).encode(value) }
+    // What cannot be refused needs no path, so no child.
+
+    func encodeNil(forKey key: Key) { encoder.node.member(key.stringValue).set(.null) }
+
+    func encode(_ value: Bool, forKey key: Key) {
+        encoder.node.member(key.stringValue).set(.bool(value))
+    }
+
+    func encode(_ value: String, forKey key: Key) {
+        encoder.node.member(key.stringValue).set(.string(value))
+    }
+
     func encode(_ value: Double, forKey key: Key) throws { try child(key).encode(value) }
     func encode(_ value: Float, forKey key: Key) throws { try child(key).encode(value) }
 
-    func encode<I: FixedWidthInteger & Encodable>(_ value: I, forKey key: Key) throws {
-        try child(key).encode(value)
+    func encode<I: FixedWidthInteger & Encodable>(_ value: I, forKey key: Key) {
+        encoder.node.member(key.stringValue).set(integer: value)
     }
 
     func encode<T: Encodable>(_ value: T, forKey key: Key) throws {

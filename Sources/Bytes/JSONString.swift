@@ -31,7 +31,8 @@ public struct JSONString: Sendable {
     }
 
     func equals(_ wanted: UnsafeRawBufferPointer) -> Bool {
-        // An escape never gets longer, so a longer name cannot be meant.
+        if form == .plain { return bytes.withUnsafeBytes { ASCII.equal($0, wanted) } }
+        // Unescaping makes nothing longer, so a name longer than the text cannot be meant.
         guard bytes.count >= wanted.count, let content = utf8 else { return false }
         return content.withUnsafeBytes { ASCII.equal($0, wanted) }
     }

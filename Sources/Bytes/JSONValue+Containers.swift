@@ -1,5 +1,5 @@
 // Walking an object's members and an array's elements in place, without a dictionary or an array.
-// Each step costs the length of what it steps over; nothing is allocated.
+// Each step costs the length of what it steps over; nothing is allocated for it.
 
 extension JSONValue {
     /// An object's members in the order of the text, doubled keys and all; none for other kinds.
@@ -10,14 +10,24 @@ extension JSONValue {
 
     /// The first member of that name; nil if there is none or this is no object. O(n).
     public func member(_ name: StaticString) -> JSONValue? {
-        for (key, value) in members where key.equals(name) { return value }
-        return nil
+        firstMember(
+            UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
     }
 
     /// The first member of that name, compared byte for byte; nil if there is none. O(n).
     public func member(named name: ByteSlice) -> JSONValue? {
-        for (key, value) in members where name.withUnsafeBytes({ key.equals($0) }) { return value }
-        return nil
+        name.withUnsafeBytes(firstMember)
+    }
+
+    private func firstMember(_ name: UnsafeRawBufferPointer) -> JSONValue? {
+        guard kind == .object else { return nil }
+        return bytes.withUnsafeBytes { raw in
+            var cursor = JSONCursor(raw, at: 1)
+            while let member = cursor.nextMember() {
+                if has(member, name, in: raw) { return JSONValue(exactly: bytes[member.value]) }
+            }
+            return nil
+        }
     }
 
     /// Collects the members of these names in one walk; others are ignored. O(n).
@@ -28,16 +38,36 @@ extension JSONValue {
         guard kind == .object else {
             throw JSONError(offset: 0, reason: .mismatch(path: "", expected: "an object"))
         }
-        var found = [JSONValue?](repeating: nil, count: names.count)
-        for (key, value) in members {
-            guard let index = names.firstIndex(where: { key.equals($0) }) else { continue }
-            guard found[index] == nil else {
-                let offset = key.bytes.offset - 1 - bytes.offset
-                throw JSONError(offset: offset, reason: .duplicateKey("\(names[index])"))
+        return try bytes.withUnsafeBytes { (raw) throws(JSONError) -> [JSONValue?] in
+            var found = [JSONValue?](repeating: nil, count: names.count)
+            var cursor = JSONCursor(raw, at: 1)
+            while let member = cursor.nextMember() {
+                // Slices are made for what was asked for only: most of the walk counts nothing.
+                for (index, name) in names.enumerated() {
+                    let wanted = UnsafeRawBufferPointer(
+                        start: name.utf8Start, count: name.utf8CodeUnitCount)
+                    guard has(member, wanted, in: raw) else { continue }
+                    guard found[index] == nil else {
+                        throw JSONError(
+                            offset: member.key.lowerBound - 1, reason: .duplicateKey("\(name)"))
+                    }
+                    found[index] = JSONValue(exactly: bytes[member.value])
+                    break
+                }
             }
-            found[index] = value
+            return found
         }
-        return found
+    }
+
+    /// Whether the key of `member` is `name`, after unescaping.
+    private func has(
+        _ member: JSONCursor.Member, _ name: UnsafeRawBufferPointer,
+        in raw: UnsafeRawBufferPointer
+    ) -> Bool {
+        guard member.form == .escaped else {
+            return ASCII.equal(UnsafeRawBufferPointer(rebasing: raw[member.key]), name)
+        }
+        return JSONString(bytes[member.key], form: .escaped).equals(name)
     }
 }
 
@@ -53,25 +83,14 @@ public struct JSONMembers: Sequence, IteratorProtocol, Sendable {
 
     public mutating func next() -> (key: JSONString, value: JSONValue)? {
         let start = at
-        let found = bytes.withUnsafeBytes { raw -> (Range<Int>, JSONString.Form, Range<Int>)? in
+        let found = bytes.withUnsafeBytes { raw in
             var cursor = JSONCursor(raw, at: start)
-            cursor.skipSeparators()
-            guard cursor.current == UInt8(ascii: "\"") else { return nil }
-            let keyStart = cursor.at
-            let form = cursor.skipString()
-            let keyStop = cursor.at
-            cursor.skipSeparators()
-            let valueStart = cursor.at
-            cursor.skipValue()
-            guard keyStop - keyStart >= 2, cursor.at > valueStart else { return nil }
-            return (keyStart + 1..<keyStop - 1, form, valueStart..<cursor.at)
+            return cursor.nextMember()
         }
-        guard let (key, form, value) = found else {
-            at = bytes.count
-            return nil
+        at = found?.value.upperBound ?? bytes.count
+        return found.map {
+            (JSONString(bytes[$0.key], form: $0.form), JSONValue(exactly: bytes[$0.value]))
         }
-        at = value.upperBound
-        return (JSONString(bytes[key], form: form), JSONValue(exactly: bytes[value]))
     }
 }
 
@@ -87,19 +106,11 @@ public struct JSONElements: Sequence, IteratorProtocol, Sendable {
 
     public mutating func next() -> JSONValue? {
         let start = at
-        let found = bytes.withUnsafeBytes { raw -> Range<Int>? in
+        let found = bytes.withUnsafeBytes { raw in
             var cursor = JSONCursor(raw, at: start)
-            cursor.skipSeparators()
-            guard let first = cursor.current, first != UInt8(ascii: "]") else { return nil }
-            let valueStart = cursor.at
-            cursor.skipValue()
-            return valueStart..<cursor.at
+            return cursor.nextElement()
         }
-        guard let value = found else {
-            at = bytes.count
-            return nil
-        }
-        at = value.upperBound
-        return JSONValue(exactly: bytes[value])
+        at = found?.upperBound ?? bytes.count
+        return found.map { JSONValue(exactly: bytes[$0]) }
     }
 }

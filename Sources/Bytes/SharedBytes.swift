@@ -133,8 +133,7 @@ public struct ByteSlice: Sendable {
 extension ByteSlice: Hashable {
     /// Byte for byte; no Unicode normalisation.
     public static func == (left: ByteSlice, right: ByteSlice) -> Bool {
-        guard left.count == right.count else { return false }
-        return left.withUnsafeBytes { a in right.withUnsafeBytes { b in a.elementsEqual(b) } }
+        left.withUnsafeBytes { a in right.withUnsafeBytes { b in ASCII.equal(a, b) } }
     }
 
     public func hash(into hasher: inout Hasher) {

@@ -56,10 +56,8 @@ final class Connection {
         static let closeAfterFlush = Flags(rawValue: 1 << 5)
         /// The send queue reached its limit and has not yet emptied to half.
         static let queueFull = Flags(rawValue: 1 << 6)
-        /// A ping is out and nothing has come since.
-        static let pinged = Flags(rawValue: 1 << 7)
         /// Bytes have arrived that belong to a request whose head is not complete.
-        static let inHead = Flags(rawValue: 1 << 8)
+        static let inHead = Flags(rawValue: 1 << 7)
     }
 
     /// What the one timer of a connection means when it fires.
@@ -91,9 +89,9 @@ final class Connection {
     var queue: SendQueue?
     var arenaMessages: Int32 = 0
 
-    /// Seconds since the worker began: when a frame was last sent and received.
-    var sentSecond: UInt32 = 0
-    var receivedSecond: UInt32 = 0
+    /// Tenths of a second since the worker began: when a frame was last sent and received.
+    var sentTenth: UInt32 = 0
+    var receivedTenth: UInt32 = 0
 
     init(token: Token, transport: Transport, peer: PeerAddress) {
         self.token = token

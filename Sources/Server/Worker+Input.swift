@@ -75,7 +75,7 @@ extension Worker {
             if count < room.count && !connection.flags.contains(.hungUp) {
                 connection.flags.remove(.mayRead)
             }
-            connection.receivedSecond = second
+            connection.receivedTenth = tenth
             return count
         case .wouldBlock:
             connection.flags.remove(.mayRead)

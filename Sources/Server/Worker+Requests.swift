@@ -11,7 +11,7 @@ import MizuRouting
 struct AwaitedExchange {
     let sequence: UInt32
     let context: ResponseContext
-    let encoding: ContentEncoding
+    let coding: ContentCoding
 }
 
 extension Worker {
@@ -74,7 +74,7 @@ extension Worker {
             refusal.connection = .close
             return write(refusal, for: context, to: connection)
         }
-        guard let reader = BodyReader(head.framing, limits: limits.http) else { return }
+        let reader = BodyReader(head.framing, limits: limits.http)
         // Memory follows the bytes that have come, not the length that was claimed.
         connection.incomplete = IncompleteRequest(
             headBytes: ByteSlice(copying: headBytes), bodyReader: reader, capacity: 4096)
@@ -98,7 +98,7 @@ extension Worker {
                 reject == .bodyTooLarge ? tooLarge() : .refusal(reject), for: .refused,
                 to: connection)
             return .took(bytes.count)
-        case .done(let consumed):
+        case .complete(let consumed):
             connection.incomplete = nil
             incomplete.headBytes.withUnsafeBytes { headBytes in
                 var parser = RequestParser()
@@ -144,14 +144,18 @@ extension Worker {
         if let refusal = server.configuration.admit(&request) {
             return write(refusal, for: context, to: connection)
         }
-        let response = server.configuration.router.respond(to: &request)
+        var response = server.configuration.router.respond(to: &request)
         switch response.kind {
         case .complete:
-            write(response, for: context, encoding: encoding(for: request), to: connection)
+            if server.configuration.compression == .gzip {
+                gzip.encode(&response, for: request)
+            }
+            write(response, for: context, to: connection)
         case .pending:
             connection.awaited = AwaitedExchange(
                 sequence: connection.exchangeSequence, context: context,
-                encoding: encoding(for: request))
+                coding: server.configuration.compression == .gzip
+                    ? .preferred(by: request) : .identity)
             arm(connection, .handler)
         case .webSocket(let service, let subprotocol):
             upgrade(
@@ -160,12 +164,9 @@ extension Worker {
         }
     }
 
-    private func encoding(for request: borrowing Request) -> ContentEncoding {
-        server.configuration.compression == .none ? .identity : ContentEncoding.choose(for: request)
-    }
-
     /// An answer that came through the mailbox.
-    func answer(_ exchange: ExchangeID, with response: Response) {
+    /// Dropped where the connection has gone or the exchange was answered.
+    public func answer(_ exchange: ExchangeID, with response: Response) {
         guard let connection = connections[Token(bits: exchange.connection)],
             let awaited = connection.awaited, awaited.sequence == exchange.sequence
         else { return }
@@ -176,18 +177,17 @@ extension Worker {
             logger.error("a handler answered later with what is no answer")
             return write(.status(.internalServerError), for: context, to: connection)
         }
-        write(response, for: context, encoding: awaited.encoding, to: connection)
+        var packed = response
+        if server.configuration.compression == .gzip { gzip.encode(&packed, as: awaited.coding) }
+        write(packed, for: context, to: connection)
         goOnNextTick(connection)
     }
 
     // MARK: Answers
 
     func write(
-        _ response: Response, for context: ResponseContext,
-        encoding: ContentEncoding = .identity, to connection: Connection
+        _ response: Response, for context: ResponseContext, to connection: Connection
     ) {
-        var response = response
-        if encoding == .gzip { compress(&response) }
         var rest = Response.Body.empty
         var persistence = ResponseContext.Persistence.close
         compose(for: connection) { output in

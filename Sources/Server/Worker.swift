@@ -24,6 +24,7 @@ public final class Worker {
     public private(set) var now: Instant
     let limits: ServerLimits
     let logger: Logger
+    let messageLimits: WebSocketLimits
 
     var poller: Poller
     var listeners: [Listener]
@@ -39,7 +40,7 @@ public final class Worker {
     /// What this tick's connections send, one after the other.
     var arena: ByteBuffer
     var head = RequestHead()
-    var compressor: GzipCompressor?
+    var gzip = GzipEncoder()
     var dateBytes: [UInt8] = []
     private var dateSecond: Int64 = -1
 
@@ -77,6 +78,8 @@ public final class Worker {
         self.listeners = listeners
         limits = server.configuration.limits
         logger = server.configuration.logger
+        messageLimits = WebSocketLimits(
+            messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.messageFragmentsMax)
         now = .now
         origin = now
         timers = TimerWheel(now: now)
@@ -93,9 +96,9 @@ public final class Worker {
         }
     }
 
-    /// Seconds since this worker began.
-    var second: UInt32 {
-        UInt32(clamping: (now.nanoseconds - origin.nanoseconds) / 1_000_000_000)
+    /// Tenths of a second since this worker began.
+    var tenth: UInt32 {
+        UInt32(clamping: (now.nanoseconds - origin.nanoseconds) / 100_000_000)
     }
 
     // MARK: The loop
@@ -138,7 +141,7 @@ public final class Worker {
         let seconds = WallClock.milliseconds / 1000
         guard seconds != dateSecond else { return }
         dateSecond = seconds
-        dateBytes = HTTPDate.format(secondsSince1970: seconds)
+        dateBytes = HTTPDate.text(secondsSince1970: Int(seconds))
     }
 
     private func advanceReady() {

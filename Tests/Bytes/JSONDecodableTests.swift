@@ -127,8 +127,9 @@ struct JSONDecodableTests {
     func offsets() throws {
         let envelope = try JSON.parse(ByteSlice(#"{"args":{"id":"","title":7,"done":true}}"#))
         let args = try #require(envelope.member("args"))
-        #expect(throws: JSONError(
-            offset: 17, reason: .mismatch(path: "title", expected: "a string"))
+        #expect(
+            throws: JSONError(
+                offset: 17, reason: .mismatch(path: "title", expected: "a string"))
         ) { try args.decode(Todo.self) }
     }
 }
