@@ -3,31 +3,29 @@
 // did not pass gives wrong values but no trap.
 
 struct JSONCursor {
-    private let base: UnsafeRawPointer
+    // Its loads are checked in debug; in release the comparisons with `end` are the whole proof.
+    private let bytes: UnsafeRawBufferPointer
     let end: Int
     private(set) var at: Int
 
     init(_ bytes: UnsafeRawBufferPointer, at: Int = 0) {
-        // An empty buffer may have no address; nothing is ever loaded from the stand-in.
-        base = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped
+        self.bytes = bytes
         end = bytes.count
         self.at = min(max(at, 0), bytes.count)
     }
 
     /// The byte here, nil at the end.
-    var current: UInt8? { at < end ? base.load(fromByteOffset: at, as: UInt8.self) : nil }
+    var current: UInt8? { at < end ? bytes[at] : nil }
 
     /// Moves to the next thing in a container: over white space, commas and colons.
     mutating func skipSeparators() {
-        while let byte = current,
-            Self.isSpace(byte) || byte == UInt8(ascii: ",") || byte == UInt8(ascii: ":")
-        {
+        while at < end {
+            let byte = bytes[at]
+            guard byte == UInt8(ascii: ",") || byte == UInt8(ascii: ":") || Self.isSpace(byte)
+            else { return }
             at += 1
         }
     }
-
-    /// Moves over one byte.
-    mutating func step() { at = min(at + 1, end) }
 
     /// A member's place: the key between its quotes, and the value.
     struct Member {
@@ -61,13 +59,14 @@ struct JSONCursor {
     }
 
     /// Moves over the string that begins here; says whether it has escapes.
+    @inline(__always)
     mutating func skipString() -> JSONString.Form {
         var form = JSONString.Form.plain
-        step()
+        at = min(at + 1, end)
         while at < end {
             if end - at >= 8 {
                 let word = UInt64(
-                    littleEndian: base.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+                    littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
                 let marks = Self.stringMarks(in: word)
                 if marks == 0 {
                     at += 8
@@ -75,7 +74,7 @@ struct JSONCursor {
                 }
                 at += marks.trailingZeroBitCount >> 3
             }
-            switch base.load(fromByteOffset: at, as: UInt8.self) {
+            switch bytes[at] {
             case UInt8(ascii: "\""):
                 at += 1
                 return form
@@ -93,30 +92,31 @@ struct JSONCursor {
     @discardableResult
     mutating func skipValue() -> Int {
         var (depth, deepest) = (0, 0)
-        repeat {
-            switch current {
-            case nil:
-                return deepest
-            case UInt8(ascii: "\"")?:
+        while at < end {
+            switch bytes[at] {
+            case UInt8(ascii: "\""):
                 _ = skipString()
-            case UInt8(ascii: "{")?, UInt8(ascii: "[")?:
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
                 depth += 1
                 deepest = max(deepest, depth)
                 at += 1
-            case UInt8(ascii: "}")?, UInt8(ascii: "]")?:
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
                 depth -= 1
                 at += 1
-            case let byte?:
-                if Self.endsScalar(byte) { at += 1 } else { skipScalar() }
+            default:
+                at += 1
+                if depth == 0 { skipScalar() }
             }
-        } while depth > 0
+            if depth <= 0 { break }
+        }
         return deepest
     }
 
     private mutating func skipScalar() {
-        while let byte = current, !Self.endsScalar(byte) { at += 1 }
+        while at < end, !Self.endsScalar(bytes[at]) { at += 1 }
     }
 
+    @inline(__always)
     private static func endsScalar(_ byte: UInt8) -> Bool {
         isSpace(byte) || byte == UInt8(ascii: ",") || byte == UInt8(ascii: ":")
             || byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]")

@@ -4,15 +4,15 @@
 // Finds no values for anyone: that is `JSONCursor`'s work, on text that passed here.
 
 struct JSONScanner {
-    private let base: UnsafeRawPointer
+    // Its loads are checked in debug; in release the comparisons with `end` are the whole proof.
+    private let bytes: UnsafeRawBufferPointer
     private let end: Int
     private let surrogates: JSON.Surrogates
     private var at = 0
 
     /// `bytes` must stay where they are while the scanner is used.
     init(_ bytes: UnsafeRawBufferPointer, surrogates: JSON.Surrogates) {
-        // An empty buffer may have no address; nothing is ever loaded from the stand-in.
-        base = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped
+        self.bytes = bytes
         end = bytes.count
         self.surrogates = surrogates
     }
@@ -149,8 +149,7 @@ struct JSONScanner {
 
     @inline(__always)
     private func byte(_ index: Int) -> UInt8 {
-        assert(index < end)
-        return base.load(fromByteOffset: index, as: UInt8.self)
+        bytes[index]
     }
 
     private func error(_ reason: JSONError.Reason) -> JSONError {
@@ -173,7 +172,7 @@ extension JSONScanner {
             case UInt8(ascii: "\\"):
                 try escape()
             case 0x80...:
-                let rest = UnsafeRawBufferPointer(start: base + at, count: end - at)
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[at..<end])
                 let length = UTF8Validator.sequenceLength(in: rest)
                 guard length > 0 else { throw error(.illFormedUTF8) }
                 at += length
@@ -191,7 +190,7 @@ extension JSONScanner {
     private mutating func skipPlain() {
         while end - at >= 8 {
             let word = UInt64(
-                littleEndian: base.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+                littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
             let marks = JSONCursor.stringMarks(in: word)
             if marks == 0 {
                 at += 8

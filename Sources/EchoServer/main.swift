@@ -18,31 +18,30 @@ struct Options {
     var address = ListenAddress(host: "127.0.0.1", port: 9000)
     var workers = Int(cl_cpu_count())
 
-    /// - Returns: nil after telling on standard error what is wrong.
-    init?(_ arguments: [String]) {
+    /// - Throws: what is wrong, for one line to a person.
+    init(_ arguments: [String]) throws(UsageError) {
         var rest = arguments.dropFirst()
         while let flag = rest.popFirst() {
             let parts = flag.split(separator: "=", maxSplits: 1).map(String.init)
             guard let name = parts.first, ["--addr", "--workers"].contains(name) else {
-                return Self.complain("unknown argument \(flag)")
+                throw UsageError(text: "unknown argument \(flag)")
             }
             guard let value = parts.count > 1 ? parts[1] : rest.popFirst() else {
-                return Self.complain("\(name) needs a value")
+                throw UsageError(text: "\(name) needs a value")
             }
             if name == "--addr", let address = ListenAddress(value) {
                 self.address = address
             } else if name == "--workers", let workers = Int(value), (1...1024) ~= workers {
                 self.workers = workers
             } else {
-                return Self.complain("\(name) cannot be \(value)")
+                throw UsageError(text: "\(name) cannot be \(value)")
             }
         }
     }
+}
 
-    private static func complain(_ message: String) -> Options? {
-        say("echo-server: \(message)\nusage: echo-server [--addr HOST:PORT] [--workers N]\n", to: 2)
-        return nil
-    }
+struct UsageError: Error {
+    let text: String
 }
 
 /// Sends every message back as it came.
@@ -91,5 +90,9 @@ func serve(_ options: Options) -> Int32 {
     }
 }
 
-guard let options = Options(CommandLine.arguments) else { exit(2) }
-exit(serve(options))
+do {
+    exit(serve(try Options(CommandLine.arguments)))
+} catch {
+    say("echo-server: \(error.text)\nusage: echo-server [--addr HOST:PORT] [--workers N]\n", to: 2)
+    exit(2)
+}

@@ -1,11 +1,21 @@
 // Walks a template's operations and writes the page. One renderer for one page, on the caller's
 // thread. No strings are made here but for dynamic names; values are copied as bytes.
+// What is nested is kept in `frames`, not on the call stack: a template as deep as the limit costs
+// memory, and threads with small stacks render as well as others.
 // A page that cannot be finished is taken back: the buffer then holds what it held before.
 
 import MizuBytes
 
 struct Renderer {
     private var library: TemplateLibrary
+    /// The template being walked, its index in the library, and what is left of it: up to `end`,
+    /// where the section, partial or block ends that the last frame stands for.
+    private var template: Template
+    private var unit: Int
+    private var next: Int
+    private var end: Int
+    /// What is entered and not left, outermost first.
+    private var frames: [Frame] = []
     /// What names are looked up in, the innermost last.
     private var contexts: [ViewValue]
     /// What parents around this place were given; see `argument(for:)`.
@@ -14,9 +24,28 @@ struct Renderer {
     private var scope = -1
     /// Written at the start of each line of the current template; mostly empty.
     private var indentation: [UInt8] = []
-    private var depth = 0
     /// What the buffer held before this page.
     private let start: Int
+
+    private struct Frame {
+        let kind: Kind
+        /// The tag that was entered: where the outer template goes on, and where errors point.
+        let unit: Int
+        let offset: Int
+        let next: Int
+        let end: Int
+        /// How many elements of a section are begun.
+        var begun = 1
+
+        enum Kind {
+            /// An inverted section, or a block with its default.
+            case plain
+            /// A list's elements; none for any other value, whose only turn has begun.
+            case section(elements: [ViewValue], body: Range<Int>)
+            /// A partial, a parent or an argument: what counted outside of it.
+            case included(scope: Int, scopesCount: Int, indentation: [UInt8])
+        }
+    }
 
     /// The arguments of one parent tag, and which scope its own template was rendered in.
     private struct Scope {
@@ -32,131 +61,158 @@ struct Renderer {
         into page: inout ByteBuffer
     ) throws(TemplateError) {
         let before = page.count
-        var renderer = Renderer(library: library, data: data, start: before)
+        var renderer = Renderer(index, of: library, data: data, start: before)
         do throws(TemplateError) {
-            let template = library.entries[index].template
-            try renderer.run(index, template.operations.indices, into: &page)
-            guard page.count - before <= library.options.limits.pageBytesMax else {
-                throw renderer.pageTooLarge(template, at: 0)
-            }
+            try renderer.run(into: &page)
         } catch {
             page.truncate(to: before)
             throw error
         }
     }
 
-    private init(library: TemplateLibrary, data: ViewValue, start: Int) {
+    private init(_ index: Int, of library: TemplateLibrary, data: ViewValue, start: Int) {
         self.library = library
         self.start = start
         contexts = [data]
+        unit = index
+        template = library.entries[index].template
+        next = 0
+        end = template.operations.count
     }
 
-    private mutating func run(
-        _ unit: Int, _ operations: Range<Int>, into page: inout ByteBuffer
-    ) throws(TemplateError) {
-        let template = library.entries[unit].template
-        var index = operations.lowerBound
-        while index < operations.upperBound {
-            switch template.operations[index] {
-            case .text(let run):
-                write(run, of: template, into: &page)
-                index += 1
-            case .escaped(let path):
-                if let value = value(of: template.paths[path]) { page.append(escaping: value) }
-                index += 1
-            case .raw(let path):
-                if let value = value(of: template.paths[path]) { page.append(raw: value) }
-                index += 1
-            case .section(let path, let end):
-                if let value = value(of: template.paths[path]), value.isTruthy {
-                    let offset = template.paths[path].offset
-                    try enter(template, at: offset)
-                    try repeatSection(value, at: offset, unit, index + 1..<end, into: &page)
-                    depth -= 1
+    private mutating func run(into page: inout ByteBuffer) throws(TemplateError) {
+        let bytesMax = library.options.limits.pageBytesMax
+        repeat {
+            while next < end {
+                let operation = template.operations[next]
+                next += 1
+                switch operation {
+                case .text(let run): write(run, into: &page)
+                case .escaped(let path):
+                    if let value = value(of: template.paths[path]) { page.append(escaping: value) }
+                case .raw(let path):
+                    if let value = value(of: template.paths[path]) { page.append(raw: value) }
+                case .section(let path, let end): try section(path, upTo: end)
+                case .inverted(let path, let end): try inverted(path, upTo: end)
+                case .partial(let reference): try include(reference, thenAt: next)
+                case .parent(let reference, let end): try include(reference, thenAt: end)
+                case .block(let block, let end): try fill(block, upTo: end)
                 }
-                index = end
-            case .inverted(let path, let end):
-                if value(of: template.paths[path])?.isTruthy != true {
-                    try enter(template, at: template.paths[path].offset)
-                    try run(unit, index + 1..<end, into: &page)
-                    depth -= 1
-                }
-                index = end
-            case .partial(let reference):
-                try include(reference, of: unit, into: &page)
-                index += 1
-            case .parent(let reference, let end):
-                try include(reference, of: unit, into: &page)
-                index = end
-            case .block(let block, let end):
-                try fill(block, of: unit, default: index + 1..<end, into: &page)
-                index = end
             }
-        }
+            guard page.count - start <= bytesMax else { throw pageTooLarge(bytesMax) }
+        } while leave()
     }
 
-    // MARK: - Sections, partials, blocks
+    // MARK: - Entering and leaving
 
-    private mutating func repeatSection(
-        _ value: ViewValue, at offset: Int, _ unit: Int, _ body: Range<Int>,
-        into page: inout ByteBuffer
-    ) throws(TemplateError) {
-        let elements: [ViewValue]
-        if case .list(let list) = value { elements = list } else { elements = [value] }
-        let template = library.entries[unit].template
-        for element in elements {
-            guard page.count - start <= library.options.limits.pageBytesMax else {
-                throw pageTooLarge(template, at: offset)
-            }
-            contexts.append(element)
-            try run(unit, body, into: &page)
-            contexts.removeLast()
+    private mutating func section(_ path: Int, upTo end: Int) throws(TemplateError) {
+        let body = next..<end
+        next = end
+        guard let value = value(of: template.paths[path]), value.isTruthy else { return }
+        let offset = template.paths[path].offset
+        if case .list(let elements) = value, let first = elements.first {
+            try enter(.section(elements: elements, body: body), at: offset)
+            contexts.append(first)
+        } else {
+            try enter(.section(elements: [], body: body), at: offset)
+            contexts.append(value)
         }
+        walk(body)
     }
 
-    /// Renders the partial or parent that `reference` leads to.
-    private mutating func include(
-        _ reference: Int, of unit: Int, into page: inout ByteBuffer
-    ) throws(TemplateError) {
-        let template = library.entries[unit].template
-        guard let target = try target(reference, of: unit) else { return }
-        let offset = template.references[reference].offset
-        guard page.count - start <= library.options.limits.pageBytesMax else {
-            throw pageTooLarge(template, at: offset)
-        }
-        try enter(template, at: offset)
-        let (outerScope, outerIndentation) = (scope, indentation)
+    private mutating func inverted(_ path: Int, upTo end: Int) throws(TemplateError) {
+        let body = next..<end
+        next = end
+        guard value(of: template.paths[path])?.isTruthy != true else { return }
+        try enter(.plain, at: template.paths[path].offset)
+        walk(body)
+    }
+
+    /// Goes into the partial or parent that `reference` leads to; the template goes on at `after`.
+    private mutating func include(_ reference: Int, thenAt after: Int) throws(TemplateError) {
+        next = after
+        guard let target = try target(reference) else { return }
+        try enterIncluded(at: template.references[reference].offset)
+        indent(template.references[reference].indentation)
         let arguments = template.references[reference].arguments
         if !arguments.isEmpty {
             scopes.append(Scope(unit: unit, arguments: arguments, outer: scope))
             scope = scopes.count - 1
         }
-        indent(template.references[reference].indentation)
-        let operations = library.entries[target].template.operations.indices
-        try run(target, operations, into: &page)
-        if !arguments.isEmpty { scopes.removeLast() }
-        (scope, indentation) = (outerScope, outerIndentation)
-        depth -= 1
+        switchTo(target)
+        walk(template.operations.indices)
     }
 
-    /// Renders what fills a block here, or its default.
-    private mutating func fill(
-        _ block: Int, of unit: Int, default body: Range<Int>, into page: inout ByteBuffer
-    ) throws(TemplateError) {
-        let template = library.entries[unit].template
+    /// Goes into what fills a block here, or into its default.
+    private mutating func fill(_ block: Int, upTo end: Int) throws(TemplateError) {
+        let body = next..<end
+        next = end
         let block = template.blocks[block]
-        try enter(template, at: block.offset)
-        if let found = argument(for: block.name) {
-            let (outerScope, outerIndentation) = (scope, indentation)
-            scope = found.outer
-            indent(block.indentation)
-            try run(found.unit, found.body, into: &page)
-            (scope, indentation) = (outerScope, outerIndentation)
-        } else {
-            try run(unit, body, into: &page)
+        guard let found = argument(for: block.name) else {
+            try enter(.plain, at: block.offset)
+            return walk(body)
         }
-        depth -= 1
+        try enterIncluded(at: block.offset)
+        indent(block.indentation)
+        scope = found.outer
+        switchTo(found.unit)
+        walk(found.body)
     }
+
+    private mutating func enterIncluded(at offset: Int) throws(TemplateError) {
+        let kind = Frame.Kind.included(
+            scope: scope, scopesCount: scopes.count, indentation: indentation)
+        try enter(kind, at: offset)
+    }
+
+    /// Keeps where the current template goes on, once what is entered now is left.
+    private mutating func enter(_ kind: Frame.Kind, at offset: Int) throws(TemplateError) {
+        let depthMax = library.options.limits.renderDepthMax
+        guard frames.count < depthMax else {
+            throw template.error(
+                at: offset,
+                "more than \(depthMax) sections, partials and blocks in each other: "
+                    + "does a partial include itself?")
+        }
+        frames.append(Frame(kind: kind, unit: unit, offset: offset, next: next, end: end))
+    }
+
+    private mutating func switchTo(_ index: Int) {
+        unit = index
+        template = library.entries[index].template
+    }
+
+    private mutating func walk(_ operations: Range<Int>) {
+        next = operations.lowerBound
+        end = operations.upperBound
+    }
+
+    /// Begins a section's next element, or goes back to behind the tag that was entered last.
+    /// Says whether there was one: if not, the page is written.
+    private mutating func leave() -> Bool {
+        guard let frame = frames.last else { return false }
+        switch frame.kind {
+        case .plain: break
+        case .section(let elements, let body):
+            if frame.begun < elements.count {
+                contexts[contexts.count - 1] = elements[frame.begun]
+                frames[frames.count - 1].begun += 1
+                walk(body)
+                return true
+            }
+            contexts.removeLast()
+        case .included(let scope, let scopesCount, let indentation):
+            self.scope = scope
+            self.indentation = indentation
+            scopes.removeLast(scopes.count - scopesCount)
+            switchTo(frame.unit)
+        }
+        walk(frame.next..<frame.end)
+        frames.removeLast()
+        return true
+    }
+
+    // MARK: - Where names of templates lead
 
     /// The argument for a block's name. The outermost parent tag wins: a page overrules the layout
     /// that it extends, and that the layout below. What the argument itself contains belongs to
@@ -179,9 +235,7 @@ struct Renderer {
     }
 
     /// Where a reference leads; `nil` when that is nowhere and may be so.
-    private mutating func target(
-        _ reference: Int, of unit: Int
-    ) throws(TemplateError) -> Int? {
+    private mutating func target(_ reference: Int) throws(TemplateError) -> Int? {
         switch library.entries[unit].links?[reference] {
         case .template(let target): target
         case .nothing, nil: nil
@@ -237,9 +291,7 @@ struct Renderer {
         return nil
     }
 
-    private func write(
-        _ run: Template.TextRun, of template: Template, into page: inout ByteBuffer
-    ) {
+    private func write(_ run: Template.TextRun, into page: inout ByteBuffer) {
         template.statics.withUnsafeBytes { statics in
             var position = run.bytes.lowerBound
             if !indentation.isEmpty {
@@ -261,23 +313,11 @@ struct Renderer {
         }
     }
 
-    /// Counts one level more, and stops what would go on until the stack ends.
-    private mutating func enter(
-        _ template: Template, at offset: Int
-    ) throws(TemplateError) {
-        let depthMax = library.options.limits.renderDepthMax
-        depth += 1
-        guard depth <= depthMax else {
-            throw template.error(
-                at: offset,
-                "more than \(depthMax) sections, partials and blocks in each other: "
-                    + "does a partial include itself?")
-        }
-    }
-
-    private func pageTooLarge(_ template: Template, at offset: Int) -> TemplateError {
-        template.error(
-            at: offset, "the page is larger than \(library.options.limits.pageBytesMax) bytes")
+    /// The error for too many bytes, at the tag that was entered last.
+    private func pageTooLarge(_ bytesMax: Int) -> TemplateError {
+        let template = frames.last.map { library.entries[$0.unit].template } ?? template
+        return template.error(
+            at: frames.last?.offset ?? 0, "the page is larger than \(bytesMax) bytes")
     }
 }
 

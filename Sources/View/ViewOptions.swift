@@ -31,8 +31,8 @@ public struct ViewOptions: Sendable {
 /// What a template may take. Beyond each limit a `TemplateError` names it.
 public struct ViewLimits: Sendable {
     /// Sections, partials, parents and blocks inside each other while rendering, counted together;
-    /// beyond it the render throws. 200 levels take some 100 KB of stack.
-    public var renderDepthMax = 200
+    /// beyond it the render throws. They take no stack.
+    public var renderDepthMax = 1000
     /// Sections, parents and blocks inside each other in one file; beyond it compiling throws.
     public var nestingMax = 100
     /// Bytes of one file; beyond it compiling throws. 4 MiB.

@@ -57,6 +57,22 @@ struct InheritanceTests {
             main: "  {{<a}}{{$b}}1\n2{{/b}}{{/a}}\n", partials: ["a": "{{$b}}d{{/b}}!\n"],
             page: "  1\n  2!\n"),
         Case(
+            description: "lines may end with CRLF",
+            main: "{{<p}}\r\n{{$a}}\r\n\tx\r\n{{/a}}\r\n{{/p}}\r\nend",
+            partials: ["p": "<\r\n  {{$a}}\r\n  {{/a}}\r\n>\r\n"],
+            page: "<\r\n  x\r\n>\r\nend"),
+        Case(
+            description: "delimiters set inside a parent hold from there on, in this file only",
+            main: "{{<p}}{{=<% %>=}}<%$a%>{{x}}<%x%><%/a%><%/p%><%x%>",
+            partials: ["p": "{{x}}{{$a}}{{/a}}<%x%>"], data: ["x": 1], page: "1{{x}}1<%x%>1"),
+        Case(
+            description: "a layout may extend a layout, and pass on what it was given",
+            main: "{{<page}}{{$body}}B{{/body}}{{/page}}",
+            partials: [
+                "page": "{{<base}}{{$main}}<p>{{$body}}none{{/body}}</p>{{/main}}{{/base}}",
+                "base": "<html>{{$main}}{{/main}}</html>",
+            ], page: "<html><p>B</p></html>"),
+        Case(
             description: "a name from the data chooses the partial",
             main: "{{#l}}{{>*kind}} {{/l}}", partials: ["t": "T{{v}}", "i": "I{{v}}"],
             data: ["l": [["kind": "t", "v": 1], ["kind": "i", "v": 2]]], page: "T1 I2 "),

@@ -11,7 +11,7 @@ struct LimitTests {
         for (main, partials) in [
             ("x\n {{>main}}", [:]), ("{{>a}}", ["a": "\n {{>b}}", "b": "\n {{>a}}"]),
             ("\n {{<main}}{{$a}}1{{/a}}{{/main}}", [:]),
-            ("{{#l}}{{>a}}{{/l}}", ["a": "\n {{>main}}{{>main}}"]),
+            ("\n{{#l}}{{>a}}{{/l}}", ["a": "\n {{>main}}{{>main}}"]),
         ] as [(String, [String: String])] {
             let error = try #require(throws: TemplateError.self) {
                 _ = try rendered(main, with: partials, ["l": [1, 2]])
@@ -24,9 +24,9 @@ struct LimitTests {
     @Test("a partial may include itself as deep as the data goes")
     func recursionByData() throws {
         var tree: ViewValue = ["n": 0, "kids": []]
-        for depth in 1..<60 { tree = ["n": ViewValue(depth), "kids": [tree]] }
+        for depth in 1..<400 { tree = ["n": ViewValue(depth), "kids": [tree]] }
         let page = try rendered("{{n}}{{#kids}},{{>main}}{{/kids}}", with: [:], tree)
-        #expect(page == (0..<60).reversed().map(String.init).joined(separator: ","))
+        #expect(page == (0..<400).reversed().map(String.init).joined(separator: ","))
     }
 
     @Test("sections are nested as deep as the limit, and one more is an error")
@@ -41,7 +41,7 @@ struct LimitTests {
         }
         #expect(
             error.description == "t.html:1:601: more than 100 sections and blocks in each other")
-        #expect(throws: TemplateError.self) { _ = try rendered(nested(200_000)) }
+        #expect(throws: TemplateError.self) { _ = try rendered(nested(20_000)) }
     }
 
     @Test("a template beyond its size is an error, as is a page")
