@@ -40,21 +40,19 @@ extension SyncEngine {
     }
 
     /// Sees to it that a user's clients do not grow without end. Clients of nobody are many
-    /// people's, so they have no common limit; but each new one makes an old one go.
+    /// people's and have no common limit; `trim` forgets those that are past retention.
     private func makeRoom(
         for user: Name?, in scope: Name, at time: Int64
     ) throws(StoreError) -> Refusal? {
-        if user != nil {
-            let count = try store.clientCount(of: user, in: scope)
-            guard count >= limits.userClientsMax else { return nil }
-        }
+        guard user != nil else { return nil }
+        let count = try store.clientCount(of: user, in: scope)
+        guard count >= limits.userClientsMax else { return nil }
         if let silent = try store.longestSilentClient(of: user, in: scope),
             isPastRetention(silent.state, at: time)
         {
             try store.removeClient(silent.client, in: scope)
             return nil
         }
-        guard user != nil else { return nil }
         return .rateLimited(
             "a user has at most \(limits.userClientsMax) clients in a scope",
             retryAfterSeconds: 3600)

@@ -74,6 +74,7 @@ extension SyncEngine {
                 rowsLeft -= 1
                 let seen = try trimLog(of: scope, at: time, rowsMax: max(1, rowsLeft))
                 rowsLeft -= seen.rows
+                try forgetSilentClients(of: scope, at: time)
                 // A scope with more to trim keeps its turn.
                 guard seen.progress == .done else { return .more }
                 trimScope = scope
@@ -81,6 +82,16 @@ extension SyncEngine {
             }
         }
         return .more
+    }
+
+    /// Clients of nobody that are past retention, some at a time.
+    private func forgetSilentClients(of scope: Name, at time: Int64) throws(StoreError) {
+        for _ in 0..<16 {
+            guard let silent = try store.longestSilentClient(of: nil, in: scope),
+                isPastRetention(silent.state, at: time)
+            else { return }
+            try store.removeClient(silent.client, in: scope)
+        }
     }
 
     private func trimLog(
