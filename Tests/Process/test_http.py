@@ -102,7 +102,7 @@ OTHERS = {
     "a length of 2^64": (PULL + b"Content-Length: 18446744073709551616\r\n\r\n", (400, 413)),
     "a target of 8193 bytes": (b"GET /%s HTTP/1.1\r\nHost: h\r\n\r\n" % (b"a" * 8192), (414,)),
     "a target without an end": (b"GET /" + b"a" * 100_000, (414, 431)),
-    "a method without an end": (b"G" * 100_000, (400, 431, 501)),
+    "a method without an end": (b"G" * 100_000, (400, 414, 431, 501)),
     "a head over 16 KiB": (GET + HOST + b"X: %s\r\n\r\n" % (b"a" * 17_000), (431,)),
     "a head without an end": (GET + HOST + b"X: " + b"a" * 100_000, (431,)),
     "101 fields": (GET + HOST + b"X: a\r\n" * 100 + b"\r\n", (431,)),
