@@ -85,10 +85,20 @@ def test_a_scope_that_is_no_name_is_invalid_request(server, path, name):
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
-@pytest.mark.parametrize("field", ["id", "name"])
-def test_a_mutation_whose_id_or_name_is_no_name_is_invalid_request(server, field, name):
-    body = {"scope": new_scope(), **one(**{field: BAD_NAMES[name]})}
+def test_a_mutation_whose_id_is_no_name_is_invalid_request(server, name):
+    body = {"scope": new_scope(), **one(id=BAD_NAMES[name])}
     assert_refusal(post(server, PUSH, body), 400, "invalid_request")
+
+
+@pytest.mark.parametrize("name", [*BAD_NAMES, "missing"])
+def test_a_mutation_whose_name_is_no_name_is_answered_in_its_place(server, name):
+    """It can be answered by its id, so it must not block the queue that it stands in."""
+    scope, bad = new_scope(), one(name=BAD_NAMES.get(name))["mutations"][0]
+    answer = post(server, PUSH, {"scope": scope, "mutations": [create(), bad, create()]})
+    assert answer.status == 200, answer
+    first, refused, last = answer.json["results"]
+    assert (first["cursor"], last["cursor"]) == (1, 2)
+    assert refused["ok"] is False and refused["code"] == "invalid_mutation", refused
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
@@ -124,11 +134,8 @@ def test_names_are_compared_after_unescaping(server):
     assert again["id"] == "ab" and again["ok"] and again["duplicate"], again
 
 
-@pytest.mark.parametrize("change", [
-    {"id": None}, {"name": None},
-], ids=str)
-def test_a_mutation_without_id_or_name_is_invalid_request(server, change):
-    assert_refusal(post(server, PUSH, {"scope": new_scope(), **one(**change)}), 400,
+def test_a_mutation_without_an_id_is_invalid_request(server):
+    assert_refusal(post(server, PUSH, {"scope": new_scope(), **one(id=None)}), 400,
                    "invalid_request")
 
 

@@ -283,7 +283,7 @@ def test_push_is_answered_as_over_http(server, ws):
 
 
 @pytest.mark.parametrize("fields,code", [
-    ({"scope": "s", "mutations": [{"id": "x"}]}, "invalid_request"),
+    ({"scope": "s", "mutations": [{"name": "x"}]}, "invalid_request"),
     ({"scope": "s"}, "invalid_request"),
     ({"scope": "", "mutations": []}, "invalid_request"),
     ({"scope": "s", "v": 2, "mutations": []}, "version_unsupported"),
