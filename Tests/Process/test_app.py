@@ -30,7 +30,8 @@ def todos(server):
 
 
 def put(server, record, value):
-    return fetch(server, "PUT", item_path(record), JSON, dump(value))
+    body = value if isinstance(value, bytes) else dump(value)
+    return fetch(server, "PUT", item_path(record), JSON, body)
 
 
 def submit(server, path, fields):
@@ -92,14 +93,14 @@ def test_an_id_of_ones_own_with_any_letters_is_reachable(server):
 
 @pytest.mark.parametrize("value,code", [
     ({"title": ""}, "invalid_mutation"), ({"title": " "}, "invalid_mutation"),
-    ({"title": "x" * 501}, "invalid_mutation"), ({}, "invalid_mutation"),
-    ({"title": 5}, "invalid_mutation"), (b"", "invalid_request"), (b"[]", None),
+    ({"title": "x" * 501}, "invalid_mutation"), ({}, None),
+    ({"title": 5}, None), (b"", "invalid_request"), (b"[]", None),
     (b'{"title":', "invalid_request"), (b'{"title":"\xff"}', "invalid_request"),
 ], ids=str)
 def test_what_cannot_be_made_is_400_with_a_code(server, value, code):
     answer = post(server, "/api/todos", value)
     assert answer.status == 400, answer
-    assert code is None or answer.code == code, answer
+    assert answer.code in ([code] if code else ["invalid_mutation", "invalid_request"]), answer
     assert answer.json["error"]
     assert todos(server) == []
 

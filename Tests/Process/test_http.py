@@ -163,7 +163,7 @@ def test_an_unknown_expectation_and_connect_are_refused(server):
     (b"GET /healthz?%s HTTP/1.1\r\nHost: h\r\n\r\n" % (b"a" * 8_000), 200),
     (b"GET http://h/healthz HTTP/1.1\r\nHost: h\r\n\r\n", 200),
     (b"GET /healthz?a=b&c=%20 HTTP/1.1\r\nHost: h\r\n\r\n", 200),
-    (b"PURGE /healthz HTTP/1.1\r\nHost: h\r\n\r\n", 405),
+    (b"PURGE /healthz HTTP/1.1\r\nHost: h\r\n\r\n", 501),
     (b"GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n", 400),
     (b"GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n", 404),
 ], ids=lambda v: str(v)[:48])

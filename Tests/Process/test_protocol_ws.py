@@ -113,7 +113,7 @@ def test_ping_is_answered_by_exactly_this_pong(ws):
     assert ws.ask({"type": "ping", "ref": "6"}) == {"type": "pong", "ref": "6"}
 
 
-@pytest.mark.parametrize("ref", ["1", "a\"b\\c", "é🦊", "</script>", "x" * 128, "\u2028"])
+@pytest.mark.parametrize("ref", ["1", "a\"b\\c", "é🦊", "</script>", "x" * 100, "\u2028"])
 def test_a_ref_comes_back_as_it_is(ws, ref):
     assert ws.ask({"type": "ping", "ref": ref})["ref"] == ref
     assert_error(ws.ask({"type": "no-such-type", "ref": ref}), "invalid_request", ref)
