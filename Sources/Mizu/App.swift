@@ -18,12 +18,14 @@ public final class App {
     /// The event loops, for code that answers later or speaks to sockets.
     public let workers: Workers
     let assets: Assets
+    /// Made before any thread starts, so that all of them inherit the signal mask.
+    let lifetime: ProcessLifetime
     var routes: [@Sendable (inout Routes) -> Void] = []
     var live = LiveHooks()
     private(set) var synchronisation: Synchronisation?
 
-    /// What `sync` was told, until the store is opened.
-    struct Synchronisation {
+    /// What `sync` has opened.
+    struct Synchronisation: Sendable {
         let service: SyncService
         let feed: LiveFeed
     }
@@ -36,8 +38,9 @@ public final class App {
         self.assets =
             configuration.isDevelopment
             ? assets.reading(from: ["Assets", "Assets/Templates/sync/Assets"]) : assets
-        logger = Logging.standardError(level: configuration.logLevel)
+        logger = StandardErrorLog.logger(level: configuration.logLevel)
         do throws(SystemError) {
+            lifetime = try ProcessLifetime()
             workers = try Workers(count: configuration.workers ?? Int(cl_cpu_count()))
         } catch {
             throw StartError("cannot start: \(error)")
@@ -102,6 +105,18 @@ public final class App {
 
     // MARK: Sync and live
 
+    /// Says who a token of `auth` belongs to, which topics of the app's own a session may use, and
+    /// hears of sessions that end. Called on workers' threads; must not wait.
+    public func live(
+        authenticate: (@Sendable (_ token: String) -> Authentication)? = nil,
+        onMessage: (@Sendable (LiveSession, LiveRequest) -> LiveReply)? = nil,
+        onClose: (@Sendable (LiveSession) -> Void)? = nil
+    ) {
+        if let authenticate { live.authenticate = authenticate }
+        if let onMessage { live.onMessage = onMessage }
+        if let onClose { live.onClose = onClose }
+    }
+
     /// Opens the database and mounts `/_sync/*` and `/ws`. Once for an app.
     /// - Parameters:
     ///   - mutator: what the app's mutations do.
@@ -120,7 +135,7 @@ public final class App {
             )
         }
         routes.append { service.mount(on: &$0) }
-        return Sync(service: service, workers: workers)
+        return Sync(service: service, workers: workers, feed: feed)
     }
 
     private func openService(
@@ -129,23 +144,20 @@ public final class App {
         var limits = SyncLimits()
         limits.logChangesMax = configuration.retainedChanges
         limits.logMillisecondsMax = configuration.retainedMilliseconds
-        do {
-            return try SyncService.start(
-                Self.openStore(configuration.database, logger: logger), mutator: mutator,
-                limits: limits, workers: workers, logger: logger, authorize: authorize,
-                publish: { feed.publish($0) })
-        } catch let error as SyncStartError {
-            throw StartError(error.description)
+        var random = SystemRandomNumberGenerator()
+        let epoch = Name.random(using: &random)
+        do throws(StoreError) {
+            let store = try Store.open(configuration.database, epoch: epoch, logger: logger)
+            do throws(SyncStartError) {
+                return try SyncService.start(
+                    store, mutator: mutator, limits: limits, workers: workers, logger: logger,
+                    authorize: authorize, publish: { feed.publish($0) })
+            } catch {
+                throw StoreError(.unavailable, error.description)
+            }
         } catch {
-            throw StartError("\(configuration.database): \(error)")
+            throw StartError(error.message)
         }
-    }
-
-    private static func openStore(
-        _ url: String, logger: Logger
-    ) throws(StoreError) -> sending any SyncStore {
-        if url == "memory:" { return MemoryStore() }
-        return try SQLiteStore(path: String(url.dropFirst("sqlite:".count)), logger: logger)
     }
 }
 

@@ -2,6 +2,7 @@
 // sentence, and a parser that says what is wrong. The command's flags, the README's table and
 // `App` all read this one. Only `fromEnvironment` looks at the environment.
 
+import Glibc
 import Logging
 import MizuTransport
 
@@ -40,6 +41,20 @@ public struct Configuration: Sendable {
             try configuration.set(setting.name, to: text)
         }
         return configuration
+    }
+
+    /// The process's environment, name to text. What is not UTF-8 is repaired.
+    public static func processEnvironment() -> [String: String] {
+        var result: [String: String] = [:]
+        var entry = environ
+        while let text = entry.pointee {
+            let pair = String(cString: text)
+            if let equals = pair.utf8.firstIndex(of: UInt8(ascii: "=")) {
+                result[String(pair[..<equals])] = String(pair[pair.index(after: equals)...])
+            }
+            entry += 1
+        }
+        return result
     }
 
     /// Sets one setting by its environment name.

@@ -5,9 +5,15 @@ import CLinux
 import Logging
 import MizuBytes
 
-enum Logging {
+public enum StandardErrorLog {
+    /// Writes one line, for a person at a terminal.
+    public static func say(_ line: String) {
+        let bytes = Array((line + "\n").utf8)
+        _ = bytes.withUnsafeBytes { cl_write(2, $0.baseAddress, $0.count) }
+    }
+
     /// A logger that writes lines of `level` and above to standard error.
-    static func standardError(level: Logger.Level) -> Logger {
+    static func logger(level: Logger.Level) -> Logger {
         var logger = Logger(label: "mizu") { _ in StandardErrorHandler() }
         logger.logLevel = level
         return logger
@@ -25,7 +31,7 @@ private struct StandardErrorHandler: LogHandler {
 
     func log(event: LogEvent) {
         var line = ByteBuffer(capacity: 160)
-        line.append(RFC3339.string(milliseconds: cl_realtime_ms()))
+        line.append(RFC3339.text(millisecondsSince1970: Int(cl_realtime_ms())))
         line.append(" \(event.level.rawValue) ")
         // One event is one line, whatever it quotes.
         for byte in "\(event.message)".utf8 {

@@ -10,8 +10,16 @@ import MizuSyncService
 
 /// A handle to an app's synchronised state. Any thread.
 public struct Sync: Sendable {
-    public let service: SyncService
+    let service: SyncService
     let workers: Workers
+    /// Who is connected, and the way to tell them.
+    public let live: LiveFeed
+
+    init(service: SyncService, workers: Workers, feed: LiveFeed) {
+        self.service = service
+        self.workers = workers
+        live = feed
+    }
 
     /// Answers `request` with what `respond` makes of the scope's records, all at one cursor.
     /// - Throws: `HTTPError` 403 where the user may not read the scope.
@@ -21,14 +29,21 @@ public struct Sync: Sendable {
     ) throws -> Response {
         try check(request, scope, .snapshot)
         let (workers, exchange) = (self.workers, request.exchange)
-        service.read { result in
-            let response: Response
+        service.read { (reader) throws(StoreError) -> Response in
+            try reader.beginReading()
+            defer { reader.endReading() }
             do {
-                response = try respond(Snapshot(reader: try result.get(), scope: scope))
+                return try respond(Snapshot(reader: reader, scope: scope))
+            } catch let error as StoreError {
+                throw error
             } catch {
-                response = Response(failure: error)
+                return Response(failure: error)
             }
-            workers.respond(to: exchange, response)
+        } answer: { result in
+            switch result {
+            case .success(let response): workers.respond(to: exchange, response)
+            case .failure(let refusal): workers.respond(to: exchange, Response(refusal))
+            }
         }
         return .pending
     }
@@ -44,10 +59,10 @@ public struct Sync: Sendable {
         let push = PushRequest(
             scope: scope, client: nil,
             mutations: intents.map { intent in
-                PushedMutation(id: intent.id, name: intent.name, args: intent.arguments)
+                intent.mutation
             }, user: user)
         let (workers, exchange) = (self.workers, request.exchange)
-        service.push(push) { answer in
+        service.push(push, byteCount: intents.reduce(0) { $0 + $1.byteCount }) { answer in
             workers.perform(on: Int(exchange.worker)) { worker in
                 let response: Response
                 do {
@@ -82,7 +97,15 @@ public struct Sync: Sendable {
 public struct Intent: Sendable {
     public let id: Name
     public let name: Name
-    let arguments: Arguments
+    private let arguments: Arguments
+    var byteCount: Int { arguments.json.bytes.count }
+
+    var mutation: PushedMutation {
+        PushedMutation(
+            id: id, content: .ready(name: name, args: arguments),
+            fingerprint: Fingerprint(
+                name: ByteSlice(name.bytes), args: arguments.json.bytes))
+    }
 
     /// - Parameters:
     ///   - id: random and unique, made once and kept through every retry: for a form, a hidden

@@ -14,7 +14,7 @@ public final class LiveFeed: Sendable {
     public init(workers: Workers) { self.workers = workers }
 
     /// Tells subscribers what a commit added. Called by the committer before its answers leave.
-    func publish(_ feed: [CommittedChanges]) {
+    public func publish(_ feed: [CommittedChanges]) {
         workers.performOnAll { worker in
             worker.service(LiveService.self)?.deliver(feed)
         }

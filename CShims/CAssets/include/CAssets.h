@@ -14,3 +14,6 @@ typedef struct {
 
 extern const mizu_asset mizu_assets[];
 extern const size_t mizu_assets_count;
+
+// Swift does not see arrays of unknown length.
+static inline mizu_asset mizu_asset_at(size_t index) { return mizu_assets[index]; }
