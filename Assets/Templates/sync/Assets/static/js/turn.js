@@ -55,8 +55,8 @@ function acquire(key, storage, owner) {
     const lease = await tx.get("meta", key);
     const now = Date.now();
     // A lease from the far future was written before the clock was set back: it counts as over.
-    const isTaken = lease && lease.owner !== owner && lease.until > now && lease.until <= now + leaseMs;
-    if (isTaken) return false;
+    const isAlive = lease && lease.until > now && lease.until <= now + leaseMs;
+    if (isAlive && lease.owner !== owner) return false;
     await tx.put("meta", key, { owner, until: now + leaseMs });
     return true;
   });
