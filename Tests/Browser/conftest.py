@@ -9,7 +9,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright,
+)
 
 from mizu_server import Server
 from todo_page import TodoPage
@@ -40,7 +42,10 @@ class Watch:
             "`CSP: ${event.violatedDirective} ${event.blockedURI}`), true);"
         )
         context.on("console", self._heard)
-        context.on("weberror", lambda error: self.complaints.append(f"uncaught: {error.error}"))
+        context.on("page", self._over_page)
+
+    def _over_page(self, page: Page) -> None:
+        page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type != "error":

@@ -4,6 +4,7 @@ It can be killed, frozen and started again on the same port, as the machine unde
 Every wait is bounded and waits for a condition; nothing sleeps for luck.
 """
 
+import json
 import os
 import queue
 import signal
@@ -65,7 +66,8 @@ class Server:
 
     def todos(self) -> list[dict]:
         """The truth, as a client that only reads sees it."""
-        return [record["data"] for record in self.post("/_sync/snapshot", {"limit": 1000})["records"]]
+        snapshot = self.post("/_sync/snapshot", {"limit": 1000})
+        return [record["data"] for record in snapshot["records"]]
 
     def titles(self) -> list[str]:
         return sorted(todo["title"] for todo in self.todos())
@@ -75,7 +77,6 @@ class Server:
         return self.post("/_sync/push", {"mutations": list(mutations)})["results"]
 
     def post(self, path: str, body: dict) -> dict:
-        import json
         request = urllib.request.Request(
             self.url.rstrip("/") + path, data=json.dumps(body).encode(),
             headers={"Content-Type": "application/json"}, method="POST",

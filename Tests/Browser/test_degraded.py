@@ -51,7 +51,8 @@ def test_without_websockets_the_page_polls(server, new_context, open_page):
         constructor() { throw new DOMException("blocked", "SecurityError"); } };""")
     todo = open_page(context)
     todo.expect_state("online")
-    server.push({"id": "m1", "name": "todo.create", "args": {"id": "t1", "title": "Found by a poll"}})
+    created = {"id": "t1", "title": "Found by a poll"}
+    server.push({"id": "m1", "name": "todo.create", "args": created})
     todo.expect_titles("Found by a poll")
     todo.add("Sent by a push")
     todo.expect_synced()
@@ -62,7 +63,8 @@ def test_an_edit_that_storage_refuses_is_told_and_not_kept(server, open_page):
     todo = open_page()
     todo.expect_state("online")
     todo.page.evaluate("""() => {
-        IDBObjectStore.prototype.add = () => { throw new DOMException("full", "QuotaExceededError"); };
+        IDBObjectStore.prototype.add = () => {
+            throw new DOMException("full", "QuotaExceededError"); };
     }""")
     outcome = todo.page.evaluate("""() => {
         const id = mizu.client.mutate("todo.create", { id: "x", title: "Too much" });

@@ -19,7 +19,8 @@ def test_each_edit_is_seen_by_a_second_browser(server, open_page):
 
 
 def test_the_list_is_there_before_and_after_scripts_run(server, open_page, new_context):
-    server.push({"id": "m1", "name": "todo.create", "args": {"id": "t1", "title": "From elsewhere"}})
+    created = {"id": "t1", "title": "From elsewhere"}
+    server.push({"id": "m1", "name": "todo.create", "args": created})
     plain = open_page(java_script_enabled=False)
     plain.expect_titles("From elsewhere")
     scripted = open_page()

@@ -4,7 +4,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-LONG = "A very long title that goes on and on, with a_word_that_has_no_place_to_break_in_it_at_all_" * 2
+LONG = "A very long title, with a_word_that_has_no_place_to_break_in_it_at_all_or_nearly_so " * 2
+LONG = LONG.strip()
 
 
 def fill(todo) -> None:

@@ -4,6 +4,8 @@ import time
 
 from playwright.sync_api import expect
 
+from todo_page import TodoPage
+
 OFFLINE_SECONDS = 3
 
 
@@ -12,7 +14,6 @@ def test_edits_survive_reload_and_a_closed_browser(server, installation, watch, 
     context = installation()
     page = context.new_page()
     page.goto(server.url)
-    from todo_page import TodoPage
     todo = TodoPage(page)
     todo.add("Before")
     todo.expect_synced()

@@ -98,7 +98,8 @@ def test_a_result_of_another_epoch_is_replayed_until_a_pull_has_compared(module)
         await storage.write((tx) => queue.save(tx, queue.add("a", {})));
         const batch = await storage.read((tx) => queue.head(tx, 100));
         const results = [{ id: batch[0].id, ok: true, ...at(5, "new") }];
-        const settled = await storage.write((tx) => queue.settle(tx, batch, results, at(20, "old")));
+        const settled = await storage.write((tx) =>
+            queue.settle(tx, batch, results, at(20, "old")));
         return [settled, (await storage.read((tx) => tx.all("mutations"))).length];
     """) == [{"retry": None, "behind": True, "pull": True}, 1]
 
@@ -135,8 +136,9 @@ def test_a_snapshot_in_pages_is_pulled_to_the_head_before_it_shows(server, open_
     faults = Faults().over(todo.page)
 
     def record(id, title, created):
-        return {"entity": "todo", "id": id, "data": {
-            "id": id, "title": title, "done": False, "created": f"2026-01-01T00:00:0{created}.000Z"}}
+        time = f"2026-01-01T00:00:0{created}.000Z"
+        data = {"id": id, "title": title, "done": False, "created": time}
+        return {"entity": "todo", "id": id, "data": data}
 
     def change(cursor, id, op, title=""):
         made = {"cursor": cursor, "scope": "_default", "entity": "todo", "id": id, "op": op,

@@ -40,6 +40,32 @@ class TodoPage:
     def expect_state(self, state: str, timeout: float | None = None) -> None:
         expect(self.status).to_have_attribute("data-state", state, timeout=timeout)
 
+    def record_states(self) -> None:
+        """Begins to write down each state, however short."""
+        self.page.evaluate(
+            """() => {
+                const status = document.querySelector(".sync-status");
+                window.states = [];
+                new MutationObserver(() => states.push(status.dataset.state))
+                    .observe(status, { attributeFilter: ["data-state"] });
+            }""")
+
+    def expect_recorded(self, state: str) -> None:
+        self._wait(f"() => states.includes('{state}')")
+
+    def _wait(self, condition: str) -> None:
+        """Waits in the page; Playwright's own wait uses eval, which the page's policy forbids."""
+        self.page.evaluate(f"""() => new Promise((resolve, reject) => {{
+            const condition = {condition};
+            const giveUp = setTimeout(() => reject(new Error("waited too long")), 15_000);
+            const look = () => {{
+                if (!condition()) return setTimeout(look, 20);
+                clearTimeout(giveUp);
+                resolve();
+            }};
+            look();
+        }})""")
+
     def expect_synced(self, timeout: float | None = None) -> None:
         """Online, and nothing waits."""
         expect(self.pending).to_have_count(0, timeout=timeout)
@@ -48,7 +74,7 @@ class TodoPage:
     def installed(self) -> None:
         """Waits until the page would open without a network."""
         self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-        self.page.wait_for_function("navigator.serviceWorker.controller !== null")
+        self._wait("() => navigator.serviceWorker.controller !== null")
 
     def mutate(self, name: str, args: dict) -> str:
         """Makes a mutation through the client's interface and waits until it is stored."""

@@ -26,7 +26,7 @@ export class MutationQueue {
   rows = [];
   #unsaved = [];
 
-  /** Rows that wait for a result and whose effect has not been seen yet: what a person waits for. */
+  /** Rows that wait for a result and whose effect has not been seen yet: what people wait for. */
   get waiting() {
     return this.rows.filter((row) => row.queued && row.replayed);
   }

@@ -81,7 +81,9 @@ export class SyncStatusView {
     const text = make("p", { class: "refusal-text" });
     text.append(make("strong", {}, name), ` ${refusal.error} `, make("code", {}, refusal.code));
     const item = make("li", { class: "refusal", "data-mutation": refusal.id });
-    item.append(text, actButton("retry", "Retry"), actButton("discard", "Discard"));
+    const acts = make("div", { class: "refusal-acts" });
+    acts.append(actButton("retry", "Retry"), actButton("discard", "Discard"));
+    item.append(text, acts);
     return item;
   }
 
