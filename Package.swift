@@ -63,7 +63,7 @@ let package = Package(
             [
                 "MizuSyncService", "MizuServer", "MizuSyncSQLite", "MizuView", "MizuSync",
                 "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuLive", "MizuEventLoop",
-                "MizuBytes", log,
+                "MizuBytes", "CLinux", log,
             ]),
         .target(
             name: "TodoApp", dependencies: ["Mizu"], path: "Assets/Templates/sync/Sources/App"),

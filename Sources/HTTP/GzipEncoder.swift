@@ -10,6 +10,10 @@ public struct GzipEncoder: ~Copyable {
     /// Below it an answer fits one packet anyway, and packing it gains nothing.
     public static let contentBytesMin = 860
 
+    /// Above it an answer goes as it is: packing it would hold up the worker's other connections
+    /// for longer than a few milliseconds.
+    public static let contentBytesMax = 256 * 1024
+
     public init() {}
 
     deinit {
@@ -21,8 +25,14 @@ public struct GzipEncoder: ~Copyable {
     /// `ETag` becomes weak, because the bytes are no longer those it was made for (§8.8.3.3).
     public mutating func encode(_ response: inout Response, for request: borrowing Request) {
         guard GzipEncoder.isWorthwhile(response) else { return }
+        encode(&response, as: ContentCoding.preferred(by: request))
+    }
+
+    /// The same for an answer whose request has gone: `coding` is what it preferred.
+    public mutating func encode(_ response: inout Response, as coding: ContentCoding) {
+        guard GzipEncoder.isWorthwhile(response) else { return }
         response.addToList("Vary", member: "Accept-Encoding")
-        guard ContentCoding.preferred(by: request) == .gzip,
+        guard coding == .gzip, response.body.count <= GzipEncoder.contentBytesMax,
             let packed = encode(response.body)
         else { return }
         response.body = .slice(packed)

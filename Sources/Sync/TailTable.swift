@@ -1,0 +1,68 @@
+// What LogTail's lock protects: which scope has which tail, how many bytes they have in all, and
+// which of them was written to longest ago and gives way first.
+
+import MizuBytes
+
+struct TailTable {
+    private(set) var scopes: [Name: ScopeTail] = [:]
+    /// Scopes forgotten so far, to tell whether a reader's view may be too old.
+    private(set) var evictions = 0
+    private(set) var byteCount = 0
+    private let limits: SyncLimits
+    /// Stamps of writes, the oldest first. Only a scope's last one counts; older ones are skipped
+    /// when they come up, and swept when they outnumber the scopes.
+    private var order: [(stamp: Int, scope: Name)] = []
+    private var orderStart = 0
+    private var stamp = 0
+
+    /// What a scope costs without any change, about.
+    private static let scopeBytes = 256
+
+    init(limits: SyncLimits) { self.limits = limits }
+
+    mutating func append(_ changes: CommittedChanges) {
+        var tail = scopes.removeValue(forKey: changes.scope)
+        if let tail, changes.head.cursor <= tail.head.cursor {
+            scopes[changes.scope] = tail
+            return
+        }
+        byteCount -= tail.map { $0.byteCount + Self.scopeBytes } ?? 0
+        if tail?.head != changes.base { tail = ScopeTail(base: changes.base) }
+        var grown = tail ?? ScopeTail(base: changes.base)
+        grown.append(changes, limits: limits)
+        store(grown, for: changes.scope)
+    }
+
+    mutating func learn(_ head: Position, of scope: Name) {
+        guard scopes[scope] == nil else { return }
+        store(ScopeTail(base: head), for: scope)
+    }
+
+    private mutating func store(_ tail: ScopeTail, for scope: Name) {
+        stamp += 1
+        var tail = tail
+        tail.stamp = stamp
+        byteCount += tail.byteCount + Self.scopeBytes
+        scopes[scope] = tail
+        order.append((stamp, scope))
+        evict()
+        if order.count > 2 * scopes.count + 64 { sweep() }
+    }
+
+    /// Forgets the scopes written to longest ago until the rest fits; never the last one.
+    private mutating func evict() {
+        while byteCount > limits.tailBytesMax, scopes.count > 1, orderStart < order.count {
+            let (stamp, scope) = order[orderStart]
+            orderStart += 1
+            guard let tail = scopes[scope], tail.stamp == stamp else { continue }
+            scopes[scope] = nil
+            byteCount -= tail.byteCount + Self.scopeBytes
+            evictions += 1
+        }
+    }
+
+    private mutating func sweep() {
+        order = order[orderStart...].filter { scopes[$0.scope]?.stamp == $0.stamp }
+        orderStart = 0
+    }
+}

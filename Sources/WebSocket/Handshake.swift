@@ -1,0 +1,131 @@
+// The server's half of the opening handshake (RFC 6455 §4.2): checks a request's fields and makes
+// the answer. Pure: the request is a method, a version and a way to ask for field values, because
+// HTTP and WebSocket do not know each other. Does not look at `Origin`: that is the server's rule
+// for all of its requests.
+
+import MizuBytes
+
+/// Calls the closure once for each value of the field `name` (small letters), in order: a field
+/// that stands twice calls it twice. The bytes need only live through the call.
+public typealias FieldValues = (
+    _ name: StaticString, _ value: (UnsafeRawBufferPointer) -> Void
+) -> Void
+
+/// Why a request is not an acceptable handshake, with the answer to give.
+public enum HandshakeRefusal: Error, Equatable, Sendable, CaseIterable {
+    /// No `Upgrade: websocket`, or no `Connection: upgrade`: an ordinary request for this place.
+    case notAnUpgrade
+    case badMethod
+    /// HTTP/1.0 cannot upgrade.
+    case badHTTPVersion
+    /// Missing, doubled, or not the base64 of 16 bytes.
+    case badKey
+    /// Not 13; the answer names the version we speak (§4.4).
+    case badVersion
+
+    /// The status code of the answer.
+    public var status: Int {
+        switch self {
+        case .notAnUpgrade, .badVersion: 426
+        case .badMethod: 405
+        case .badHTTPVersion: 505
+        case .badKey: 400
+        }
+    }
+
+    /// Fields that the answer must carry (RFC 9110 §15.5.22, §15.5.6; RFC 6455 §4.4).
+    public var fields: [(name: StaticString, value: StaticString)] {
+        switch self {
+        case .notAnUpgrade: [("Upgrade", "websocket"), ("Connection", "Upgrade")]
+        case .badVersion:
+            [
+                ("Upgrade", "websocket"), ("Connection", "Upgrade"),
+                ("Sec-WebSocket-Version", "13"),
+            ]
+        case .badMethod: [("Allow", "GET")]
+        case .badHTTPVersion, .badKey: []
+        }
+    }
+
+    /// A few words for people.
+    public var message: StaticString {
+        switch self {
+        case .notAnUpgrade: "this place speaks WebSocket: upgrade the connection"
+        case .badMethod: "a WebSocket handshake is a GET"
+        case .badHTTPVersion: "a WebSocket handshake needs HTTP/1.1"
+        case .badKey: "Sec-WebSocket-Key is not the base64 of 16 bytes"
+        case .badVersion: "only version 13 of WebSocket is spoken here"
+        }
+    }
+}
+
+/// What both ends agreed on beside the plain protocol. permessage-deflate (RFC 7692) adds a case
+/// with its parameters; until then every offer is passed over, as §9.1 allows.
+public enum AgreedExtensions: Equatable, Sendable {
+    case none
+}
+
+/// An accepted handshake.
+public struct Handshake: Equatable, Sendable {
+    /// The 28 bytes of `Sec-WebSocket-Accept`.
+    public let acceptValue: [UInt8]
+    /// The first of the server's subprotocols that the client offered, if any.
+    public let subprotocol: ByteSlice?
+    public let extensions: AgreedExtensions
+
+    /// Checks a request (§4.2.1).
+    /// - Parameters:
+    ///   - method: as it stood in the request line.
+    ///   - minorVersion: 1 for HTTP/1.1, 0 for HTTP/1.0.
+    ///   - subprotocols: what the server speaks, the most wanted first; may be empty. A client
+    ///     that offers only others is accepted without one, and may leave.
+    ///   - fields: looks up the request's fields; called a few times, kept by nobody.
+    /// - Throws: the refusal, which says status and fields of the answer.
+    public init(
+        method: UnsafeRawBufferPointer, minorVersion: Int, subprotocols: [ByteSlice] = [],
+        fields: FieldValues
+    ) throws(HandshakeRefusal) {
+        // A request without the wish is answered 426 whatever else is odd about it.
+        guard FieldList.contains("websocket", in: "upgrade", of: fields),
+            FieldList.contains("upgrade", in: "connection", of: fields)
+        else { throw .notAnUpgrade }
+        guard ASCII.equal(method, "GET") else { throw .badMethod }
+        guard minorVersion >= 1 else { throw .badHTTPVersion }
+        guard FieldList.only("sec-websocket-version", of: fields)?.elementsEqual("13".utf8) == true
+        else { throw .badVersion }
+        guard let key = FieldList.only("sec-websocket-key", of: fields),
+            Base64.decode(key)?.count == 16
+        else { throw .badKey }
+        acceptValue = Self.acceptValue(forKey: key)
+        subprotocol = subprotocols.first { candidate in
+            FieldList.containsExactly(candidate, in: "sec-websocket-protocol", of: fields)
+        }
+        extensions = .none
+    }
+
+    /// `Sec-WebSocket-Accept` for a key as it stood in the request (§4.2.2, item 5).
+    public static func acceptValue(forKey key: [UInt8]) -> [UInt8] {
+        Base64.encode(SHA1.digest(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8))
+    }
+
+    /// Appends the fields of the 101 answer, each line ended; not the status line and not the
+    /// empty line behind them (§4.2.2).
+    public func appendFields(to buffer: inout ByteBuffer) {
+        buffer.append("Upgrade: websocket\r\nConnection: Upgrade\r\n" as StaticString)
+        buffer.append("Sec-WebSocket-Accept: " as StaticString)
+        buffer.append(acceptValue)
+        buffer.append("\r\n" as StaticString)
+        if let subprotocol {
+            buffer.append("Sec-WebSocket-Protocol: " as StaticString)
+            buffer.append(subprotocol)
+            buffer.append("\r\n" as StaticString)
+        }
+    }
+
+    /// Appends the whole 101 answer; frames may follow at once.
+    public func appendResponse(to buffer: inout ByteBuffer) {
+        buffer.append("HTTP/1.1 101 Switching Protocols\r\n" as StaticString)
+        appendFields(to: &buffer)
+        buffer.append("\r\n" as StaticString)
+    }
+}

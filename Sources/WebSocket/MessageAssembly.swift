@@ -1,0 +1,73 @@
+// A message that does not lie whole in the caller's buffer: large, in fragments, or cut by a read.
+// Owns its bytes from the first part to the last, then gives them away; lives no longer.
+
+import MizuBytes
+
+final class MessageAssembly {
+    let kind: MessageKind
+    /// Data frames begun so far.
+    private(set) var frames = 0
+    private var bytes: ByteBuffer
+    private var validator = UTF8Validator()
+    private var end = FrameEnd.more
+    private var key: UInt32 = 0
+    /// Of the frame under way: payload bytes taken and still to come.
+    private var frameTaken = 0
+    private var frameLeft = 0
+    /// Whether a header was read whose payload, perhaps empty, is not done with.
+    private(set) var isInsideFrame = false
+
+    enum Outcome {
+        /// All of the input went into the frame, which goes on.
+        case frameGoesOn
+        /// The frame is done, the message goes on; `taken` bytes of the input were the frame's.
+        case frameEnded(taken: Int)
+        case messageEnded(taken: Int)
+        case reject(WebSocketError)
+    }
+
+    /// Starts with the message's first frame.
+    /// - Parameter bytesHere: how much of the payload, or more, has arrived. Memory follows what
+    ///   arrived and not what was announced: a header alone must not cost us a megabyte.
+    init(kind: MessageKind, bytesHere: Int, header: FrameHeader) {
+        self.kind = kind
+        let arrived = min(bytesHere, header.payloadBytes)
+        let capacity = min(header.payloadBytes, max(arrived, 512))
+        bytes = ByteBuffer(capacity: capacity)
+        begin(header)
+    }
+
+    /// Payload bytes of the message so far.
+    var count: Int { bytes.count }
+    var capacityBytes: Int { bytes.capacity }
+
+    /// Goes on with the frame whose header was just read.
+    func begin(_ header: FrameHeader) {
+        assert(!isInsideFrame, "a frame began inside a frame")
+        frames += 1
+        end = header.end
+        key = header.key
+        frameTaken = 0
+        frameLeft = header.payloadBytes
+        isInsideFrame = true
+    }
+
+    /// Takes what `input` holds of the frame's payload, unmasking it in place first.
+    func take(_ input: UnsafeMutableRawBufferPointer) -> Outcome {
+        let taken = min(frameLeft, input.count)
+        let part = UnsafeMutableRawBufferPointer(rebasing: input[..<taken])
+        Mask.apply(key, to: part, from: frameTaken)
+        if kind == .text, !validator.feed(UnsafeRawBufferPointer(part)) { return .reject(.badText) }
+        bytes.append(UnsafeRawBufferPointer(part))
+        frameTaken += taken
+        frameLeft -= taken
+        guard frameLeft == 0 else { return .frameGoesOn }
+        isInsideFrame = false
+        guard end == .final else { return .frameEnded(taken: taken) }
+        guard validator.isComplete else { return .reject(.badText) }
+        return .messageEnded(taken: taken)
+    }
+
+    /// Gives the message's bytes away without copying them.
+    func takePayload() -> ByteSlice { bytes.takeSlice(leaving: 1) }
+}

@@ -1,0 +1,224 @@
+// Bytes to messages (RFC 6455 §5 and §6), for either role: unmasks in place, joins fragments,
+// checks UTF-8 as it arrives, refuses what the RFC forbids at the first byte that shows it.
+// An idle connection's reader owns nothing but this small struct; memory is taken when a message
+// does not lie whole in the caller's buffer, and given away with the message.
+// Does not answer pings, keep deadlines or know a socket.
+
+import MizuBytes
+
+/// What kind of data a message is.
+public enum MessageKind: Sendable {
+    /// Checked to be UTF-8.
+    case text
+    case binary
+}
+
+/// A message's bytes, unmasked and complete.
+public enum MessagePayload {
+    /// Where they stand in the input; valid until the caller changes or drops it.
+    case inPlace(Range<Int>)
+    /// Collected from several frames or several reads; theirs is the memory.
+    case assembled(ByteSlice)
+
+    public var count: Int {
+        switch self {
+        case .inPlace(let range): range.count
+        case .assembled(let slice): slice.count
+        }
+    }
+
+    /// The bytes as a slice that may outlive `input`: copied if they stand there. O(n).
+    public func slice(from input: UnsafeMutableRawBufferPointer) -> ByteSlice {
+        switch self {
+        case .inPlace(let range):
+            ByteSlice(copying: UnsafeRawBufferPointer(rebasing: input[range]))
+        case .assembled(let slice): slice
+        }
+    }
+
+    /// Calls `body` with the bytes wherever they are; the pointer must not outlive the call.
+    public func withUnsafeBytes<R, E: Error>(
+        from input: UnsafeMutableRawBufferPointer,
+        _ body: (UnsafeRawBufferPointer) throws(E) -> R
+    ) throws(E) -> R {
+        switch self {
+        case .inPlace(let range): try body(UnsafeRawBufferPointer(rebasing: input[range]))
+        case .assembled(let slice): try slice.withUnsafeBytes(body)
+        }
+    }
+}
+
+/// What the bytes hold next. Ranges count from the start of the input of that call. `consumed`
+/// bytes at the front are done with: drop them once the ranges are, then read again.
+public enum ReadOutcome {
+    /// No further event is in the input. At most a partial header or control frame, 138 bytes or
+    /// fewer, is left behind `consumed`: keep it and put what arrives behind it.
+    case needMore(consumed: Int)
+    case message(MessageKind, MessagePayload, consumed: Int)
+    /// Answer with a pong of the same payload (§5.5.2).
+    case ping(Range<Int>, consumed: Int)
+    case pong(Range<Int>, consumed: Int)
+    /// The peer's close: nil where it has no code. All further input will be passed over.
+    case close(CloseCode?, reason: Range<Int>, consumed: Int)
+    /// Fail the connection with `closeCode`. All further input will be passed over.
+    case reject(WebSocketError)
+}
+
+/// Reads one connection's frames. One owner, one thread; 16 bytes while idle. Do not copy it while
+/// a message is under way: the copies would share it.
+public struct MessageReader {
+    private var assembly: MessageAssembly?
+    private let role: WebSocketRole
+    private var phase = Phase.reading
+    /// RSV bits that an agreed extension has given a meaning: RSV1 is permessage-deflate's.
+    private let reservedBits: UInt8
+
+    private enum Phase: UInt8 {
+        case reading
+        /// A close or a violation came: what follows does not count (§5.5.1, §7.1.7).
+        case over
+    }
+
+    /// - Parameters:
+    ///   - role: our end of the connection.
+    ///   - extensions: what the handshake agreed on.
+    public init(role: WebSocketRole, extensions: AgreedExtensions = .none) {
+        self.role = role
+        reservedBits =
+            switch extensions {
+            case .none: 0
+            }
+    }
+
+    /// Whether a message has begun and not ended: for deadlines, and for who counts memory.
+    public var isAssembling: Bool { assembly != nil }
+
+    /// Memory that the message under way holds, in bytes.
+    public var assemblyBytes: Int { assembly?.capacityBytes ?? 0 }
+
+    /// Returns the next event in `input` and how much of it is consumed. O(input), each byte once.
+    /// - Parameters:
+    ///   - input: unread bytes, beginning where the last call's `consumed` ended; changed in place.
+    ///   - limits: the same at each call.
+    public mutating func read(
+        _ input: UnsafeMutableRawBufferPointer, limits: WebSocketLimits = .default
+    ) -> ReadOutcome {
+        guard phase == .reading else { return .needMore(consumed: input.count) }
+        let outcome = next(input, limits)
+        switch outcome {
+        case .close, .reject:
+            phase = .over
+            assembly = nil
+        case .needMore, .message, .ping, .pong:
+            break
+        }
+        return outcome
+    }
+
+    private mutating func next(
+        _ input: UnsafeMutableRawBufferPointer, _ limits: WebSocketLimits
+    ) -> ReadOutcome {
+        var consumed = 0
+        // Each turn consumes a frame, or the part of one that is here, so the loop ends.
+        while true {
+            if let assembly, assembly.isInsideFrame {
+                switch assembly.take(UnsafeMutableRawBufferPointer(rebasing: input[consumed...])) {
+                case .frameGoesOn: return .needMore(consumed: input.count)
+                case .frameEnded(let taken): consumed += taken
+                case .messageEnded(let taken):
+                    self.assembly = nil
+                    return .message(
+                        assembly.kind, .assembled(assembly.takePayload()),
+                        consumed: consumed + taken)
+                case .reject(let error): return .reject(error)
+                }
+                continue
+            }
+            let rest = UnsafeRawBufferPointer(rebasing: input[consumed...])
+            switch FrameHeader.parse(rest, role: role, reservedBits: reservedBits) {
+            case .needMore: return .needMore(consumed: consumed)
+            case .reject(let error): return .reject(error)
+            case .header(let header):
+                if header.opcode.isControl {
+                    return control(header, at: consumed, in: input)
+                }
+                let start = consumed + header.count
+                if let outcome = begin(header, payloadAt: start, in: input, limits) {
+                    return outcome
+                }
+                consumed = start
+            }
+        }
+    }
+
+    /// Starts a data frame: delivers it if it is a whole message lying here, else prepares
+    /// `assembly` for its payload and returns nil.
+    private mutating func begin(
+        _ header: FrameHeader, payloadAt start: Int, in input: UnsafeMutableRawBufferPointer,
+        _ limits: WebSocketLimits
+    ) -> ReadOutcome? {
+        if let error = violation(header, limits) { return .reject(error) }
+        let here = input.count - start
+        if let assembly {
+            assembly.begin(header)
+            return nil
+        }
+        let kind: MessageKind = header.opcode == .text ? .text : .binary
+        guard header.end == .final, header.payloadBytes <= here else {
+            assembly = MessageAssembly(kind: kind, bytesHere: here, header: header)
+            return nil
+        }
+        let range = start..<start + header.payloadBytes
+        let payload = UnsafeMutableRawBufferPointer(rebasing: input[range])
+        Mask.apply(header.key, to: payload, from: 0)
+        if kind == .text, !UTF8Validator.isValid(UnsafeRawBufferPointer(payload)) {
+            return .reject(.badText)
+        }
+        return .message(kind, .inPlace(range), consumed: range.upperBound)
+    }
+
+    /// What is wrong with a data frame at this place of the stream, by its header (§5.4).
+    private func violation(_ header: FrameHeader, _ limits: WebSocketLimits) -> WebSocketError? {
+        guard let assembly else {
+            if header.opcode == .continuation { return .unexpectedContinuation }
+            return header.payloadBytes > limits.messageBytesMax ? .messageTooBig : nil
+        }
+        guard header.opcode == .continuation else { return .expectedContinuation }
+        guard assembly.frames < limits.fragmentsMax else { return .tooManyFragments }
+        let room = limits.messageBytesMax - assembly.count
+        return header.payloadBytes > room ? .messageTooBig : nil
+    }
+
+    /// A control frame, once it is here as a whole (§5.5).
+    private func control(
+        _ header: FrameHeader, at frame: Int, in input: UnsafeMutableRawBufferPointer
+    ) -> ReadOutcome {
+        let start = frame + header.count
+        guard header.payloadBytes <= input.count - start else { return .needMore(consumed: frame) }
+        let range = start..<start + header.payloadBytes
+        let payload = UnsafeMutableRawBufferPointer(rebasing: input[range])
+        Mask.apply(header.key, to: payload, from: 0)
+        switch header.opcode {
+        case .ping: return .ping(range, consumed: range.upperBound)
+        case .pong: return .pong(range, consumed: range.upperBound)
+        case .close, .continuation, .text, .binary:
+            return close(UnsafeRawBufferPointer(payload), at: start, all: input.count)
+        }
+    }
+
+    /// A close frame's payload: empty, or a code and a reason in UTF-8 (§5.5.1).
+    private func close(
+        _ payload: UnsafeRawBufferPointer, at start: Int, all: Int
+    ) -> ReadOutcome {
+        guard payload.count > 0 else {
+            return .close(nil, reason: start..<start, consumed: all)
+        }
+        guard payload.count >= 2 else { return .reject(.badClose) }
+        let code = CloseCode(rawValue: UInt16(payload[0]) << 8 | UInt16(payload[1]))
+        guard code.isValidOnWire else { return .reject(.badClose) }
+        guard UTF8Validator.isValid(UnsafeRawBufferPointer(rebasing: payload[2...])) else {
+            return .reject(.badCloseReason)
+        }
+        return .close(code, reason: start + 2..<start + payload.count, consumed: all)
+    }
+}
