@@ -47,3 +47,9 @@ extension UInt8 {
     @inline(__always)
     var lowered: UInt8 { ASCII.lowercased(self) }
 }
+
+extension ByteBuffer {
+    /// Appends a literal as the static bytes that it is: without a label it would be a String.
+    @inline(__always)
+    mutating func append(literal text: StaticString) { append(text) }
+}

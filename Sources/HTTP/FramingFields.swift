@@ -21,48 +21,51 @@ struct FramingFields {
         static let upgrade = ConnectionOptions(rawValue: 4)
     }
 
-    /// Looks at one complete line. Most names are told apart by their length alone.
+    /// Looks at one complete line. Most names are told apart by length and first letter alone.
     @inline(__always)
     mutating func note(_ field: FieldRange, in scanner: HeadScanner) throws(HeadStop) {
-        switch field.name.count {
-        case 4, 6, 7, 10, 14, 17: try noteByName(field, in: scanner)
+        // A name has at least one byte.
+        let letter = scanner.byte(at: Int(field.name.offset)) | 0x20
+        switch (field.name.count, letter) {
+        case (4, UInt8(ascii: "h")) where scanner.isNamed("host", field):
+            if host != nil { throw .reject(.repeatedHost) }
+            host = field.value
+        case (10, UInt8(ascii: "c")) where scanner.isNamed("connection", field):
+            noteConnection(scanner.bytes(field.value))
+        case (14, UInt8(ascii: "c")), (17, UInt8(ascii: "t")), (7, UInt8(ascii: "u")),
+            (6, UInt8(ascii: "e")):
+            try noteRare(field, in: scanner)
         default: return
         }
     }
 
-    private mutating func noteByName(
+    private mutating func noteRare(
         _ field: FieldRange, in scanner: HeadScanner
     ) throws(HeadStop) {
-        let start = Int(field.name.offset)
-        switch (field.name.count, scanner.byte(at: start) | 0x20) {
-        case (4, UInt8(ascii: "h")) where scanner.bytes(field.name).equalsIgnoringCase("host"):
-            if host != nil { throw .reject(.repeatedHost) }
-            host = field.value
-        case (10, UInt8(ascii: "c"))
-        where scanner.bytes(field.name).equalsIgnoringCase("connection"):
-            noteConnection(scanner.bytes(field.value))
-        case (14, UInt8(ascii: "c"))
-        where scanner.bytes(field.name).equalsIgnoringCase("content-length"):
+        if scanner.isNamed("content-length", field) {
             // Equal repetitions are refused too: what is written twice is read in two ways.
             if contentLength != nil { throw .reject(.repeatedContentLength) }
             contentLength = try FramingFields.length(scanner.bytes(field.value))
-        case (17, UInt8(ascii: "t"))
-        where scanner.bytes(field.name).equalsIgnoringCase("transfer-encoding"):
+        } else if scanner.isNamed("transfer-encoding", field) {
             guard transferEncoding == .absent else { throw .reject(.badTransferEncoding) }
             try FramingFields.checkCoding(scanner.bytes(field.value))
             transferEncoding = .chunked
-        case (7, UInt8(ascii: "u")) where scanner.bytes(field.name).equalsIgnoringCase("upgrade"):
-            hasUpgrade = !field.value.isEmpty
-        case (6, UInt8(ascii: "e")) where scanner.bytes(field.name).equalsIgnoringCase("expect"):
+        } else if scanner.isNamed("upgrade", field) {
+            hasUpgrade = hasUpgrade || !field.value.isEmpty
+        } else if scanner.isNamed("expect", field) {
             guard scanner.bytes(field.value).equalsIgnoringCase("100-continue") else {
                 throw .reject(.unsupportedExpectation)
             }
             expectsContinue = true
-        default: return
         }
     }
 
     private mutating func noteConnection(_ value: UnsafeRawBufferPointer) {
+        // What nearly every client says, before the general way.
+        if value.equals("keep-alive") {
+            connection.insert(.keepAlive)
+            return
+        }
         value.forEachPart(UInt8(ascii: ",")) { option in
             if option.equalsIgnoringCase("close") { connection.insert(.close) }
             if option.equalsIgnoringCase("keep-alive") { connection.insert(.keepAlive) }

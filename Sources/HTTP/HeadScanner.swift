@@ -50,6 +50,19 @@ struct HeadScanner {
         range.bytes(in: UnsafeRawBufferPointer(start: base, count: end))
     }
 
+    /// Whether the field's name is `text`, given in lower case. A name is a token, and among its
+    /// bytes only capitals turn into letters, and only a hyphen into a hyphen, by setting a bit.
+    @inline(__always)
+    func isNamed(_ text: StaticString, _ field: FieldRange) -> Bool {
+        guard Int(field.name.count) == text.utf8CodeUnitCount else { return false }
+        let start = Int(field.name.offset)
+        for index in 0..<text.utf8CodeUnitCount
+        where byte(at: start + index) | 0x20 != text.utf8Start[index] {
+            return false
+        }
+        return true
+    }
+
     /// Offsets are below 65,536, because `HTTPLimits.headBytesMax` is.
     @inline(__always)
     func range(_ from: Int, _ to: Int) -> HeadRange {

@@ -34,14 +34,19 @@ struct HostSyntax {
 
     private static func endOfName(_ bytes: UnsafeRawBufferPointer) -> Int? {
         var at = 0
-        while at < bytes.count, bytes[at] != ASCIIByte.colon {
+        while at < bytes.count {
+            // Plain characters first: a colon and an escape are none.
+            if bytes[at].has(.hostName) {
+                at += 1
+                continue
+            }
+            if bytes[at] == ASCIIByte.colon { break }
             if bytes[at] == UInt8(ascii: "%") {
                 guard at + 2 < bytes.count, bytes[at + 1].isHexDigit, bytes[at + 2].isHexDigit
                 else { return nil }
                 at += 3
             } else {
-                guard bytes[at].has(.hostName) else { return nil }
-                at += 1
+                return nil
             }
         }
         return at

@@ -21,6 +21,13 @@ public struct MediaType: Sendable, Equatable {
 
     public var text: String { custom ?? "\(literal)" }
 
+    /// The bytes of a type known to the source code: static, without a copy.
+    @inline(__always)
+    var literalBytes: UnsafeRawBufferPointer? {
+        guard custom == nil else { return nil }
+        return UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
+    }
+
     /// Calls `body` with the bytes; the pointer must not outlive the call.
     func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
         if var custom {

@@ -57,8 +57,7 @@ public struct Request: ~Copyable {
         self.scheme = scheme
     }
 
-    /// The same request with its method read as GET: how a HEAD finds its handler is the
-    /// router's business, so handlers see what was sent.
+    /// The method that was sent: a HEAD that a GET handler answers still says HEAD.
     public var method: HTTPMethod { head.method }
 
     /// The method as it was sent.

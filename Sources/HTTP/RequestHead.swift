@@ -1,5 +1,5 @@
 // What a request head says, as ranges into the bytes that it was parsed from.
-// A worker keeps one and has it filled again and again: `fields` keeps its capacity, so parsing
+// A worker keeps one and has it filled again and again: its table stays, so parsing
 // allocates nothing. Whoever parks a request with an unfinished body parses its head once more
 // when the body is there: that is cheaper than a table for each connection.
 
@@ -77,23 +77,39 @@ public struct RequestHead: Sendable {
     public internal(set) var query = HeadRange.empty
     /// `uri-host[:port]` of the target if it has one, else of `Host` (RFC 9112 §3.2.2).
     public internal(set) var host = HeadRange.empty
-    public internal(set) var fields: [FieldRange] = []
+    /// Room for all lines; those from `fieldCount` on are of earlier heads.
+    private var table: [FieldRange]
+    public private(set) var fieldCount = 0
 
     /// A table with room for `fieldsMax` lines, so that parsing never allocates.
     public init(fieldsMax: Int = HTTPLimits.default.fieldsMax) {
-        fields.reserveCapacity(fieldsMax)
+        table = Array(
+            repeating: FieldRange(name: .empty, value: .empty), count: max(1, fieldsMax))
+    }
+
+    /// The field lines, in order.
+    public var fields: ArraySlice<FieldRange> { table[..<fieldCount] }
+
+    @inline(__always)
+    mutating func append(_ field: FieldRange) {
+        // Only where `init` was told of fewer lines than the limits allow.
+        if fieldCount == table.count { table += table }
+        table[fieldCount] = field
+        fieldCount += 1
     }
 
     /// The value of the first line named `name` (lower case), compared without case. O(fields).
     /// - Parameter bytes: the buffer that this head was parsed from.
     public func first(_ name: StaticString, in bytes: UnsafeRawBufferPointer) -> HeadRange? {
-        for field in fields where Int(field.name.count) == name.utf8CodeUnitCount {
+        for index in 0..<fieldCount where table[index].name.count == name.utf8CodeUnitCount {
+            let field = table[index]
             if field.name.bytes(in: bytes).equalsIgnoringCase(name) { return field.value }
         }
         return nil
     }
 
     /// Forgets everything, keeps the table's memory.
+    @inline(__always)
     mutating func reset() {
         method = .get
         form = .origin
@@ -107,6 +123,6 @@ public struct RequestHead: Sendable {
         path = .empty
         query = .empty
         host = .empty
-        fields.removeAll(keepingCapacity: true)
+        fieldCount = 0
     }
 }

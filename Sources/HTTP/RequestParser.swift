@@ -71,8 +71,8 @@ public struct RequestParser: Sendable {
         try scanner.readRequestLine(into: &head, limits: limits)
         var framing = FramingFields()
         while let field = try scanner.nextField() {
-            if head.fields.count == limits.fieldsMax { throw .reject(.tooManyFields) }
-            head.fields.append(field)
+            if head.fieldCount == limits.fieldsMax { throw .reject(.tooManyFields) }
+            head.append(field)
             try framing.note(field, in: scanner)
         }
         try framing.settle(&head, in: scanner)

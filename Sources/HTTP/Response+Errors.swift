@@ -6,11 +6,11 @@ extension Response {
     /// `{"code":"…","error":"…"}` with the error's status.
     public init(_ error: HTTPError) {
         var json = ByteBuffer(capacity: 64 + error.code.utf8.count + error.message.utf8.count)
-        json.append("{\"code\":")
+        json.append(literal: "{\"code\":")
         json.appendJSON(string: error.code)
-        json.append(",\"error\":")
+        json.append(literal: ",\"error\":")
         json.appendJSON(string: error.message)
-        json.append("}")
+        json.append(literal: "}")
         self.init(status: error.status, mediaType: .json, body: .slice(json.takeSlice()))
     }
 

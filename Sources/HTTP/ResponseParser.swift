@@ -36,7 +36,8 @@ public enum ResponseParser {
     ///   - head: overwritten; its ranges count from `input`'s first byte.
     ///   - method: of the request that is answered: a HEAD's answer has no body.
     public static func parse(
-        _ input: UnsafeRawBufferPointer, into head: inout ResponseHead, answering method: HTTPMethod,
+        _ input: UnsafeRawBufferPointer, into head: inout ResponseHead,
+        answering method: HTTPMethod,
         limits: HTTPLimits = .default
     ) -> HeadOutcome {
         guard let scanner = HeadScanner(input, limits: limits, firstLine: .headTooLarge) else {

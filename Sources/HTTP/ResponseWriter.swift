@@ -60,26 +60,23 @@ public enum ResponseWriter {
     ) -> WrittenResponse {
         let closes = context.persistence == .close || response.connection == .close
         output.reserve(512 + response.fields.count)
-        writeStatusLine(response.status, into: &output)
-        output.append("Date: ")
-        output.append(date)
-        output.append("\r\n")
+        writeStatusAndDate(response.status, date, into: &output)
         let bodyCount = response.body.count
         let hasContent = !response.status.isAlwaysWithoutContent
-        if hasContent {
-            output.append("Content-Length: ")
-            output.append(decimal: bodyCount)
-            output.append("\r\n")
-        }
+        if hasContent { writeLength(bodyCount, into: &output) }
         if let mediaType = response.mediaType, hasContent {
-            output.append("Content-Type: ")
-            mediaType.withBytes { output.append($0) }
-            output.append("\r\n")
+            output.append(literal: "\r\nContent-Type: ")
+            if let bytes = mediaType.literalBytes {
+                output.append(bytes)
+            } else {
+                output.append(mediaType.text)
+            }
         }
+        output.append(literal: "\r\n")
         writeConnection(response, context, closes: closes, into: &output)
         if !response.fields.isEmpty { output.append(response.fields) }
         context.defaults.write(for: response, into: &output)
-        output.append("\r\n")
+        output.append(literal: "\r\n")
         let rest: Response.Body =
             hasContent && context.method != .head
             ? copySmall(response.body, count: bodyCount, into: &output) : .empty
@@ -88,18 +85,40 @@ public enum ResponseWriter {
 
     /// `HTTP/1.1 100 Continue` (RFC 9110 §15.2.1), to be sent before a body is read.
     public static func writeContinue(into output: inout ByteBuffer) {
-        output.append("HTTP/1.1 100 Continue\r\n\r\n")
+        output.append(literal: "HTTP/1.1 100 Continue\r\n\r\n")
     }
 
     @inline(__always)
-    private static func writeStatusLine(_ status: HTTPStatus, into output: inout ByteBuffer) {
+    private static func writeStatusAndDate(
+        _ status: HTTPStatus, _ date: UnsafeRawBufferPointer, into output: inout ByteBuffer
+    ) {
+        precondition(date.count == HTTPDate.byteCount, "a Date field has 29 bytes")
         // HTTP/1.1 also to an HTTP/1.0 client: the version says what this server can (§2.3).
-        if status.code == 200 { return output.append("HTTP/1.1 200 OK\r\n") }
-        output.append("HTTP/1.1 ")
-        output.append(decimal: Int(status.code))
-        output.append(ASCIIByte.space)
-        output.append(status.reason)
-        output.append("\r\n")
+        if status.code == 200 {
+            output.append(literal: "HTTP/1.1 200 OK\r\nDate: ")
+        } else {
+            output.append(literal: "HTTP/1.1 ")
+            output.append(decimal: Int(status.code))
+            output.append(ASCIIByte.space)
+            output.append(status.reason)
+            output.append(literal: "\r\nDate: ")
+        }
+        output.append(date)
+    }
+
+    /// Ends the Date line, too: two literals in one.
+    @inline(__always)
+    private static func writeLength(_ count: Int, into output: inout ByteBuffer) {
+        output.append(literal: "\r\nContent-Length: ")
+        if count < 10 {
+            output.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: count))
+        } else if count < 100 {
+            // Most small answers; the general way costs a loop for each digit, twice.
+            output.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: count / 10))
+            output.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: count % 10))
+        } else {
+            output.append(decimal: count)
+        }
     }
 
     @inline(__always)
@@ -109,11 +128,12 @@ public enum ResponseWriter {
     ) {
         if response.status == .upgradeRequired {
             output.append(
-                closes ? "Connection: upgrade, close\r\n" : "Connection: upgrade\r\n")
+                literal: closes
+                    ? "Connection: upgrade, close\r\n" : "Connection: upgrade\r\n")
         } else if closes {
-            output.append("Connection: close\r\n")
+            output.append(literal: "Connection: close\r\n")
         } else if context.minorVersion == 0 {
-            output.append("Connection: keep-alive\r\n")
+            output.append(literal: "Connection: keep-alive\r\n")
         }
     }
 

@@ -12,8 +12,10 @@ public enum SafeDefaults: Sendable {
 
     /// For pages: everything from the own origin, nothing inline, no framing. `'self'` in
     /// `connect-src` covers ws and wss of the same origin (CSP Level 3 §6.7.2.8).
-    public static let contentSecurityPolicy: StaticString =
-        "default-src 'self'; img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    public static let contentSecurityPolicy: StaticString = """
+        default-src 'self'; img-src 'self' data:; connect-src 'self'; object-src 'none'; \
+        base-uri 'none'; form-action 'self'; frame-ancestors 'none'
+        """
 
     @inline(__always)
     func write(for response: Response, into output: inout ByteBuffer) {
@@ -27,9 +29,9 @@ public enum SafeDefaults: Sendable {
                 writeMissing(for: response, into: &output)
             }
             if response.mediaType?.isPage == true, !response.has("content-security-policy") {
-                output.append("Content-Security-Policy: ")
+                output.append(literal: "Content-Security-Policy: ")
                 output.append(SafeDefaults.contentSecurityPolicy)
-                output.append("\r\n")
+                output.append(literal: "\r\n")
             }
         }
     }
@@ -39,10 +41,10 @@ public enum SafeDefaults: Sendable {
 
     private func writeMissing(for response: Response, into output: inout ByteBuffer) {
         if !response.has("x-content-type-options") {
-            output.append("X-Content-Type-Options: nosniff\r\n")
+            output.append(literal: "X-Content-Type-Options: nosniff\r\n")
         }
         if !response.has("referrer-policy") {
-            output.append("Referrer-Policy: same-origin\r\n")
+            output.append(literal: "Referrer-Policy: same-origin\r\n")
         }
     }
 }

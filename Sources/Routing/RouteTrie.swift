@@ -179,7 +179,9 @@ struct RouteTrie: Sendable {
     private func endpoint(_ node: Int, _ search: inout RouteSearch) -> Int? {
         let methods = nodes[node].methods
         search.allowed.formUnion(methods)
-        if methods.contains(search.method) { return nodes[node].routes[Int(search.method.rawValue)] }
+        if methods.contains(search.method) {
+            return nodes[node].routes[Int(search.method.rawValue)]
+        }
         guard search.method == .head, methods.contains(.get) else { return nil }
         return nodes[node].routes[Int(HTTPMethod.get.rawValue)]
     }

@@ -6,7 +6,7 @@
 //
 // Reading tour: this file, sync-client.js, rounds.js, local-store.js, mutation-queue.js, replay.js.
 
-import { randomID } from "./random-id.js";
+import { orderedID } from "./random-id.js";
 import { LiveClient } from "./live-client.js";
 import { SyncClient } from "./sync-client.js";
 import { SyncStatusView } from "./sync-status-view.js";
@@ -56,7 +56,7 @@ function render() {
 }
 
 function create(title) {
-  mutate("todo.create", { id: randomID(), title });
+  mutate("todo.create", { id: orderedID(), title });
 }
 
 function toggle(id, done) {

@@ -93,7 +93,7 @@ function parseObject(text) {
   }
 }
 
-/** Returns the milliseconds of a Retry-After (RFC 9110 §10.2.3), or undefined without a usable one. */
+/** Returns a Retry-After (RFC 9110 §10.2.3) in milliseconds; undefined without a usable one. */
 function retryAfterMs(text) {
   if (text === null) return undefined;
   if (/^\s*\d{1,9}\s*$/.test(text)) return Number(text) * 1000;

@@ -4,7 +4,7 @@
 // and a random part of the same is added to it. Knows nothing about what the work is.
 
 export const firstWaitMs = 1000;
-export const capWaitMs = 10_000; // the protocol's bound is 30 s; a page that is looked at is quicker
+export const capWaitMs = 10_000; // the protocol says 30 s; who looks at a page is less patient
 
 /** Returns how long to wait before try number `attempt` (from 0): a random part of the bound. */
 export function backOffMs(attempt, random = Math.random) {

@@ -7,11 +7,11 @@
 //                        └──timer, online── waiting ◄──┘          any ──close()──► closed
 //
 //   open      something was heard lately        silent   a ping is overdue; the socket may be dead
-//   waiting   the next try has its time: a random part of 1 s, 2 s, 4 s … 10 s, or what `drain` said
+//   waiting   the next try has its time: a random part of 1 s, 2 s … 10 s, or what `drain` said
 //
-// Never gives up. A page that is looked at must know within 3 s that its server is gone, so it pings
-// when 1.4 s were quiet and counts 1.2 s more as silence; a hidden page lets the server's own sign
-// of life (every 25 s) do, and asks only after a minute.
+// Never gives up. A page that is looked at must know within 3 s that its server is gone, so it
+// pings when 1.4 s were quiet and counts 1.2 s more as silence; a hidden page lets the server's own
+// sign of life (every 25 s) do, and asks only after a minute.
 
 import { backOffMs } from "./lane.js";
 
@@ -19,6 +19,7 @@ const visible = { quietMs: 1400, graceMs: 1200 };
 const hidden = { quietMs: 60_000, graceMs: 10_000 };
 const dropAfterMs = 5000; // of silence: a new connection is likelier to work than this one
 const connectTimeoutMs = 6000;
+const openState = 1; // WebSocket.OPEN, also where WebSocket itself is missing
 
 export class LiveClient {
   #url;
@@ -97,7 +98,7 @@ export class LiveClient {
   }
 
   get #isUsable() {
-    return this.#socket?.readyState === WebSocket.OPEN;
+    return this.#socket?.readyState === openState;
   }
 
   #open() {

@@ -17,7 +17,8 @@ export class LocalStore {
 
   /** Reads the records and the position of storage as they are now. */
   static async read(tx) {
-    return { position: (await tx.get("meta", "position")) ?? null, records: await tx.all("records") };
+    const position = (await tx.get("meta", "position")) ?? null;
+    return { position, records: await tx.all("records") };
   }
 
   /** Takes what `read` returned. */

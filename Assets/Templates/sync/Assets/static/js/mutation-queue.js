@@ -26,7 +26,7 @@ export class MutationQueue {
   rows = [];
   #unsaved = [];
 
-  /** Rows that wait for a result and whose effect has not been seen yet: what a person waits for. */
+  /** Rows that wait for a result and whose effect has not been seen yet: what people wait for. */
   get waiting() {
     return this.rows.filter((row) => row.queued && row.replayed);
   }
@@ -50,9 +50,9 @@ export class MutationQueue {
     return tx.append(row);
   }
 
-  /** Says that storage now has the row, or that it never will. */
-  forgetUnsaved(row) {
-    this.#unsaved = this.#unsaved.filter((one) => one !== row);
+  /** Says that storage now has the rows, or that it never will. */
+  forgetUnsaved(rows) {
+    this.#unsaved = this.#unsaved.filter((one) => !rows.includes(one));
   }
 
   /** Takes `rows` as the truth, and those on their way into storage behind them. */
@@ -62,15 +62,16 @@ export class MutationQueue {
   }
 
   /**
-   * Returns the head of the queue: at most `countMax` rows and as many bytes as a body may have,
-   * at least one row where there is one.
+   * Returns the head of the queue: at most `countMax` rows and as many bytes as a body may
+   * have, at least one row where there is one.
    */
   async head(tx, countMax) {
     const batch = [];
     let bytes = 0;
     for (const row of await tx.all("mutations")) {
       if (!row.queued) continue;
-      if (batch.length > 0 && (batch.length >= countMax || bytes + row.bytes > batchBytesMax)) break;
+      const isFull = batch.length >= countMax || bytes + row.bytes > batchBytesMax;
+      if (batch.length > 0 && isFull) break;
       batch.push(row);
       bytes += row.bytes;
     }

@@ -1,7 +1,7 @@
-// The two kinds of work that lanes try: a push round sends the queue until it is empty, a pull round
-// brings the local state to the head, by a snapshot where a 410 (or an empty storage) asks for one.
-// Each follows protocol.md's table of statuses; what a refusal means for the whole client is told
-// to `core.refused`. `core` is the inside of a SyncClient (see sync-client.js).
+// The two kinds of work that lanes try: a push round sends the queue until it is empty, a pull
+// round brings the local state to the head, by a snapshot where a 410 (or an empty storage) asks
+// for one. What a refusal means for the whole client is decided in `core.failed`, by protocol.md's
+// table of statuses. `core` is a SyncCore (see sync-core.js).
 
 import { isPullAnswer, isPushAnswer } from "./exchange.js";
 import { LocalStore, samePosition } from "./local-store.js";
@@ -55,8 +55,12 @@ async function halve(core, batch, { code, error }) {
 /** Brings the local state to the head of the log. */
 export async function pullRound(core) {
   for (let gaps = 0; gaps <= gapsMax;) {
-    const asked = await core.storage.read((tx) => tx.get("meta", "position"));
-    if (!asked) return snapshotRound(core, undefined);
+    const { asked, isGathering } = await core.storage.read(async (tx) => ({
+      asked: await tx.get("meta", "position"),
+      isGathering: (await tx.get("meta", "snapshot")) !== undefined,
+    }));
+    // A broken snapshot goes on from its last page; nothing is known of the position before it.
+    if (!asked || isGathering) return snapshotRound(core, asked);
     const body = JSON.stringify({ v: 1, scope: core.scope, ...asked, limit: pullLimit });
     const outcome = await core.exchange.post("/_sync/pull", body, isPullAnswer, timeoutMs);
     if (outcome.kind !== "answer") {
@@ -90,9 +94,8 @@ async function resetRound(core, refused) {
 async function snapshotRound(core, refused) {
   const outcome = await core.snapshotTurn(async () => {
     const here = await core.storage.read((tx) => tx.get("meta", "position"));
-    const isDone = refused ? !here || !samePosition(here, refused) : here !== undefined;
-    if (isDone && here) return { ok: true };
-    return snapshot(core);
+    const isDone = here && !(refused && samePosition(here, refused));
+    return isDone ? { ok: true } : snapshot(core);
   });
   if (outcome.ok) {
     await core.replaced();

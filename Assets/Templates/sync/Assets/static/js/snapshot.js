@@ -38,7 +38,7 @@ async function page(storage, exchange, queue, scope, progress) {
     "/_sync/snapshot", JSON.stringify(request), isSnapshotAnswer, timeoutMs);
   if (outcome.kind !== "answer") {
     // A `next` that the server no longer knows is not worth more than a fresh start.
-    const isStale = outcome.kind === "refusal" && (outcome.status === 410 || outcome.status === 400);
+    const isStale = outcome.status === 410 || outcome.status === 400;
     if (!progress || !isStale) return outcome;
     await forgetProgress(storage);
     return { kind: "startOver" };
@@ -46,13 +46,17 @@ async function page(storage, exchange, queue, scope, progress) {
   const { records, cursor, epoch, has_more: hasMore, next } = outcome.body;
   return storage.write(async (tx) => {
     if (!progress) await tx.clear("aside");
-    for (const { entity, id, data } of records) await tx.put("aside", [entity, id], { entity, id, data });
+    for (const { entity, id, data } of records) {
+      await tx.put("aside", [entity, id], { entity, id, data });
+    }
     const at = progress?.at ?? { cursor, epoch };
     if (!progress && hasMore !== true) {
       await finish(tx, queue, at, []);
       return { kind: "stored", progress: null };
     }
-    const stored = hasMore === true ? { stage: "gathering", at, next } : { stage: "pulling", at, named: [] };
+    const stored = hasMore === true
+      ? { stage: "gathering", at, next }
+      : { stage: "pulling", at, named: [] };
     await tx.put("meta", "snapshot", stored);
     return { kind: "stored", progress: stored };
   });
@@ -97,4 +101,5 @@ function forgetProgress(storage) {
   });
 }
 
-const failure = (outcome) => outcome.kind === "refusal" ? { ok: false, refusal: outcome } : { ok: false };
+const failure = (outcome) =>
+  outcome.kind === "refusal" ? { ok: false, refusal: outcome } : { ok: false };

@@ -28,6 +28,8 @@ export class SyncClient {
   #subscribers = new Set();
   #overlay = null;
   #saves = new Map();
+  #toSave = [];
+  #saving = null;
   #saveProblem = null;
   #pollTimer = 0;
   #probedAt = 0;
@@ -290,20 +292,30 @@ export class SyncClient {
     this.sync();
   }
 
-  async #save(row) {
+  /** Stores what was made in one go in one transaction, so that many edits cost one flush. */
+  #save(row) {
+    this.#toSave.push(row);
+    this.#saving ??= this.#saveAll();
+    return this.#saving;
+  }
+
+  async #saveAll() {
     const { queue } = this.#core;
     await this.ready;
+    const rows = this.#toSave;
+    this.#toSave = [];
+    this.#saving = null;
     try {
       await this.#core.change(async (tx) => {
-        await queue.save(tx, row);
-        return { saved: row };
+        for (const row of rows) await queue.save(tx, row);
+        return { saved: rows };
       });
       this.#saveProblem = null;
       this.#core.pushLane.request();
     } catch (error) {
-      // Quota, or a broken disk. Nothing was promised, so the edit goes from the screen too.
-      queue.forgetUnsaved(row);
-      queue.show(queue.rows.filter((one) => one !== row));
+      // Quota, or a broken disk. Nothing was promised, so the edits go from the screen too.
+      queue.forgetUnsaved(rows);
+      queue.show(queue.rows.filter((one) => !rows.includes(one)));
       const text = `This browser could not keep an edit: ${error}`;
       this.#saveProblem = { code: "not_saved", error: text };
       this.#changed();

@@ -83,7 +83,7 @@ export class SyncCore {
 
   /**
    * Runs `work(tx)` as one durable transaction and returns its result. Of the result, `patch` and
-   * `reread` say how the records have moved, and `saved` which row is in storage now.
+   * `reread` say how the records have moved, and `saved` which rows are in storage now.
    */
   async change(work) {
     const { queue, store } = this;
@@ -225,5 +225,6 @@ export class SyncCore {
 
 /** What other tabs would see of the queue, in short. */
 function digest(rows) {
-  return rows.map((row) => [row.seq, row.queued, row.replayed, row.refusal !== null].join()).join(";");
+  const shown = (row) => [row.seq, row.queued, row.replayed, row.refusal !== null].join();
+  return rows.map(shown).join(";");
 }

@@ -56,7 +56,8 @@ export class SyncStatusView {
     const parts = [];
     if (waiting > 0) parts.push(`${waiting} waiting`);
     if (refused.length > 0) parts.push(`${refused.length} refused`);
-    if (lastSync && (state !== "online" || parts.length === 0)) parts.push(`synced ${ago(lastSync)}`);
+    const hasRoom = state !== "online" || parts.length === 0;
+    if (lastSync && hasRoom) parts.push(`synced ${ago(lastSync)}`);
     if (problem && state === "error") parts.push(problem.error);
     if (storage === "memory") parts.push("edits live only as long as this page");
     return parts;
@@ -80,9 +81,9 @@ export class SyncStatusView {
     const text = make("p", { class: "refusal-text" });
     text.append(make("strong", {}, name), ` ${refusal.error} `, make("code", {}, refusal.code));
     const item = make("li", { class: "refusal", "data-mutation": refusal.id });
-    const retry = make("button", { class: "quiet", type: "button", "data-act": "retry" }, "Retry");
-    const discard = make("button", { class: "quiet", type: "button", "data-act": "discard" }, "Discard");
-    item.append(text, retry, discard);
+    const acts = make("div", { class: "refusal-acts" });
+    acts.append(actButton("retry", "Retry"), actButton("discard", "Discard"));
+    item.append(text, acts);
     return item;
   }
 
@@ -116,6 +117,10 @@ function make(tag, attributes, text) {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   if (text !== undefined) element.textContent = text;
   return element;
+}
+
+function actButton(act, label) {
+  return make("button", { class: "quiet", type: "button", "data-act": act }, label);
 }
 
 function setText(element, text) {

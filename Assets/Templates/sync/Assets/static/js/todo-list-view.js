@@ -1,7 +1,7 @@
-// Shows todos in the list that the server has rendered: elements are kept by `data-id`, changed only
-// where they differ, and made from the page's own <template>, so that there is one source of markup.
-// Owns the list, the counts and the filter links; knows nothing of syncing. What a person does
-// reaches the app as calls of `actions`.
+// Shows todos in the list that the server has rendered: elements are kept by `data-id`, changed
+// only where they differ, and made from the page's own <template>, so that there is one source of
+// markup. Owns the list, the counts and the filter links; knows nothing of syncing. What a person
+// does reaches the app as calls of `actions`.
 
 import { byCreation } from "./todo-appliers.js";
 
@@ -24,7 +24,10 @@ export class TodoListView {
   #elements = new Map();
   #actions;
 
-  /** @param {object} actions create(title), toggle(id, done), edit(id, title), remove(id), clear() */
+  /**
+   * @param {object} actions create(title), toggle(id, done), edit(id, title), remove(id), clear(),
+   *   and refresh() when another part of the list is asked for
+   */
   constructor(actions) {
     this.#actions = actions;
     for (const element of this.#list.children) this.#elements.set(element.dataset.id, element);

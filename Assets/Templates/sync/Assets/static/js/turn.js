@@ -2,7 +2,7 @@
 // flight. Web Locks where there are any; a lease in IndexedDB where the page came over plain http
 // from another host; a promise chain where nothing is shared. A turn that is lost by a crash ends
 // by itself: the lock with its tab, the lease after a few seconds. Should two turns ever overlap
-// (a tab that was frozen in the middle), nothing applies twice: the server knows each mutation's id.
+// (a tab that was frozen in the middle), nothing applies twice: the server knows each id.
 
 import { randomID } from "./random-id.js";
 
@@ -11,7 +11,8 @@ const renewMs = 1500;
 const lookAgainMs = 150;
 
 /**
- * Returns a function that runs `work` when no other tab is in the same turn, and returns its result.
+ * Returns a function that runs `work` when no other tab is in the same turn, and returns what it
+ * returned.
  * @param {string} name what the turn is for; the same in each tab
  * @param {object} storage the storage that the tabs share
  */
@@ -55,8 +56,8 @@ function acquire(key, storage, owner) {
     const lease = await tx.get("meta", key);
     const now = Date.now();
     // A lease from the far future was written before the clock was set back: it counts as over.
-    const isTaken = lease && lease.owner !== owner && lease.until > now && lease.until <= now + leaseMs;
-    if (isTaken) return false;
+    const isAlive = lease && lease.until > now && lease.until <= now + leaseMs;
+    if (isAlive && lease.owner !== owner) return false;
     await tx.put("meta", key, { owner, until: now + leaseMs });
     return true;
   });
