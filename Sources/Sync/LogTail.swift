@@ -62,15 +62,14 @@ extension LogTail {
         table.withLock { Moment(evictions: $0.evictions) }
     }
 
-    /// Takes in where a scope's log ends, as a reader found it, so that the next pull at its head
-    /// need not ask the store. Any thread.
+    /// Takes in where a scope's log ends, as a reader found it. Any thread; to be called before
+    /// anything goes out that a reader has read (a page, a snapshot, a head), for two reasons:
+    /// the next pull at this head need not ask the store; and a reader may have seen a commit that
+    /// is not appended here yet, so from now on the tail must not say that nothing is new.
     /// - Parameter moment: taken before the reader began. Were the scope written to *and* forgotten
-    ///   in between, the reader's view would be too old; so nothing is learned after an eviction.
+    ///   in between, the reader's view would be too old; so after an eviction nothing new is begun.
     public func learn(_ head: Position, of scope: Name, since moment: Moment) {
-        table.withLock { table in
-            guard table.evictions == moment.evictions else { return }
-            table.learn(head, of: scope)
-        }
+        table.withLock { $0.learn(head, of: scope, since: moment) }
     }
 }
 
@@ -79,7 +78,8 @@ extension LogTail {
 extension LogTail {
     /// Where the scope's log ends, nil if only the store knows. Any thread.
     public func head(_ scope: Name) -> Position? {
-        tail(of: scope)?.head
+        guard let tail = tail(of: scope), tail.isComplete else { return nil }
+        return tail.head
     }
 
     /// Answers a pull from memory. Any thread; O(segments + changes of the page).

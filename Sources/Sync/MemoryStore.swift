@@ -1,6 +1,7 @@
 // Keeps everything in memory: for `memory:`, for tests, and as the plainest reading of what a store
-// must do. Writes of a transaction wait in a list until the commit puts all of them on the shelf at
-// once; an overlay of them answers the transaction's own reads. Nothing is durable beyond the shelf.
+// must do. Writes of a transaction wait in a list until the commit puts all of them on the shelf
+// at once; an overlay of them answers the transaction's own reads. What is on the shelf lasts as
+// long as the process.
 
 import MizuBytes
 
@@ -140,7 +141,8 @@ extension MemoryStore {
                 rows.clients[name]?[scope].map { (client: name, state: $0) }
             }
         }
-        let own = overlay.clients.compactMap { name, states -> (client: Name, state: ClientState)? in
+        let own = overlay.clients.compactMap {
+            name, states -> (client: Name, state: ClientState)? in
             guard case .some(.some(let state)) = states[scope], state.user == user else {
                 return nil
             }
@@ -204,8 +206,9 @@ extension MemoryStore {
 extension MemoryStore {
     public func scopes(after scope: Name?, countMax: Int) throws(StoreError) -> [Name] {
         let names = shelf.read { Array($0.scopes.keys) }
-        return Array(names.filter { name in scope.map { $0 < name } ?? true }.sorted()
-            .prefix(countMax))
+        return Array(
+            names.filter { name in scope.map { $0 < name } ?? true }.sorted()
+                .prefix(countMax))
     }
 
     public func oldestEntries(

@@ -58,7 +58,8 @@ public struct Name: Hashable, Sendable {
 }
 
 extension Name: ExpressibleByStringLiteral {
-    /// A name written in the program. Traps where the literal is no name: that is our own bug.
+    /// A name written in the program; `Name("…")` with a literal means this too. Traps where the
+    /// literal is no name: that is our own bug.
     public init(stringLiteral text: StaticString) {
         let source = UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
         guard let name = Name(source) else { preconditionFailure("not a name: \"\(text)\"") }

@@ -11,6 +11,9 @@ struct ScopeTail: Sendable {
     /// Ascending, without a gap.
     private(set) var segments: [CommittedChanges] = []
     private(set) var byteCount = 0
+    /// How far a reader has seen the store's log. Above `head` means that a commit is on its way
+    /// here; until it has come, only the store knows where the log ends.
+    var seen = 0
     /// Set by `TailTable`: when it was last written to.
     var stamp = 0
 
@@ -58,8 +61,11 @@ struct ScopeTail: Sendable {
         segment.bytes.count + 8 * (segment.ends.count + segment.borders.count) + 128
     }
 
+    /// Whether nothing has been shown to anybody that is not here.
+    var isComplete: Bool { seen <= head.cursor }
+
     func check(cursor: Int, epoch: Name?) -> Standing {
-        guard cursor >= base.cursor, cursor <= head.cursor else { return .unknown }
+        guard isComplete, cursor >= base.cursor, cursor <= head.cursor else { return .unknown }
         // Cursor 0 is before every epoch and is not checked.
         guard cursor > 0 else { return .known }
         return self.epoch(at: cursor) == epoch ? .known : .epochChanged

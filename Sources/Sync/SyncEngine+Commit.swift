@@ -57,34 +57,42 @@ extension SyncEngine {
         return .success(results.finish())
     }
 
-    /// The stored outcome, or a new one.
+    /// The stored outcome, or a new one. A statement that fails is this mutation's own misfortune:
+    /// it is undone alone, so that it cannot stop the others.
     private func decide(
         _ mutation: PushedMutation, of push: PushRequest, _ client: inout ClientState?,
         _ run: inout BatchRun
     ) throws(StoreError) -> MutationResult {
-        if let known = try store.outcome(of: mutation.id, in: push.scope) {
-            let isSame =
-                known.fingerprint == mutation.fingerprint
-                && (known.user == nil || known.user == push.user)
-            guard isSame else { return .refused(.idReused) }
-            switch known.verdict {
-            case .applied(let position): return .duplicate(position)
-            case .refused(let rejection): return .duplicateRefusal(rejection)
-            }
-        }
         let clientBefore = client
+        try store.savepoint()
+        let result: MutationResult
         do {
-            try store.savepoint()
-            let result = try execute(mutation, of: push, &client, &run)
-            try store.releaseSavepoint()
-            return result
+            if let known = try store.outcome(of: mutation.id, in: push.scope) {
+                result = again(known, mutation, of: push)
+            } else {
+                result = try execute(mutation, of: push, &client, &run)
+            }
         } catch {
             guard error.kind == .statement else { throw error }
-            // This mutation's own misfortune: undo it alone, so that it cannot stop the others.
             client = clientBefore
             run.accident = error
             try store.rollbackToSavepoint()
             return .undecided
+        }
+        try store.releaseSavepoint()
+        return result
+    }
+
+    /// What was decided before, for those who may be told.
+    private func again(
+        _ known: Outcome, _ mutation: PushedMutation, of push: PushRequest
+    ) -> MutationResult {
+        guard known.fingerprint == mutation.fingerprint,
+            known.user == nil || known.user == push.user
+        else { return .refused(.idReused) }
+        return switch known.verdict {
+        case .applied(let position): .duplicate(position)
+        case .refused(let rejection): .duplicateRefusal(rejection)
         }
     }
 }

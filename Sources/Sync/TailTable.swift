@@ -21,21 +21,26 @@ struct TailTable {
     init(limits: SyncLimits) { self.limits = limits }
 
     mutating func append(_ changes: CommittedChanges) {
-        var tail = scopes.removeValue(forKey: changes.scope)
-        if let tail, changes.head.cursor <= tail.head.cursor {
-            scopes[changes.scope] = tail
+        let known = scopes.removeValue(forKey: changes.scope)
+        if let known, changes.head.cursor <= known.head.cursor, !known.segments.isEmpty {
+            scopes[changes.scope] = known
             return
         }
-        byteCount -= tail.map { $0.byteCount + Self.scopeBytes } ?? 0
-        if tail?.head != changes.base { tail = ScopeTail(base: changes.base) }
-        var grown = tail ?? ScopeTail(base: changes.base)
+        byteCount -= known.map { $0.byteCount + Self.scopeBytes } ?? 0
+        var grown = ScopeTail(base: changes.base)
+        if let known, known.head == changes.base { grown = known }
+        if let known { grown.seen = max(known.seen, known.head.cursor) }
         grown.append(changes, limits: limits)
         store(grown, for: changes.scope)
     }
 
-    mutating func learn(_ head: Position, of scope: Name) {
-        guard scopes[scope] == nil else { return }
-        store(ScopeTail(base: head), for: scope)
+    /// What is known grows by `append` alone; of it a reader can only say that it is not all.
+    mutating func learn(_ head: Position, of scope: Name, since moment: LogTail.Moment) {
+        if let known = scopes[scope] {
+            scopes[scope]?.seen = max(known.seen, head.cursor)
+        } else if evictions == moment.evictions {
+            store(ScopeTail(base: head), for: scope)
+        }
     }
 
     private mutating func store(_ tail: ScopeTail, for scope: Name) {

@@ -21,6 +21,7 @@ public struct Transaction: ~Copyable {
     private let source: any RecordSource
     private let scope: Name
     private let limits: SyncLimits
+    private let changeOverhead: Int
     /// What is written so far: nil for a deleted record.
     private var written: [RecordKey: ByteSlice?] = [:]
     private var changes: [RecordChange] = []
@@ -45,8 +46,6 @@ public struct Transaction: ~Copyable {
         self.limits = limits
         self.changeOverhead = changeOverhead
     }
-
-    private let changeOverhead: Int
 
     /// Hands over what was written, in order.
     /// - Throws: what ended the mutation, even if the mutator swallowed the error.

@@ -65,7 +65,9 @@ final class LogRows {
         try entries.bind(scope).bind(cursor).each { (row) throws(StoreError) in
             let bytes = row.blob(4)
             let (first, last) = (row.int(0), row.int(1))
-            guard let ends = EntryEnds.read(row.blob(3), of: bytes, count: last - first + 1) else {
+            guard first >= 1, first <= last, last <= Position.cursorMax,
+                let ends = EntryEnds.read(row.blob(3), of: bytes, count: last - first + 1)
+            else {
                 throw StoreError(.statement, "the change \(last) of \(scope) is damaged")
             }
             return visit(

@@ -1,6 +1,6 @@
-// The tables, and what is checked before a file is taken for ours. Names are BLOBs, because they are
-// compared byte for byte; `WITHOUT ROWID`, because every table is looked up by its key. A user or
-// client that is nobody is an empty BLOB. Times are milliseconds since 1970.
+// The tables, and what is checked before a file is taken for ours. Names are BLOBs, because they
+// are compared byte for byte; `WITHOUT ROWID`, because every table is looked up by its key. A user
+// or client that is nobody is an empty BLOB. Times are milliseconds since 1970.
 
 import CSQLite
 import MizuBytes
@@ -15,8 +15,8 @@ enum Schema {
     /// - epochs: `epoch` has written the changes from cursor `first` on.
     /// - changes: one row for each mutation, the unit of the log. `ends` is where in `bytes` each
     ///   change ends, 4 bytes each (little-endian); empty where there is one change.
-    /// - outcomes: `code` is empty where the mutation was applied; then `cursor` and `epoch` are the
-    ///   position that was told.
+    /// - outcomes: `code` is empty where the mutation was applied; then `cursor` and `epoch` are
+    ///   the position that was told.
     private static let tables = """
         CREATE TABLE settings(
             key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;

@@ -73,4 +73,7 @@ def test_a_close_is_answered(echo):
 
 def test_a_bad_flag_is_refused(echo, tmp_path):
     process = Process([ECHO, "--nonsense"], {}, tmp_path)
-    assert process.wait(10) > 0 and process.lines == [] and "nonsense" in process.errors
+    try:
+        assert process.wait(10) > 0 and process.lines == [] and "nonsense" in process.errors
+    finally:
+        process.kill()

@@ -172,6 +172,15 @@ def test_subscribe_with_a_cursor_brings_every_change_after_it(server, ws):
     assert receive_changes(ws, scope, 30, 33) == pull_all(server, scope, 30, epoch)[0]
 
 
+@pytest.mark.parametrize("base", [1, 50, 150, 299])
+def test_a_delta_over_what_many_commits_wrote_is_whole(server, ws, base):
+    scope = new_scope()
+    for _ in range(6):
+        epoch = push(server, scope, *[create() for _ in range(100)])[-1]["epoch"]
+    subscribe(ws, scope, (base, epoch))
+    assert receive_changes(ws, scope, base, 600) == pull_all(server, scope, base, epoch)[0]
+
+
 def test_subscribe_at_cursor_0_needs_no_epoch(server, ws):
     scope = new_scope()
     push(server, scope, create(), create())

@@ -18,6 +18,7 @@ final class Harness {
     private(set) var epoch: Name = "e0"
     private(set) var engine: SyncEngine?
     private(set) var reader: (any SyncReader)?
+    private(set) var store: (any SyncStore)?
     private(set) var tail: LogTail
     private var openings = 0
     var lastResult: CommitResult?
@@ -34,6 +35,7 @@ final class Harness {
         epoch = try #require(Name("e\(openings)"))
         let store = try backing.open(epoch: epoch)
         reader = try store.makeReader()
+        self.store = store
         let clock = clock
         engine = SyncEngine(
             store: wrap(store), mutator: TestMutator(), limits: limits,
@@ -44,6 +46,7 @@ final class Harness {
     func close() {
         engine = nil
         reader = nil
+        store = nil
     }
 
     /// Ends the process, so to speak, and starts it again: same state, new epoch, empty tail.
@@ -99,7 +102,8 @@ extension Harness {
     ) throws -> JSONValue {
         let client = client.map { "\"client\":\"\($0)\"," } ?? ""
         let body = """
-            {"scope":"\(scope)",\(client)"mutations":[{"id":"\(id)","name":"\(name)","args":\(args)}]}
+            {"scope":"\(scope)",\(client)"mutations":[\
+            {"id":"\(id)","name":"\(name)","args":\(args)}]}
             """
         return try #require(try results(body, user: user).first)
     }
@@ -122,7 +126,9 @@ extension Harness {
         -> JSONValue
     {
         try pull(
-            "{\"scope\":\"\(scope)\",\"cursor\":\(cursor),\"epoch\":\"\(epoch)\",\"limit\":\(limit)}"
+            """
+            {"scope":"\(scope)","cursor":\(cursor),"epoch":"\(epoch)","limit":\(limit)}
+            """
         )
     }
 
@@ -150,5 +156,7 @@ extension JSONValue {
     func int(_ name: StaticString) -> Int? { member(name)?.int }
     func string(_ name: StaticString) -> String? { member(name)?.string }
     func bool(_ name: StaticString) -> Bool? { member(name)?.bool }
-    var cursors: [Int] { (member("changes")?.elements).map { $0.compactMap { $0.int("cursor") } } ?? [] }
+    var cursors: [Int] {
+        (member("changes")?.elements).map { $0.compactMap { $0.int("cursor") } } ?? []
+    }
 }

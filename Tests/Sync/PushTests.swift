@@ -6,7 +6,9 @@ import Testing
 
 @Suite("Push (protocol.md, POST /_sync/push)")
 struct PushTests {
-    @Test("an applied mutation is told with its position and its changes", arguments: StoreKind.allCases)
+    @Test(
+        "an applied mutation is told with its position and its changes",
+        arguments: StoreKind.allCases)
     func applied(_ kind: StoreKind) throws {
         let harness = try Harness(kind)
         let result = try harness.mutate("m1", "note.create", #"{"id":"n1","text":"é"}"#)
@@ -18,11 +20,14 @@ struct PushTests {
                 """)
     }
 
-    @Test("a mutation that changes nothing is told with the scope's cursor", arguments: StoreKind.allCases)
+    @Test(
+        "a mutation that changes nothing is told with the scope's cursor",
+        arguments: StoreKind.allCases)
     func nothing(_ kind: StoreKind) throws {
         let harness = try Harness(kind)
-        #expect(try harness.mutate("m0", "note.nothing").text
-            == #"{"id":"m0","ok":true,"cursor":0,"epoch":"e1","changes":[]}"#)
+        #expect(
+            try harness.mutate("m0", "note.nothing").text
+                == #"{"id":"m0","ok":true,"cursor":0,"epoch":"e1","changes":[]}"#)
         _ = try harness.mutate("m1", "note.create", #"{"id":"n1"}"#)
         #expect(try harness.mutate("m2", "note.nothing").int("cursor") == 1)
     }
@@ -55,7 +60,8 @@ struct PushTests {
         #expect(again.string("error") == first.string("error"))
     }
 
-    @Test("duplicates within one push and within one batch apply once", arguments: StoreKind.allCases)
+    @Test(
+        "duplicates within one push and within one batch apply once", arguments: StoreKind.allCases)
     func duplicatesInABatch(_ kind: StoreKind) throws {
         let harness = try Harness(kind)
         let body = """
@@ -77,10 +83,12 @@ struct PushTests {
     func idReused(_ kind: StoreKind) throws {
         let harness = try Harness(kind)
         _ = try harness.mutate("m1", "note.add", #"{"id":"n"}"#, user: "ann")
-        #expect(try harness.mutate("m1", "note.put", #"{"id":"n"}"#, user: "ann").string("code")
-            == "id_reused")
-        #expect(try harness.mutate("m1", "note.add", #"{"id":"o"}"#, user: "ann").string("code")
-            == "id_reused")
+        #expect(
+            try harness.mutate("m1", "note.put", #"{"id":"n"}"#, user: "ann").string("code")
+                == "id_reused")
+        #expect(
+            try harness.mutate("m1", "note.add", #"{"id":"o"}"#, user: "ann").string("code")
+                == "id_reused")
         for other: Name? in ["bob", nil] {
             let result = try harness.mutate("m1", "note.add", #"{"id":"n"}"#, user: other)
             #expect(result.string("code") == "id_reused")
@@ -91,11 +99,14 @@ struct PushTests {
         #expect(elsewhere.bool("ok") == true)
         // The outcome of an anonymous client matches any user.
         _ = try harness.mutate("m2", "note.add", #"{"id":"n"}"#)
-        #expect(try harness.mutate("m2", "note.add", #"{"id":"n"}"#, user: "bob")
-            .bool("duplicate") == true)
+        #expect(
+            try harness.mutate("m2", "note.add", #"{"id":"n"}"#, user: "bob")
+                .bool("duplicate") == true)
     }
 
-    @Test("one bad mutation is refused in its place and the next goes on", arguments: StoreKind.allCases)
+    @Test(
+        "one bad mutation is refused in its place and the next goes on",
+        arguments: StoreKind.allCases)
     func faultsInPlace(_ kind: StoreKind) throws {
         let harness = try Harness(kind)
         let deep = String(repeating: "[", count: 5000) + String(repeating: "]", count: 5000)
@@ -120,7 +131,9 @@ struct PushTests {
         #expect(results.last?.int("cursor") == 1)
     }
 
-    @Test("what a refused mutation wrote is gone, and what it swallowed is whole", arguments: StoreKind.allCases)
+    @Test(
+        "what a refused mutation wrote is gone, and what it swallowed is whole",
+        arguments: StoreKind.allCases)
     func atomic(_ kind: StoreKind) throws {
         let harness = try Harness(kind)
         #expect(try harness.mutate("m1", "odd.writeThenThrow").string("code") == "invalid_mutation")
@@ -150,10 +163,12 @@ struct PushTests {
     @Test("a mutation of more than 1,000 changes is too_large", arguments: StoreKind.allCases)
     func tooManyChanges(_ kind: StoreKind) throws {
         let harness = try Harness(kind)
-        #expect(try harness.mutate("m1", "odd.many", #"{"id":"x","count":1001}"#).string("code")
-            == "too_large")
-        #expect(try harness.mutate("m2", "odd.many", #"{"id":"x","count":1000}"#).int("cursor")
-            == 1000)
+        #expect(
+            try harness.mutate("m1", "odd.many", #"{"id":"x","count":1001}"#).string("code")
+                == "too_large")
+        #expect(
+            try harness.mutate("m2", "odd.many", #"{"id":"x","count":1000}"#).int("cursor")
+                == 1000)
     }
 
     @Test("changes are left out where the answer would pass its limit")
@@ -168,13 +183,17 @@ struct PushTests {
         #expect(large.member("changes") == nil)
     }
 
-    @Test("a push of nothing is answered with no results and leaves nothing", arguments: StoreKind.allCases)
+    @Test(
+        "a push of nothing is answered with no results and leaves nothing",
+        arguments: StoreKind.allCases)
     func empty(_ kind: StoreKind) throws {
         let harness = try Harness(kind)
-        #expect(try harness.push(#"{"client":"c","mutations":[]}"#, user: "ann").text
-            == #"{"results":[]}"#)
+        #expect(
+            try harness.push(#"{"client":"c","mutations":[]}"#, user: "ann").text
+                == #"{"results":[]}"#)
         // It decided nothing, not even whose client it is.
-        #expect(try harness.mutate("m1", "note.nothing", client: "c", user: "bob").bool("ok") == true)
+        #expect(
+            try harness.mutate("m1", "note.nothing", client: "c", user: "bob").bool("ok") == true)
     }
 }
 
@@ -191,10 +210,13 @@ struct ClientTests {
                 }
             }
         }
-        #expect(try harness.mutate("m2", "note.nothing", client: "c", user: "ann").bool("ok") == true)
+        #expect(
+            try harness.mutate("m2", "note.nothing", client: "c", user: "ann").bool("ok") == true)
     }
 
-    @Test("an anonymous client belongs to the first who signs in, everywhere", arguments: StoreKind.allCases)
+    @Test(
+        "an anonymous client belongs to the first who signs in, everywhere",
+        arguments: StoreKind.allCases)
     func claim(_ kind: StoreKind) throws {
         let harness = try Harness(kind)
         _ = try harness.mutate("m1", "note.nothing", client: "c")
@@ -205,8 +227,9 @@ struct ClientTests {
                 try harness.mutate("m4", "note.nothing", client: "c", user: "bob", scope: scope)
             }
         }
-        #expect(try harness.mutate("m1", "note.nothing", client: "c", user: "ann")
-            .bool("duplicate") == true)
+        #expect(
+            try harness.mutate("m1", "note.nothing", client: "c", user: "ann")
+                .bool("duplicate") == true)
     }
 
     @Test("a refused push of a batch does not touch the others", arguments: StoreKind.allCases)
@@ -214,17 +237,23 @@ struct ClientTests {
         let harness = try Harness(kind)
         _ = try harness.mutate("m1", "note.nothing", client: "c", user: "ann")
         func request(_ id: String, _ user: Name) throws -> PushRequest {
-            let body = #"{"client":"c","scope":"s","mutations":[{"id":"\#(id)","name":"note.add","args":{"id":"n"}}]}"#
+            let body =
+                #"{"client":"c","scope":"s","mutations":["#
+                + #"{"id":"\#(id)","name":"note.add","args":{"id":"n"}}]}"#
             var request = try PushRequest.parse(ByteSlice(body), limits: harness.limits)
             request.user = user
             return request
         }
-        let answers = try harness.commit([request("a", "ann"), request("b", "bob"), request("c", "ann")])
+        let answers = try harness.commit([
+            request("a", "ann"), request("b", "bob"), request("c", "ann"),
+        ])
         #expect(answers.map { $0.failure?.code } == [nil, "wrong_user", nil])
         #expect(try harness.pull(0, "x").cursors == [1, 2])
     }
 
-    @Test("beyond the limit the longest silent client goes if it is past retention, else 429", arguments: StoreKind.allCases)
+    @Test(
+        "beyond the limit the longest silent client goes if it is past retention, else 429",
+        arguments: StoreKind.allCases)
     func clientLimit(_ kind: StoreKind) throws {
         var limits = SyncLimits()
         limits.userClientsMax = 3
@@ -249,6 +278,7 @@ struct ClientTests {
         #expect(throws: Refusal.self) {
             try harness.mutate("m-e", "note.nothing", client: "e", user: "ann")
         }
-        #expect(try harness.mutate("m-b2", "note.nothing", client: "b", user: "ann").bool("ok") == true)
+        #expect(
+            try harness.mutate("m-b2", "note.nothing", client: "b", user: "ann").bool("ok") == true)
     }
 }

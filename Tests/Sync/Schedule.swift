@@ -1,6 +1,7 @@
 // One generated schedule: some clients and a server, and a seed that says what happens to them in
 // which order: edits offline, pushes whose answers are lost, late or doubled, pulls, deltas in any
-// order, restarts, trims, failed commits, backups put back. Keeps the book that the end is judged by.
+// order, restarts, trims, failed commits, backups put back. Keeps the book by which the end
+// is judged.
 
 import MizuBytes
 import MizuSync
@@ -18,7 +19,34 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 }
 
+/// What schedules have met, to prove that they meet it.
+struct Tally {
+    var snapshots = 0
+    var snapshotsBroken = 0
+    var restarts = 0
+    var restores = 0
+    var duplicates = 0
+    var deltas = 0
+    var failedCommits = 0
+    var refused = 0
+    var lost = 0
+
+    static func + (left: Tally, right: Tally) -> Tally {
+        var sum = left
+        for path in allParts { sum[keyPath: path] += right[keyPath: path] }
+        return sum
+    }
+
+    static var allParts: [WritableKeyPath<Tally, Int>] {
+        [
+            \.snapshots, \.snapshotsBroken, \.restarts, \.restores, \.duplicates, \.deltas,
+            \.failedCommits, \.refused, \.lost,
+        ]
+    }
+}
+
 final class Schedule {
+    private(set) var tally = Tally()
     private let scope: Name = "s"
     private let harness: Harness
     private let faults = Faults()
@@ -32,12 +60,14 @@ final class Schedule {
     private var timelineOfBackup: [String]?
     /// Applied, and lost with a backup that was put back.
     private var lost: Set<String> = []
+    /// Nobody edits any more, and no answer is lost.
+    private var isHealing = false
 
     init(seed: UInt64, kind: StoreKind) throws {
         chance = SeededGenerator(state: seed)
         var limits = SyncLimits()
-        limits.logChangesMax = 12
-        limits.snapshotRecordsMax = 3
+        limits.logChangesMax = 8
+        limits.snapshotRecordsMax = 2
         limits.trimRowsMax = 8
         limits.tailScopeBytesMax = 2000
         limits.tailSegmentBytesMax = 600
@@ -56,6 +86,7 @@ final class Schedule {
         let faults = faults
         try harness.open { FailingStore($0, faults) }
         subscriptions = subscriptions.map { _ in nil }
+        tally.restarts += 1
     }
 
     func run(steps: Int) throws {
@@ -118,6 +149,9 @@ extension Schedule {
             return try PushRequest.parse(ByteSlice(body), limits: harness.limits)
         }
         let answers = try harness.commit(requests)
+        for case .success(let results) in answers where results.text.contains("duplicate") {
+            tally.duplicates += 1
+        }
         for changes in try #require(harness.lastResult).feed { try enter(changes) }
         try fanOut()
         return answers
@@ -134,6 +168,7 @@ extension Schedule {
                 #expect(changes.count == head.cursor - base)
                 inboxes[client].append(.delta(base: base, head: head, changes: changes))
                 subscriptions[client] = head
+                tally.deltas += 1
             case .tooFarBehind(let head): subscriptions[client] = head
             case .current: break
             case .askStore, .refused: subscriptions[client] = nil
@@ -186,8 +221,7 @@ extension Schedule {
                     }
                     next = page.string("next").map { ",\"next\":\"\($0)\"" } ?? ""
                     // The world goes on between two pages.
-                    if roll(3) == 0 { _ = try commit([roll(clients.count)]) }
-                    if roll(10) == 0 { try harness.trimAll() }
+                    if !isHealing { try disturb() }
                 } while !next.isEmpty
                 var reached = try #require(first)
                 while true {
@@ -198,12 +232,21 @@ extension Schedule {
                     reached = try position(of: answer, "next_cursor")
                     if answer.bool("has_more") == false { break }
                 }
+                tally.snapshots += 1
                 return clients[client].reset(to: records, at: reached)
             } catch let refusal as Refusal {
                 #expect(refusal.status == 410)
+                tally.snapshotsBroken += 1
             }
         }
         Issue.record("a snapshot never ends")
+    }
+
+    /// What others do between two pages.
+    private func disturb() throws {
+        for _ in 0..<roll(16) { edit(roll(clients.count)) }
+        if roll(2) == 0 { _ = try commit(Array(clients.indices)) }
+        if roll(2) == 0 { try harness.trimAll() }
     }
 
     private func position(of answer: JSONValue, _ cursor: StaticString) throws -> Position {
@@ -227,6 +270,7 @@ extension Schedule {
             timelineOfBackup = timeline
         } else if let backup = timelineOfBackup {
             try harness.backing.restoreBackup()
+            tally.restores += 1
             lost.formUnion(timeline[backup.count...])
             timeline = backup
         }
@@ -238,6 +282,7 @@ extension Schedule {
         let answers = try commit([client])
         for answer in answers where !clients[client].queue.isEmpty && faults.place == .commit {
             #expect(answer.failure?.code == "unavailable")
+            tally.failedCommits += 1
         }
         faults.place = .nowhere
     }
@@ -263,6 +308,7 @@ extension Schedule {
 extension Schedule {
     /// The network is well again: everybody pushes what waits, then pulls.
     private func heal() throws {
+        isHealing = true
         for client in clients.indices {
             for _ in 0..<1000 where !clients[client].queue.isEmpty { try push(client, fate: 2) }
         }
@@ -296,6 +342,8 @@ extension Schedule {
             for id in client.quarantine {
                 #expect(!applied.contains(id) || lost.contains(id), "\(id) was refused and applied")
             }
+            tally.refused += client.quarantine.count
+            tally.lost += client.acknowledged.intersection(lost).subtracting(applied).count
             #expect(client.unseen.allSatisfy { lost.contains($0.mutation.id) })
             if client.unseen.isEmpty { #expect(client.view() == truth) }
         }
