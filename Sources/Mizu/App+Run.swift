@@ -19,6 +19,11 @@ extension App {
         for (address, port) in zip(configuration.addresses, server.ports) {
             announce("listening on http://\(address.authority(port: port))\n")
         }
+        if isOpenToAll, !configuration.addresses.allSatisfy(\.isLoopback) {
+            logger.notice(
+                "everyone who can reach this server may read and change every scope: pass authorize to app.sync"
+            )
+        }
         lifetime.run(server)
         synchronisation?.service.stop()
     }

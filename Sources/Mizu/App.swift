@@ -23,6 +23,8 @@ public final class App {
     var routes: [@Sendable (inout Routes) -> Void] = []
     var live = LiveHooks()
     private(set) var synchronisation: Synchronisation?
+    /// No `authorize` was given: whoever reaches the server may do everything.
+    private(set) var isOpenToAll = false
 
     /// What `sync` has opened.
     struct Synchronisation: Sendable {
@@ -129,11 +131,7 @@ public final class App {
         let feed = LiveFeed(workers: workers)
         let service = try openService(mutator, authorize: authorize ?? { _, _, _ in true }, feed)
         synchronisation = Synchronisation(service: service, feed: feed)
-        if authorize == nil, !configuration.addresses.allSatisfy(\.isLoopback) {
-            logger.notice(
-                "everyone who can reach this server may read and change every scope: pass authorize to app.sync"
-            )
-        }
+        isOpenToAll = authorize == nil
         routes.append { service.mount(on: &$0) }
         return Sync(service: service, workers: workers, feed: feed)
     }

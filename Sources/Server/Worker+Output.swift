@@ -86,11 +86,7 @@ extension Worker {
 
     private func writeOut(_ connection: Connection) {
         while connection.pendingBytes > 0 {
-            let first = UnsafeRawBufferPointer(
-                rebasing: arena.readable[
-                    Int(connection.arenaStart)..<Int(
-                        connection.arenaStart + connection.arenaCount)])
-            switch connection.transport.write(first, then: connection.queue) {
+            switch connection.transport.write(arenaPart(of: connection), then: connection.queue) {
             case .sent(let count):
                 countSent(count, on: connection)
             case .blocked(let count):
@@ -103,6 +99,17 @@ extension Worker {
                 return
             }
         }
+    }
+
+    /// The connection's bytes in the arena; valid until the arena next changes. Where it has none,
+    /// `arenaStart` is of an earlier tick and means nothing.
+    private func arenaPart(of connection: Connection) -> UnsafeRawBufferPointer {
+        guard connection.arenaCount > 0 else {
+            return UnsafeRawBufferPointer(start: nil, count: 0)
+        }
+        let start = Int(connection.arenaStart)
+        return UnsafeRawBufferPointer(
+            rebasing: arena.readable[start..<start + Int(connection.arenaCount)])
     }
 
     private func countSent(_ count: Int, on connection: Connection) {
@@ -123,10 +130,7 @@ extension Worker {
             connection.arenaCount = 0
             return
         }
-        let start = Int(connection.arenaStart)
-        let rest = UnsafeRawBufferPointer(
-            rebasing: arena.readable[start..<start + Int(connection.arenaCount)])
-        queue(of: connection).prepend(ByteSlice(copying: rest))
+        queue(of: connection).prepend(ByteSlice(copying: arenaPart(of: connection)))
         connection.arenaCount = 0
         connection.arenaMessages = 0
     }

@@ -116,6 +116,7 @@ extension Worker {
                 .contentTooLarge, code: "too_large",
                 message: "the body is over \(limits.http.bodyBytesMax) bytes"))
         response.connection = .close
+        response.set("Cache-Control", literal: "no-store")
         return response
     }
 
