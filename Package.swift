@@ -84,7 +84,13 @@ let package = Package(
         tests("Live", ["MizuLive", "MizuBytes"]),
         tests("Sync", ["MizuSync", "MizuSyncSQLite", "MizuBytes"]),
         tests("View", ["MizuView", "MizuBytes"]),
-        tests("Server", ["MizuServer", "MizuBytes"]),
+        tests(
+            "Server",
+            [
+                "MizuSyncService", "MizuServer", "MizuTransport", "MizuHTTP", "MizuRouting",
+                "MizuWebSocket", "MizuSync", "MizuLive", "MizuEventLoop", "MizuBytes", "CLinux",
+                log,
+            ]),
         tests("Tidy", []),
     ],
     swiftLanguageModes: [.v6],

@@ -31,9 +31,9 @@ public final class Server: Sendable {
         do throws(SystemError) {
             let server = try Server(configuration, workers: workers, ports: bound.ports)
             for index in 0..<workers.count {
-                let own = bound.listeners.map { $0[index] }
+                var own = bound.listeners.map { $0[index] }
                 try startThread("mizu-worker-\(index)") {
-                    Worker.main(server, index: index, listeners: own)
+                    Worker.main(server, index: index, listeners: &own)
                 }
             }
             return server

@@ -10,8 +10,18 @@ import MizuTransport
 import MizuWebSocket
 
 extension Worker {
-    /// Sets the connection's timer; it then stands for `deadline` and nothing else.
+    /// Sets the connection's timer; it then stands for `deadline` and nothing else. While the peer
+    /// does not take what it was sent, what it asks for meanwhile must not put off the end of
+    /// that: `armForPhase` sets what is due once all is out.
     func arm(_ connection: Connection, _ deadline: Connection.Deadline) {
+        if connection.deadline == .writeStall || connection.deadline == .queueFull,
+            connection.pendingBytes > 0
+        {
+            switch deadline {
+            case .none, .idle, .head, .body, .handler, .heartbeat: return
+            case .writeStall, .linger, .closeHandshake, .queueFull: break
+            }
+        }
         connection.deadline = deadline
         timers.set(
             connection.token.index, deadline: now.adding(milliseconds: milliseconds(of: deadline)))
@@ -62,11 +72,18 @@ extension Worker {
             logger.error("a handler did not answer within \(limits.handlerMilliseconds) ms")
             refuse(connection, with: .serviceUnavailable)
         case .heartbeat: heartbeat(connection)
-        case .queueFull:
-            close(connection, code: 4000, reason: "too slow")
-            // The close frame stands behind what the peer does not read: it will not get through.
-            retire(connection)
+        case .queueFull: closeTooSlow(connection)
         }
+    }
+
+    /// Says 4000 as soon as the peer reads again: what it has not begun to get is dropped, because
+    /// nothing of it counts any more, and the close frame takes its place.
+    private func closeTooSlow(_ connection: Connection) {
+        connection.queue?.dropUnbegun()
+        connection.flags.remove(.queueFull)
+        close(connection, code: 4000, reason: "too slow")
+        // Reading had stopped; the peer's own close frame ends the handshake.
+        goOnNextTick(connection)
     }
 
     // MARK: The end
@@ -80,6 +97,9 @@ extension Worker {
         connection.input = nil
         connection.incomplete = nil
         connection.awaited = nil
+        // Whatever had stopped reading has no meaning now; unread bytes would make a reset of our
+        // close.
+        connection.flags.subtract([.queueFull, .wasBlocked])
         connection.transport.shutdownWrite()
         arm(connection, .linger)
         goOnNextTick(connection)
@@ -130,21 +150,28 @@ extension Worker {
                 close(connection, code: 1012, reason: "the server restarts")
             case .lingering, .closed: break
             }
+            sendEarly()
         }
     }
 
-    private func drainHTTP(_ connection: Connection) {
-        let isIdle =
-            connection.awaited == nil && connection.incomplete == nil
-            && connection.pendingBytes == 0 && !connection.flags.contains(.inHead)
+    func drainHTTP(_ connection: Connection) {
+        // A request may be with the kernel whose event is still to come, above all on a connection
+        // that was accepted a moment ago: whoever has asked is answered.
+        connection.flags.insert(.mayRead)
+        advance(connection)
         // A request that is under way finishes; its answer says `Connection: close`.
-        guard isIdle else { return }
-        if connection.flags.contains(.mayRead) {
-            advance(connection)
-            guard connection.phase == .http, connection.pendingBytes == 0,
-                connection.awaited == nil, connection.incomplete == nil
-            else { return }
-        }
-        retire(connection)
+        guard connection.phase == .http, connection.awaited == nil, connection.incomplete == nil,
+            connection.flags.isDisjoint(with: [.inHead, .again, .queueFull])
+        else { return }
+        if connection.pendingBytes == 0 { return retire(connection) }
+        // Answers that promised to keep the connection are on their way: it ends behind them.
+        connection.flags.insert(.closeAfterFlush)
+        markDirty(connection)
+    }
+
+    /// The worker's end: whoever is still here loses the connection, and its service is told.
+    func retireAll() {
+        connections.forEach { retire($0) }
+        closeRetired()
     }
 }

@@ -10,6 +10,12 @@ import MizuEventLoop
 import MizuTransport
 
 extension Worker {
+    /// Bytes in the arena beyond which what is ready is sent before the tick goes on: a tick of
+    /// many loud connections must not gather all their answers.
+    static let arenaBytesMax = 1 << 20
+    /// Beyond it the arena takes nothing at all.
+    static let arenaBytesEnd = 1 << 28
+
     /// Appends what `write` composes to the connection's output. `write` must not use the worker.
     @inline(__always)
     func compose(for connection: Connection, _ write: (inout ByteBuffer) -> Void) {
@@ -38,7 +44,8 @@ extension Worker {
     }
 
     private func mayExtendArena(_ connection: Connection) -> Bool {
-        guard connection.queue == nil else { return false }
+        // A range is 32 bits wide; far below that the rest goes to queues of its own.
+        guard connection.queue == nil, arena.count < Self.arenaBytesEnd else { return false }
         return connection.arenaCount == 0
             || Int(connection.arenaStart + connection.arenaCount) == arena.count
     }
@@ -74,8 +81,9 @@ extension Worker {
     /// Writes all that waits for the connection, as far as the kernel takes it.
     func flush(_ connection: Connection) {
         guard connection.phase != .closed else { return }
+        let composed = connection.arenaCount
         if !connection.flags.contains(.writeBlocked) { writeOut(connection) }
-        keepUnsentArena(of: connection)
+        keepUnsentArena(of: connection, as: connection.arenaCount < composed ? .rest : .whole)
         guard connection.phase != .closed else { return }
         if connection.pendingBytes == 0 {
             outputIsOut(connection)
@@ -124,19 +132,20 @@ extension Worker {
     }
 
     /// The arena is used anew in each tick, so what it still holds moves to the queue.
-    private func keepUnsentArena(of connection: Connection) {
+    private func keepUnsentArena(of connection: Connection, as part: SendQueue.Part) {
         guard connection.arenaCount > 0 else { return }
         guard connection.phase != .closed else {
             connection.arenaCount = 0
             return
         }
-        queue(of: connection).prepend(ByteSlice(copying: arenaPart(of: connection)))
+        queue(of: connection).prepend(ByteSlice(copying: arenaPart(of: connection)), as: part)
         connection.arenaCount = 0
         connection.arenaMessages = 0
     }
 
     private func outputIsOut(_ connection: Connection) {
         connection.queue = nil
+        connection.arenaMessages = 0
         guard !connection.flags.contains(.closeAfterFlush) else { return beginLinger(connection) }
         if connection.deadline == .writeStall || connection.deadline == .queueFull {
             armForPhase(connection)
@@ -150,7 +159,10 @@ extension Worker {
         let isFull = isQueueFull(connection)
         if isFull, !connection.flags.contains(.queueFull) {
             connection.flags.insert(.queueFull)
-            if connection.phase == .webSocket { return arm(connection, .queueFull) }
+            // A socket that is closing has a shorter deadline already, which stands.
+            if connection.phase == .webSocket, connection.closing.isOpen {
+                return arm(connection, .queueFull)
+            }
         }
         switch connection.deadline {
         case .writeStall, .closeHandshake, .queueFull: break
@@ -171,7 +183,10 @@ extension Worker {
         }
         guard connection.flags.contains(.queueFull) else { return }
         connection.flags.remove(.queueFull)
-        if connection.deadline == .queueFull { armForPhase(connection) }
+        if connection.deadline == .queueFull {
+            connection.pendingBytes > 0
+                ? arm(connection, .writeStall) : armForPhase(connection)
+        }
         // Reading stopped while the queue was full; bytes may wait in the kernel and in `input`.
         goOnNextTick(connection)
     }

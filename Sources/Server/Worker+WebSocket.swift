@@ -135,7 +135,12 @@ extension Worker {
         _ opcode: Opcode, _ payload: UnsafeRawBufferPointer, to connection: Connection
     ) {
         compose(for: connection) { FrameWriter.append(opcode, payload, to: &$0) }
-        connection.arenaMessages += 1
+        countMessage(connection)
+    }
+
+    /// Counts what was just added to the output: what stands in the queue counts itself.
+    private func countMessage(_ connection: Connection) {
+        if connection.queue == nil { connection.arenaMessages += 1 }
         connection.sentTenth = tenth
     }
 
@@ -164,8 +169,7 @@ extension Worker {
     public func send(frame: ByteSlice, to socket: Token) {
         guard let connection = open(socket) else { return }
         enqueue(frame, for: connection)
-        connection.arenaMessages += connection.arenaCount > 0 ? 1 : 0
-        connection.sentTenth = tenth
+        countMessage(connection)
     }
 
     /// Sends a ping without payload.

@@ -53,6 +53,9 @@ public final class Worker {
     var drainDeadline: Instant?
     private let origin: Instant
 
+    /// Messages for which a mailbox keeps its room.
+    private static let mailKeptMax = 1024
+
     enum AcceptState { case open, paused, stopped }
 
     // Tokens have generations from 1, so data below 2^32 is free for what is no connection.
@@ -60,10 +63,13 @@ public final class Worker {
     private static let firstListenerData: UInt64 = 1
 
     /// The thread's body: makes the worker and runs it to its end.
-    static func main(_ server: Server, index: Int, listeners: [Listener]) {
+    /// - Parameter listeners: taken over and left empty: whoever else kept one would keep it
+    ///   listening after `stopAccepting`, and clients would wait where nobody accepts.
+    static func main(_ server: Server, index: Int, listeners: inout [Listener]) {
         defer { server.workerEnded() }
         do throws(SystemError) {
-            let worker = try Worker(server, index: index, listeners: listeners)
+            let worker = try Worker(server, index: index, listeners: &listeners)
+            defer { worker.retireAll() }
             try worker.run()
         } catch {
             server.configuration.logger.critical("worker \(index) ended: \(error)")
@@ -71,11 +77,12 @@ public final class Worker {
     }
 
     private init(
-        _ server: Server, index: Int, listeners: [Listener]
+        _ server: Server, index: Int, listeners acquired: inout [Listener]
     ) throws(SystemError) {
         self.server = server
         self.index = index
-        self.listeners = listeners
+        listeners = acquired
+        acquired = []
         limits = server.configuration.limits
         logger = server.configuration.logger
         messageLimits = WebSocketLimits(
@@ -157,6 +164,7 @@ public final class Worker {
                 if event.isHungUp { connection.flags.insert(.hungUp) }
                 if event.isWritable { becameWritable(connection) }
                 advance(connection)
+                sendEarly()
             }
         }
         if acceptState == .paused { resumeAccepting() }
@@ -170,19 +178,24 @@ public final class Worker {
         again.removeAll(keepingCapacity: true)
         for connection in round {
             connection.flags.remove(.again)
-            advance(connection)
+            // A drain may have been waiting for this one to become idle.
+            drainDeadline == nil || connection.phase != .http
+                ? advance(connection) : drainHTTP(connection)
+            sendEarly()
         }
     }
 
     private func readMail() {
+        // What was read is let go at once: answers may be large, and the next mail far.
+        defer { mail.removeAll(keepingCapacity: mail.capacity <= Self.mailKeptMax) }
         server.workers.mailbox(index).drain(into: &mail)
-        let round = mail
-        for message in round {
+        for message in mail {
             switch message {
             case .respond(let exchange, let response): answer(exchange, with: response)
             case .perform(let body): body(self)
             case .drain(let deadline): beginDrain(until: deadline)
             }
+            sendEarly()
         }
     }
 
@@ -201,7 +214,17 @@ public final class Worker {
         return mayWait
     }
 
+    /// Sends what is ready in the middle of a tick, where much has gathered.
+    func sendEarly() {
+        if arena.count > Self.arenaBytesMax { sendDirty() }
+    }
+
     private func flushDirty() {
+        sendDirty()
+        releaseLargeMemory()
+    }
+
+    private func sendDirty() {
         // A flush may close connections and so make others dirty: go on until none is left.
         var position = 0
         while position < dirty.count {
@@ -212,7 +235,6 @@ public final class Worker {
         }
         dirty.removeAll(keepingCapacity: true)
         arena.removeAll()
-        releaseLargeMemory()
     }
 
     /// Memory that one large answer needed is not kept for ever.

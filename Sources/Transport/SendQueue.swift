@@ -9,11 +9,16 @@ public final class SendQueue {
     private var slices: [ByteSlice] = []
     private var head = 0
     private var headSent = 0
+    /// The first slice is the rest of something that was sent in part before it stood here.
+    private var headPart = Part.whole
     /// Bytes not yet sent.
     public private(set) var bytes = 0
     /// Slices not yet sent whole.
     public var count: Int { slices.count - head }
     public var isEmpty: Bool { head == slices.count }
+
+    /// What a slice is of what its owner sends as one, a message or an answer.
+    public enum Part: Sendable { case whole, rest }
 
     public init() {}
 
@@ -24,9 +29,10 @@ public final class SendQueue {
     }
 
     /// Puts `slice` before everything that waits. The first slice must not be sent in part.
-    public func prepend(_ slice: ByteSlice) {
+    public func prepend(_ slice: ByteSlice, as part: Part) {
         precondition(headSent == 0, "SendQueue.prepend behind a part that is already sent")
         guard !slice.isEmpty else { return }
+        headPart = part
         if head > 0 {
             head -= 1
             slices[head] = slice
@@ -34,6 +40,15 @@ public final class SendQueue {
             slices.insert(slice, at: 0)
         }
         bytes += slice.count
+    }
+
+    /// Drops every slice of which no byte was sent. What was begun must go on: the peer would take
+    /// whatever came next for the rest of it.
+    public func dropUnbegun() {
+        guard !isEmpty else { return }
+        let isBegun = headSent > 0 || headPart == .rest
+        slices.removeSubrange((isBegun ? head + 1 : head)...)
+        bytes = isBegun ? slices[head].count - headSent : 0
     }
 
     /// Calls `body` for the unsent part of each slice, in order, until it returns false. The
@@ -63,6 +78,7 @@ public final class SendQueue {
             slices[head] = .empty
             head += 1
             headSent = 0
+            headPart = .whole
         }
         if head == slices.count {
             slices.removeAll(keepingCapacity: false)

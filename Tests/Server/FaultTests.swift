@@ -1,0 +1,163 @@
+// Peers that do not read, break off at every place, come in crowds; and what the server holds
+// afterwards: nothing.
+
+import CLinux
+import Glibc
+import MizuBytes
+import MizuEventLoop
+import MizuHTTP
+import Testing
+
+@testable import MizuServer
+
+extension ServerStorey {
+    @Suite("Faults") struct FaultTests {
+        @Test("who asks much and reads nothing holds a bounded queue, and others are served")
+        func neverReading() throws {
+            let server = try TestServer()
+            let limit = ServerLimits().sendQueueBytesMax
+            let deaf = server.client(receiveBytes: 4096)
+            let request = Array("GET /page HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
+            // 1,000 answers of 64 KiB: far more than the kernel and the queue take.
+            deaf.send((0..<1000).flatMap { _ in request })
+            let other = server.client()
+            for _ in 0..<20 { #expect(other.get("/")?.status == 200) }
+            let pending = try server.on { worker in
+                var most = 0
+                worker.connections.forEach { most = max(most, $0.pendingBytes) }
+                return most
+            }
+            #expect(pending <= limit + (128 << 10))
+            // When it reads at last, all of it comes, in order and whole.
+            var answers = 0
+            while answers < 1000, deaf.response()?.body.count == 64 << 10 { answers += 1 }
+            #expect(answers == 1000)
+        }
+
+        @Test("one tick's answers to many do not gather in one place")
+        func arenaIsBounded() throws {
+            let server = try TestServer()
+            let sockets = try (0..<20).map { _ in try server.socket() }
+            let tokens = sockets.map(\.1)
+            let box = Box<Int>()
+            let workers = server.workers
+            workers.perform(on: 0) { _ in
+                // Posted from the worker itself, all of these are mail of the next tick.
+                for token in tokens {
+                    workers.perform(on: 0) { worker in
+                        let text = ByteSlice([UInt8](repeating: 120, count: 4000))
+                        for _ in 0..<200 { worker.send(text: text, to: token) }
+                    }
+                }
+                workers.perform(on: 0) { box.set($0.arena.count) }
+            }
+            try #require(eventually { box.value != nil })
+            #expect(box.value ?? .max < 3 << 20)
+            for (client, _) in sockets {
+                for _ in 0..<200 { #expect(client.frame()?.payload.count == 4000) }
+            }
+        }
+
+        static let steps: [[UInt8]] =
+            [
+                "", "G", "GET / HTTP/1.1\r\nHost: a", "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET",
+                "GET /large HTTP/1.1\r\nHost: a\r\n\r\n",
+                "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc",
+                "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na",
+            ].map { Array($0.utf8) }
+            + [[], RawClient.frame(0x81, [65, 66]), RawClient.frame(0x01, [65, 66]), [0x81, 0x84]]
+            .map { Array(RawClient.upgradeRequest.utf8) + $0 }
+
+        @Test("a reset, an end and a half-close at every step leave nothing behind")
+        func everyStep() throws {
+            let server = try TestServer { $0.lingerMilliseconds = 50 }
+            for step in Self.steps {
+                for way in 0..<3 {
+                    let client = server.client()
+                    client.send(step)
+                    switch way {
+                    case 0: client.reset()
+                    case 1: client.close()
+                    default:
+                        client.halfClose()
+                        _ = client.readToEnd()
+                    }
+                }
+                let other = server.client()
+                #expect(other.get("/")?.status == 200)
+            }
+            #expect(try server.becomesEmpty())
+            #expect(server.recorder.opened.count == server.recorder.closed.count)
+        }
+
+        @Test("two thousand connections that break off anywhere leave no slot and no descriptor")
+        func crowd() throws {
+            let server = try TestServer(workers: 2) { $0.lingerMilliseconds = 50 }
+            let before = socketCount()
+            var random = SplitMix(state: 42)
+            var open: [RawClient] = []
+            for _ in 0..<2000 {
+                let client = server.client()
+                #expect(client.isConnected)
+                let step = Self.steps[random.next(below: Self.steps.count)]
+                client.send(Array(step[..<random.next(below: step.count + 1)]))
+                open.append(client)
+                if open.count > 100 {
+                    let victim = open.remove(at: random.next(below: open.count))
+                    if random.next(below: 2) == 0 { victim.reset() } else { victim.close() }
+                }
+            }
+            open.removeAll()
+            #expect(try server.becomesEmpty())
+            // Other rooms' tests may hold a few sockets of their own.
+            #expect(eventually { socketCount() <= before + 20 })
+            #expect(server.recorder.opened.count == server.recorder.closed.count)
+            let slots = try server.on { $0.connections.slotCount }
+            #expect(slots < 400, "slots are used again: \(slots)")
+        }
+
+        @Test("beyond the limit of connections new ones are closed, and old ones served")
+        func tooMany() throws {
+            let server = try TestServer { $0.workerConnectionsMax = 3 }
+            let clients = (0..<3).map { _ in server.client() }
+            for client in clients { #expect(client.get("/")?.status == 200) }
+            let late = server.client()
+            #expect(late.readToEnd().bytes == [])
+            clients[0].close()
+            #expect(
+                eventually {
+                    let client = server.client()
+                    return client.get("/")?.status == 200
+                })
+            #expect(clients[1].get("/")?.status == 200)
+        }
+
+        @Test("a connection that waits takes little")
+        func footprint() {
+            let connection = Connection(
+                token: Token(bits: 1), transport: .plain(-1), peer: .v4(address: 0, port: 0))
+            // With the word that malloc keeps for itself.
+            let object = usableSize(Unmanaged.passUnretained(connection).toOpaque()) + 8
+            // An entry of the slot table is a reference and a generation, one of the wheel 16 bytes.
+            let tables = 8 + 4 + 16
+            #expect(object + tables <= 192, "a connection takes \(object) + \(tables) bytes")
+        }
+    }
+}
+
+@_silgen_name("malloc_usable_size")
+private func usableSize(_ object: UnsafeRawPointer) -> Int
+
+/// Sebastiano Vigna's splitmix64: the same numbers in every run.
+struct SplitMix {
+    var state: UInt64
+
+    mutating func next(below bound: Int) -> Int {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+        return Int(truncatingIfNeeded: (mixed ^ mixed >> 31) % UInt64(max(1, bound)))
+    }
+}
