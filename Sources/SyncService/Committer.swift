@@ -58,8 +58,9 @@ final class Committer: Sendable {
         try poller.registerInput(mailbox.pollable, data: 0)
         var handover: SyncEngine? = engine
         try startThread("mizu-committer") {
-            guard let engine = handover.take() else { return }
-            self.run(engine, &poller)
+            if let engine = handover.take() { self.run(engine, &poller) }
+            // The engine, and with it the store, has gone before anybody is told so.
+            self.stopped.post(())
         }
     }
 
@@ -89,13 +90,17 @@ final class Committer: Sendable {
         guard var poller = try? Poller(),
             (try? poller.registerInput(stopped.pollable, data: 0)) != nil
         else { return }
-        try? poller.wait(milliseconds: 10_000)
+        // A wait may end early, but not before its time here: the store would be cut off.
+        let deadline = Instant.now.adding(milliseconds: 10_000)
+        while poller.count == 0, Instant.now < deadline {
+            let wait = Int(clamping: deadline.milliseconds(since: .now)) + 1
+            guard (try? poller.wait(milliseconds: wait)) != nil else { return }
+        }
     }
 
     // MARK: The thread
 
     private func run(_ engine: SyncEngine, _ poller: inout Poller) {
-        defer { stopped.post(()) }
         var jobs: [Job] = []
         var nextTrim = Instant.now
         var isRunning = true

@@ -74,9 +74,14 @@ extension SyncService {
         try checkMediaType(request)
         let snapshot = try SnapshotRequest.parse(request.bodySlice(), limits: limits)
         try check(user(of: request), snapshot.scope, .snapshot)
-        let limits = self.limits
+        let (limits, tail) = (self.limits, self.tail)
         return answerLater(request) { (reader) throws(StoreError) in
-            try reader.snapshot(snapshot, limits: limits)
+            // The reader may be ahead of the tail: from here on the tail must not say that nothing
+            // is behind what this page shows.
+            let moment = tail.moment()
+            let answer = try reader.snapshot(snapshot, limits: limits)
+            tail.learn(try reader.head(of: snapshot.scope), of: snapshot.scope, since: moment)
+            return answer
         }
     }
 

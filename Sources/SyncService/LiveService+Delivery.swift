@@ -28,6 +28,8 @@ extension Delivery {
 extension LiveService {
     /// Subscribers visited in one tick.
     private static let tickSubscribersMax = 4096
+    /// Fan-outs that wait before new ones take the place of older ones.
+    static let waitingJobsMax = 1024
 
     // MARK: What is new
 
@@ -47,11 +49,30 @@ extension LiveService {
                         epoch: ByteSlice(changes.head.epoch.bytes), changes: [changes.bytes],
                         to: &text)
                 } : nil
-            deliveries.append(
+            let poke = pokeFrame(name, changes.head)
+            queue(
                 Delivery.Job(
                     walk: topics.fanOut(to: topic),
-                    content: .changes(news, poke: pokeFrame(name, changes.head), delta: delta)))
+                    content: .changes(news, poke: poke, delta: delta)))
         }
+    }
+
+    /// Adds a fan-out. Where too many wait, the topic's older one gives way: its subscribers see
+    /// the gap in the newer one's `base` and get a poke. Messages of apps are left out instead.
+    private func queue(_ job: Delivery.Job) {
+        if deliveries.count >= Self.waitingJobsMax {
+            switch job.content {
+            case .message: return
+            case .changes, .poke:
+                // The first may be under way: its walk goes on.
+                let older = deliveries.dropFirst().firstIndex { waiting in
+                    guard case .changes = waiting.content else { return false }
+                    return waiting.walk.topic == job.walk.topic
+                }
+                if let older { deliveries.remove(at: older) }
+            }
+        }
+        deliveries.append(job)
     }
 
     /// Queues an app's message for those who are subscribed here.
@@ -59,7 +80,7 @@ extension LiveService {
         guard let topic = topics.topic(named: name) else { return }
         lastMessage += 1
         let frame = frame { LiveWriter.message(topic: name, payload: payload, to: &$0) }
-        deliveries.append(
+        queue(
             Delivery.Job(
                 walk: topics.fanOut(to: topic),
                 content: .message(frame, number: lastMessage, except: except)))
@@ -69,20 +90,42 @@ extension LiveService {
     func poke(_ scope: Name, on worker: Worker) {
         let name = TopicName.sync(scope: ByteSlice(scope.bytes))
         guard topics.topic(named: name) != nil else { return }
-        let (workers, index) = (sync.workers, worker.index)
+        askHead(of: scope, on: worker) { service, worker, head in service.queuePoke(name, head) }
+    }
+
+    /// Asks the store where the scope is; `goOn` gets it on this worker, later. Not called where
+    /// the store cannot be read.
+    private func askHead(
+        of scope: Name, on worker: Worker,
+        _ goOn: @escaping @Sendable (LiveService, Worker, Position) -> Void
+    ) {
+        let (workers, index, tail) = (sync.workers, worker.index, sync.tail)
         sync.read { (reader) throws(StoreError) in
-            try reader.head(of: scope)
+            // Whoever is told of this head and looks must not hear from the tail of an older one.
+            let moment = tail.moment()
+            let head = try reader.head(of: scope)
+            tail.learn(head, of: scope, since: moment)
+            return head
         } answer: { result in
             guard case .success(let head) = result else { return }
             workers.perform(on: index) { worker in
-                worker.service(LiveService.self)?.queuePoke(name, head)
+                guard let service = worker.service(LiveService.self) else { return }
+                goOn(service, worker, head)
             }
+        }
+    }
+
+    /// Pokes one subscriber at a position that only the store knows, if it is still subscribed.
+    private func askPoke(_ topic: ByteSlice, of scope: Name, to socket: Token, on worker: Worker) {
+        askHead(of: scope, on: worker) { service, worker, head in
+            guard service.topics.subscription(of: socket.bits, to: topic) != nil else { return }
+            service.sendPoke(topic, head, to: socket, on: worker)
         }
     }
 
     private func queuePoke(_ name: ByteSlice, _ head: Position) {
         guard let topic = topics.topic(named: name) else { return }
-        deliveries.append(
+        queue(
             Delivery.Job(
                 walk: topics.fanOut(to: topic),
                 content: .poke(pokeFrame(name, head), cursor: head.cursor)))
@@ -170,13 +213,16 @@ extension LiveService {
     /// Everything that waited has gone: topics that moved on behind a waiting poke get another.
     public func hasRoom(_ socket: Token, on worker: Worker) {
         var due: [(topic: ByteSlice, head: Position)] = []
+        var unknown: [(topic: ByteSlice, scope: Name)] = []
         var waiting: [Subscription] = []
         topics.forEachSubscription(of: socket.bits) { waiting.append($0) }
         for subscription in waiting where topics[subscription].isPokeWaiting {
             guard let name = topics.name(of: subscription.topic),
-                let head = head(ofTopic: name)
-            else {
+                let scope = scope(ofTopic: name)
+            else { continue }
+            guard let head = sync.tail.head(scope) else {
                 topics[subscription].isPokeWaiting = false
+                unknown.append((name, scope))
                 continue
             }
             if topics[subscription].afterDrain(head: head.cursor) == .poke {
@@ -185,6 +231,7 @@ extension LiveService {
             }
         }
         for (topic, head) in due { sendPoke(topic, head, to: socket, on: worker) }
+        for (topic, scope) in unknown { askPoke(topic, of: scope, to: socket, on: worker) }
     }
 
     /// One poke, for the topics in turn; a pong where there is none (protocol.md, "GET /ws").
@@ -196,14 +243,19 @@ extension LiveService {
         }
         let next = topics.nextSubscription(of: socket.bits, after: heartbeatTopics[slot])
         heartbeatTopics[slot] = next?.topic
-        if let next, let name = topics.name(of: next.topic), let head = head(ofTopic: name) {
+        if let next, let name = topics.name(of: next.topic), let scope = scope(ofTopic: name) {
+            // A scope that nobody wrote to for long is no longer in the tail: a `pong` in place of
+            // its poke would hide a lost message for ever.
+            guard let head = sync.tail.head(scope) else {
+                return askPoke(name, of: scope, to: socket, on: worker)
+            }
             sendPoke(name, head, to: socket, on: worker)
         } else {
             say(to: socket, on: worker) { LiveWriter.pong(ref: nil, to: &$0) }
         }
     }
 
-    private func head(ofTopic name: ByteSlice) -> Position? {
-        TopicName.scope(of: name).flatMap { Name($0) }.flatMap { sync.tail.head($0) }
+    private func scope(ofTopic name: ByteSlice) -> Name? {
+        TopicName.scope(of: name).flatMap { Name($0) }
     }
 }

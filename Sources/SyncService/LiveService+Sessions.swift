@@ -36,13 +36,29 @@ extension LiveService {
 
     /// Ends the subscriptions that the socket's user may no longer have; each is told so.
     func checkPermissions(of socket: Token, on worker: Worker) {
+        guard let session = session(of: socket) else { return }
         let user = user(of: socket)
         for topic in topics.topicNames(of: socket.bits) {
-            guard let scope = TopicName.scope(of: topic).flatMap({ Name($0) }),
-                !sync.mayUse(user, scope, .subscribe)
-            else { continue }
+            guard let bytes = TopicName.scope(of: topic) else {
+                checkPermission(of: session, socket, for: topic, on: worker)
+                continue
+            }
+            guard let scope = Name(bytes), !sync.mayUse(user, scope, .subscribe) else { continue }
             topics.unsubscribe(socket.bits, from: topic)
             refuse(socket, nil, topic: topic, .scopeDenied(scope), on: worker)
+        }
+    }
+
+    /// The same for a topic of the app.
+    private func checkPermission(
+        of session: LiveSession, _ socket: Token, for topic: ByteSlice, on worker: Worker
+    ) {
+        guard hooks.onMessage(session, .subscribe(topic: topic.string)) == .deny else { return }
+        topics.unsubscribe(socket.bits, from: topic)
+        say(to: socket, on: worker) {
+            LiveWriter.error(
+                ref: nil, topic: topic, code: "topic_denied",
+                text: "no permission for this topic", to: &$0)
         }
     }
 }

@@ -29,6 +29,7 @@ extension LiveService {
             return refuse(
                 socket, ref, topic: topic, .invalidRequest("epoch: no name"), on: worker)
         }
+        asked[AskedSubscription(socket: socket, topic: topic)] = nil
         if let from = request.from {
             subscribe(request, from: from, on: worker)
         } else if let head = sync.tail.head(scope) {
@@ -75,12 +76,18 @@ extension LiveService {
             tooMany(request.socket, request.ref, request.topic, on: worker)
             return false
         }
+        acknowledge(request, at: head, on: worker)
+        return true
+    }
+
+    private func acknowledge(
+        _ request: SyncSubscription, at head: Position, on worker: Worker
+    ) {
         say(to: request.socket, on: worker) {
             LiveWriter.ack(
                 ref: request.ref, topic: request.topic, cursor: head.cursor,
                 epoch: ByteSlice(head.epoch.bytes), to: &$0)
         }
-        return true
     }
 
     // MARK: Behind the tail
@@ -95,6 +102,9 @@ extension LiveService {
     /// Reads what is missing on a reader's thread and goes on here.
     private func askStore(_ request: SyncSubscription, on worker: Worker) {
         let (workers, index, tail, limits) = (sync.workers, worker.index, sync.tail, sync.limits)
+        lastAsk += 1
+        let number = lastAsk
+        asked[AskedSubscription(socket: request.socket, topic: request.topic)] = number
         sync.read { (reader) throws(StoreError) in
             let moment = tail.moment()
             let pull: Result<[ByteSlice], Refusal>? =
@@ -109,14 +119,18 @@ extension LiveService {
             return StoreAnswer(head: head, pull: pull)
         } answer: { result in
             workers.perform(on: index) { worker in
-                worker.service(LiveService.self)?.goOn(request, with: result, on: worker)
+                worker.service(LiveService.self)?.goOn(request, number, with: result, on: worker)
             }
         }
     }
 
     private func goOn(
-        _ request: SyncSubscription, with result: Result<StoreAnswer, Refusal>, on worker: Worker
+        _ request: SyncSubscription, _ number: Int, with result: Result<StoreAnswer, Refusal>,
+        on worker: Worker
     ) {
+        let key = AskedSubscription(socket: request.socket, topic: request.topic)
+        let isCurrent = asked[key] == number
+        if isCurrent { asked[key] = nil }
         guard worker.fill(of: request.socket) != nil else { return }
         let answer: StoreAnswer
         let page: PulledPage?
@@ -126,9 +140,16 @@ extension LiveService {
         } catch {
             return refuse(request.socket, request.ref, topic: request.topic, error, on: worker)
         }
+        // Permission may have gone while the reader read.
+        guard sync.mayUse(user(of: request.socket), request.scope, .subscribe) else {
+            return refuse(
+                request.socket, request.ref, topic: request.topic, .scopeDenied(request.scope),
+                on: worker)
+        }
         // The tail may have moved on while the reader read: what it knows now is what its next
         // mail will continue.
         let head = sync.tail.head(request.scope) ?? answer.head
+        guard isCurrent else { return acknowledge(request, at: head, on: worker) }
         guard let page else {
             begin(request, .pokes, at: head, sent: head.cursor, on: worker)
             return
@@ -168,6 +189,18 @@ extension LiveService {
             .invalidRequest(
                 "a connection has at most \(limits.subscriptionsPerConnectionMax) subscriptions"),
             on: worker)
+    }
+}
+
+/// Which subscription a reader is asked for.
+struct AskedSubscription: Hashable {
+    let socket: Token
+    let topic: ByteSlice
+
+    /// Keeps no more of the topic's message than its name.
+    init(socket: Token, topic: ByteSlice) {
+        self.socket = socket
+        self.topic = topic.compacted
     }
 }
 

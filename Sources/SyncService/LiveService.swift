@@ -22,6 +22,10 @@ public final class LiveService: WebSocketService {
     var deliveries: [Delivery.Job] = []
     /// Numbers an app's messages, so that a fan-out that meets a subscriber twice sends once.
     var lastMessage = 0
+    /// Subscribes that a reader is asked for, each with its number: one that was overtaken by an
+    /// unsubscribe or another subscribe must not be entered when the reader answers.
+    var asked: [AskedSubscription: Int] = [:]
+    var lastAsk = 0
     /// By slot: the topic that the last heartbeat told of.
     var heartbeatTopics: ContiguousArray<TopicID?> = []
     /// Composes JSON text before it is framed.
@@ -88,6 +92,7 @@ public final class LiveService: WebSocketService {
         case .subscribe(let topic, let position):
             subscribe(socket, ref, to: topic, from: position, on: worker)
         case .unsubscribe(let topic):
+            asked[AskedSubscription(socket: socket, topic: topic)] = nil
             topics.unsubscribe(socket.bits, from: topic)
             say(to: socket, on: worker) { LiveWriter.ack(ref: ref, topic: topic, to: &$0) }
         case .push(let push): self.push(push, ref, byteCount: byteCount, from: socket, on: worker)

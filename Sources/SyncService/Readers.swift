@@ -1,6 +1,5 @@
 // Threads that read the store: pulls behind the tail, snapshots, pages rendered from records. Each
-// has a reader of its own, so workers never wait for a
-// disk and never block the committer. Work is dealt out in turn.
+// has a reader of its own, so workers never wait for a disk and never block the committer. Work is dealt out in turn.
 
 import MizuEventLoop
 import MizuSync
@@ -69,6 +68,8 @@ final class Readers: Sendable {
                 work(reader)
                 pending.subtract(1, ordering: .relaxed)
             }
+            // Let go of what the work held: the next may be far.
+            jobs.removeAll(keepingCapacity: true)
         }
     }
 }
