@@ -72,7 +72,10 @@ let package = Package(
             path: "Assets/Templates/sync/Sources/Server"),
         .executableTarget(
             name: "MizuCLI", dependencies: ["Mizu", "TodoApp", "CAssets", "CLinux", arguments],
-            path: "Sources/CLI"),
+            path: "Sources/CLI",
+            // gold warns of mktemp(3) in FoundationEssentials, which ArgumentParser brings; lld does
+            // not. Unsafe flags of this one executable do not reach packages that use the library.
+            linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
         .executableTarget(
             name: "EchoServer", dependencies: ["MizuServer", "CLinux"], path: "Sources/EchoServer"),
 
