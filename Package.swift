@@ -63,7 +63,7 @@ let package = Package(
             [
                 "MizuSyncService", "MizuServer", "MizuSyncSQLite", "MizuView", "MizuSync",
                 "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuLive", "MizuEventLoop",
-                "MizuBytes", log,
+                "MizuBytes", "CLinux", log,
             ]),
         .target(
             name: "TodoApp", dependencies: ["Mizu"], path: "Assets/Templates/sync/Sources/App"),
@@ -78,7 +78,7 @@ let package = Package(
 
         tests("Bytes", ["MizuBytes"]),
         tests("EventLoop", ["MizuEventLoop", "MizuTransport", "MizuBytes", "CLinux"]),
-        tests("HTTP", ["MizuHTTP", "MizuBytes"]),
+        tests("HTTP", ["MizuHTTP", "MizuBytes", "CZlib"]),
         tests("Routing", ["MizuRouting", "MizuHTTP", "MizuBytes"]),
         tests("WebSocket", ["MizuWebSocket", "MizuBytes"]),
         tests("Live", ["MizuLive", "MizuBytes"]),
@@ -94,10 +94,13 @@ let package = Package(
 // Fuzzers need an unsafe flag, and a package with one cannot be a dependency: so they are part of
 // it only where they are asked for (`make soak`).
 if Context.environment["MIZU_FUZZ"] != nil {
-    for name in ["FuzzJSON"] {
+    let fuzzers: [(String, [Target.Dependency])] = [
+        ("FuzzJSON", ["MizuBytes"]), ("FuzzHTTP", ["MizuHTTP", "MizuBytes"]),
+    ]
+    for (name, dependencies) in fuzzers {
         package.targets.append(
             .executableTarget(
-                name: name, dependencies: ["MizuBytes"], path: "Tests/Fuzz/" + name,
+                name: name, dependencies: dependencies, path: "Tests/Fuzz/" + name,
                 swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
         package.products.append(.executable(name: name, targets: [name]))
     }

@@ -1,1 +1,160 @@
+// Written by `make assets` from Assets/Templates/sync/Assets: do not edit.
+// Each array ends with a zero byte that its count leaves out, so an empty file has an address too.
+
 #include "CAssets.h"
+
+static const unsigned char asset_static_css_app_css[] = {
+#embed "../../Assets/Templates/sync/Assets/static/css/app.css" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_img_mizu_svg[] = {
+#embed "../../Assets/Templates/sync/Assets/static/img/mizu.svg" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_app_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/app.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_exchange_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/exchange.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_lane_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/lane.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_live_client_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/live-client.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_local_store_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/local-store.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_memory_storage_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/memory-storage.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_mutation_queue_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/mutation-queue.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_random_id_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/random-id.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_reachability_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/reachability.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_replay_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/replay.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_rounds_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/rounds.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_snapshot_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/snapshot.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_storage_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/storage.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_sync_client_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/sync-client.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_sync_core_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/sync-core.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_sync_status_view_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/sync-status-view.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_toast_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/toast.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_todo_appliers_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/todo-appliers.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_todo_list_view_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/todo-list-view.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_turn_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/turn.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_sw_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/sw.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_views_components_sync_status_html[] = {
+#embed "../../Assets/Templates/sync/Assets/views/components/sync-status.html" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_views_components_todo_item_html[] = {
+#embed "../../Assets/Templates/sync/Assets/views/components/todo-item.html" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_views_components_todo_list_html[] = {
+#embed "../../Assets/Templates/sync/Assets/views/components/todo-list.html" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_views_layouts_default_html[] = {
+#embed "../../Assets/Templates/sync/Assets/views/layouts/default.html" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_views_pages_home_html[] = {
+#embed "../../Assets/Templates/sync/Assets/views/pages/home.html" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_views_partials_footer_html[] = {
+#embed "../../Assets/Templates/sync/Assets/views/partials/footer.html" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_views_partials_header_html[] = {
+#embed "../../Assets/Templates/sync/Assets/views/partials/header.html" suffix(, 0) if_empty(0)
+};
+
+const mizu_asset mizu_assets[] = {
+    {"static/css/app.css", asset_static_css_app_css, sizeof(asset_static_css_app_css) - 1},
+    {"static/img/mizu.svg", asset_static_img_mizu_svg, sizeof(asset_static_img_mizu_svg) - 1},
+    {"static/js/app.js", asset_static_js_app_js, sizeof(asset_static_js_app_js) - 1},
+    {"static/js/exchange.js", asset_static_js_exchange_js, sizeof(asset_static_js_exchange_js) - 1},
+    {"static/js/lane.js", asset_static_js_lane_js, sizeof(asset_static_js_lane_js) - 1},
+    {"static/js/live-client.js", asset_static_js_live_client_js, sizeof(asset_static_js_live_client_js) - 1},
+    {"static/js/local-store.js", asset_static_js_local_store_js, sizeof(asset_static_js_local_store_js) - 1},
+    {"static/js/memory-storage.js", asset_static_js_memory_storage_js, sizeof(asset_static_js_memory_storage_js) - 1},
+    {"static/js/mutation-queue.js", asset_static_js_mutation_queue_js, sizeof(asset_static_js_mutation_queue_js) - 1},
+    {"static/js/random-id.js", asset_static_js_random_id_js, sizeof(asset_static_js_random_id_js) - 1},
+    {"static/js/reachability.js", asset_static_js_reachability_js, sizeof(asset_static_js_reachability_js) - 1},
+    {"static/js/replay.js", asset_static_js_replay_js, sizeof(asset_static_js_replay_js) - 1},
+    {"static/js/rounds.js", asset_static_js_rounds_js, sizeof(asset_static_js_rounds_js) - 1},
+    {"static/js/snapshot.js", asset_static_js_snapshot_js, sizeof(asset_static_js_snapshot_js) - 1},
+    {"static/js/storage.js", asset_static_js_storage_js, sizeof(asset_static_js_storage_js) - 1},
+    {"static/js/sync-client.js", asset_static_js_sync_client_js, sizeof(asset_static_js_sync_client_js) - 1},
+    {"static/js/sync-core.js", asset_static_js_sync_core_js, sizeof(asset_static_js_sync_core_js) - 1},
+    {"static/js/sync-status-view.js", asset_static_js_sync_status_view_js, sizeof(asset_static_js_sync_status_view_js) - 1},
+    {"static/js/toast.js", asset_static_js_toast_js, sizeof(asset_static_js_toast_js) - 1},
+    {"static/js/todo-appliers.js", asset_static_js_todo_appliers_js, sizeof(asset_static_js_todo_appliers_js) - 1},
+    {"static/js/todo-list-view.js", asset_static_js_todo_list_view_js, sizeof(asset_static_js_todo_list_view_js) - 1},
+    {"static/js/turn.js", asset_static_js_turn_js, sizeof(asset_static_js_turn_js) - 1},
+    {"static/sw.js", asset_static_sw_js, sizeof(asset_static_sw_js) - 1},
+    {"views/components/sync-status.html", asset_views_components_sync_status_html, sizeof(asset_views_components_sync_status_html) - 1},
+    {"views/components/todo-item.html", asset_views_components_todo_item_html, sizeof(asset_views_components_todo_item_html) - 1},
+    {"views/components/todo-list.html", asset_views_components_todo_list_html, sizeof(asset_views_components_todo_list_html) - 1},
+    {"views/layouts/default.html", asset_views_layouts_default_html, sizeof(asset_views_layouts_default_html) - 1},
+    {"views/pages/home.html", asset_views_pages_home_html, sizeof(asset_views_pages_home_html) - 1},
+    {"views/partials/footer.html", asset_views_partials_footer_html, sizeof(asset_views_partials_footer_html) - 1},
+    {"views/partials/header.html", asset_views_partials_header_html, sizeof(asset_views_partials_header_html) - 1},
+    {0, 0, 0},
+};
+
+const size_t mizu_assets_count = sizeof(mizu_assets) / sizeof(mizu_assets[0]) - 1;

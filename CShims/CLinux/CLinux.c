@@ -1,1 +1,296 @@
+#define _GNU_SOURCE
 #include "CLinux.h"
+
+#include <arpa/inet.h>
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static int result(int value) { return value < 0 ? -errno : value; }
+
+int cl_epoll_create(void) { return result(epoll_create1(EPOLL_CLOEXEC)); }
+
+int cl_epoll_add_edge(int epoll, int fd, uint32_t events, uint64_t data) {
+    struct epoll_event event = {.events = events | EPOLLET, .data = {.u64 = data}};
+    return result(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+
+int cl_epoll_delete(int epoll, int fd) {
+    struct epoll_event event = {0};
+    return result(epoll_ctl(epoll, EPOLL_CTL_DEL, fd, &event));
+}
+
+int cl_epoll_wait(int epoll, cl_event *events, int max, int timeout_ms) {
+    struct epoll_event ready[512];
+    if (max > 512) max = 512;
+    int count = epoll_wait(epoll, ready, max, timeout_ms);
+    if (count < 0) return errno == EINTR ? 0 : -errno;
+    for (int i = 0; i < count; i++) {
+        events[i].data = ready[i].data.u64;
+        events[i].events = ready[i].events;
+    }
+    return count;
+}
+
+int cl_eventfd(void) { return result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+
+int cl_eventfd_signal(int fd) {
+    uint64_t one = 1;
+    return write(fd, &one, sizeof one) < 0 && errno != EAGAIN ? -errno : 0;
+}
+
+int cl_eventfd_drain(int fd) {
+    uint64_t count;
+    return read(fd, &count, sizeof count) < 0 && errno != EAGAIN ? -errno : 0;
+}
+
+int cl_signalfd(const int *signals, int count) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < count; i++) sigaddset(&set, signals[i]);
+    int error = pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (error) return -error;
+    return result(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+int cl_signalfd_read(int fd) {
+    struct signalfd_siginfo info;
+    ssize_t count = read(fd, &info, sizeof info);
+    if (count < 0) return -errno;
+    return count == sizeof info ? (int)info.ssi_signo : -EIO;
+}
+
+void cl_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
+
+// Fills `storage` from a numeric address; returns its length, or -EINVAL.
+static int socket_address(const char *address, uint16_t port, struct sockaddr_storage *storage) {
+    memset(storage, 0, sizeof *storage);
+    struct sockaddr_in *v4 = (struct sockaddr_in *)storage;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)storage;
+    if (inet_pton(AF_INET, address, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port);
+        return sizeof *v4;
+    }
+    if (*address == 0 || inet_pton(AF_INET6, address, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(port);
+        return sizeof *v6;
+    }
+    return -EINVAL;
+}
+
+static int listen_at(struct sockaddr_storage *storage, int length, int any, int backlog, int flags) {
+    int one = 1, zero = 0;
+    int fd = socket(storage->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (flags & CL_REUSEPORT) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+    if (any && storage->ss_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+    // Accepted sockets inherit this one: an answer never waits for an acknowledgement.
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (bind(fd, (struct sockaddr *)storage, length) < 0 ||
+        (!(flags & CL_NO_LISTEN) && listen(fd, backlog) < 0)) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+int cl_listen(const char *address, uint16_t port, int backlog, int flags) {
+    struct sockaddr_storage storage;
+    int any = *address == 0;
+    int length = socket_address(address, port, &storage);
+    if (length < 0) return length;
+    int fd = listen_at(&storage, length, any, backlog, flags);
+    // A host without IPv6 still has every IPv4 address.
+    if (any && (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL)) {
+        length = socket_address("0.0.0.0", port, &storage);
+        fd = listen_at(&storage, length, any, backlog, flags);
+    }
+    return fd;
+}
+
+int cl_local_port(int fd) {
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    if (getsockname(fd, (struct sockaddr *)&storage, &length) < 0) return -errno;
+    if (storage.ss_family == AF_INET) return ntohs(((struct sockaddr_in *)&storage)->sin_port);
+    return ntohs(((struct sockaddr_in6 *)&storage)->sin6_port);
+}
+
+int cl_accept(int listener, cl_peer *peer) {
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    int fd = accept4(listener, (struct sockaddr *)&storage, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) return -errno;
+    if (storage.ss_family == AF_INET) {
+        struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
+        *peer = (cl_peer){0, 0xffff00000000ull | ntohl(v4->sin_addr.s_addr), ntohs(v4->sin_port)};
+    } else {
+        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&storage;
+        uint64_t halves[2];
+        memcpy(halves, &v6->sin6_addr, sizeof halves);
+        *peer = (cl_peer){be64toh(halves[0]), be64toh(halves[1]), ntohs(v6->sin6_port)};
+    }
+    return fd;
+}
+
+int cl_connect(const char *address, uint16_t port) {
+    struct sockaddr_storage storage;
+    int one = 1;
+    int length = socket_address(address, port, &storage);
+    if (length < 0) return length;
+    int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connect(fd, (struct sockaddr *)&storage, length) < 0 && errno != EINPROGRESS) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+int cl_socket_error(int fd) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0) return -errno;
+    return -error;
+}
+
+ssize_t cl_recv(int fd, void *bytes, size_t count) {
+    ssize_t received = recv(fd, bytes, count, 0);
+    return received < 0 ? -errno : received;
+}
+
+ssize_t cl_send(int fd, const void *bytes, size_t count) {
+    ssize_t sent = send(fd, bytes, count, MSG_NOSIGNAL);
+    return sent < 0 ? -errno : sent;
+}
+
+ssize_t cl_sendv(int fd, const struct iovec *parts, int count) {
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+    return sent < 0 ? -errno : sent;
+}
+
+int cl_shutdown_write(int fd) { return result(shutdown(fd, SHUT_WR)); }
+
+ssize_t cl_write(int fd, const void *bytes, size_t count) {
+    size_t done = 0;
+    while (done < count) {
+        ssize_t written = write(fd, (const char *)bytes + done, count - done);
+        if (written < 0) {
+            if (errno == EINTR) continue;
+            return -errno;
+        }
+        done += (size_t)written;
+    }
+    return (ssize_t)done;
+}
+
+int cl_close(int fd) { return result(close(fd)); }
+
+int cl_open_null(void) { return result(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+int64_t cl_raise_open_files(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
+    if (limit.rlim_cur < limit.rlim_max) {
+        rlim_t before = limit.rlim_cur;
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0) return (int64_t)before;
+    }
+    return (int64_t)limit.rlim_cur;
+}
+
+int cl_random(void *bytes, size_t count) {
+    uint8_t *next = bytes;
+    while (count > 0) {
+        ssize_t got = getrandom(next, count, 0);
+        if (got < 0) {
+            if (errno == EINTR) continue;
+            return -errno;
+        }
+        next += got;
+        count -= (size_t)got;
+    }
+    return 0;
+}
+
+uint64_t cl_monotonic_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int64_t cl_realtime_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int cl_cpu_count(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        int count = CPU_COUNT(&set);
+        if (count > 0) return count;
+    }
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (int)count : 1;
+}
+
+void cl_thread_name(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+const char *cl_error_text(int error) {
+    const char *text = strerrordesc_np(error);
+    return text ? text : "unknown error";
+}
+
+struct start {
+    void (*body)(void *);
+    void *context;
+};
+
+static void *run(void *argument) {
+    struct start start = *(struct start *)argument;
+    free(argument);
+    start.body(start.context);
+    return NULL;
+}
+
+int cl_thread_start(void (*body)(void *), void *context) {
+    struct start *start = malloc(sizeof *start);
+    if (!start) return -ENOMEM;
+    *start = (struct start){body, context};
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_t thread;
+    int error = pthread_create(&thread, &attributes, run, start);
+    pthread_attr_destroy(&attributes);
+    if (error) {
+        free(start);
+        return -error;
+    }
+    return 0;
+}

@@ -140,7 +140,8 @@ extension ByteBuffer {
         slice.withUnsafeBytes { append($0) }
     }
 
-    /// Appends the text's UTF-8.
+    /// Appends the text's UTF-8. A literal takes the `StaticString` way, which copies from `.rodata`.
+    @_disfavoredOverload
     public mutating func append(_ text: String) {
         var text = text
         text.withUTF8 { append(UnsafeRawBufferPointer($0)) }

@@ -83,13 +83,13 @@ public enum LiveWriter {
     /// - Parameters:
     ///   - base: the changes begin behind this cursor.
     ///   - cursor, epoch: the position that they lead to.
-    ///   - changes: each one change, or several with commas between them; none of them empty.
+    ///   - changes: the changes with commas between them, cut into slices anywhere.
     public static func delta(
         topic: ByteSlice, base: Int, cursor: Int, epoch: ByteSlice, changes: [ByteSlice],
         to buffer: inout ByteBuffer
     ) {
         // One reservation, because a delta may be a megabyte and growing would copy it again.
-        buffer.reserve(changes.reduce(128 + 2 * topic.count) { $0 + $1.count + 1 })
+        buffer.reserve(changes.reduce(128 + 2 * topic.count) { $0 + $1.count })
         buffer.append(#"{"type":"delta""# as StaticString)
         appendTopic(topic, to: &buffer)
         buffer.append(#","payload":{"base":"# as StaticString)
@@ -99,10 +99,7 @@ public enum LiveWriter {
         buffer.append(#","epoch":"# as StaticString)
         buffer.appendJSON(string: epoch)
         buffer.append(#","changes":["# as StaticString)
-        for (index, change) in changes.enumerated() {
-            if index > 0 { buffer.append(UInt8(ascii: ",")) }
-            buffer.append(change)
-        }
+        for slice in changes { buffer.append(slice) }
         buffer.append("]}}" as StaticString)
     }
 

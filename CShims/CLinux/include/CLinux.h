@@ -1,1 +1,69 @@
+// The system calls that Swift cannot make itself: macros, variadics and what glibc shows only
+// under _GNU_SOURCE. Each function returns a value >= 0, or -errno. Nothing here keeps state.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+// epoll(7). The layout of struct epoll_event on x86-64 is packed; ours is not, so the events are
+// copied out once for each batch.
+typedef struct {
+    uint64_t data;
+    uint32_t events;
+} cl_event;
+
+enum {
+    CL_IN = 0x001,
+    CL_OUT = 0x004,
+    CL_ERR = 0x008,
+    CL_HUP = 0x010,
+    CL_RDHUP = 0x2000,
+};
+
+int cl_epoll_create(void);
+int cl_epoll_add_edge(int epoll, int fd, uint32_t events, uint64_t data);
+int cl_epoll_delete(int epoll, int fd);
+int cl_epoll_wait(int epoll, cl_event *events, int max, int timeout_ms);
+
+int cl_eventfd(void);
+int cl_eventfd_signal(int fd);
+int cl_eventfd_drain(int fd);
+
+// Blocks `signals` for the calling thread and those it starts, and returns a signalfd for them.
+int cl_signalfd(const int *signals, int count);
+// Returns the next pending signal number, or -EAGAIN.
+int cl_signalfd_read(int fd);
+void cl_ignore_sigpipe(void);
+
+// Sockets. `address` is numeric; "" stands for every address, with IPv6 where the host has it.
+enum { CL_REUSEPORT = 1, CL_NO_LISTEN = 2 };
+int cl_listen(const char *address, uint16_t port, int backlog, int flags);
+int cl_local_port(int fd);
+// Where a connection came from: an IPv6 address in network order, IPv4 as ::ffff:a.b.c.d.
+typedef struct {
+    uint64_t high, low;
+    uint16_t port;
+} cl_peer;
+int cl_accept(int listener, cl_peer *peer);
+int cl_connect(const char *address, uint16_t port);
+int cl_socket_error(int fd);
+ssize_t cl_recv(int fd, void *bytes, size_t count);
+ssize_t cl_send(int fd, const void *bytes, size_t count);
+ssize_t cl_sendv(int fd, const struct iovec *parts, int count);
+int cl_shutdown_write(int fd);
+
+// Writes all of it, unless the other side has gone.
+ssize_t cl_write(int fd, const void *bytes, size_t count);
+int cl_close(int fd);
+int cl_open_null(void);
+// Raises the soft limit of open files to the hard one; returns the limit in force.
+int64_t cl_raise_open_files(void);
+int cl_random(void *bytes, size_t count);
+uint64_t cl_monotonic_ns(void);
+int64_t cl_realtime_ms(void);
+int cl_cpu_count(void);
+void cl_thread_name(const char *name);
+const char *cl_error_text(int error);
+// Starts a detached thread that calls body(context); returns 0 or -errno.
+int cl_thread_start(void (*body)(void *), void *context);

@@ -1,0 +1,135 @@
+// The two kinds of work that lanes try: a push round sends the queue until it is empty, a pull
+// round brings the local state to the head, by a snapshot where a 410 (or an empty storage) asks
+// for one. What a refusal means for the whole client is decided in `core.failed`, by protocol.md's
+// table of statuses. `core` is a SyncCore (see sync-core.js).
+
+import { isPullAnswer, isPushAnswer } from "./exchange.js";
+import { LocalStore, samePosition } from "./local-store.js";
+import { batchCountMax, pushBody } from "./mutation-queue.js";
+import { ensureClient } from "./storage.js";
+import { snapshot } from "./snapshot.js";
+
+const timeoutMs = 30_000;
+const pullLimit = 500;
+const gapsMax = 4;
+const snapshotSpreadMs = 5000;
+
+/** Sends the queue, batch by batch, one push in flight among all tabs. */
+export function pushRound(core) {
+  return core.pushTurn(async () => {
+    for (;;) {
+      const { client, batch } = await nextBatch(core);
+      if (batch.length === 0) return { ok: true };
+      const body = pushBody(core.scope, client, batch);
+      const outcome = await core.exchange.post("/_sync/push", body, isPushAnswer, timeoutMs);
+      if (outcome.kind === "answer") {
+        const settled = await core.change(async (tx) =>
+          core.queue.settle(tx, batch, outcome.body.results, await tx.get("meta", "position")));
+        core.batchMax = Math.min(batchCountMax, core.batchMax * 2);
+        core.settled(settled);
+        if (settled.retry) return core.undecided(settled.retry);
+      } else if (outcome.kind === "refusal" && outcome.code === "too_large") {
+        await halve(core, batch, outcome);
+      } else {
+        return core.failed(outcome);
+      }
+    }
+  });
+}
+
+/** Reads the client's name and the head of its queue in one transaction: they belong together. */
+async function nextBatch(core) {
+  const found = await core.storage.read(async (tx) => ({
+    client: await tx.get("meta", "client"),
+    batch: await core.queue.head(tx, core.batchMax),
+  }));
+  if (found.client) return found;
+  return { client: await ensureClient(core.storage), batch: [] }; // somebody cleared the storage
+}
+
+async function halve(core, batch, { code, error }) {
+  if (batch.length > 1) core.batchMax = Math.ceil(batch.length / 2);
+  else await core.change((tx) => core.queue.refuse(tx, batch[0], code, error));
+}
+
+/** Brings the local state to the head of the log. */
+export async function pullRound(core) {
+  for (let gaps = 0; gaps <= gapsMax;) {
+    const { asked, isGathering } = await core.storage.read(async (tx) => ({
+      asked: await tx.get("meta", "position"),
+      isGathering: (await tx.get("meta", "snapshot")) !== undefined,
+    }));
+    // A broken snapshot goes on from its last page; nothing is known of the position before it.
+    if (!asked || isGathering) return snapshotRound(core, asked);
+    const body = JSON.stringify({ v: 1, scope: core.scope, ...asked, limit: pullLimit });
+    const outcome = await core.exchange.post("/_sync/pull", body, isPullAnswer, timeoutMs);
+    if (outcome.kind !== "answer") {
+      if (outcome.kind === "refusal" && outcome.status === 410) return resetRound(core, asked);
+      return core.failed(outcome);
+    }
+    const { changes, next_cursor: cursor, epoch, has_more: hasMore } = outcome.body;
+    const page = { changes, position: { cursor, epoch }, asked };
+    const applied = await core.apply(page, hasMore !== true);
+    if (applied.gap) gaps += 1; // another tab was quicker, or the answer is not whole: ask again
+    else if (hasMore !== true) return { ok: true };
+    else if (!applied.moved) gaps += 1;
+  }
+  return { ok: false };
+}
+
+/** After a 410: the queue first, then, within a random 5 s, the snapshot. */
+async function resetRound(core, refused) {
+  core.isResetting = true;
+  try {
+    const pushed = await pushRound(core);
+    if (!pushed.ok) return pushed;
+    await core.pause(Math.random() * snapshotSpreadMs);
+    return await snapshotRound(core, refused);
+  } finally {
+    core.isResetting = false;
+  }
+}
+
+/** Takes a snapshot unless another tab has, while this one waited for its turn. */
+async function snapshotRound(core, refused) {
+  const outcome = await core.snapshotTurn(async () => {
+    const here = await core.storage.read((tx) => tx.get("meta", "position"));
+    const isDone = here && !(refused && samePosition(here, refused));
+    return isDone ? { ok: true } : snapshot(core);
+  });
+  if (outcome.ok) {
+    await core.replaced();
+    return { ok: true };
+  }
+  return core.failed(outcome.refusal ?? { kind: "none" });
+}
+
+/** Deletes the state of a scope that may no longer be read; its queue stays, aside. */
+export function denyScope(core) {
+  return core.change(async (tx) => {
+    await LocalStore.forget(tx);
+    return { reread: true };
+  });
+}
+
+/**
+ * Puts queue and state aside for the user they belong to, and begins with empty storage and a new
+ * client, in one transaction.
+ */
+export async function setAside(core) {
+  await core.change(async (tx) => {
+    const rows = await tx.all("mutations");
+    const client = await tx.get("meta", "client");
+    const { records, position } = await LocalStore.read(tx);
+    if (rows.length > 0) {
+      const earlier = (await tx.get("meta", "setAside")) ?? [];
+      const time = new Date().toISOString();
+      await tx.put("meta", "setAside", [...earlier, { client, rows, records, position, time }]);
+    }
+    await LocalStore.forget(tx);
+    await tx.clear("mutations");
+    await tx.remove("meta", "client");
+    return { reread: true };
+  });
+  await ensureClient(core.storage);
+}

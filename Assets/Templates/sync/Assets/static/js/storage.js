@@ -1,0 +1,170 @@
+// Where a client keeps what must survive: four stores and transactions over all of them.
+//   meta       client, position, snapshot, syncedAt, set-aside queues      key: a word
+//   mutations  one row for each mutation that is not done with            key: 1, 2, 3, … as made
+//   records    the state at `position`                                    key: [entity, id]
+//   aside      the pages of a snapshot that is being gathered             key: [entity, id]
+// IndexedDB where it works, plain memory where it is missing or broken (then the queue lives as
+// long as the page, and the status says so). Both kinds offer the same two verbs:
+//   read(work), write(work): `work` gets a transaction `tx` and must await nothing else inside.
+
+import { randomID } from "./random-id.js";
+import { MemoryStorage } from "./memory-storage.js";
+
+const stores = ["meta", "mutations", "records", "aside"];
+const openTimeoutMs = 10_000;
+
+/**
+ * Opens the storage called `name` and makes sure that it has a client id.
+ * @returns {Promise<{storage: IndexedStorage|MemoryStorage, client: string}>}
+ */
+export async function openStorage(name) {
+  try {
+    const storage = new IndexedStorage(name);
+    return { storage, client: await ensureClient(storage) };
+  } catch (error) {
+    console.info("mizu: IndexedDB does not work here, edits live as long as this page:", error);
+    const storage = new MemoryStorage();
+    return { storage, client: await ensureClient(storage) };
+  }
+}
+
+/** Returns the client id, made in the same transaction as the (still empty) queue it names. */
+export function ensureClient(storage) {
+  return storage.write(async (tx) => {
+    const known = await tx.get("meta", "client");
+    if (known) return known;
+    const client = randomID();
+    await tx.clear("mutations"); // a queue without its client's name cannot be told from another's
+    await tx.put("meta", "client", client);
+    return client;
+  });
+}
+
+class IndexedStorage {
+  kind = "indexeddb";
+  #name;
+  #database = null;
+
+  constructor(name) {
+    this.#name = name;
+  }
+
+  read(work) {
+    return this.#run("readonly", work);
+  }
+
+  write(work) {
+    return this.#run("readwrite", work);
+  }
+
+  async #run(mode, work) {
+    const transaction = await this.#begin(mode);
+    const done = new Promise((resolve, reject) => {
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(transaction.error ?? new Error("transaction aborted"));
+    });
+    let result;
+    try {
+      result = await work(new IndexedTransaction(transaction));
+    } catch (error) {
+      done.catch(() => {}); // the abort is ours, and `error` says why
+      try { transaction.abort(); } catch { /* it is over already */ }
+      throw error;
+    }
+    await done;
+    return result;
+  }
+
+  /** Begins a transaction; a connection that the browser has closed is opened once more. */
+  async #begin(mode) {
+    // Strict: a browser that dies with the machine must not forget an edit that it showed.
+    const options = { durability: mode === "readwrite" ? "strict" : "default" };
+    const database = await this.#open();
+    try {
+      return database.transaction(stores, mode, options);
+    } catch (error) {
+      if (error?.name !== "InvalidStateError") throw error;
+      this.#database = null;
+      return (await this.#open()).transaction(stores, mode, options);
+    }
+  }
+
+  #open() {
+    this.#database ??= this.#connect().catch((error) => {
+      this.#database = null;
+      throw error;
+    });
+    return this.#database;
+  }
+
+  #connect() {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error("no answer")), openTimeoutMs);
+      const request = indexedDB.open(this.#name, 1);
+      request.onupgradeneeded = () => {
+        for (const store of stores) {
+          request.result.createObjectStore(store, { autoIncrement: store === "mutations" });
+        }
+      };
+      request.onerror = () => {
+        clearTimeout(timer);
+        reject(request.error);
+      };
+      request.onsuccess = () => {
+        clearTimeout(timer);
+        const database = request.result;
+        database.onclose = () => { this.#database = null; };
+        database.onversionchange = () => {
+          this.#database = null;
+          database.close();
+        };
+        resolve(database);
+      };
+    });
+  }
+}
+
+class IndexedTransaction {
+  #transaction;
+
+  constructor(transaction) {
+    this.#transaction = transaction;
+  }
+
+  get(store, key) {
+    return finished(this.#transaction.objectStore(store).get(key));
+  }
+
+  /** Returns all values of a store, by key. */
+  all(store) {
+    return finished(this.#transaction.objectStore(store).getAll());
+  }
+
+  put(store, key, value) {
+    return finished(this.#transaction.objectStore(store).put(value, key));
+  }
+
+  /** Adds a row to the mutations and returns the row with its number in `seq`. */
+  async append(row) {
+    const store = this.#transaction.objectStore("mutations");
+    const seq = await finished(store.add(row));
+    const numbered = { ...row, seq };
+    await finished(store.put(numbered, seq));
+    return numbered;
+  }
+
+  remove(store, key) {
+    return finished(this.#transaction.objectStore(store).delete(key));
+  }
+
+  clear(store) {
+    return finished(this.#transaction.objectStore(store).clear());
+  }
+}
+
+function finished(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}

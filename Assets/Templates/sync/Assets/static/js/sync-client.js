@@ -1,0 +1,347 @@
+// A client of one scope: edits are shown at once, kept in a queue that survives the browser, sent
+// in order, and applied by the server exactly once; what others do comes by pulls and deltas.
+//
+//   mutate ► MutationQueue ► push round ► result ► settled, refused or kept
+//   pull round, delta, snapshot ► LocalStore ► replay of the queue on top ► subscribers
+//
+// Works offline from the first moment on, with or without a live connection (`follow`), and in
+// several tabs. This file is the face that an app sees; sync-core.js is the inside, rounds.js says
+// what each answer means, local-store.js how the state may move.
+
+import { isChange, isPosition } from "./exchange.js";
+import { recordsByKey, samePosition } from "./local-store.js";
+import { checkName } from "./mutation-queue.js";
+import { Overlay } from "./replay.js";
+import { SyncCore } from "./sync-core.js";
+
+const pollMs = 10_000; // without a live connection; a random part of it
+const probeEachMs = 60_000; // where the browser says that it is offline
+const staleRequestMs = 2000; // at a reconnect: what waits longer went into a dead connection
+
+export class SyncClient {
+  /** Resolves when the storage is open and what it holds can be read by `get` and `all`. */
+  ready;
+  #core;
+  #appliers;
+  #initial;
+  #live = null;
+  #subscribers = new Set();
+  #overlay = null;
+  #saves = new Map();
+  #toSave = [];
+  #saving = null;
+  #saveProblem = null;
+  #pollTimer = 0;
+  #probedAt = 0;
+  #isTelling = false;
+  #closing = new AbortController();
+
+  /**
+   * @param {string} baseURL the server; "" is the page's own origin
+   * @param {string} scope what part of the data; "_default" where there is only one
+   * @param {string} user whose storage on this device; storage is kept for each user
+   * @param {object} appliers by mutation name: (store, args, {id, time}) => void, see replay.js
+   * @param {object[]} initial records to show until the first snapshot: {entity, id, data}
+   * @param {() => Promise<void>} refreshCredentials called after a 401, before the next try
+   */
+  constructor({
+    baseURL = "", scope = "_default", user = "", appliers = {}, initial = [],
+    refreshCredentials = async () => {},
+  } = {}) {
+    checkName(scope);
+    this.#appliers = appliers;
+    this.#initial = recordsByKey(initial);
+    this.#core = new SyncCore(baseURL, scope, {
+      changed: () => this.#changed(),
+      told: () => this.#tell(),
+      replaced: () => this.#resubscribe(),
+      denied: () => this.#live?.unsubscribe(this.#topic),
+      refreshCredentials,
+    });
+    this.ready = this.#core.open(`mizu:${JSON.stringify([baseURL, scope, user])}`);
+    this.#listen();
+    this.#poll();
+  }
+
+  // Reading
+
+  /** Returns a record's data as it is shown: the server's, with pending mutations on top. */
+  get(entity, id) {
+    return this.#view().get(entity, id);
+  }
+
+  /** Returns the data of all records of an entity, in no order. */
+  all(entity) {
+    return this.#view().all(entity);
+  }
+
+  /** Returns "pending" while a mutation of the record waits for the server, else "synced". */
+  statusOf(entity, id) {
+    return this.#view().isPending(entity, id) ? "pending" : "synced";
+  }
+
+  /** {cursor, epoch} of the state on this device, or null while there is none. */
+  get position() {
+    return this.#core.store.position;
+  }
+
+  /**
+   * {state, waiting, refused, lastSync, storage, problem}: `state` is online, syncing, offline or
+   * error; `waiting` counts the edits the server has not confirmed; `refused` lists
+   * {id, name, args, code, error, time}; `lastSync` is a Date or null; `storage` is indexeddb,
+   * memory or opening; `problem` is the {code, error} that stands in the way, or null.
+   */
+  get status() {
+    const { queue, storage, store, reach, isOpen, isResetting, lastSync } = this.#core;
+    const waiting = queue.waiting.length;
+    return {
+      state: reach.state(waiting > 0 || !isOpen || !store.position || isResetting),
+      waiting,
+      refused: queue.refused.map(({ id, name, args, refusal }) => ({ id, name, args, ...refusal })),
+      lastSync,
+      storage: storage?.kind ?? "opening",
+      problem: this.#saveProblem ?? reach.problem,
+    };
+  }
+
+  /**
+   * Calls `listener(client)` after each change of records, queue or status, once for many.
+   * @returns {() => void} ends the subscription
+   */
+  subscribe(listener) {
+    this.#subscribers.add(listener);
+    return () => this.#subscribers.delete(listener);
+  }
+
+  // Writing
+
+  /**
+   * Makes a mutation, shows its effect and sends it as soon as that is possible.
+   * @returns {string} its id; `saved(id)` resolves when it would survive the browser
+   * @throws {TypeError} where name or args are not what the protocol can carry
+   */
+  mutate(name, args = {}) {
+    const row = this.#core.queue.add(name, args);
+    this.#changed();
+    const saving = this.#save(row);
+    this.#saves.set(row.id, saving);
+    saving.catch(() => {}).finally(() => this.#saves.delete(row.id));
+    return row.id;
+  }
+
+  /** Resolves when the mutation is in storage; rejects where it could not be kept. */
+  async saved(id) {
+    await this.#saves.get(id);
+  }
+
+  /** Sends a refused mutation again, as a new one. Returns the new id, or null. */
+  async retry(id) {
+    await this.ready;
+    const row = await this.#core.change((tx) => this.#core.queue.retry(tx, id));
+    this.#core.pushLane.request();
+    return row?.id ?? null;
+  }
+
+  /** Forgets a refused mutation. */
+  async discard(id) {
+    await this.ready;
+    await this.#core.change((tx) => this.#core.queue.discard(tx, id));
+  }
+
+  // Syncing
+
+  /** Pushes and pulls now. Resolves to true if both succeeded. */
+  async sync() {
+    const pushed = await this.push();
+    const pulled = await this.pull();
+    return pushed && pulled;
+  }
+
+  async push() {
+    await this.ready;
+    this.#core.probe();
+    return (await this.#core.pushLane.now()).ok;
+  }
+
+  async pull() {
+    await this.ready;
+    this.#core.probe();
+    return (await this.#core.pullLane.now()).ok;
+  }
+
+  /** Takes up a scope that was denied; elsewhere the same as `sync`. */
+  async resume() {
+    this.#core.allow();
+    this.#resubscribe();
+    return this.sync();
+  }
+
+  /** Lists the queues that were put aside because they belong to another user. */
+  async setAsideQueues() {
+    await this.ready;
+    return (await this.#core.storage.read((tx) => tx.get("meta", "setAside"))) ?? [];
+  }
+
+  close() {
+    this.#closing.abort();
+    clearTimeout(this.#pollTimer);
+    this.#core.close();
+  }
+
+  // Live
+
+  /** Lets `live` (a LiveClient) bring deltas; give its constructor `receive` and `liveChanged`. */
+  async follow(live) {
+    await this.ready;
+    this.#live = live;
+    this.#resubscribe();
+  }
+
+  /** Takes a message of the live connection; those of other topics are passed over. */
+  receive(message) {
+    if (message.topic !== this.#topic) return;
+    const { type, payload } = message;
+    if (type === "delta") this.#receiveDelta(payload);
+    else if (type === "sync") this.#receivePoke(payload);
+    else if (type === "ack" && !this.position) this.#core.pullLane.request();
+    else if (type === "error") this.#receiveError(message);
+  }
+
+  /** Takes the status of the live connection. */
+  liveChanged(status) {
+    const { reach } = this.#core;
+    const wasOpen = reach.isLiveOpen;
+    reach.liveChanged(status);
+    // Opening and losing it both say that something may have changed: ask, over HTTP.
+    if (status === "open" && !wasOpen) this.#syncNow(staleRequestMs);
+    else if (status !== "open" && wasOpen) this.#syncNow(Infinity);
+    this.#tell();
+  }
+
+  get #topic() {
+    return `sync:${this.#core.scope}`;
+  }
+
+  #resubscribe() {
+    this.#live?.subscribe(this.#topic, () => this.position);
+  }
+
+  async #receiveDelta(payload) {
+    if (!isPosition(payload) || !Array.isArray(payload.changes)) return;
+    if (!payload.changes.every(isChange)) return;
+    const { cursor, epoch, changes } = payload;
+    const { gap } = await this.#core.apply({ changes, position: { cursor, epoch } }, true);
+    if (gap) this.#core.pullLane.request();
+  }
+
+  #receivePoke(payload) {
+    if (!isPosition(payload)) return;
+    if (this.#core.store.isBehind(payload)) {
+      this.#core.pullLane.request();
+    } else if (samePosition(payload, this.position)) {
+      this.#core.lastSync = new Date();
+      this.#tell();
+    }
+  }
+
+  #receiveError({ code, error }) {
+    if (code === "scope_denied") this.#core.deny({ code, error });
+    else this.#core.pullLane.request(); // a 410 in particular: the pull meets it, and resets
+  }
+
+  // Inside
+
+  #listen() {
+    const { signal } = this.#closing;
+    addEventListener("online", () => this.#syncNow(0), { signal });
+    addEventListener("offline", () => {
+      this.#probedAt = performance.now();
+      this.#tell();
+    }, { signal });
+    addEventListener("pageshow", ({ persisted }) => persisted && this.#syncNow(0), { signal });
+    document.addEventListener("visibilitychange", () => {
+      const isWatched = document.visibilityState === "visible";
+      if (isWatched && !this.#core.reach.isLiveOpen) this.#syncNow(Infinity);
+    }, { signal });
+  }
+
+  async #syncNow(ageMs) {
+    this.#tell();
+    await this.ready;
+    this.#core.syncNow(ageMs);
+  }
+
+  #poll() {
+    this.#pollTimer = setTimeout(() => {
+      const isWatched = document.visibilityState === "visible";
+      const { reach, isOpen, pullLane } = this.#core;
+      if (!isWatched || !isOpen || reach.isLiveOpen) {
+        // Nobody looks, or the live connection tells what there is.
+      } else if (navigator.onLine === false) {
+        this.#probe();
+      } else {
+        pullLane.request();
+      }
+      this.#poll();
+    }, pollMs * (0.5 + Math.random() / 2));
+  }
+
+  #probe() {
+    if (performance.now() < this.#probedAt + probeEachMs) return;
+    this.#probedAt = performance.now();
+    this.sync();
+  }
+
+  /** Stores what was made in one go in one transaction, so that many edits cost one flush. */
+  #save(row) {
+    this.#toSave.push(row);
+    this.#saving ??= this.#saveAll();
+    return this.#saving;
+  }
+
+  async #saveAll() {
+    const { queue } = this.#core;
+    await this.ready;
+    const rows = this.#toSave;
+    this.#toSave = [];
+    this.#saving = null;
+    try {
+      await this.#core.change(async (tx) => {
+        for (const row of rows) await queue.save(tx, row);
+        return { saved: rows };
+      });
+      this.#saveProblem = null;
+      this.#core.pushLane.request();
+    } catch (error) {
+      // Quota, or a broken disk. Nothing was promised, so the edits go from the screen too.
+      queue.forgetUnsaved(rows);
+      queue.show(queue.rows.filter((one) => !rows.includes(one)));
+      const text = `This browser could not keep an edit: ${error}`;
+      this.#saveProblem = { code: "not_saved", error: text };
+      this.#changed();
+      throw error;
+    }
+  }
+
+  #view() {
+    const { store, queue, isDenied } = this.#core;
+    if (isDenied) return new Overlay(new Map(), [], {});
+    const base = store.position ? store.records : this.#initial;
+    this.#overlay ??= new Overlay(base, queue.rows, this.#appliers);
+    return this.#overlay;
+  }
+
+  #changed() {
+    this.#overlay = null;
+    this.#tell();
+  }
+
+  #tell() {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    queueMicrotask(() => {
+      this.#isTelling = false;
+      for (const listener of this.#subscribers) listener(this);
+    });
+  }
+}

@@ -1,0 +1,43 @@
+// One short message at the foot of the page with one thing to do about it ("Undo"). It goes after
+// ten seconds, but never from under a pointer or the keyboard's focus.
+
+const stayMs = 10_000;
+
+export class Toast {
+  #root = document.querySelector(".toast");
+  #timer = 0;
+
+  /** Shows `text` and a button `label` that calls `act` once. Replaces what was shown before. */
+  show(text, label, act) {
+    const message = document.createElement("span");
+    message.textContent = text;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "toast-action";
+    button.textContent = label;
+    button.addEventListener("click", () => {
+      this.hide();
+      act();
+    });
+    this.#root.replaceChildren(message, button);
+    this.#root.hidden = false;
+    this.#wait();
+  }
+
+  hide() {
+    clearTimeout(this.#timer);
+    const hadFocus = this.#root.contains(document.activeElement);
+    this.#root.hidden = true;
+    this.#root.replaceChildren();
+    if (hadFocus) document.querySelector(".todo-form input[name=title]").focus();
+  }
+
+  #wait() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      const isInUse = this.#root.matches(":hover, :focus-within");
+      if (isInUse) this.#wait();
+      else this.hide();
+    }, stayMs);
+  }
+}

@@ -1,0 +1,108 @@
+// REST over the same mutations: for scripts and for clients that do not sync.
+
+import Mizu
+
+struct APIHandler: Sendable {
+    let sync: Sync
+
+    /// 200 with all todos as a JSON array, the oldest first.
+    func list(_ request: borrowing Request) throws -> Response {
+        try sync.read(request, scope: AppConfiguration.scope) { snapshot in
+            let todos = try snapshot.records(TodoMutator.entity, as: Todo.self)
+                .sorted { ($0.created, $0.id) < ($1.created, $1.id) }
+            return Self.answer(try JSONEncoding.encode(todos))
+        }
+    }
+
+    /// 200 with one todo.
+    func show(_ request: borrowing Request) throws -> Response {
+        let id = try self.id(request)
+        return try sync.read(request, scope: AppConfiguration.scope) { snapshot in
+            guard let todo = try snapshot.record(TodoMutator.entity, id: id) else {
+                throw HTTPError(.notFound, code: "not_found", message: "no todo \(id)")
+            }
+            return Self.answer(todo.bytes)
+        }
+    }
+
+    /// 201 with the new todo and its place. `id` may be given; otherwise one is made.
+    func create(_ request: borrowing Request) throws -> Response {
+        struct Body: Decodable {
+            var id: String?
+            var title: String?
+        }
+        struct Arguments: Encodable { var id, title: String }
+        let body: Body = try read(request)
+        let id = body.id ?? Intent.freshID()?.string ?? ""
+        let arguments = Arguments(id: id, title: body.title ?? "")
+        return try push(request, "todo.create", arguments) { outcome in
+            var response = Self.answer(outcome.record?.bytes ?? "{}", status: .created)
+            let segment = String(decoding: PercentCoding.encode(Array(id.utf8)), as: UTF8.self)
+            try response.set("Location", "/api/todos/" + segment)
+            return response
+        }
+    }
+
+    /// 200 with the todo as it is now.
+    func update(_ request: borrowing Request) throws -> Response {
+        struct Body: Decodable {
+            var title: String?
+            var done: Bool?
+        }
+        struct Arguments: Encodable {
+            var id: String
+            var title: String?
+            var done: Bool?
+        }
+        let body: Body = try read(request)
+        let arguments = Arguments(id: try id(request), title: body.title, done: body.done)
+        return try push(request, "todo.update", arguments) { outcome in
+            Self.answer(outcome.record?.bytes ?? "{}")
+        }
+    }
+
+    /// 204.
+    func delete(_ request: borrowing Request) throws -> Response {
+        try push(request, "todo.delete", ["id": try id(request)]) { _ in .status(.noContent) }
+    }
+
+    // MARK: Parts
+
+    private func push(
+        _ request: borrowing Request, _ name: Name, _ arguments: some Encodable,
+        _ respond: @escaping @Sendable (MutationOutcome) throws -> Response
+    ) throws -> Response {
+        let intent = try Intent(name, arguments)
+        return try sync.push(request, scope: AppConfiguration.scope, [intent]) { outcomes in
+            guard let outcome = outcomes.first else { return .status(.internalServerError) }
+            if let error = outcome.error { throw error }
+            return try respond(outcome)
+        }
+    }
+
+    private func id(_ request: borrowing Request) throws -> String {
+        guard let id = request.parameter("id") else {
+            throw HTTPError(.badRequest, code: "invalid_request", message: "the id is no text")
+        }
+        return id
+    }
+
+    private func read<Body: Decodable>(_ request: borrowing Request) throws -> Body {
+        guard request.hasMediaType("application/json") else {
+            throw HTTPError(
+                .unsupportedMediaType, code: "unsupported_media_type",
+                message: "send a body of Content-Type application/json")
+        }
+        do {
+            return try JSON.parse(request.bodySlice()).decode()
+        } catch {
+            throw HTTPError(.badRequest, code: "invalid_request", message: "\(error)")
+        }
+    }
+
+    private static func answer(_ json: ByteSlice, status: HTTPStatus = .ok) -> Response {
+        var response = Response.json(json, status: status)
+        response.set("Cache-Control", literal: "no-store")
+        return response
+    }
+}

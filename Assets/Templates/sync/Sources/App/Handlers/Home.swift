@@ -1,0 +1,141 @@
+// The page and its plain forms: all of the app for a browser without JavaScript, and the first
+// paint for one with it. Each form carries a mutation id made with the page, so a form that is
+// sent twice does its work once.
+
+import Mizu
+
+struct HomeHandler: Sendable {
+    let views: Views
+    let sync: Sync
+
+    private enum Filter: String {
+        case all, active, done
+    }
+
+    // MARK: The page
+
+    func show(_ request: borrowing Request) throws -> Response {
+        let query = request.query
+        let filter = Filter(rawValue: query["filter"] ?? "") ?? .all
+        let problem = Self.problem(query["problem"])
+        let views = self.views
+        return try sync.read(request, scope: AppConfiguration.scope) { snapshot in
+            let todos = try snapshot.records(TodoMutator.entity, as: Todo.self)
+                .sorted { ($0.created, $0.id) < ($1.created, $1.id) }
+            return views.render("home", Self.page(todos, filter, problem))
+        }
+    }
+
+    private static func page(
+        _ todos: [Todo], _ filter: Filter, _ problem: String?
+    ) -> ViewValue {
+        let remaining = todos.count { !$0.done }
+        let shown = todos.filter { filter == .all || (filter == .done) == $0.done }
+        // One random name for the page; each form on it adds its own ending.
+        let page = Intent.freshID()?.string ?? ""
+        let items = shown.enumerated().map { index, todo -> ViewValue in
+            [
+                "id": .string(todo.id), "title": .string(todo.title), "done": .bool(todo.done),
+                "created": .string(todo.created),
+                "mutation_toggle": .string("\(page).t\(index)"),
+                "mutation_edit": .string("\(page).e\(index)"),
+                "mutation_delete": .string("\(page).d\(index)"),
+            ]
+        }
+        return [
+            "scope": .string(AppConfiguration.scope.string),
+            "todos": .list(items), "count": ViewValue(todos.count),
+            "remaining": ViewValue(remaining), "has_done": .bool(remaining < todos.count),
+            "done_ids": .list(todos.filter(\.done).prefix(100).map { .string($0.id) }),
+            "filter": .string(filter.rawValue),
+            "filter_all": .bool(filter == .all), "filter_active": .bool(filter == .active),
+            "filter_done": .bool(filter == .done),
+            "new_id": .string(page), "mutation_create": .string("\(page).c"),
+            "mutation_clear": .string("\(page).x"),
+            "error": problem.map { .string($0) } ?? .null,
+        ]
+    }
+
+    /// What a refused form is told, by the code that its redirect carries: nothing that somebody
+    /// else's link could put into the page.
+    private static func problem(_ code: String?) -> String? {
+        switch code {
+        case nil: nil
+        case "invalid_mutation": "A to-do needs a title of 1 to 500 characters."
+        case "not_found": "That to-do is no longer there."
+        case "id_reused", "conflict": "This page was out of date. Here is the current list."
+        default: "That could not be saved. Please try again."
+        }
+    }
+
+    // MARK: The forms
+
+    func create(_ request: borrowing Request) throws -> Response {
+        struct Arguments: Encodable { var id, title: String }
+        let form = try request.form()
+        let arguments = Arguments(
+            id: form["id"] ?? Intent.freshID()?.string ?? "", title: form["title"] ?? "")
+        return try push(
+            request, form, [Intent("todo.create", id: form["mutation"], arguments)])
+    }
+
+    func toggle(_ request: borrowing Request) throws -> Response {
+        struct Arguments: Encodable {
+            var id: String
+            var done: Bool
+        }
+        let form = try request.form()
+        // A checkbox that is not ticked is not sent.
+        let arguments = Arguments(id: form["id"] ?? "", done: form["done"] == "true")
+        return try push(
+            request, form, [Intent("todo.toggle", id: form["mutation"], arguments)])
+    }
+
+    func edit(_ request: borrowing Request) throws -> Response {
+        struct Arguments: Encodable { var id, title: String }
+        let form = try request.form()
+        let arguments = Arguments(id: form["id"] ?? "", title: form["title"] ?? "")
+        return try push(
+            request, form, [Intent("todo.update", id: form["mutation"], arguments)])
+    }
+
+    func delete(_ request: borrowing Request) throws -> Response {
+        let form = try request.form()
+        return try push(
+            request, form, [Intent("todo.delete", id: form["mutation"], ["id": form["id"] ?? ""])])
+    }
+
+    /// Deletes what the page showed as done; what was ticked since then stays.
+    func clearDone(_ request: borrowing Request) throws -> Response {
+        let form = try request.form()
+        let page = form["mutation"]
+        let intents = try form.all("id").prefix(100).enumerated().map { index, id in
+            try Intent("todo.delete", id: page.map { "\($0)\(index)" }, ["id": id])
+        }
+        guard !intents.isEmpty else { return Self.back(to: form, problem: nil) }
+        // Somebody else may have deleted some of them already: that is what was wanted.
+        return try sync.push(request, scope: AppConfiguration.scope, intents) { _ in
+            Self.back(to: form, problem: nil)
+        }
+    }
+
+    private func push(
+        _ request: borrowing Request, _ form: QueryPairs, _ intents: [Intent]
+    ) throws -> Response {
+        try sync.push(request, scope: AppConfiguration.scope, intents) { outcomes in
+            let error = outcomes.compactMap(\.error).first
+            // Not decided is not refused: the browser's own "try again" sends the same form.
+            if let error, error.status.code >= 500 { return Response(error) }
+            return Self.back(to: form, problem: error?.code)
+        }
+    }
+
+    /// 303 to the page that the form was on.
+    private static func back(to form: QueryPairs, problem: String?) -> Response {
+        let filter = Filter(rawValue: form["filter"] ?? "") ?? .all
+        var query: [String] = []
+        if filter != .all { query.append("filter=\(filter.rawValue)") }
+        if let problem { query.append("problem=\(problem)") }
+        return .redirect(to: query.isEmpty ? "/" : "/?" + query.joined(separator: "&"))
+    }
+}

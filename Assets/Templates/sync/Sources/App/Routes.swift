@@ -1,0 +1,24 @@
+// What answers where.
+
+import Mizu
+
+func mountRoutes(on app: App, views: Views, sync: Sync) {
+    let home = HomeHandler(views: views, sync: sync)
+    app.get("/") { request in try home.show(request) }
+    app.post("/todos") { request in try home.create(request) }
+    app.post("/todos/toggle") { request in try home.toggle(request) }
+    app.post("/todos/edit") { request in try home.edit(request) }
+    app.post("/todos/delete") { request in try home.delete(request) }
+    app.post("/todos/clear-done") { request in try home.clearDone(request) }
+
+    let api = APIHandler(sync: sync)
+    app.get("/api/todos") { request in try api.list(request) }
+    app.post("/api/todos") { request in try api.create(request) }
+    app.get("/api/todos/:id") { request in try api.show(request) }
+    app.put("/api/todos/:id") { request in try api.update(request) }
+    app.delete("/api/todos/:id") { request in try api.delete(request) }
+
+    app.files("/static", from: "static")
+    // At the root, because a service worker controls what lies below its own path.
+    app.file("/sw.js", from: "static/sw.js")
+}

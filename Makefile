@@ -1,0 +1,44 @@
+# What a person types. The work is in Tests/run (set-up, builds, checks) and CShims/assets.sh.
+
+PYTHON ?= /usr/bin/python3
+FUZZ_SECONDS ?= 6
+export PYTHON FUZZ_SECONDS
+
+.PHONY: help run test build assets soak asan tsan fuzz lint format
+.DEFAULT_GOAL := help
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## install what the build needs, build, serve the todo app on http://127.0.0.1:8080
+	@Tests/run setup-build >&2
+	@Tests/run build >&2
+	@exec .build/release/mizu serve
+
+test: ## install what the tests need, build, run every test, end with one summary
+	@Tests/run test
+
+build: ## release binaries: .build/release/mizu and .build/release/echo-server
+	@Tests/run setup-build
+	@Tests/run build
+
+assets: ## write the table of embedded files (CShims/CAssets/CAssets.c)
+	@sh CShims/assets.sh
+
+soak: ## the long rounds: 500 kills, 10,000 schedules, ten minutes for each fuzzer
+	@Tests/run soak
+
+asan: ## Swift tests under the address sanitizer
+	@Tests/run asan
+
+tsan: ## Swift tests under the thread sanitizer
+	@Tests/run tsan
+
+fuzz: ## every fuzzer for FUZZ_SECONDS (6)
+	@Tests/run fuzz
+
+lint: ## what swift format would change, as errors
+	@Tests/run lint
+
+format: ## format the Swift sources in place
+	@swift format --in-place --parallel --recursive Package.swift Sources Tests Assets

@@ -1,0 +1,86 @@
+// `mizu serve`: runs the todo app. Each setting is an environment variable and a flag of the same
+// name; the flag wins. The table is `Configuration.settings`.
+
+import ArgumentParser
+import CAssets
+import Mizu
+import TodoApp
+
+struct ServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve the todo app until SIGTERM or SIGINT.",
+        discussion: """
+            Prints one line 'listening on URL' for each address on standard output; everything \
+            else goes to standard error. Each flag can also be set in the environment.
+
+            \(Configuration.settingsHelp)
+
+            EXAMPLES
+              mizu serve
+              mizu serve --addr 127.0.0.1:0 --database-url memory:
+              ADDR=:80 DATABASE_URL=sqlite:/var/lib/mizu/mizu.db mizu serve
+            """)
+
+    @Option(help: "Where to listen (ADDR).")
+    var addr: String?
+    @Option(help: "sqlite:PATH or memory: (DATABASE_URL).")
+    var databaseUrl: String?
+    @Option(help: "Event loops, a thread each (WORKERS).")
+    var workers: String?
+    @Option(help: "Names the server answers to, with commas (HOSTS).")
+    var hosts: String?
+    @Flag(help: "Read templates and files from disk, show errors in the page (DEV).")
+    var dev = false
+    @Option(help: "Seconds to finish after SIGTERM (DRAIN_TIMEOUT).")
+    var drainTimeout: String?
+    @Option(help: "trace, debug, info, notice, warning, error, critical (LOG_LEVEL).")
+    var logLevel: String?
+    @Option(help: "Changes of a scope kept for pulls (RETAIN_CHANGES).")
+    var retainChanges: String?
+    @Option(help: "Days that changes and outcomes are kept (RETAIN_DAYS).")
+    var retainDays: String?
+    @Option(help: "Seconds of silence after which a socket gets a word (HEARTBEAT).")
+    var heartbeat: String?
+
+    func run() throws {
+        do {
+            let app = try makeApp(try settings(), assets: embeddedAssets())
+            try app.run()
+        } catch {
+            StandardErrorLog.say("mizu serve: \(error)")
+            throw ExitCode.failure
+        }
+    }
+
+    private func settings() throws -> Configuration {
+        var configuration = try Configuration.from(
+            environment: Configuration.processEnvironment())
+        let flags: [(name: String, value: String?)] = [
+            ("ADDR", addr), ("DATABASE_URL", databaseUrl), ("WORKERS", workers),
+            ("HOSTS", hosts), ("DEV", dev ? "true" : nil), ("DRAIN_TIMEOUT", drainTimeout),
+            ("LOG_LEVEL", logLevel), ("RETAIN_CHANGES", retainChanges),
+            ("RETAIN_DAYS", retainDays), ("HEARTBEAT", heartbeat),
+        ]
+        for case (let name, let value?) in flags { try configuration.set(name, to: value) }
+        return configuration
+    }
+
+    private func embeddedAssets() -> Assets {
+        Assets(count: mizu_assets_count) { index in
+            let asset = mizu_asset_at(index)
+            return (asset.name, UnsafeRawPointer(asset.bytes), asset.count)
+        }
+    }
+}
+
+extension Configuration {
+    /// The settings as lines for a terminal: name, default, meaning.
+    static var settingsHelp: String {
+        let width = settings.map(\.name.count).max() ?? 0
+        return settings.map { setting in
+            let name = setting.name + String(repeating: " ", count: width - setting.name.count)
+            return "  \(name)  \(setting.help) (default: \(setting.fallback))"
+        }.joined(separator: "\n")
+    }
+}

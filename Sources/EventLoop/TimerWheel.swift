@@ -1,0 +1,120 @@
+// One deadline for each slot, in a hashed wheel. A connection's deadline moves later with each
+// request; that is only a store, because an entry found too early is filed again (the lazy scheme
+// of Varghese and Lauck's hashed wheels). Due times are ticks of 32 ms: a deadline is met at most
+// one tick late, never early. Costs 16 bytes a slot. One thread.
+
+public struct TimerWheel {
+    public static let tickNanoseconds: UInt64 = 32_000_000
+    private static let bucketCount = 2048  // a horizon of 65 s; beyond it an entry is refiled
+
+    /// An intrusive list for each bucket; -1 ends it.
+    private var heads: ContiguousArray<Int32>
+    private var entries: ContiguousArray<Entry> = []
+    private var currentTick: UInt32
+    private let origin: UInt64
+    public private(set) var count = 0
+
+    private struct Entry {
+        var next: Int32 = -1
+        var previous: Int32 = -1
+        var due: UInt32 = 0
+        var bucket: Int32 = -1  // -1: not filed
+    }
+
+    public init(now: Instant) {
+        heads = ContiguousArray(repeating: -1, count: Self.bucketCount)
+        origin = now.nanoseconds
+        currentTick = 0
+    }
+
+    private func tick(at instant: Instant, rounding extra: UInt64) -> UInt32 {
+        guard instant.nanoseconds > origin else { return 0 }
+        let (sum, carry) = (instant.nanoseconds - origin).addingReportingOverflow(extra)
+        return carry ? .max : UInt32(clamping: sum / Self.tickNanoseconds)
+    }
+
+    /// Sets or moves the deadline of slot `index`. O(1).
+    public mutating func set(_ index: Int, deadline: Instant) {
+        while entries.count <= index { entries.append(Entry()) }
+        let due = max(tick(at: deadline, rounding: Self.tickNanoseconds - 1), currentTick &+ 1)
+        if entries[index].bucket >= 0 {
+            let isLater = due >= entries[index].due
+            entries[index].due = due
+            if isLater { return }
+            unlink(index)
+        } else {
+            entries[index].due = due
+        }
+        link(index)
+    }
+
+    /// Removes the deadline of slot `index`, if it has one.
+    public mutating func cancel(_ index: Int) {
+        guard index < entries.count, entries[index].bucket >= 0 else { return }
+        unlink(index)
+    }
+
+    /// Appends to `expired` every slot whose deadline has passed; each is taken off the wheel.
+    public mutating func advance(to now: Instant, expired: inout [Int]) {
+        let target = tick(at: now, rounding: 0)
+        guard target > currentTick else { return }
+        // After a long stall one turn of the wheel meets every entry.
+        let steps = min(target - currentTick, UInt32(Self.bucketCount))
+        for step in 0..<steps {
+            let tick = target - steps + 1 + step
+            var index = heads[Int(tick) % Self.bucketCount]
+            while index >= 0 {
+                let slot = Int(index)
+                index = entries[slot].next
+                unlink(slot)
+                if entries[slot].due <= target {
+                    expired.append(slot)
+                } else {
+                    currentTick = tick
+                    link(slot)
+                }
+            }
+        }
+        currentTick = target
+    }
+
+    /// Milliseconds until the next filed entry; nil when the wheel is empty.
+    public func millisecondsToNext(from now: Instant) -> Int? {
+        guard count > 0 else { return nil }
+        let nowTick = tick(at: now, rounding: 0)
+        if nowTick > currentTick { return 0 }
+        for ahead in 1...UInt32(Self.bucketCount)
+        where heads[Int(currentTick &+ ahead) % Self.bucketCount] >= 0 {
+            let at = origin + UInt64(currentTick &+ ahead) * Self.tickNanoseconds
+            let wait = at > now.nanoseconds ? at - now.nanoseconds : 0
+            return Int((wait + 999_999) / 1_000_000)
+        }
+        return 0
+    }
+
+    private mutating func link(_ index: Int) {
+        let ahead = min(entries[index].due &- currentTick, UInt32(Self.bucketCount - 1))
+        let bucket = Int(currentTick &+ max(1, ahead)) % Self.bucketCount
+        let head = heads[bucket]
+        entries[index].next = head
+        entries[index].previous = -1
+        entries[index].bucket = Int32(bucket)
+        if head >= 0 { entries[Int(head)].previous = Int32(index) }
+        heads[bucket] = Int32(index)
+        count += 1
+    }
+
+    private mutating func unlink(_ index: Int) {
+        let entry = entries[index]
+        if entry.previous >= 0 {
+            entries[Int(entry.previous)].next = entry.next
+        } else {
+            heads[Int(entry.bucket)] = entry.next
+        }
+        if entry.next >= 0 { entries[Int(entry.next)].previous = entry.previous }
+        entries[index].next = -1
+        entries[index].previous = -1
+        entries[index].bucket = -1
+        count -= 1
+    }
+}

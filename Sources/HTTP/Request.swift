@@ -1,0 +1,173 @@
+// A request as a handler sees it: views into the worker's buffers, turned into text only where
+// asked. Lives on the worker's thread, for the length of one call; a handler borrows it and can
+// keep nothing but what it copies out (`bodySlice`, Strings, `exchange`).
+
+import MizuBytes
+
+/// Names an answer that is still owed, so that it can come later and from another thread.
+public struct ExchangeID: Sendable, Hashable {
+    /// The worker that owns the connection.
+    public var worker: UInt16
+    /// The connection's slot and generation, as the event loop knows it.
+    public var connection: UInt64
+    /// The request's number on its connection: answers leave in this order.
+    public var sequence: UInt32
+
+    @inlinable
+    public init(worker: UInt16, connection: UInt64, sequence: UInt32) {
+        self.worker = worker
+        self.connection = connection
+        self.sequence = sequence
+    }
+}
+
+/// Whether the connection that a request came over is encrypted.
+public enum Scheme: Sendable {
+    case http, https
+}
+
+public struct Request: ~Copyable {
+    public let head: RequestHead
+    /// The buffer that `head`'s ranges count from.
+    @usableFromInline let headBytes: UnsafeRawBufferPointer
+    @usableFromInline let bodyBytes: UnsafeRawBufferPointer
+    public let exchange: ExchangeID
+    public let peer: PeerAddress
+    public let scheme: Scheme
+
+    /// What the route's `:name` and `*rest` matched; set by the router.
+    public var parameters = PathParameters()
+    /// Who asks, once a middleware has found out.
+    public var user: String?
+    /// What middleware leaves for handlers.
+    public var storage: [String: any Sendable] = [:]
+
+    /// - Parameters:
+    ///   - headBytes: what was parsed into `head`; must stay unchanged while the request lives.
+    ///   - body: the decoded body; must stay unchanged while the request lives.
+    public init(
+        head: RequestHead, headBytes: UnsafeRawBufferPointer, body: UnsafeRawBufferPointer,
+        exchange: ExchangeID, peer: PeerAddress, scheme: Scheme = .http
+    ) {
+        self.head = head
+        self.headBytes = headBytes
+        bodyBytes = body
+        self.exchange = exchange
+        self.peer = peer
+        self.scheme = scheme
+    }
+
+    /// The method that was sent: a HEAD that a GET handler answers still says HEAD.
+    public var method: HTTPMethod { head.method }
+
+    /// The method as it was sent.
+    public var methodName: String { head.methodRange.bytes(in: headBytes).text }
+
+    // MARK: Target
+
+    /// The path as it was sent, still percent-encoded; "/" for a target without one.
+    public var path: String { withPath { $0.text } }
+
+    /// The path as it was sent and the query behind it.
+    public var target: String { head.target.bytes(in: headBytes).text }
+
+    /// Calls `body` with the path's bytes as they were sent; the pointer must not outlive the call.
+    @inlinable
+    public func withPath<R, E: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(E) -> R
+    ) throws(E) -> R {
+        if head.path.isEmpty {
+            let root: StaticString = "/"
+            return try body(UnsafeRawBufferPointer(start: root.utf8Start, count: 1))
+        }
+        return try body(head.path.bytes(in: headBytes))
+    }
+
+    /// The pairs of the query, decoded on access.
+    public var query: QueryPairs {
+        QueryPairs(ByteSlice(copying: head.query.bytes(in: headBytes)), pairsMax: 1_000)
+    }
+
+    /// The decoded text that the route's `:name` matched; nil where the pattern has no such name
+    /// or the bytes do not decode to UTF-8.
+    public func parameter(_ name: String) -> String? {
+        guard let range = parameters.range(of: name) else { return nil }
+        return PercentDecoder.path(range.bytes(in: headBytes))
+    }
+
+    // MARK: Fields
+
+    /// The value of the field `name`, compared without case; several lines are joined by ", "
+    /// (RFC 9110 §5.3). Nil where it is missing. O(fields).
+    public func header(_ name: String) -> String? {
+        var joined: String?
+        forEachValue(of: name) { value in
+            joined = joined.map { $0 + ", " + value.text } ?? value.text
+        }
+        return joined
+    }
+
+    /// Calls `body` with the first value of `name` (lower case), nil where it is missing.
+    @inlinable
+    public func withHeader<R, E: Error>(
+        _ name: StaticString, _ body: (UnsafeRawBufferPointer?) throws(E) -> R
+    ) throws(E) -> R {
+        try body(head.first(name, in: headBytes)?.bytes(in: headBytes))
+    }
+
+    /// Calls `body` with the value of each line named `name`, in order.
+    public func forEachValue(of name: String, _ body: (UnsafeRawBufferPointer) -> Void) {
+        var name = name
+        name.withUTF8 { wanted in
+            let wanted = UnsafeRawBufferPointer(wanted)
+            for field in head.fields
+            where field.name.bytes(in: headBytes).equalsIgnoringCase(wanted) {
+                body(field.value.bytes(in: headBytes))
+            }
+        }
+    }
+
+    /// `host[:port]` as the client named it; nil for HTTP/1.0 without `Host`.
+    public var host: String? { head.host.isEmpty ? nil : head.host.bytes(in: headBytes).text }
+
+    // MARK: Body
+
+    public var bodyCount: Int { bodyBytes.count }
+
+    /// Calls `read` with the decoded body; the pointer must not outlive the call.
+    @inlinable
+    public func withBody<R, E: Error>(
+        _ read: (UnsafeRawBufferPointer) throws(E) -> R
+    ) throws(E) -> R {
+        try read(bodyBytes)
+    }
+
+    /// The body with memory of its own: for another thread, or for later. One copy.
+    public func bodySlice() -> ByteSlice { ByteSlice(copying: bodyBytes) }
+}
+
+/// What a pattern's parameters matched, as ranges of the head. Holds at most eight.
+public struct PathParameters: Sendable {
+    /// Beyond it a pattern is refused when it is registered.
+    public static let countMax = 8
+
+    private var names: [String] = []
+    private var ranges = InlineArray<8, HeadRange>(repeating: .empty)
+    public private(set) var count = 0
+
+    public init() {}
+
+    /// Traps beyond `countMax`, which the router checks when routes are added.
+    public init(names: [String], ranges: InlineArray<8, HeadRange>) {
+        precondition(names.count <= PathParameters.countMax, "a path has at most 8 parameters")
+        self.names = names
+        self.ranges = ranges
+        count = names.count
+    }
+
+    /// What `name` matched, not yet decoded.
+    public func range(of name: String) -> HeadRange? {
+        for index in 0..<count where names[index] == name { return ranges[index] }
+        return nil
+    }
+}

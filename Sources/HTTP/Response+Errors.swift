@@ -1,0 +1,22 @@
+// Refusals in the form that protocol.md gives them, and the fields that go with some.
+
+import MizuBytes
+
+extension Response {
+    /// `{"code":"…","error":"…"}` with the error's status.
+    public init(_ error: HTTPError) {
+        var json = ByteBuffer(capacity: 64 + error.code.utf8.count + error.message.utf8.count)
+        json.append(literal: "{\"code\":")
+        json.appendJSON(string: error.code)
+        json.append(literal: ",\"error\":")
+        json.appendJSON(string: error.message)
+        json.append(literal: "}")
+        self.init(status: error.status, mediaType: .json, body: .slice(json.takeSlice()))
+    }
+
+    /// `Allow` with these methods (RFC 9110 §10.2.1).
+    public mutating func setAllow(_ methods: [HTTPMethod]) {
+        remove("Allow")
+        appendField("Allow", checked: methods.map { "\($0.name)" }.joined(separator: ", "))
+    }
+}

@@ -1,0 +1,140 @@
+// An answer: status, fields in wire form, body as shared bytes. A value that any thread may make
+// and hand over; making one twice from the same constant costs a retain or two.
+// Framing (Content-Length, Connection, Date) is the writer's business and cannot be set here.
+
+import MizuBytes
+
+public struct Response: Sendable {
+    public var status: HTTPStatus
+    /// What the server does with it.
+    public var kind = Kind.complete
+    /// Written as `Content-Type` where there is a body; nil leaves it out.
+    public var mediaType: MediaType?
+    public var body: Body
+    /// Whether the connection is closed behind this answer, whatever the request says.
+    public var connection = ConnectionChoice.asRequested
+    /// Field lines without `Content-Type`, each `Name: value` CR LF; checked when added.
+    public internal(set) var fields: [UInt8] = []
+
+    public enum Kind: Sendable {
+        /// Send this.
+        case complete
+        /// Send nothing yet: the answer comes through the worker's mailbox, by `ExchangeID`.
+        case pending
+        /// Answer 101 and go on as a WebSocket, served by the service with this index.
+        case webSocket(service: Int, subprotocol: ByteSlice?)
+    }
+
+    public enum Body: Sendable {
+        case empty
+        case slice(ByteSlice)
+        /// Sent one behind the other, without being joined in memory.
+        case slices([ByteSlice])
+
+        /// Bytes in all.
+        public var count: Int {
+            switch self {
+            case .empty: 0
+            case .slice(let slice): slice.count
+            case .slices(let slices): slices.reduce(0) { $0 + $1.count }
+            }
+        }
+    }
+
+    public enum ConnectionChoice: Sendable {
+        case asRequested, close
+    }
+
+    public init(status: HTTPStatus, mediaType: MediaType? = nil, body: Body = .empty) {
+        self.status = status
+        self.mediaType = mediaType
+        self.body = body
+    }
+
+    // MARK: Common answers
+
+    public static func status(_ status: HTTPStatus) -> Response { Response(status: status) }
+
+    public static func text(_ text: String, status: HTTPStatus = .ok) -> Response {
+        Response(status: status, mediaType: .text, body: .slice(ByteSlice(text)))
+    }
+
+    public static func html(_ html: ByteSlice, status: HTTPStatus = .ok) -> Response {
+        Response(status: status, mediaType: .html, body: .slice(html))
+    }
+
+    public static func html(_ html: String, status: HTTPStatus = .ok) -> Response {
+        .html(ByteSlice(html), status: status)
+    }
+
+    public static func json(_ json: ByteSlice, status: HTTPStatus = .ok) -> Response {
+        Response(status: status, mediaType: .json, body: .slice(json))
+    }
+
+    /// JSON in parts, as a pull is `head`, a slice of the log and `foot`.
+    public static func json(_ parts: [ByteSlice], status: HTTPStatus = .ok) -> Response {
+        Response(status: status, mediaType: .json, body: .slices(parts))
+    }
+
+    /// 303 by default: "see there, with GET", as after a form (RFC 9110 §15.4.4).
+    /// What may not stand in a URI is percent-encoded, so no target can split the head.
+    public static func redirect(to target: String, status: HTTPStatus = .seeOther) -> Response {
+        var response = Response(status: status)
+        response.appendField("Location", uri: target)
+        return response
+    }
+
+    public static let notFound = Response(
+        status: .notFound, mediaType: .text, body: .slice(ByteSlice(literal: "Not Found\n")))
+
+    /// Nothing is sent until an answer is posted for the request's `exchange`.
+    public static var pending: Response {
+        var response = Response(status: .ok)
+        response.kind = .pending
+        return response
+    }
+
+    /// 101, once the WebSocket room has checked the handshake.
+    public static func upgradeToWebSocket(
+        service: Int, subprotocol: ByteSlice? = nil
+    ) -> Response {
+        var response = Response(status: .switchingProtocols)
+        response.kind = .webSocket(service: service, subprotocol: subprotocol)
+        return response
+    }
+
+    /// 426 with the protocol that is asked for here (RFC 9110 §15.5.22).
+    public static func upgradeRequired(to name: StaticString) -> Response {
+        var response = Response(
+            status: .upgradeRequired, mediaType: .text,
+            body: .slice(ByteSlice(literal: "Upgrade Required\n")))
+        response.appendField("Upgrade", literal: name)
+        return response
+    }
+
+    /// What a peer is told whose bytes were refused; the connection closes behind it.
+    public static func refusal(_ reject: HTTPReject) -> Response {
+        var body = ByteBuffer(capacity: 80)
+        body.append(reject.message)
+        body.append(ASCIIByte.lineFeed)
+        var response = Response(
+            status: reject.status, mediaType: .text, body: .slice(body.takeSlice()))
+        response.connection = .close
+        return response
+    }
+}
+
+/// A failure with an answer: what a handler throws. One mapper (`Response.init(_:)`) writes it.
+public struct HTTPError: Error, Sendable {
+    public var status: HTTPStatus
+    /// Stable and for programs (protocol.md, "Conventions").
+    public var code: String
+    /// For people.
+    public var message: String
+
+    public init(_ status: HTTPStatus, code: String, message: String) {
+        self.status = status
+        self.code = code
+        self.message = message
+    }
+}

@@ -1,0 +1,65 @@
+// The fields that every answer carries unless its handler said otherwise: prebuilt bytes, so that
+// they cost one copy. What they forbid is what an app should have to ask for.
+
+import MizuBytes
+
+/// Which fields are added to an answer.
+public enum SafeDefaults: Sendable {
+    /// None: `echo-server`, measurements.
+    case none
+    /// No sniffing, no foreign referrer; for pages a strict Content-Security-Policy as well.
+    case web
+
+    /// For pages: everything from the own origin, nothing inline, no framing. `'self'` in
+    /// `connect-src` covers ws and wss of the same origin (CSP Level 3 §6.7.2.8).
+    public static let contentSecurityPolicy: StaticString = """
+        default-src 'self'; img-src 'self' data:; connect-src 'self'; object-src 'none'; \
+        base-uri 'none'; form-action 'self'; frame-ancestors 'none'
+        """
+
+    @inline(__always)
+    func write(for response: Response, into output: inout ByteBuffer) {
+        switch self {
+        case .none: return
+        case .web:
+            // Nearly every answer has no fields of its own, and then no look-up is needed.
+            if response.fields.isEmpty {
+                output.append(SafeDefaults.both)
+            } else {
+                writeMissing(for: response, into: &output)
+            }
+            if response.mediaType?.isPage == true, !response.has("content-security-policy") {
+                output.append(literal: "Content-Security-Policy: ")
+                output.append(SafeDefaults.contentSecurityPolicy)
+                output.append(literal: "\r\n")
+            }
+        }
+    }
+
+    private static let both: StaticString =
+        "X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n"
+
+    private func writeMissing(for response: Response, into output: inout ByteBuffer) {
+        if !response.has("x-content-type-options") {
+            output.append(literal: "X-Content-Type-Options: nosniff\r\n")
+        }
+        if !response.has("referrer-policy") {
+            output.append(literal: "Referrer-Policy: same-origin\r\n")
+        }
+    }
+}
+
+extension MediaType {
+    /// A document that runs scripts when it is opened: HTML, and SVG too.
+    var isPage: Bool {
+        var answer = false
+        withBytes { bytes in
+            let essence = MediaType.essence(bytes)
+            answer =
+                essence.equalsIgnoringCase("text/html")
+                || essence.equalsIgnoringCase("image/svg+xml")
+                || essence.equalsIgnoringCase("application/xhtml+xml")
+        }
+        return answer
+    }
+}

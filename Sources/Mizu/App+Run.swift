@@ -1,0 +1,99 @@
+// The app's life: everything that was declared becomes one server, which runs until SIGTERM or
+// SIGINT, drains, and closes the database last.
+
+import CLinux
+import MizuBytes
+import MizuEventLoop
+import MizuHTTP
+import MizuRouting
+import MizuServer
+import MizuSyncService
+
+extension App {
+    /// Serves until the process is told to end. Prints one line `listening on URL` for each
+    /// listener on standard output, once connections are accepted.
+    /// - Throws: `StartError` where an address cannot be had.
+    public func run() throws(StartError) {
+        cl_raise_open_files()
+        let server = try start()
+        for (address, port) in zip(configuration.addresses, server.ports) {
+            announce("listening on http://\(address.authority(port: port))\n")
+        }
+        if isOpenToAll, !configuration.addresses.allSatisfy(\.isLoopback) {
+            logger.notice(
+                "everyone who can reach this server may read and change every scope: pass authorize to app.sync"
+            )
+        }
+        lifetime.run(server)
+        synchronisation?.service.stop()
+    }
+
+    private func start() throws(StartError) -> Server {
+        do throws(ServerStartError) {
+            return try Server.start(serverConfiguration(), on: workers)
+        } catch {
+            throw StartError(error.description)
+        }
+    }
+
+    /// All that was declared, as the server wants it.
+    func serverConfiguration() -> ServerConfiguration {
+        let origins = OriginPolicy(hosts: configuration.hosts)
+        var server = ServerConfiguration(
+            addresses: configuration.addresses, router: router(), logger: logger
+        ) { request in
+            Self.admit(request, by: origins)
+        }
+        server.drainMilliseconds = configuration.drainMilliseconds
+        server.limits.heartbeatMilliseconds = configuration.heartbeatMilliseconds
+        server.limits.silenceMilliseconds = max(1_000, configuration.heartbeatMilliseconds * 3)
+        if let sync = synchronisation?.service {
+            let hooks = live
+            server.webSockets = [{ LiveService(sync: sync, hooks: hooks) }]
+        }
+        return server
+    }
+
+    private func router() -> Router {
+        let builders = routes
+        let hasSockets = synchronisation != nil
+        return Router { routes in
+            routes.get("/healthz") { _ in
+                var response = Response.text("ok")
+                response.set("Cache-Control", literal: "no-store")
+                return response
+            }
+            if hasSockets {
+                routes.get("/ws") { _ in .upgradeToWebSocket(service: 0) }
+            }
+            for build in builders { build(&routes) }
+        }
+    }
+
+    /// Refuses what comes from another site's page or asks for another host, before any body is
+    /// read (protocol.md, "Origin").
+    private static func admit(
+        _ request: borrowing Request, by origins: OriginPolicy
+    ) -> Response? {
+        let error: HTTPError
+        switch origins.verdict(on: request) {
+        case .allowed: return nil
+        case .originDenied:
+            error = HTTPError(
+                .forbidden, code: "origin_denied",
+                message: "requests from pages of other origins are refused")
+        case .hostDenied:
+            error = HTTPError(
+                .misdirectedRequest, code: "invalid_request",
+                message: "this server does not answer for that Host")
+        }
+        var response = Response(error)
+        response.set("Cache-Control", literal: "no-store")
+        return response
+    }
+
+    private func announce(_ line: String) {
+        let bytes = Array(line.utf8)
+        _ = bytes.withUnsafeBytes { cl_write(1, $0.baseAddress, $0.count) }
+    }
+}

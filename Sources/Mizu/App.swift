@@ -1,0 +1,167 @@
+// What an app is made of: routes, views, files, mutations, live topics. Everything is declared
+// first, on one thread; `run` then joins it into a server and returns when that has ended.
+
+import CLinux
+import Logging
+import MizuEventLoop
+import MizuHTTP
+import MizuRouting
+import MizuServer
+import MizuSync
+import MizuSyncService
+import MizuSyncSQLite
+
+/// An application. Declare, then `run`; not for use by several threads.
+public final class App {
+    public let configuration: Configuration
+    public let logger: Logger
+    /// The event loops, for code that answers later or speaks to sockets.
+    public let workers: Workers
+    let assets: Assets
+    /// Made before any thread starts, so that all of them inherit the signal mask.
+    let lifetime: ProcessLifetime
+    var routes: [@Sendable (inout Routes) -> Void] = []
+    var live = LiveHooks()
+    private(set) var synchronisation: Synchronisation?
+    /// No `authorize` was given: whoever reaches the server may do everything.
+    private(set) var isOpenToAll = false
+
+    /// What `sync` has opened.
+    struct Synchronisation: Sendable {
+        let service: SyncService
+        let feed: LiveFeed
+    }
+
+    /// - Parameter assets: the app's files; in development read from `Assets/` below the working
+    ///   directory where it is there.
+    /// - Throws: `StartError` where event loops cannot be made.
+    public init(_ configuration: Configuration, assets: Assets) throws(StartError) {
+        self.configuration = configuration
+        self.assets =
+            configuration.isDevelopment
+            ? assets.reading(from: ["Assets", "Assets/Templates/sync/Assets"]) : assets
+        logger = StandardErrorLog.logger(level: configuration.logLevel)
+        do throws(SystemError) {
+            lifetime = try ProcessLifetime()
+            workers = try Workers(count: configuration.workers ?? Int(cl_cpu_count()))
+        } catch {
+            throw StartError("cannot start: \(error)")
+        }
+    }
+
+    // MARK: Routes
+
+    /// Answers GET and HEAD on `pattern` (`/todos/:id`, `/files/*path`).
+    public func get(_ pattern: String, _ handler: @escaping Handler) {
+        routes.append { $0.get(pattern, handler) }
+    }
+
+    public func post(_ pattern: String, _ handler: @escaping Handler) {
+        routes.append { $0.post(pattern, handler) }
+    }
+
+    public func put(_ pattern: String, _ handler: @escaping Handler) {
+        routes.append { $0.put(pattern, handler) }
+    }
+
+    public func delete(_ pattern: String, _ handler: @escaping Handler) {
+        routes.append { $0.delete(pattern, handler) }
+    }
+
+    /// Adds routes, groups and hooks.
+    public func routes(_ build: @escaping @Sendable (inout Routes) -> Void) {
+        routes.append(build)
+    }
+
+    /// Runs `middleware` before every handler; it may set `request.user` or answer itself.
+    public func use(_ middleware: @escaping Middleware) {
+        routes.append { $0.use(middleware) }
+    }
+
+    // MARK: Pages and files
+
+    /// Compiles the templates below `views/`.
+    /// - Throws: `StartError` with all that is wrong with them.
+    public func views() throws(StartError) -> Views {
+        do {
+            return try Views(assets, isDevelopment: assets.isReadFromDisk, logger: logger)
+        } catch {
+            throw StartError("\(error)")
+        }
+    }
+
+    /// Serves the files below `folder` of the assets at `prefix`: `files("/static", from:
+    /// "static")`. With ETag, ranges and gzip; browsers ask each time whether a file has changed.
+    public func files(_ prefix: String, from folder: String) {
+        let files = StaticFiles(assets, folder: folder + "/")
+        get(prefix + "/*path") { request in
+            request.fileName("path").flatMap { files.respond($0, to: request) } ?? .notFound
+        }
+    }
+
+    /// Serves one file of the assets at `path`.
+    public func file(_ path: String, from name: String) {
+        let files = StaticFiles(assets, folder: "")
+        get(path) { request in files.respond(name, to: request) ?? .notFound }
+    }
+
+    // MARK: Sync and live
+
+    /// Says who a token of `auth` belongs to, which topics of the app's own a session may use, and
+    /// hears of sessions that end. Called on workers' threads; must not wait.
+    public func live(
+        authenticate: (@Sendable (_ token: String) -> Authentication)? = nil,
+        onMessage: (@Sendable (LiveSession, LiveRequest) -> LiveReply)? = nil,
+        onClose: (@Sendable (LiveSession) -> Void)? = nil
+    ) {
+        if let authenticate { live.authenticate = authenticate }
+        if let onMessage { live.onMessage = onMessage }
+        if let onClose { live.onClose = onClose }
+    }
+
+    /// Opens the database and mounts `/_sync/*` and `/ws`. Once for an app.
+    /// - Parameters:
+    ///   - mutator: what the app's mutations do.
+    ///   - authorize: who may what; by default everyone may do everything in every scope.
+    /// - Throws: `StartError` where the database cannot be had.
+    public func sync(
+        _ mutator: some Mutator, authorize: Authorize? = nil
+    ) throws(StartError) -> Sync {
+        precondition(synchronisation == nil, "an app has one database: call sync once")
+        let feed = LiveFeed(workers: workers)
+        let service = try openService(mutator, authorize: authorize ?? { _, _, _ in true }, feed)
+        synchronisation = Synchronisation(service: service, feed: feed)
+        isOpenToAll = authorize == nil
+        routes.append { service.mount(on: &$0) }
+        return Sync(service: service, workers: workers, feed: feed)
+    }
+
+    private func openService(
+        _ mutator: some Mutator, authorize: @escaping Authorize, _ feed: LiveFeed
+    ) throws(StartError) -> SyncService {
+        var limits = SyncLimits()
+        limits.logChangesMax = configuration.retainedChanges
+        limits.logMillisecondsMax = configuration.retainedMilliseconds
+        var random = SystemRandomNumberGenerator()
+        let epoch = Name.random(using: &random)
+        do throws(StoreError) {
+            let store = try Store.open(configuration.database, epoch: epoch, logger: logger)
+            do throws(SyncStartError) {
+                return try SyncService.start(
+                    store, mutator: mutator, limits: limits, workers: workers, logger: logger,
+                    authorize: authorize, publish: { feed.publish($0) })
+            } catch {
+                throw StoreError(.unavailable, error.description)
+            }
+        } catch {
+            throw StartError(error.message)
+        }
+    }
+}
+
+/// Why an app did not start: one line that says what to do.
+public struct StartError: Error, CustomStringConvertible, Sendable {
+    public let description: String
+
+    public init(_ description: String) { self.description = description }
+}

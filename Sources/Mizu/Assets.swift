@@ -1,0 +1,75 @@
+// The files of an app by name: `views/pages/home.html`, `static/css/app.css`. In production they
+// are part of the binary and are never copied; in development the same names are read from a
+// folder, again at each look, so that an edit shows at once. Any thread.
+
+import Glibc
+import MizuBytes
+
+public struct Assets: Sendable {
+    private let embedded: [String: ByteSlice]
+    /// Where files are read from in development; nil: only what is embedded.
+    private let folder: String?
+
+    /// - Parameters:
+    ///   - count: files in the table.
+    ///   - entry: name (C string), first byte and length of file `index`; the memory must live as
+    ///     long as the process, as `.rodata` does.
+    public init(
+        count: Int,
+        entry: (Int) -> (name: UnsafePointer<CChar>, bytes: UnsafeRawPointer, count: Int)
+    ) {
+        var embedded: [String: ByteSlice] = [:]
+        for index in 0..<count {
+            let (name, bytes, size) = entry(index)
+            embedded[String(cString: name)] = ByteSlice(SharedBytes(static: bytes, count: size))
+        }
+        self.embedded = embedded
+        folder = nil
+    }
+
+    private init(embedded: [String: ByteSlice], folder: String?) {
+        self.embedded = embedded
+        self.folder = folder
+    }
+
+    /// The same files, read from the first of `folders` that has a folder `views` in it. Where none
+    /// has, from the binary.
+    public func reading(from folders: [String]) -> Assets {
+        let found = folders.first { access($0 + "/views", R_OK | X_OK) == 0 }
+        return Assets(embedded: embedded, folder: found)
+    }
+
+    public var isReadFromDisk: Bool { folder != nil }
+
+    /// The names of the embedded files below `prefix`, sorted, without it.
+    public func names(below prefix: String) -> [String] {
+        embedded.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+            .sorted()
+    }
+
+    /// The bytes of a file, nil where there is none. Names with empty, `.` or `..` segments have
+    /// none.
+    public subscript(name: String) -> ByteSlice? {
+        guard let folder else { return embedded[name] }
+        let segments = name.split(separator: "/", omittingEmptySubsequences: false)
+        guard segments.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else { return nil }
+        return Self.read(folder + "/" + name)
+    }
+
+    /// A whole regular file of at most 16 MiB.
+    private static func read(_ path: String) -> ByteSlice? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = ByteBuffer(capacity: 16 * 1024)
+        while bytes.count <= 16 << 20 {
+            bytes.reserve(16 * 1024)
+            let room = bytes.writable
+            let count = Glibc.read(descriptor, room.baseAddress, room.count)
+            if count == 0 { return bytes.takeSlice(leaving: 1) }
+            guard count > 0 else { return nil }
+            bytes.advance(written: count)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,36 @@
+// Files as answers. In production each is prepared once (tag, packed form) and then only read; in
+// development it is read and prepared anew for each request. Any thread.
+
+import MizuBytes
+import MizuHTTP
+
+struct StaticFiles: Sendable {
+    private let assets: Assets
+    private let folder: String
+    private let prepared: [String: Representation]
+
+    /// - Parameter folder: below it files are looked up; ends with `/` or is empty.
+    init(_ assets: Assets, folder: String) {
+        self.assets = assets
+        self.folder = folder
+        var prepared: [String: Representation] = [:]
+        if !assets.isReadFromDisk {
+            var encoder = GzipEncoder()
+            for name in assets.names(below: folder) {
+                guard let bytes = assets[folder + name] else { continue }
+                var file = Representation(bytes, mediaType: .of(path: name))
+                file.pack(using: &encoder)
+                prepared[name] = file
+            }
+        }
+        self.prepared = prepared
+    }
+
+    /// The answer to a GET or HEAD for the file; nil where there is none.
+    func respond(_ name: String, to request: borrowing Request) -> Response? {
+        guard assets.isReadFromDisk else { return prepared[name]?.respond(to: request) }
+        return assets[folder + name].map {
+            Representation($0, mediaType: .of(path: name)).respond(to: request)
+        }
+    }
+}

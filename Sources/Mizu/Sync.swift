@@ -1,0 +1,166 @@
+// Sync as an app's handlers use it: read a consistent state, push mutations, and answer when the
+// answer is there. Neither blocks a worker: the handler returns at once, and the closure that makes
+// the answer runs later, for a read on a reader's thread, for a push on the request's worker.
+
+import MizuBytes
+import MizuHTTP
+import MizuServer
+import MizuSync
+import MizuSyncService
+
+/// A handle to an app's synchronised state. Any thread.
+public struct Sync: Sendable {
+    let service: SyncService
+    let workers: Workers
+    /// Who is connected, and the way to tell them.
+    public let live: LiveFeed
+
+    init(service: SyncService, workers: Workers, feed: LiveFeed) {
+        self.service = service
+        self.workers = workers
+        live = feed
+    }
+
+    /// Answers `request` with what `respond` makes of the scope's records, all at one cursor.
+    /// - Throws: `HTTPError` 403 where the user may not read the scope.
+    public func read(
+        _ request: borrowing Request, scope: Name = .defaultScope,
+        _ respond: @escaping @Sendable (borrowing Snapshot) throws -> Response
+    ) throws -> Response {
+        try check(request, scope, .snapshot)
+        let (workers, exchange) = (self.workers, request.exchange)
+        service.read { (reader) throws(StoreError) -> Response in
+            try reader.beginReading()
+            defer { reader.endReading() }
+            do {
+                return try respond(Snapshot(reader: reader, scope: scope))
+            } catch let error as StoreError {
+                throw error
+            } catch {
+                return Response(failure: error)
+            }
+        } answer: { result in
+            switch result {
+            case .success(let response): workers.respond(to: exchange, response)
+            case .failure(let refusal): workers.respond(to: exchange, Response(refusal))
+            }
+        }
+        return .pending
+    }
+
+    /// Pushes mutations for `request`'s user, in order, and answers with what `respond` makes of
+    /// their outcomes (one for each).
+    /// - Throws: `HTTPError` 403 where the user may not write the scope, 400 for a bad id.
+    public func push(
+        _ request: borrowing Request, scope: Name = .defaultScope, _ intents: [Intent],
+        _ respond: @escaping @Sendable ([MutationOutcome]) throws -> Response
+    ) throws -> Response {
+        let user = try check(request, scope, .push)
+        let push = PushRequest(
+            scope: scope, client: nil,
+            mutations: intents.map { intent in
+                intent.mutation
+            }, user: user)
+        let (workers, exchange) = (self.workers, request.exchange)
+        service.push(push, byteCount: intents.reduce(0) { $0 + $1.byteCount }) { answer in
+            workers.perform(on: Int(exchange.worker)) { worker in
+                let response: Response
+                do {
+                    response = try respond(try MutationOutcome.read(answer))
+                } catch {
+                    response = Response(failure: error)
+                }
+                worker.answer(exchange, with: response)
+            }
+        }
+        return .pending
+    }
+
+    @discardableResult
+    private func check(
+        _ request: borrowing Request, _ scope: Name, _ action: SyncAction
+    ) throws -> Name? {
+        let user = request.user.flatMap { Name($0) }
+        if request.user != nil && user == nil {
+            throw HTTPError(
+                .badRequest, code: "invalid_request", message: "the user is no valid name")
+        }
+        guard service.mayUse(user, scope, action) else {
+            throw HTTPError(
+                .forbidden, code: "scope_denied", message: "no permission for the scope \(scope)")
+        }
+        return user
+    }
+}
+
+/// What a handler wants done: a named command with its id and arguments.
+public struct Intent: Sendable {
+    public let id: Name
+    public let name: Name
+    private let arguments: Arguments
+    var byteCount: Int { arguments.json.bytes.count }
+
+    var mutation: PushedMutation {
+        PushedMutation(
+            id: id, content: .ready(name: name, args: arguments),
+            fingerprint: Fingerprint(
+                name: ByteSlice(name.bytes), args: arguments.json.bytes))
+    }
+
+    /// - Parameters:
+    ///   - id: random and unique, made once and kept through every retry: for a form, a hidden
+    ///     field. Nil makes a fresh one.
+    ///   - arguments: encodes to a JSON object.
+    /// - Throws: `HTTPError` 400 where `id` is no name or the arguments are no object.
+    public init(
+        _ name: Name, id: String? = nil, _ arguments: some Encodable
+    ) throws {
+        guard let id = id.map({ Name($0) }) ?? Self.freshID() else {
+            throw HTTPError(
+                .badRequest, code: "invalid_request",
+                message: "the mutation id must have 1 to 128 bytes, no control characters")
+        }
+        self.id = id
+        self.name = name
+        let json = JSONValue(validated: try JSONEncoding.encode(arguments))
+        guard json.kind == .object else {
+            throw HTTPError(
+                .badRequest, code: "invalid_mutation", message: "arguments must be an object")
+        }
+        self.arguments = Arguments(json)
+    }
+
+    /// A random id of 128 bits.
+    public static func freshID() -> Name? {
+        var random = SystemRandomNumberGenerator()
+        return Name.random(using: &random)
+    }
+}
+
+/// The state of a scope as one read sees it. Valid during the call that it is handed to.
+public struct Snapshot: ~Copyable {
+    let reader: any SyncReader
+    let scope: Name
+
+    /// All records of an entity, in the order of their ids.
+    public func records(_ entity: Name) throws -> [JSONValue] {
+        var records: [JSONValue] = []
+        try reader.visitRecords(of: entity, in: scope) { _, json in
+            records.append(JSONValue(validated: json))
+            return .next
+        }
+        return records
+    }
+
+    /// All records of an entity, decoded.
+    public func records<T: Decodable>(_ entity: Name, as type: T.Type) throws -> [T] {
+        try records(entity).map { try $0.decode(type) }
+    }
+
+    /// One record, nil where there is none.
+    public func record(_ entity: Name, id: String) throws -> JSONValue? {
+        guard let id = Name(id) else { return nil }
+        return try reader.record(RecordKey(entity: entity, id: id), in: scope)
+            .map(JSONValue.init(validated:))
+    }
+}

@@ -1,0 +1,52 @@
+// Pages from templates, as handlers use them: a page or a clear failure, never half of one. In
+// development a broken template answers with its file, line and reason; in production with a 500
+// that says nothing, and a log line that says all. Any thread.
+
+import Logging
+import MizuBytes
+import MizuHTTP
+import MizuView
+
+public struct Views: Sendable {
+    private let set: ViewSet
+    private let isDevelopment: Bool
+    private let logger: Logger
+
+    /// Compiles every template below `views/`.
+    /// - Throws: all that is wrong with them, except in development, where each page tells its own.
+    init(_ assets: Assets, isDevelopment: Bool, logger: Logger) throws(TemplateErrors) {
+        set = try ViewSet(
+            paths: assets.names(below: "views/"),
+            mode: isDevelopment ? .rereadOnChange : .compiledOnce
+        ) { assets["views/" + $0] }
+        self.isDevelopment = isDevelopment
+        self.logger = logger
+    }
+
+    /// The page `name` with `data`.
+    public func render(
+        _ name: String, _ data: ViewValue, status: HTTPStatus = .ok
+    ) -> Response {
+        do throws(TemplateError) {
+            var response = Response.html(try set.render(name, data), status: status)
+            response.set("Cache-Control", literal: "no-cache")
+            return response
+        } catch {
+            logger.error("\(error)")
+            guard isDevelopment else { return .status(.internalServerError) }
+            return .html(error.debugPage(), status: .internalServerError)
+        }
+    }
+
+    /// The page `name` with the data that `value` encodes itself to.
+    public func render(
+        _ name: String, encoding value: some Encodable, status: HTTPStatus = .ok
+    ) -> Response {
+        do {
+            return render(name, try ViewValue(encoding: value), status: status)
+        } catch {
+            logger.error("the data of page \(name) cannot be encoded: \(error)")
+            return .status(.internalServerError)
+        }
+    }
+}

@@ -1,0 +1,144 @@
+// Picks the handler for a method and a path, and runs what stands around it (RFC 9110 §9, §15.5).
+// Compiled once, then only read: any number of workers share one.
+//
+// A path matches byte for byte after percent-decoding, without any other normalisation. A slash at
+// the end counts: `/todos` and `/todos/` are two paths, and only the one written down matches.
+
+import MizuBytes
+import MizuHTTP
+
+public struct Router: Sendable {
+    private let trie: RouteTrie
+    private let routes: [Route]
+    /// Runs where no route matched.
+    private let middleware: [Middleware]
+    private let hooks: [AfterHook]
+    private let notFoundHandler: Handler
+    private let mapper: ErrorMapper
+
+    private struct Route: Sendable {
+        let handler: Handler
+        let names: [String]
+        let middleware: [Middleware]
+        let hooks: [AfterHook]
+    }
+
+    /// Compiles the routes that `build` writes down. Traps, with both patterns in the message,
+    /// where two routes would answer the same method on the same paths.
+    public init(_ build: (inout Routes) -> Void) {
+        var collected = Routes(prefix: "")
+        build(&collected)
+        var trie = RouteTrie()
+        var routes: [Route] = []
+        for entry in collected.wrapped {
+            let names = trie.insert(entry.pattern, method: entry.method, route: routes.count)
+            routes.append(
+                Route(
+                    handler: entry.handler, names: names, middleware: entry.middleware,
+                    hooks: entry.hooks))
+        }
+        self.trie = trie
+        self.routes = routes
+        middleware = collected.middleware
+        hooks = collected.hooks
+        notFoundHandler = collected.notFoundHandler ?? { _ in Response.notFound }
+        mapper = collected.errorMapper ?? { error, _ in Router.response(for: error) }
+    }
+
+    /// The answer to `request`: a handler's, a refusal (404, 405 with `Allow`, 501), or what the
+    /// error mapper makes of what was thrown. Never throws. Fills `request.parameters`.
+    public func respond(to request: inout Request) -> Response {
+        switch match(&request) {
+        case .route(let index):
+            let route = routes[index]
+            return run(&request, route.middleware, route.hooks, route.handler)
+        case .none:
+            return run(&request, middleware, hooks, notFoundHandler)
+        case .otherMethods(let allowed) where request.method == .options:
+            return run(&request, middleware, hooks) { _ in
+                Router.allowing(allowed, Response(status: .noContent))
+            }
+        case .otherMethods(let allowed):
+            return run(&request, middleware, hooks) { _ in
+                Router.allowing(
+                    allowed,
+                    .text("Method Not Allowed\n", status: .methodNotAllowed))
+            }
+        case .unknownMethod:
+            return run(&request, middleware, hooks) { _ in
+                .text("Not Implemented\n", status: .notImplemented)
+            }
+        }
+    }
+
+    /// The default mapper: `HTTPError` says its own answer; anything else is a 500 that tells
+    /// nothing, because what went wrong inside is nobody's business outside.
+    public static func response(for error: any Error) -> Response {
+        if let error = error as? HTTPError { return Response(error) }
+        return Response(
+            HTTPError(
+                .internalServerError, code: "internal_error",
+                message: "Something went wrong here."))
+    }
+
+    // MARK: Matching
+
+    private enum Match {
+        case route(Int)
+        /// The path is there, for these methods.
+        case otherMethods(MethodSet)
+        case none
+        case unknownMethod
+    }
+
+    private func match(_ request: inout Request) -> Match {
+        switch request.method {
+        case .other, .connect, .trace: return .unknownMethod
+        case .get, .head, .post, .put, .delete, .patch, .options: break
+        }
+        // `OPTIONS *` asks about the server as a whole (RFC 9110 §9.3.7).
+        if request.head.form == .asterisk { return .otherMethods(trie.allMethods) }
+        var search = RouteSearch(method: request.method, pathOffset: request.head.path.offset)
+        let found = request.withPath { trie.find($0, &search) }
+        guard let found else {
+            return search.allowed.isEmpty ? .none : .otherMethods(search.allowed)
+        }
+        let names = routes[found].names
+        if !names.isEmpty {
+            request.parameters = PathParameters(names: names, ranges: search.captures)
+        }
+        return .route(found)
+    }
+
+    private static func allowing(_ allowed: MethodSet, _ response: Response) -> Response {
+        var response = response
+        response.setAllow(allowed.withImplied.methods)
+        return response
+    }
+
+    // MARK: Running
+
+    private func run(
+        _ request: inout Request, _ middleware: [Middleware], _ hooks: [AfterHook],
+        _ handler: Handler
+    ) -> Response {
+        var response: Response
+        do {
+            response = try Router.firstAnswer(&request, middleware) ?? handler(request)
+        } catch {
+            response = mapper(error, request)
+        }
+        guard case .complete = response.kind else { return response }
+        for hook in hooks { hook(request, &response) }
+        return response
+    }
+
+    private static func firstAnswer(
+        _ request: inout Request, _ middleware: [Middleware]
+    ) throws -> Response? {
+        for step in middleware {
+            if let answer = try step(&request) { return answer }
+        }
+        return nil
+    }
+}

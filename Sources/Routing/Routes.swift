@@ -1,0 +1,116 @@
+// What an app writes down: methods, patterns, handlers, groups and what runs around them.
+// Gathered at start on one thread; `Router` compiles it once and is then only read.
+
+import MizuHTTP
+
+/// Answers a request, or throws (`HTTPError` for an answer of its own; see `Router.respond`).
+/// Runs on a worker's thread and must not block.
+public typealias Handler = @Sendable (borrowing Request) throws -> Response
+
+/// Runs before a handler: may fill `user`, `storage`; an answer ends the request there.
+public typealias Middleware = @Sendable (inout Request) throws -> Response?
+
+/// Runs behind a handler, a refusal or an error, on every complete answer.
+/// Answers that come later (`.pending`) do not pass it.
+public typealias AfterHook = @Sendable (borrowing Request, inout Response) -> Void
+
+/// Makes an answer of whatever a handler or middleware threw.
+public typealias ErrorMapper = @Sendable (any Error, borrowing Request) -> Response
+
+/// Routes under one prefix. Patterns begin with `/`; a segment is text, `:name`, or, as the last,
+/// `*rest`. Middleware of a group runs for all of its routes, wherever in the group it was added;
+/// the outermost group's runs first, and for requests without a route too.
+public struct Routes {
+    let prefix: String
+    var entries: [Entry] = []
+    var middleware: [Middleware] = []
+    var hooks: [AfterHook] = []
+    var notFoundHandler: Handler?
+    var errorMapper: ErrorMapper?
+
+    struct Entry {
+        let method: HTTPMethod
+        let pattern: String
+        let handler: Handler
+        /// Outermost first.
+        var middleware: [Middleware] = []
+        /// Innermost first.
+        var hooks: [AfterHook] = []
+    }
+
+    init(prefix: String) { self.prefix = prefix }
+
+    /// Answers `method` on `pattern`. A conflict traps when the router is made.
+    public mutating func on(
+        _ method: HTTPMethod, _ pattern: String, _ handler: @escaping Handler
+    ) {
+        precondition(pattern.utf8.first == 0x2F, "a pattern begins with '/': \(pattern)")
+        let whole = prefix + (pattern == "/" && !prefix.isEmpty ? "" : pattern)
+        entries.append(Entry(method: method, pattern: whole, handler: handler))
+    }
+
+    /// Answers GET, and HEAD by leaving the content out.
+    public mutating func get(_ pattern: String, _ handler: @escaping Handler) {
+        on(.get, pattern, handler)
+    }
+
+    public mutating func post(_ pattern: String, _ handler: @escaping Handler) {
+        on(.post, pattern, handler)
+    }
+
+    public mutating func put(_ pattern: String, _ handler: @escaping Handler) {
+        on(.put, pattern, handler)
+    }
+
+    public mutating func patch(_ pattern: String, _ handler: @escaping Handler) {
+        on(.patch, pattern, handler)
+    }
+
+    public mutating func delete(_ pattern: String, _ handler: @escaping Handler) {
+        on(.delete, pattern, handler)
+    }
+
+    /// Adds routes below `prefix` (`/api`), with middleware of their own. In it the pattern `/`
+    /// is the prefix itself.
+    public mutating func group(_ prefix: String, _ build: (inout Routes) -> Void) {
+        precondition(
+            prefix.utf8.first == 0x2F && prefix.utf8.last != 0x2F,
+            "a prefix begins with '/' and does not end with it: \(prefix)")
+        var inner = Routes(prefix: self.prefix + prefix)
+        build(&inner)
+        precondition(
+            inner.notFoundHandler == nil && inner.errorMapper == nil,
+            "notFound and mapErrors belong to the whole router, not to the group \(prefix)")
+        entries += inner.wrapped
+    }
+
+    /// Runs `middleware` before each route of this group.
+    public mutating func use(_ middleware: @escaping Middleware) {
+        self.middleware.append(middleware)
+    }
+
+    /// Runs `hook` on each answer of this group, the one added last first.
+    public mutating func after(_ hook: @escaping AfterHook) {
+        hooks.insert(hook, at: 0)
+    }
+
+    /// Answers where no pattern matches; instead of the plain 404.
+    public mutating func notFound(_ handler: @escaping Handler) {
+        notFoundHandler = handler
+    }
+
+    /// Answers what was thrown; instead of `Router.response(for:)`.
+    public mutating func mapErrors(_ mapper: @escaping ErrorMapper) {
+        errorMapper = mapper
+    }
+
+    /// The entries with this group's middleware and hooks around them.
+    var wrapped: [Entry] {
+        entries.map { entry in
+            var entry = entry
+            entry.middleware = middleware + entry.middleware
+            entry.hooks += hooks
+            return entry
+        }
+    }
+}

@@ -1,0 +1,108 @@
+// One connection's state: where it is in its life, what it waits for, what it has still to send.
+// It holds no buffer while it waits, and it does nothing: the worker reads, parses and writes.
+//
+//            accept
+//              ▼
+//            http ──upgraded──► webSocket          http: requests and answers alternate
+//              │                    │              webSocket: frames both ways
+//              └──── closeAfterFlush ──► lingering lingering: our last byte is out; reads are thrown
+//                          │                │                 away until the peer ends or the deadline
+//                          └── drop ──► closed     closed: retired at the end of this tick
+//
+// One worker's thread.
+
+import MizuBytes
+import MizuEventLoop
+import MizuHTTP
+import MizuTransport
+import MizuWebSocket
+
+/// A buffer that is lent to a connection while bytes of an incomplete request wait.
+final class LentBuffer {
+    var bytes: ByteBuffer
+    init(capacity: Int) { bytes = ByteBuffer(capacity: capacity) }
+}
+
+/// A request whose head is complete and whose body is still arriving. The head is kept as bytes and
+/// parsed once more when the body is there: that is cheaper than a table for each connection.
+final class IncompleteRequest {
+    let headBytes: ByteSlice
+    var bodyReader: BodyReader
+    var body: ByteBuffer
+
+    init(headBytes: ByteSlice, bodyReader: BodyReader, capacity: Int) {
+        self.headBytes = headBytes
+        self.bodyReader = bodyReader
+        body = ByteBuffer(capacity: capacity)
+    }
+}
+
+final class Connection {
+    enum Phase: UInt8 { case http, webSocket, lingering, closed }
+
+    struct Flags: OptionSet {
+        let rawValue: UInt16
+        /// The kernel may hold bytes for us: no read has come up short since the last edge.
+        static let mayRead = Flags(rawValue: 1 << 0)
+        /// The peer has sent its last byte, or the connection broke: read until the end is seen.
+        static let hungUp = Flags(rawValue: 1 << 1)
+        /// The last write came up short; wait for the edge.
+        static let writeBlocked = Flags(rawValue: 1 << 2)
+        /// Stands in the worker's list of connections with output.
+        static let dirty = Flags(rawValue: 1 << 3)
+        /// Stands in the worker's list of connections to go on with in the next tick.
+        static let again = Flags(rawValue: 1 << 4)
+        /// Nothing more is read as requests; when all output is out, the connection ends.
+        static let closeAfterFlush = Flags(rawValue: 1 << 5)
+        /// The send queue reached its limit and has not yet emptied to half.
+        static let queueFull = Flags(rawValue: 1 << 6)
+        /// Bytes have arrived that belong to a request whose head is not complete.
+        static let inHead = Flags(rawValue: 1 << 7)
+        /// A write came up short since the output was last all out.
+        static let wasBlocked = Flags(rawValue: 1 << 8)
+    }
+
+    /// What the one timer of a connection means when it fires.
+    enum Deadline: UInt8 {
+        case none, idle, head, body, handler, writeStall, linger, heartbeat, closeHandshake
+        case queueFull
+    }
+
+    let token: Token
+    let transport: Transport
+    let peer: PeerAddress
+    var phase = Phase.http
+    var flags: Flags = []
+    var deadline = Deadline.none
+    var service: UInt8 = 0
+    var closing = CloseMachine()
+    var exchangeSequence: UInt32 = 0
+
+    var parser = RequestParser()
+    var input: LentBuffer?
+    var incomplete: IncompleteRequest?
+    var awaited: AwaitedExchange?
+
+    var messages: MessageReader?
+
+    /// The part of the worker's output arena that is this connection's, in this tick.
+    var arenaStart: Int32 = 0
+    var arenaCount: Int32 = 0
+    var queue: SendQueue?
+    var arenaMessages: Int32 = 0
+
+    /// Tenths of a second since the worker began: when a frame was last sent and received.
+    var sentTenth: UInt32 = 0
+    var receivedTenth: UInt32 = 0
+
+    init(token: Token, transport: Transport, peer: PeerAddress) {
+        self.token = token
+        self.transport = transport
+        self.peer = peer
+    }
+
+    /// Bytes that wait to be sent.
+    var pendingBytes: Int { Int(arenaCount) + (queue?.bytes ?? 0) }
+    /// Messages that wait to be sent; those that one short write left behind count as one.
+    var waitingMessages: Int { Int(arenaMessages) + (queue?.count ?? 0) }
+}

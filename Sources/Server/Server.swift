@@ -1,0 +1,107 @@
+// The server as the rest of the process sees it: started once, drained once. It owns no connection:
+// workers do, and `Workers` carries mail to them.
+//
+//   start ──► running ──drain()──► draining ──last worker ends──► stopped
+//
+// Any thread.
+
+import Logging
+import MizuBytes
+import MizuEventLoop
+import MizuHTTP
+import MizuTransport
+import Synchronization
+
+/// A running server. Any thread.
+public final class Server: Sendable {
+    public let configuration: ServerConfiguration
+    public let workers: Workers
+    private let running: Atomic<Int>
+    private let finished: Mailbox<Void>
+    /// The ports in force, in the order of `configuration.addresses`.
+    public let ports: [UInt16]
+
+    /// Binds every address for every worker and starts the workers; connections are accepted from
+    /// now on.
+    /// - Throws: where an address cannot be had, or threads and descriptors are short.
+    public static func start(
+        _ configuration: ServerConfiguration, on workers: Workers
+    ) throws(ServerStartError) -> Server {
+        let bound = try bind(configuration, count: workers.count)
+        do throws(SystemError) {
+            let server = try Server(configuration, workers: workers, ports: bound.ports)
+            for index in 0..<workers.count {
+                let own = bound.listeners.map { $0[index] }
+                try startThread("mizu-worker-\(index)") {
+                    Worker.main(server, index: index, listeners: own)
+                }
+            }
+            return server
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    private static func bind(
+        _ configuration: ServerConfiguration, count: Int
+    ) throws(ServerStartError) -> (listeners: [[Listener]], ports: [UInt16]) {
+        var listeners: [[Listener]] = []
+        var ports: [UInt16] = []
+        for address in configuration.addresses {
+            do throws(SystemError) {
+                let own = try Listener.acquire(address, count: count)
+                ports.append(own.first?.port ?? 0)
+                listeners.append(own)
+            } catch {
+                throw .address(address, error)
+            }
+        }
+        return (listeners, ports)
+    }
+
+    private init(
+        _ configuration: ServerConfiguration, workers: Workers, ports: [UInt16]
+    ) throws(SystemError) {
+        self.configuration = configuration
+        self.workers = workers
+        self.ports = ports
+        running = Atomic(workers.count)
+        finished = try Mailbox()
+    }
+
+    /// Becomes readable once the last worker has ended.
+    public var finishedPollable: Int32 { finished.pollable }
+    public var hasFinished: Bool { running.load(ordering: .acquiring) == 0 }
+
+    /// Stops accepting, finishes what is under way and closes the rest; the workers end within
+    /// `drainMilliseconds`. May be called again without effect.
+    public func drain() {
+        workers.drain(until: Instant.now.adding(milliseconds: configuration.drainMilliseconds))
+    }
+
+    func workerEnded() {
+        if running.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
+            finished.post(())
+        }
+    }
+}
+
+/// Why a server did not start, for one line to a person.
+public enum ServerStartError: Error, CustomStringConvertible {
+    case address(ListenAddress, SystemError)
+    case system(SystemError)
+
+    public var description: String {
+        switch self {
+        case .address(let address, let error):
+            switch error.errno {
+            case 98: "\(address) is in use: stop what listens there, or choose another ADDR"
+            case 13: "\(address) needs more rights: ports below 1024 are for root"
+            case 22: "\(address) is not a numeric address: write ADDR as 127.0.0.1:8080 or :8080"
+            case 99: "\(address) is no address of this machine"
+            default: "cannot listen on \(address): \(error.reason)"
+            }
+        case .system(let error): "cannot start: \(error)"
+        }
+    }
+}

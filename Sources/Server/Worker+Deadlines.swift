@@ -1,0 +1,150 @@
+// The one timer of each connection and what it means when it fires, and the two-step end: a
+// connection that ends is retired at once, so that nobody finds it any more, and its descriptor is
+// closed when the tick is over.
+
+import CLinux
+import MizuBytes
+import MizuEventLoop
+import MizuHTTP
+import MizuTransport
+import MizuWebSocket
+
+extension Worker {
+    /// Sets the connection's timer; it then stands for `deadline` and nothing else.
+    func arm(_ connection: Connection, _ deadline: Connection.Deadline) {
+        connection.deadline = deadline
+        timers.set(
+            connection.token.index, deadline: now.adding(milliseconds: milliseconds(of: deadline)))
+    }
+
+    private func milliseconds(of deadline: Connection.Deadline) -> UInt64 {
+        switch deadline {
+        case .none: .max
+        case .idle: limits.idleMilliseconds
+        case .head: limits.headMilliseconds
+        case .body: limits.bodyMilliseconds
+        case .handler: limits.handlerMilliseconds
+        case .writeStall: limits.writeStallMilliseconds
+        case .linger: limits.lingerMilliseconds
+        case .heartbeat: limits.heartbeatMilliseconds
+        case .closeHandshake: limits.closeHandshakeMilliseconds
+        case .queueFull: limits.sendQueueFullMilliseconds
+        }
+    }
+
+    /// Sets the timer that the connection's state asks for, when nothing waits to be sent.
+    func armForPhase(_ connection: Connection) {
+        switch connection.phase {
+        case .http:
+            if connection.awaited != nil {
+                arm(connection, .handler)
+            } else if connection.incomplete != nil {
+                arm(connection, .body)
+            } else if connection.flags.contains(.inHead) {
+                arm(connection, .head)
+            } else {
+                arm(connection, .idle)
+            }
+        case .webSocket: arm(connection, connection.closing.isOpen ? .heartbeat : .closeHandshake)
+        case .lingering: arm(connection, .linger)
+        case .closed: break
+        }
+    }
+
+    func deadlinePassed(_ connection: Connection) {
+        let deadline = connection.deadline
+        connection.deadline = .none
+        switch deadline {
+        case .none: break
+        case .idle, .writeStall, .linger, .closeHandshake: retire(connection)
+        case .head, .body: refuse(connection, with: .requestTimeout)
+        case .handler:
+            logger.error("a handler did not answer within \(limits.handlerMilliseconds) ms")
+            refuse(connection, with: .serviceUnavailable)
+        case .heartbeat: heartbeat(connection)
+        case .queueFull:
+            close(connection, code: 4000, reason: "too slow")
+            // The close frame stands behind what the peer does not read: it will not get through.
+            retire(connection)
+        }
+    }
+
+    // MARK: The end
+
+    /// Our last byte is out. Reads on for a while: closing with unread bytes would reset the
+    /// connection and could take the answer with it (RFC 9112 §9.6).
+    func beginLinger(_ connection: Connection) {
+        guard connection.phase != .lingering, connection.phase != .closed else { return }
+        leaveService(connection)
+        connection.phase = .lingering
+        connection.input = nil
+        connection.incomplete = nil
+        connection.awaited = nil
+        connection.transport.shutdownWrite()
+        arm(connection, .linger)
+        goOnNextTick(connection)
+    }
+
+    /// Ends the connection now; what it has not sent is lost.
+    func retire(_ connection: Connection) {
+        guard connection.phase != .closed else { return }
+        leaveService(connection)
+        connection.phase = .closed
+        connection.input = nil
+        connection.incomplete = nil
+        connection.awaited = nil
+        connection.queue = nil
+        connection.arenaCount = 0
+        timers.cancel(connection.token.index)
+        connections.retire(connection.token)
+        closedDescriptors.append(connection.transport.descriptor)
+    }
+
+    private func leaveService(_ connection: Connection) {
+        guard connection.phase == .webSocket else { return }
+        connection.phase = .lingering
+        connection.messages = nil
+        services[Int(connection.service)].closed(connection.token, on: self)
+    }
+
+    /// The end of the tick: descriptors are closed and slots may be used again.
+    func closeRetired() {
+        guard !closedDescriptors.isEmpty else { return }
+        for descriptor in closedDescriptors { _ = cl_close(descriptor) }
+        closedDescriptors.removeAll(keepingCapacity: true)
+        connections.recycle()
+    }
+
+    // MARK: Drain
+
+    /// Stops accepting; ends what idles; lets the rest finish until `deadline`.
+    func beginDrain(until deadline: Instant) {
+        guard drainDeadline == nil else { return }
+        drainDeadline = deadline
+        stopAccepting()
+        connections.forEach { connection in
+            switch connection.phase {
+            case .http: drainHTTP(connection)
+            case .webSocket:
+                services[Int(connection.service)].draining(connection.token, on: self)
+                close(connection, code: 1012, reason: "the server restarts")
+            case .lingering, .closed: break
+            }
+        }
+    }
+
+    private func drainHTTP(_ connection: Connection) {
+        let isIdle =
+            connection.awaited == nil && connection.incomplete == nil
+            && connection.pendingBytes == 0 && !connection.flags.contains(.inHead)
+        // A request that is under way finishes; its answer says `Connection: close`.
+        guard isIdle else { return }
+        if connection.flags.contains(.mayRead) {
+            advance(connection)
+            guard connection.phase == .http, connection.pendingBytes == 0,
+                connection.awaited == nil, connection.incomplete == nil
+            else { return }
+        }
+        retire(connection)
+    }
+}

@@ -1,0 +1,190 @@
+// What leaves: bytes are gathered during the tick and each connection is written once, at its end.
+// Small things are composed in the worker's arena, where a connection's part is a range; large and
+// shared things stand in the connection's send queue as counted slices. The kernel takes what it
+// takes; the rest is kept and goes on with the next edge.
+//
+// Truth between two calls: a connection's arena range is empty, or it comes before its queue.
+
+import MizuBytes
+import MizuEventLoop
+import MizuTransport
+
+extension Worker {
+    /// Appends what `write` composes to the connection's output. `write` must not use the worker.
+    @inline(__always)
+    func compose(for connection: Connection, _ write: (inout ByteBuffer) -> Void) {
+        guard connection.phase != .closed else { return }
+        if mayExtendArena(connection) {
+            if connection.arenaCount == 0 { connection.arenaStart = Int32(arena.count) }
+            write(&arena)
+            connection.arenaCount = Int32(arena.count) - connection.arenaStart
+        } else {
+            var scratch = ByteBuffer(capacity: 256)
+            write(&scratch)
+            queue(of: connection).append(scratch.takeSlice(leaving: 1))
+        }
+        markDirty(connection)
+    }
+
+    /// Appends shared bytes: large ones by reference, small ones by copy, which is cheaper.
+    func enqueue(_ slice: ByteSlice, for connection: Connection) {
+        guard connection.phase != .closed else { return }
+        if slice.count <= 4096 && mayExtendArena(connection) {
+            compose(for: connection) { $0.append(slice) }
+        } else {
+            queue(of: connection).append(slice)
+            markDirty(connection)
+        }
+    }
+
+    private func mayExtendArena(_ connection: Connection) -> Bool {
+        guard connection.queue == nil else { return false }
+        return connection.arenaCount == 0
+            || Int(connection.arenaStart + connection.arenaCount) == arena.count
+    }
+
+    private func queue(of connection: Connection) -> SendQueue {
+        if let queue = connection.queue { return queue }
+        let queue = SendQueue()
+        connection.queue = queue
+        return queue
+    }
+
+    func markDirty(_ connection: Connection) {
+        guard !connection.flags.contains(.dirty) else { return }
+        connection.flags.insert(.dirty)
+        dirty.append(connection)
+    }
+
+    /// Whether the connection may be asked to answer more; tries to send where it is full.
+    func hasOutputRoom(_ connection: Connection) -> Bool {
+        if connection.pendingBytes < limits.sendQueueBytesMax,
+            connection.waitingMessages < limits.sendQueueMessagesMax
+        {
+            return true
+        }
+        flush(connection)
+        return connection.phase != .closed
+            && connection.pendingBytes < limits.sendQueueBytesMax
+            && connection.waitingMessages < limits.sendQueueMessagesMax
+    }
+
+    // MARK: Sending
+
+    /// Writes all that waits for the connection, as far as the kernel takes it.
+    func flush(_ connection: Connection) {
+        guard connection.phase != .closed else { return }
+        if !connection.flags.contains(.writeBlocked) { writeOut(connection) }
+        keepUnsentArena(of: connection)
+        guard connection.phase != .closed else { return }
+        if connection.pendingBytes == 0 {
+            outputIsOut(connection)
+        } else {
+            outputWaits(connection)
+        }
+    }
+
+    private func writeOut(_ connection: Connection) {
+        while connection.pendingBytes > 0 {
+            switch connection.transport.write(arenaPart(of: connection), then: connection.queue) {
+            case .sent(let count):
+                countSent(count, on: connection)
+            case .blocked(let count):
+                countSent(count, on: connection)
+                connection.flags.insert([.writeBlocked, .wasBlocked])
+                return
+            case .failed:
+                // The peer has gone (EPIPE, ECONNRESET): nobody is left to tell.
+                retire(connection)
+                return
+            }
+        }
+    }
+
+    /// The connection's bytes in the arena; valid until the arena next changes. Where it has none,
+    /// `arenaStart` is of an earlier tick and means nothing.
+    private func arenaPart(of connection: Connection) -> UnsafeRawBufferPointer {
+        guard connection.arenaCount > 0 else {
+            return UnsafeRawBufferPointer(start: nil, count: 0)
+        }
+        let start = Int(connection.arenaStart)
+        return UnsafeRawBufferPointer(
+            rebasing: arena.readable[start..<start + Int(connection.arenaCount)])
+    }
+
+    private func countSent(_ count: Int, on connection: Connection) {
+        let fromArena = min(count, Int(connection.arenaCount))
+        connection.arenaStart += Int32(fromArena)
+        connection.arenaCount -= Int32(fromArena)
+        if connection.arenaCount == 0 { connection.arenaMessages = 0 }
+        if count > fromArena { connection.queue?.advance(sent: count - fromArena) }
+        if count > 0 && connection.deadline == .writeStall {
+            arm(connection, .writeStall)
+        }
+    }
+
+    /// The arena is used anew in each tick, so what it still holds moves to the queue.
+    private func keepUnsentArena(of connection: Connection) {
+        guard connection.arenaCount > 0 else { return }
+        guard connection.phase != .closed else {
+            connection.arenaCount = 0
+            return
+        }
+        queue(of: connection).prepend(ByteSlice(copying: arenaPart(of: connection)))
+        connection.arenaCount = 0
+        connection.arenaMessages = 0
+    }
+
+    private func outputIsOut(_ connection: Connection) {
+        connection.queue = nil
+        guard !connection.flags.contains(.closeAfterFlush) else { return beginLinger(connection) }
+        if connection.deadline == .writeStall || connection.deadline == .queueFull {
+            armForPhase(connection)
+        }
+        guard connection.flags.contains(.wasBlocked) else { return }
+        connection.flags.remove(.wasBlocked)
+        regainedRoom(connection)
+    }
+
+    private func outputWaits(_ connection: Connection) {
+        let isFull = isQueueFull(connection)
+        if isFull, !connection.flags.contains(.queueFull) {
+            connection.flags.insert(.queueFull)
+            if connection.phase == .webSocket { return arm(connection, .queueFull) }
+        }
+        switch connection.deadline {
+        case .writeStall, .closeHandshake, .queueFull: break
+        case .none, .idle, .head, .body, .handler, .linger, .heartbeat:
+            arm(connection, .writeStall)
+        }
+        if !isFull, connection.flags.contains(.queueFull) { regainedRoom(connection) }
+    }
+
+    func isQueueFull(_ connection: Connection) -> Bool {
+        connection.pendingBytes >= limits.sendQueueBytesMax
+            || connection.waitingMessages >= limits.sendQueueMessagesMax
+    }
+
+    private func regainedRoom(_ connection: Connection) {
+        if connection.phase == .webSocket {
+            services[Int(connection.service)].hasRoom(connection.token, on: self)
+        }
+        guard connection.flags.contains(.queueFull) else { return }
+        connection.flags.remove(.queueFull)
+        if connection.deadline == .queueFull { armForPhase(connection) }
+        // Reading stopped while the queue was full; bytes may wait in the kernel and in `input`.
+        goOnNextTick(connection)
+    }
+
+    func becameWritable(_ connection: Connection) {
+        guard connection.flags.contains(.writeBlocked) else { return }
+        connection.flags.remove(.writeBlocked)
+        if connection.pendingBytes > 0 { markDirty(connection) }
+    }
+
+    func goOnNextTick(_ connection: Connection) {
+        guard !connection.flags.contains(.again), connection.phase != .closed else { return }
+        connection.flags.insert(.again)
+        again.append(connection)
+    }
+}

@@ -1,0 +1,224 @@
+// HTTP/1.1 on a connection: one request after the other, each answered before the next is taken, so
+// answers leave in the order of their questions (RFC 9112 §9.3.2). A handler that answers later
+// parks the connection: what comes meanwhile stays unread, which is the peer's backpressure.
+
+import MizuBytes
+import MizuEventLoop
+import MizuHTTP
+import MizuRouting
+
+/// A request that was handed to a handler which answers later.
+struct AwaitedExchange {
+    let sequence: UInt32
+    let context: ResponseContext
+    let coding: ContentCoding
+}
+
+extension Worker {
+    /// Takes one request, or as much of it as is there.
+    func takeRequest(
+        _ connection: Connection, _ bytes: UnsafeMutableRawBufferPointer
+    ) -> InputStep {
+        if connection.awaited != nil { return .pause(0) }
+        if connection.incomplete != nil { return takeBody(connection, bytes) }
+        guard hasOutputRoom(connection) else { return .pause(0) }
+        let input = UnsafeRawBufferPointer(bytes)
+        switch connection.parser.parse(input, into: &head, limits: limits.http) {
+        case .needMore:
+            if !connection.flags.contains(.inHead) {
+                connection.flags.insert(.inHead)
+                arm(connection, .head)
+            }
+            return .needMore(0)
+        case .reject(let reject):
+            write(.refusal(reject), for: .refused, to: connection)
+            return .took(bytes.count)
+        case .head(let consumed):
+            connection.flags.remove(.inHead)
+            return takeHead(connection, input, headCount: consumed)
+        }
+    }
+
+    /// The head is in `self.head`. Dispatches at once where the whole body is there too.
+    private func takeHead(
+        _ connection: Connection, _ input: UnsafeRawBufferPointer, headCount: Int
+    ) -> InputStep {
+        let headBytes = UnsafeRawBufferPointer(rebasing: input[..<headCount])
+        switch head.framing {
+        case .none, .untilClose:
+            dispatch(connection, headBytes, body: UnsafeRawBufferPointer(start: nil, count: 0))
+            return .took(headCount)
+        case .length(let count) where count <= input.count - headCount
+            && count <= limits.http.bodyBytesMax:
+            let body = UnsafeRawBufferPointer(rebasing: input[headCount..<headCount + count])
+            dispatch(connection, headBytes, body: body)
+            return .took(headCount + count)
+        case .length, .chunked:
+            beginBody(connection, headBytes)
+            return .took(headCount)
+        }
+    }
+
+    // MARK: Bodies that arrive in parts
+
+    /// Refuses what can be refused before its body is read; else parks the head.
+    private func beginBody(_ connection: Connection, _ headBytes: UnsafeRawBufferPointer) {
+        let context = ResponseContext(head, defaults: server.configuration.defaults)
+        if case .length(let count) = head.framing, count > limits.http.bodyBytesMax {
+            return write(tooLarge(), for: context, to: connection)
+        }
+        var request = makeRequest(
+            connection, headBytes, body: UnsafeRawBufferPointer(start: nil, count: 0))
+        if var refusal = server.configuration.admit(&request) {
+            // Its body would come unasked: the connection cannot be used again.
+            refusal.connection = .close
+            return write(refusal, for: context, to: connection)
+        }
+        let reader = BodyReader(head.framing, limits: limits.http)
+        // Memory follows the bytes that have come, not the length that was claimed.
+        connection.incomplete = IncompleteRequest(
+            headBytes: ByteSlice(copying: headBytes), bodyReader: reader, capacity: 4096)
+        arm(connection, .body)
+        if head.expectsContinue {
+            compose(for: connection) { ResponseWriter.writeContinue(into: &$0) }
+        }
+    }
+
+    private func takeBody(
+        _ connection: Connection, _ bytes: UnsafeMutableRawBufferPointer
+    ) -> InputStep {
+        guard let incomplete = connection.incomplete else { return .took(0) }
+        let outcome = incomplete.bodyReader.read(
+            UnsafeRawBufferPointer(bytes), into: &incomplete.body)
+        switch outcome {
+        case .needMore(let consumed): return .needMore(consumed)
+        case .reject(let reject):
+            connection.incomplete = nil
+            write(
+                reject == .bodyTooLarge ? tooLarge() : .refusal(reject), for: .refused,
+                to: connection)
+            return .took(bytes.count)
+        case .complete(let consumed):
+            connection.incomplete = nil
+            incomplete.headBytes.withUnsafeBytes { headBytes in
+                var parser = RequestParser()
+                // Parsed once already from the same bytes: the outcome is the same.
+                _ = parser.parse(headBytes, into: &head, limits: limits.http)
+                dispatch(connection, headBytes, body: incomplete.body.readable)
+            }
+            return .took(consumed)
+        }
+    }
+
+    private func tooLarge() -> Response {
+        var response = Response(
+            HTTPError(
+                .contentTooLarge, code: "too_large",
+                message: "the body is over \(limits.http.bodyBytesMax) bytes"))
+        response.connection = .close
+        response.set("Cache-Control", literal: "no-store")
+        return response
+    }
+
+    // MARK: Dispatch
+
+    private func makeRequest(
+        _ connection: Connection, _ headBytes: UnsafeRawBufferPointer,
+        body: UnsafeRawBufferPointer
+    ) -> Request {
+        Request(
+            head: head, headBytes: headBytes, body: body,
+            exchange: ExchangeID(
+                worker: UInt16(truncatingIfNeeded: index), connection: connection.token.bits,
+                sequence: connection.exchangeSequence),
+            peer: connection.peer)
+    }
+
+    private func dispatch(
+        _ connection: Connection, _ headBytes: UnsafeRawBufferPointer,
+        body: UnsafeRawBufferPointer
+    ) {
+        connection.exchangeSequence &+= 1
+        var context = ResponseContext(head, defaults: server.configuration.defaults)
+        if drainDeadline != nil { context.persistence = .close }
+        var request = makeRequest(connection, headBytes, body: body)
+        if let refusal = server.configuration.admit(&request) {
+            return write(refusal, for: context, to: connection)
+        }
+        var response = server.configuration.router.respond(to: &request)
+        switch response.kind {
+        case .complete:
+            if server.configuration.compression == .gzip {
+                gzip.encode(&response, for: request)
+            }
+            write(response, for: context, to: connection)
+        case .pending:
+            connection.awaited = AwaitedExchange(
+                sequence: connection.exchangeSequence, context: context,
+                coding: server.configuration.compression == .gzip
+                    ? .preferred(by: request) : .identity)
+            arm(connection, .handler)
+        case .webSocket(let service, let subprotocol):
+            upgrade(
+                connection, request, context: context, service: service,
+                subprotocol: subprotocol)
+        }
+    }
+
+    /// An answer that came through the mailbox.
+    /// Dropped where the connection has gone or the exchange was answered.
+    public func answer(_ exchange: ExchangeID, with response: Response) {
+        guard let connection = connections[Token(bits: exchange.connection)],
+            let awaited = connection.awaited, awaited.sequence == exchange.sequence
+        else { return }
+        connection.awaited = nil
+        var context = awaited.context
+        if drainDeadline != nil { context.persistence = .close }
+        guard case .complete = response.kind else {
+            logger.error("a handler answered later with what is no answer")
+            return write(.status(.internalServerError), for: context, to: connection)
+        }
+        var packed = response
+        if server.configuration.compression == .gzip { gzip.encode(&packed, as: awaited.coding) }
+        write(packed, for: context, to: connection)
+        goOnNextTick(connection)
+    }
+
+    // MARK: Answers
+
+    func write(
+        _ response: Response, for context: ResponseContext, to connection: Connection
+    ) {
+        var rest = Response.Body.empty
+        var persistence = ResponseContext.Persistence.close
+        compose(for: connection) { output in
+            let written = dateBytes.withUnsafeBytes { date in
+                ResponseWriter.write(response, for: context, date: date, into: &output)
+            }
+            rest = written.rest
+            persistence = written.persistence
+        }
+        switch rest {
+        case .empty: break
+        case .slice(let slice): enqueue(slice, for: connection)
+        case .slices(let slices):
+            for slice in slices { enqueue(slice, for: connection) }
+        }
+        if persistence == .close {
+            connection.flags.insert(.closeAfterFlush)
+            connection.incomplete = nil
+        } else {
+            arm(connection, .idle)
+        }
+    }
+
+    /// Ends a connection whose request did not come or was not answered in time.
+    func refuse(_ connection: Connection, with status: HTTPStatus) {
+        connection.awaited = nil
+        connection.incomplete = nil
+        connection.input = nil
+        var response = Response.text("\(status.code) \(status.reason)\n", status: status)
+        response.connection = .close
+        write(response, for: .refused, to: connection)
+    }
+}

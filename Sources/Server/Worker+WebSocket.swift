@@ -1,0 +1,241 @@
+// WebSocket on a connection (RFC 6455): the upgrade, frames to messages, what services may say, and
+// the closing handshake. The protocol's rules are in the WebSocket room; this file does what it
+// decides, with this worker's sockets and timers.
+
+import MizuBytes
+import MizuEventLoop
+import MizuHTTP
+import MizuWebSocket
+
+/// How much waits for a socket.
+public struct QueueFill: Sendable {
+    public let bytes: Int
+    public let messages: Int
+    /// The kernel takes nothing now: what was sent in earlier ticks may still wait. `hasRoom` is
+    /// called when it has gone.
+    public let isBlocked: Bool
+    /// At the limit: what the server would tell by itself should be left out.
+    public let isFull: Bool
+}
+
+extension Worker {
+    // MARK: The upgrade
+
+    func upgrade(
+        _ connection: Connection, _ request: borrowing Request, context: ResponseContext,
+        service: Int, subprotocol: ByteSlice?
+    ) {
+        precondition(service < services.count, "no WebSocket service \(service)")
+        do throws(HandshakeRefusal) {
+            let handshake = try Self.handshake(
+                request, minorVersion: Int(context.minorVersion), subprotocol: subprotocol)
+            guard context.persistence == .keepAlive else {
+                return write(.status(.serviceUnavailable), for: context, to: connection)
+            }
+            compose(for: connection) { handshake.appendResponse(to: &$0) }
+        } catch {
+            return write(Response(error), for: context, to: connection)
+        }
+        connection.phase = .webSocket
+        connection.service = UInt8(truncatingIfNeeded: service)
+        connection.messages = MessageReader(role: .server)
+        connection.sentTenth = tenth
+        connection.receivedTenth = tenth
+        arm(connection, .heartbeat)
+        services[service].opened(connection.token, request: request, on: self)
+    }
+
+    /// The fields that a handshake is judged by (RFC 6455 §4.2.1).
+    private static var handshakeFields: [StaticString] {
+        [
+            "upgrade", "connection", "sec-websocket-version", "sec-websocket-key",
+            "sec-websocket-protocol", "sec-websocket-extensions",
+        ]
+    }
+
+    private static func handshake(
+        _ request: borrowing Request, minorVersion: Int, subprotocol: ByteSlice?
+    ) throws(HandshakeRefusal) -> Handshake {
+        // The fields that the check asks for, copied out: a borrowed request cannot be captured.
+        var values: [(name: StaticString, value: ByteSlice)] = []
+        for name in handshakeFields {
+            request.forEachValue(of: "\(name)") { values.append((name, ByteSlice(copying: $0))) }
+        }
+        let method = ByteSlice(request.methodName)
+        return try method.withUnsafeBytes { (method) throws(HandshakeRefusal) in
+            try Handshake(
+                method: method, minorVersion: minorVersion,
+                subprotocols: subprotocol.map { [$0] } ?? []
+            ) { name, body in
+                for (known, value) in values where "\(known)" == "\(name)" {
+                    value.withUnsafeBytes { body($0) }
+                }
+            }
+        }
+    }
+
+    // MARK: Frames
+
+    /// Takes one message or control frame.
+    func takeFrame(
+        _ connection: Connection, _ bytes: UnsafeMutableRawBufferPointer
+    ) -> InputStep {
+        guard hasOutputRoom(connection) else { return .pause(0) }
+        let outcome = connection.messages?.read(bytes, limits: messageLimits)
+        switch outcome {
+        case nil: return .took(bytes.count)
+        case .needMore(let consumed): return .needMore(consumed)
+        case .message(let kind, let payload, let consumed):
+            if connection.closing.isOpen {
+                let service = services[Int(connection.service)]
+                payload.withUnsafeBytes(from: bytes) {
+                    service.received($0, as: kind, from: connection.token, on: self)
+                }
+            }
+            return .took(consumed)
+        case .ping(let range, let consumed):
+            if connection.closing.isOpen {
+                let payload = UnsafeRawBufferPointer(rebasing: bytes[range])
+                send(.pong, payload, to: connection)
+            }
+            return .took(consumed)
+        case .pong(_, let consumed): return .took(consumed)
+        case .close(let code, _, _):
+            perform(connection.closing.peerClosed(code), reason: "", on: connection)
+            return .took(bytes.count)
+        case .reject(let error):
+            perform(
+                connection.closing.failed(error), reason: "\(error.reason)", on: connection)
+            return .took(bytes.count)
+        }
+    }
+
+    private func perform(
+        _ action: CloseMachine.Action, reason: String, on connection: Connection
+    ) {
+        switch action {
+        case .none: break
+        case .sendClose(let code):
+            compose(for: connection) {
+                FrameWriter.appendClose(code, reason: reason, to: &$0)
+            }
+            connection.sentTenth = tenth
+            if connection.closing == .closeReceived {
+                // Both have said it: we close first (§7.1.1), once ours is out.
+                connection.flags.insert(.closeAfterFlush)
+            }
+            arm(connection, .closeHandshake)
+        case .dropSocket:
+            connection.flags.insert(.closeAfterFlush)
+            markDirty(connection)
+        }
+    }
+
+    private func send(
+        _ opcode: Opcode, _ payload: UnsafeRawBufferPointer, to connection: Connection
+    ) {
+        compose(for: connection) { FrameWriter.append(opcode, payload, to: &$0) }
+        connection.arenaMessages += 1
+        connection.sentTenth = tenth
+    }
+
+    // MARK: What services say
+
+    /// The connection of a socket that can still be told something.
+    private func open(_ socket: Token) -> Connection? {
+        guard let connection = connections[socket], connection.phase == .webSocket,
+            connection.closing.isOpen
+        else { return nil }
+        return connection
+    }
+
+    /// Sends one message; nothing happens where the socket has gone or is closing.
+    public func send(_ payload: UnsafeRawBufferPointer, as kind: MessageKind, to socket: Token) {
+        guard let connection = open(socket) else { return }
+        send(kind == .text ? .text : .binary, payload, to: connection)
+    }
+
+    /// Sends one text message.
+    public func send(text payload: ByteSlice, to socket: Token) {
+        payload.withUnsafeBytes { send($0, as: .text, to: socket) }
+    }
+
+    /// Sends a frame that many sockets share (`FrameWriter.encodeFrame`).
+    public func send(frame: ByteSlice, to socket: Token) {
+        guard let connection = open(socket) else { return }
+        enqueue(frame, for: connection)
+        connection.arenaMessages += connection.arenaCount > 0 ? 1 : 0
+        connection.sentTenth = tenth
+    }
+
+    /// Sends a ping without payload.
+    public func ping(_ socket: Token) {
+        guard let connection = open(socket) else { return }
+        send(.ping, UnsafeRawBufferPointer(start: nil, count: 0), to: connection)
+    }
+
+    /// How much waits for a socket; nil where it has gone or is closing.
+    public func fill(of socket: Token) -> QueueFill? {
+        guard let connection = open(socket) else { return nil }
+        return QueueFill(
+            bytes: connection.pendingBytes, messages: connection.waitingMessages,
+            isBlocked: connection.flags.contains(.writeBlocked),
+            isFull: connection.flags.contains(.queueFull) || isQueueFull(connection))
+    }
+
+    /// Begins the closing handshake; the socket is gone when the peer has answered, or after
+    /// `closeHandshakeMilliseconds`.
+    public func close(_ socket: Token, code: UInt16, reason: String) {
+        guard let connection = open(socket) else { return }
+        close(connection, code: code, reason: reason)
+    }
+
+    func close(_ connection: Connection, code: UInt16, reason: String) {
+        perform(
+            connection.closing.closeLocally(CloseCode(rawValue: code)), reason: reason,
+            on: connection)
+    }
+
+    /// This worker's service of type `Service`, if it has one.
+    public func service<Service: WebSocketService>(_ type: Service.Type) -> Service? {
+        for case let service as Service in services { return service }
+        return nil
+    }
+
+    // MARK: Silence
+
+    /// The heartbeat's time has come: whoever was sent nothing gets a word, whoever says nothing
+    /// gets a ping, and whoever does not answer that is gone.
+    func heartbeat(_ connection: Connection) {
+        guard milliseconds(since: connection.receivedTenth) < limits.silenceMilliseconds else {
+            return retire(connection)
+        }
+        let interval = limits.heartbeatMilliseconds
+        if milliseconds(since: connection.sentTenth) + 100 >= interval {
+            services[Int(connection.service)].heartbeat(connection.token, on: self)
+        }
+        if milliseconds(since: connection.receivedTenth) + 100 >= interval {
+            ping(connection.token)
+        }
+        guard connection.phase == .webSocket, connection.closing.isOpen else { return }
+        connection.deadline = .heartbeat
+        // The next word is due an interval after the last one.
+        let quiet = milliseconds(since: connection.sentTenth)
+        let wait = interval > quiet + 100 ? interval - quiet : interval
+        timers.set(connection.token.index, deadline: now.adding(milliseconds: wait))
+    }
+
+    private func milliseconds(since tenth: UInt32) -> UInt64 {
+        UInt64(self.tenth - min(self.tenth, tenth)) * 100
+    }
+}
+
+extension Response {
+    /// The answer to a handshake that cannot be.
+    init(_ refusal: HandshakeRefusal) {
+        self = .text("\(refusal.message)\n", status: HTTPStatus(UInt16(refusal.status)))
+        for field in refusal.fields where "\(field.name)" != "Connection" {
+            set(field.name, literal: field.value)
+        }
+    }
+}

@@ -1,0 +1,222 @@
+// The loop that everybody reads first. One worker is one thread with its own listeners, connections,
+// timers and topics; it shares nothing and meets other threads only in its mailbox.
+//
+//   wait → clock → advance what is ready → mailbox → timers → services → flush → retire closed slots
+//
+// All reads of a tick come before all its writes, so that answers that are ready together leave
+// together. The aspects of a connection's life stand beside this file: Accept, Input, Requests,
+// WebSockets, Output, Deadlines, Drain.
+
+import CLinux
+import Logging
+import MizuBytes
+import MizuEventLoop
+import MizuHTTP
+import MizuRouting
+import MizuTransport
+import MizuWebSocket
+
+/// One event loop. Confined to its thread; others reach it with `Server.perform`.
+public final class Worker {
+    public let server: Server
+    public let index: Int
+    /// The time of this tick.
+    public private(set) var now: Instant
+    let limits: ServerLimits
+    let logger: Logger
+    let messageLimits: WebSocketLimits
+
+    var poller: Poller
+    var listeners: [Listener]
+    var reserve: Descriptor?
+    var acceptState = AcceptState.open
+    var exhaustionLogged: Instant?
+    var connections = SlotTable<Connection>()
+    var timers: TimerWheel
+    var services: [any WebSocketService] = []
+
+    /// Lent to whichever connection is being read.
+    var readBuffer: ByteBuffer
+    /// What this tick's connections send, one after the other.
+    var arena: ByteBuffer
+    var head = RequestHead()
+    var gzip = GzipEncoder()
+    var dateBytes: [UInt8] = []
+    private var dateSecond: Int64 = -1
+
+    var dirty: [Connection] = []
+    var again: [Connection] = []
+    /// Descriptors of connections that ended in this tick.
+    var closedDescriptors: [Int32] = []
+    private var mail: [WorkerMail] = []
+    private var expired: [Int] = []
+    var drainDeadline: Instant?
+    private let origin: Instant
+
+    enum AcceptState { case open, paused, stopped }
+
+    // Tokens have generations from 1, so data below 2^32 is free for what is no connection.
+    private static let mailboxData: UInt64 = 0
+    private static let firstListenerData: UInt64 = 1
+
+    /// The thread's body: makes the worker and runs it to its end.
+    static func main(_ server: Server, index: Int, listeners: [Listener]) {
+        defer { server.workerEnded() }
+        do throws(SystemError) {
+            let worker = try Worker(server, index: index, listeners: listeners)
+            try worker.run()
+        } catch {
+            server.configuration.logger.critical("worker \(index) ended: \(error)")
+        }
+    }
+
+    private init(
+        _ server: Server, index: Int, listeners: [Listener]
+    ) throws(SystemError) {
+        self.server = server
+        self.index = index
+        self.listeners = listeners
+        limits = server.configuration.limits
+        logger = server.configuration.logger
+        messageLimits = WebSocketLimits(
+            messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.messageFragmentsMax)
+        now = .now
+        origin = now
+        timers = TimerWheel(now: now)
+        poller = try Poller()
+        readBuffer = ByteBuffer(capacity: limits.readBytesMax)
+        arena = ByteBuffer(capacity: 64 * 1024)
+        reserve = Self.openReserve()
+        services = server.configuration.webSockets.map { $0() }
+        refreshDate()
+        try poller.registerInput(server.workers.mailbox(index).pollable, data: Self.mailboxData)
+        for (position, listener) in listeners.enumerated() {
+            let data = Self.firstListenerData + UInt64(position)
+            try poller.registerInput(listener.pollable, data: data)
+        }
+    }
+
+    /// Tenths of a second since this worker began.
+    var tenth: UInt32 {
+        UInt32(clamping: (now.nanoseconds - origin.nanoseconds) / 100_000_000)
+    }
+
+    // MARK: The loop
+
+    private func run() throws(SystemError) {
+        var mayWait = true
+        while !isFinished {
+            try poller.wait(milliseconds: mayWait ? waitMilliseconds : 0)
+            tickClock()
+            advanceReady()
+            advanceAgain()
+            runTimers()
+            mayWait = runServices()
+            flushDirty()
+            closeRetired()
+            mayWait = mayWait && again.isEmpty && dirty.isEmpty
+        }
+    }
+
+    private var isFinished: Bool {
+        guard let drainDeadline else { return false }
+        return connections.count == 0 || now >= drainDeadline
+    }
+
+    private var waitMilliseconds: Int? {
+        var wait = timers.millisecondsToNext(from: now)
+        if acceptState == .paused { wait = min(wait ?? 100, 100) }
+        if let drainDeadline {
+            wait = min(wait ?? Int.max, Int(clamping: drainDeadline.milliseconds(since: now)) + 1)
+        }
+        return wait
+    }
+
+    private func tickClock() {
+        now = .now
+        refreshDate()
+    }
+
+    private func refreshDate() {
+        let seconds = WallClock.milliseconds / 1000
+        guard seconds != dateSecond else { return }
+        dateSecond = seconds
+        dateBytes = HTTPDate.text(secondsSince1970: Int(seconds))
+    }
+
+    private func advanceReady() {
+        var hasMail = false
+        for position in 0..<poller.count {
+            let event = poller[position]
+            if event.data == Self.mailboxData {
+                hasMail = true
+            } else if event.data >> 32 == 0 {
+                accept(from: listeners[Int(event.data - Self.firstListenerData)])
+            } else if let connection = connections[Token(bits: event.data)] {
+                if event.isReadable { connection.flags.insert(.mayRead) }
+                if event.isHungUp { connection.flags.insert(.hungUp) }
+                if event.isWritable { becameWritable(connection) }
+                advance(connection)
+            }
+        }
+        if acceptState == .paused { resumeAccepting() }
+        if hasMail { readMail() }
+    }
+
+    /// Goes on with those who were cut off by their budget in the last tick.
+    private func advanceAgain() {
+        guard !again.isEmpty else { return }
+        let round = again
+        again.removeAll(keepingCapacity: true)
+        for connection in round {
+            connection.flags.remove(.again)
+            advance(connection)
+        }
+    }
+
+    private func readMail() {
+        server.workers.mailbox(index).drain(into: &mail)
+        let round = mail
+        for message in round {
+            switch message {
+            case .respond(let exchange, let response): answer(exchange, with: response)
+            case .perform(let body): body(self)
+            case .drain(let deadline): beginDrain(until: deadline)
+            }
+        }
+    }
+
+    private func runTimers() {
+        expired.removeAll(keepingCapacity: true)
+        timers.advance(to: now, expired: &expired)
+        for slot in expired {
+            if let connection = connections.element(at: slot) { deadlinePassed(connection) }
+        }
+    }
+
+    /// - Returns: whether the next wait may block.
+    private func runServices() -> Bool {
+        var mayWait = true
+        for service in services where service.work(on: self) == .more { mayWait = false }
+        return mayWait
+    }
+
+    private func flushDirty() {
+        // A flush may close connections and so make others dirty: go on until none is left.
+        var position = 0
+        while position < dirty.count {
+            let connection = dirty[position]
+            position += 1
+            connection.flags.remove(.dirty)
+            flush(connection)
+        }
+        dirty.removeAll(keepingCapacity: true)
+        arena.removeAll()
+        releaseLargeMemory()
+    }
+
+    /// Memory that one large answer needed is not kept for ever.
+    private func releaseLargeMemory() {
+        if arena.capacity > 1 << 20 { arena = ByteBuffer(capacity: 64 * 1024) }
+    }
+}

@@ -1,0 +1,58 @@
+// A server's workers as other threads may reach them: by mail. Made before the server starts, so
+// that handlers can hold it; any thread. A mail to a connection that has gone is dropped where it
+// arrives, because it names the connection by token.
+
+import MizuEventLoop
+import MizuHTTP
+import Synchronization
+
+/// Mail to a worker.
+enum WorkerMail: Sendable {
+    case respond(ExchangeID, Response)
+    case perform(@Sendable (Worker) -> Void)
+    case drain(until: Instant)
+}
+
+/// The mailboxes of all workers and the one word that concerns all: whether the server drains.
+public final class Workers: Sendable {
+    private let mailboxes: [Mailbox<WorkerMail>]
+    private let draining = Atomic<Bool>(false)
+
+    /// - Parameter count: event loops, at least 1.
+    public init(count: Int) throws(SystemError) {
+        var mailboxes: [Mailbox<WorkerMail>] = []
+        for _ in 0..<max(1, count) { mailboxes.append(try Mailbox()) }
+        self.mailboxes = mailboxes
+    }
+
+    public var count: Int { mailboxes.count }
+
+    /// True once `drain` was called: new work should be refused.
+    public var isDraining: Bool { draining.load(ordering: .acquiring) }
+
+    func mailbox(_ worker: Int) -> Mailbox<WorkerMail> { mailboxes[worker] }
+
+    /// Answers an exchange whose handler returned `.pending`.
+    public func respond(to exchange: ExchangeID, _ response: Response) {
+        guard Int(exchange.worker) < mailboxes.count else { return }
+        mailboxes[Int(exchange.worker)].post(.respond(exchange, response))
+    }
+
+    /// Runs `body` on worker `index`, with what that worker owns. Bodies of one poster run in the
+    /// order in which they were posted.
+    public func perform(on index: Int, _ body: @escaping @Sendable (Worker) -> Void) {
+        guard index < mailboxes.count else { return }
+        mailboxes[index].post(.perform(body))
+    }
+
+    /// Runs `body` once on each worker.
+    public func performOnAll(_ body: @escaping @Sendable (Worker) -> Void) {
+        for mailbox in mailboxes { mailbox.post(.perform(body)) }
+    }
+
+    /// Tells every worker to stop accepting and to finish by `deadline`. Only the first call counts.
+    func drain(until deadline: Instant) {
+        guard !draining.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        for mailbox in mailboxes { mailbox.post(.drain(until: deadline)) }
+    }
+}

@@ -1,0 +1,45 @@
+// The commit feed: what one batch added to one scope's log. It is appended to the tail, sent to
+// subscribers, and, where several processes share a store, told to the others; a receiver sees a
+// gap by `base` and reads the store.
+
+import MizuBytes
+
+/// The changes that one commit added to one scope, as they will be sent.
+public struct CommittedChanges: Sendable {
+    public let scope: Name
+    /// The position before the first of them. At cursor 0 its epoch means nothing.
+    public let base: Position
+    /// The position after the last of them; all of them are of its epoch.
+    public let head: Position
+    /// The changes as JSON objects, comma-joined, without brackets.
+    public let bytes: ByteSlice
+    /// Where in `bytes` each change ends: `head.cursor - base.cursor` numbers, ascending.
+    public let ends: [Int]
+    /// Cursors of the last change of each mutation, ascending; pages and deltas end at one.
+    public let borders: [Int]
+
+    public init(
+        scope: Name, base: Position, head: Position, bytes: ByteSlice, ends: [Int],
+        borders: [Int]
+    ) {
+        precondition(ends.count == head.cursor - base.cursor, "an end for each change")
+        precondition(borders.last == head.cursor, "the last change ends a mutation")
+        self.scope = scope
+        self.base = base
+        self.head = head
+        self.bytes = bytes
+        self.ends = ends
+        self.borders = borders
+    }
+}
+
+/// What became of a batch of pushes.
+public struct CommitResult: Sendable {
+    /// `{"results":[…]}`, or why the push was refused; one for each push, in order. They may be
+    /// sent once `feed` has been appended to the `LogTail`.
+    public let answers: [Result<ByteSlice, Refusal>]
+    /// One element for each scope that changed.
+    public let feed: [CommittedChanges]
+    /// What went wrong with the storage, for the log; nil where nothing did.
+    public let accident: StoreError?
+}

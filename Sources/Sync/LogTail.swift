@@ -1,0 +1,136 @@
+// The latest changes of every scope, in memory, as the bytes that go out (architecture, decision
+// 5): a pull is a head, a few slices and a foot; a delta is written once for all subscribers.
+// Shared by all threads. It may know less than the store but never anything else: what it cannot
+// decide it leaves to the store (`.askStore`), and that a cursor is ahead of the log it never says.
+//
+// The order that makes "one truth": the committer commits, appends to the tail, and only then lets
+// any answer or message go. So whatever a peer can have seen, every worker's next look at the tail
+// shows too.
+
+import MizuBytes
+import Synchronization
+
+/// The tails of all scopes' logs. Thread-safe; holds its lock only while it copies references.
+public final class LogTail: Sendable {
+    private let limits: SyncLimits
+    private let table: Mutex<TailTable>
+
+    public init(limits: SyncLimits) {
+        self.limits = limits
+        table = Mutex(TailTable(limits: limits))
+    }
+
+    /// What the tail says to a pull.
+    public enum PullAnswer: Sendable {
+        /// The answer's body, in slices to be sent one behind the other.
+        case answer([ByteSlice])
+        case askStore
+        case refused(Refusal)
+    }
+
+    /// What the tail says to a subscriber at a position.
+    public enum Delta: Sendable {
+        /// Nothing is new.
+        case current
+        /// All changes from `base` (exclusive) to `head`: comma-joined JSON, in slices. Ends where
+        /// a mutation ends and is at most `SyncLimits.deltaBytesMax` long.
+        case frame(base: Int, head: Position, [ByteSlice])
+        /// More than that behind: send a poke.
+        case tooFarBehind(head: Position)
+        case askStore
+        case refused(Refusal)
+    }
+
+    /// A moment in the tail's life; see `learn`.
+    public struct Moment: Sendable {
+        let evictions: Int
+    }
+}
+
+// MARK: Writing
+
+extension LogTail {
+    /// Adds what a commit has made durable. Called on the committer's thread, after the commit and
+    /// before any answer or message that comes of it is sent. What is known already is ignored;
+    /// behind a gap the scope's tail begins anew.
+    public func append(_ changes: CommittedChanges) {
+        table.withLock { $0.append(changes) }
+    }
+
+    /// Now; to be asked before a store is read whose answer goes to `learn`.
+    public func moment() -> Moment {
+        table.withLock { Moment(evictions: $0.evictions) }
+    }
+
+    /// Takes in where a scope's log ends, as a reader found it. Any thread; to be called before
+    /// anything goes out that a reader has read (a page, a snapshot, a head), for two reasons:
+    /// the next pull at this head need not ask the store; and a reader may have seen a commit that
+    /// is not appended here yet, so from now on the tail must not say that nothing is new.
+    /// - Parameter moment: taken before the reader began. Were the scope written to *and* forgotten
+    ///   in between, the reader's view would be too old; so after an eviction nothing new is begun.
+    public func learn(_ head: Position, of scope: Name, since moment: Moment) {
+        table.withLock { $0.learn(head, of: scope, since: moment) }
+    }
+}
+
+// MARK: Reading
+
+extension LogTail {
+    /// Where the scope's log ends, nil if only the store knows. Any thread.
+    public func head(_ scope: Name) -> Position? {
+        guard let tail = tail(of: scope), tail.isComplete else { return nil }
+        return tail.head
+    }
+
+    /// Answers a pull from memory. Any thread; O(segments + changes of the page).
+    public func pull(_ request: PullRequest) -> PullAnswer {
+        guard let tail = tail(of: request.scope) else { return .askStore }
+        switch tail.check(cursor: request.cursor, epoch: request.epoch) {
+        case .unknown: return .askStore
+        case .epochChanged: return .refused(.epochChanged)
+        case .known: break
+        }
+        var cut = PageCut(changesMax: request.limit, bytesMax: limits.pageBytesMax)
+        var position = Position(
+            cursor: request.cursor, epoch: tail.epoch(at: request.cursor) ?? tail.head.epoch)
+        var slices = [PullBody.start]
+        for segment in tail.segments(after: request.cursor) {
+            let end = segment.cut(after: position.cursor, &cut)
+            guard end > position.cursor else { break }
+            if slices.count > 1 { slices.append(PullBody.comma) }
+            slices.append(segment.slice(after: position.cursor, through: end))
+            position = Position(cursor: end, epoch: segment.head.epoch)
+            guard end == segment.head.cursor else { break }
+        }
+        let rest: PullBody.Rest = position.cursor < tail.head.cursor ? .more : .nothing
+        slices.append(PullBody.end(at: position, then: rest))
+        return .answer(slices)
+    }
+
+    /// What a subscriber at `position` has not seen. Any thread.
+    public func delta(_ scope: Name, after position: Position) -> Delta {
+        guard let tail = tail(of: scope) else { return .askStore }
+        switch tail.check(cursor: position.cursor, epoch: position.epoch) {
+        case .unknown: return .askStore
+        case .epochChanged: return .refused(.epochChanged)
+        case .known: break
+        }
+        guard position.cursor < tail.head.cursor else { return .current }
+        var cursor = position.cursor
+        var byteCount = 0
+        var slices: [ByteSlice] = []
+        for segment in tail.segments(after: cursor) {
+            let slice = segment.slice(after: cursor, through: segment.head.cursor)
+            if !slices.isEmpty { slices.append(PullBody.comma) }
+            slices.append(slice)
+            byteCount += slice.count + 1
+            guard byteCount <= limits.deltaBytesMax else { return .tooFarBehind(head: tail.head) }
+            cursor = segment.head.cursor
+        }
+        return .frame(base: position.cursor, head: tail.head, slices)
+    }
+
+    private func tail(of scope: Name) -> ScopeTail? {
+        table.withLock { $0.scopes[scope] }
+    }
+}

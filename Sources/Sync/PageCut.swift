@@ -1,0 +1,72 @@
+// Where a page of changes ends (protocol.md, "POST /_sync/pull"): at `limit` changes or 1 MiB,
+// but always where a mutation ends, and never before the first one. One rule for the tail and for
+// the store, so that it cannot matter which of them answers.
+
+import MizuBytes
+
+/// Counts mutations into a page until it is full.
+struct PageCut {
+    private let changesMax: Int
+    private let bytesMax: Int
+    private(set) var changeCount = 0
+    private(set) var byteCount = 0
+
+    /// Bytes left for what stands around the changes.
+    private static let envelopeBytes = 512
+
+    init(changesMax: Int, bytesMax: Int) {
+        self.changesMax = changesMax
+        self.bytesMax = max(0, bytesMax - Self.envelopeBytes)
+    }
+
+    /// Takes the next mutation's changes into the page, or says that the page ends before them.
+    mutating func take(changes: Int, bytes: Int) -> Bool {
+        if changeCount > 0 {
+            guard changeCount < changesMax, byteCount + bytes + 1 <= bytesMax else { return false }
+        }
+        changeCount += changes
+        byteCount += bytes + 1
+        return true
+    }
+}
+
+/// The answer to a pull, around the changes.
+enum PullBody {
+    static let start = ByteSlice(literal: "{\"changes\":[")
+    static let comma = ByteSlice(literal: ",")
+
+    /// What follows the changes.
+    enum Rest { case more, nothing }
+
+    static func end(at position: Position, then rest: Rest) -> ByteSlice {
+        var buffer = ByteBuffer(capacity: 96)
+        switch rest {
+        case .more: buffer.append("],\"has_more\":true,\"next_cursor\":" as StaticString)
+        case .nothing: buffer.append("],\"has_more\":false,\"next_cursor\":" as StaticString)
+        }
+        buffer.append(decimal: position.cursor)
+        buffer.append(",\"epoch\":" as StaticString)
+        buffer.append(name: position.epoch)
+        buffer.append(UInt8(ascii: "}"))
+        return buffer.takeSlice(leaving: 1)
+    }
+}
+
+extension ByteBuffer {
+    /// Appends a name as a JSON string. A name holds no control character, so only the quote and
+    /// the backslash need an escape.
+    mutating func append(name: Name) {
+        append(UInt8(ascii: "\""))
+        name.withUnsafeBytes { bytes in
+            let isPlain = bytes.allSatisfy { $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+            guard !isPlain else { return append(bytes) }
+            for byte in bytes {
+                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+                    append(UInt8(ascii: "\\"))
+                }
+                append(byte)
+            }
+        }
+        append(UInt8(ascii: "\""))
+    }
+}

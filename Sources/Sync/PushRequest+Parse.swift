@@ -1,0 +1,130 @@
+// Reads the envelope of a push (protocol.md, "POST /_sync/push") in place. What is wrong with the
+// envelope refuses the push and says where; what is wrong inside one mutation only becomes that
+// mutation's verdict. Pure: runs on a worker's thread, before any committer is bothered.
+
+import MizuBytes
+
+extension PushRequest {
+    /// How the JSON that holds a push was read.
+    public enum Reading: Sendable {
+        /// With `JSON.parse` at `SyncLimits.nestingMax`, lone surrogates refused.
+        case strict
+        /// With any nesting and with lone surrogates: each part is checked here by itself.
+        case lenient
+    }
+
+    /// Reads a push from a request's body. O(n); the result holds on to `body`.
+    /// - Throws: 400 `invalid_request` or `version_unsupported`, 413 `too_large`.
+    public static func parse(
+        _ body: ByteSlice, limits: SyncLimits
+    ) throws(Refusal) -> PushRequest {
+        let (json, reading) = try SyncEnvelope.read(body, limits: limits)
+        return try parse(json, reading, limits: limits)
+    }
+
+    /// Reads a push from an object that has been read already, such as a message on /ws.
+    public static func parse(
+        _ json: JSONValue, _ reading: Reading, limits: SyncLimits
+    ) throws(Refusal) -> PushRequest {
+        let envelope = try SyncEnvelope(
+            json, members: ["scope", "client", "mutations"], reading, nestingMax: limits.nestingMax)
+        let scope = try envelope.name("scope", at: 0)
+        let client = try envelope.name("client", at: 1)
+        guard let array = envelope.found[2], array.kind == .array else {
+            throw .invalidRequest("mutations: expected an array")
+        }
+        var parser = MutationParser(reading, limits: limits, scope: scope, client: client)
+        for element in array.elements {
+            try parser.take(element)
+        }
+        return PushRequest(
+            scope: parser.scope ?? .defaultScope, client: parser.client,
+            mutations: parser.mutations)
+    }
+}
+
+/// Reads mutation after mutation and sees to it that all are of one scope and one client.
+private struct MutationParser {
+    private let reading: PushRequest.Reading
+    private let limits: SyncLimits
+    private let envelopeScope: Name?
+    private let envelopeClient: Name?
+    /// What the envelope says, or else the first mutation; the others must agree.
+    private(set) var scope: Name?
+    private(set) var client: Name?
+    private(set) var mutations: [PushedMutation] = []
+
+    init(_ reading: PushRequest.Reading, limits: SyncLimits, scope: Name?, client: Name?) {
+        self.reading = reading
+        self.limits = limits
+        envelopeScope = scope
+        envelopeClient = client
+        self.scope = scope
+        self.client = client
+    }
+
+    mutating func take(_ json: JSONValue) throws(Refusal) {
+        let index = mutations.count
+        guard index < limits.pushMutationsMax else {
+            throw .tooLarge("a push has at most \(limits.pushMutationsMax) mutations")
+        }
+        let parts: [JSONValue?]
+        do {
+            parts = try json.members(named: ["id", "name", "args", "scope", "client"])
+        } catch {
+            throw .invalidRequest("mutations[\(index)]: \(error.reason)")
+        }
+        guard let id = parts[0]?.utf8.flatMap({ Name($0) }) else {
+            throw .invalidRequest("mutations[\(index)].id: expected a name")
+        }
+        let scope = try name(parts[3], "scope", at: index) ?? envelopeScope ?? .defaultScope
+        let client = try name(parts[4], "client", at: index) ?? envelopeClient
+        if index == 0 {
+            self.scope = envelopeScope ?? scope
+            self.client = envelopeClient ?? client
+        }
+        guard scope == self.scope, client == self.client else {
+            throw .invalidRequest("mutations[\(index)]: one push is of one scope and one client")
+        }
+        mutations.append(
+            PushedMutation(
+                id: id, content: content(json, name: parts[1], args: parts[2]),
+                fingerprint: Fingerprint(name: parts[1]?.bytes, args: parts[2]?.bytes)))
+    }
+
+    private func name(
+        _ json: JSONValue?, _ member: String, at index: Int
+    ) throws(Refusal) -> Name? {
+        guard let json else { return nil }
+        guard let name = json.utf8.flatMap({ Name($0) }) else {
+            throw .invalidRequest("mutations[\(index)].\(member): expected a name")
+        }
+        return name
+    }
+
+    private func content(
+        _ json: JSONValue, name: JSONValue?, args: JSONValue?
+    ) -> PushedMutation.Content {
+        if reading == .lenient {
+            do {
+                // The push's object and the array are two containers around each mutation.
+                try json.check(depthMax: max(0, limits.nestingMax - 2), surrogates: .refuse)
+            } catch {
+                return .faulty(.invalid("\(error.reason)"))
+            }
+        }
+        guard let name = name?.utf8.flatMap({ Name($0) }) else {
+            return .faulty(.invalid("name: expected a name"))
+        }
+        guard let args else { return .ready(name: name, args: .none) }
+        guard args.kind == .object else {
+            return .faulty(.invalid("args: expected an object"))
+        }
+        return .ready(name: name, args: Arguments(args))
+    }
+}
+
+extension Arguments {
+    /// What a mutation without `args` has: `{}`.
+    static let none = Arguments(JSONValue(validated: ByteSlice(literal: "{}")))
+}

@@ -1,0 +1,106 @@
+// What a store keeps, as values: the rows that the engine writes and that readers read. Their
+// meaning is protocol.md's; a store moves them and does not look inside.
+
+import MizuBytes
+
+/// Which record: the scope is given beside it.
+public struct RecordKey: Hashable, Comparable, Sendable {
+    public let entity: Name
+    public let id: Name
+
+    public init(entity: Name, id: Name) {
+        self.entity = entity
+        self.id = id
+    }
+
+    public static func < (left: RecordKey, right: RecordKey) -> Bool {
+        left.entity == right.entity ? left.id < right.id : left.entity < right.entity
+    }
+}
+
+/// The state of a scope's log.
+public struct ScopeState: Hashable, Sendable {
+    /// The last change's cursor, 0 before the first, and the epoch it was written in (the store's
+    /// own before the first).
+    public var head: Position
+    /// Changes up to here are trimmed; 0 where none is.
+    public var base: Int
+    /// Records in the scope now.
+    public var recordCount: Int
+
+    public init(head: Position, base: Int, recordCount: Int) {
+        self.head = head
+        self.base = base
+        self.recordCount = recordCount
+    }
+}
+
+/// The changes of one mutation, the unit in which the log is written, read and trimmed.
+public struct LogEntry: Sendable {
+    /// Cursors of the first and the last change.
+    public let first: Int
+    public let last: Int
+    /// When it was applied, milliseconds since 1970.
+    public let timeMilliseconds: Int64
+    /// The changes as JSON objects, comma-joined.
+    public let bytes: ByteSlice
+    /// Where in `bytes` each change ends; `last - first + 1` numbers.
+    public let ends: [Int]
+
+    public init(
+        first: Int, last: Int, timeMilliseconds: Int64, bytes: ByteSlice, ends: [Int]
+    ) {
+        self.first = first
+        self.last = last
+        self.timeMilliseconds = timeMilliseconds
+        self.bytes = bytes
+        self.ends = ends
+    }
+}
+
+/// What was decided about a mutation, kept so that a retry is told the same.
+public struct Outcome: Hashable, Sendable {
+    public enum Verdict: Hashable, Sendable {
+        /// The position told in the result.
+        case applied(Position)
+        case refused(Rejection)
+    }
+
+    public let verdict: Verdict
+    /// Of the mutation's name and arguments.
+    public let fingerprint: Fingerprint
+    /// Who pushed it; nil for nobody, and then anybody may ask again.
+    public let user: Name?
+    public let client: Name?
+    /// Which one of its client's outcomes this is, from 1; 0 without a client.
+    public let clientSequence: Int
+    /// When `SyncEngine.trim` next looks at it.
+    public let reviewMilliseconds: Int64
+
+    public init(
+        verdict: Verdict, fingerprint: Fingerprint, user: Name?, client: Name?,
+        clientSequence: Int, reviewMilliseconds: Int64
+    ) {
+        self.verdict = verdict
+        self.fingerprint = fingerprint
+        self.user = user
+        self.client = client
+        self.clientSequence = clientSequence
+        self.reviewMilliseconds = reviewMilliseconds
+    }
+}
+
+/// What is known of a client in one scope.
+public struct ClientState: Hashable, Sendable {
+    /// Its owner; nil while nobody has signed in. The same in each scope that it pushed to.
+    public var user: Name?
+    public var lastPushMilliseconds: Int64
+    /// Outcomes it has had in this scope.
+    public var outcomeCount: Int
+
+    public init(user: Name?, lastPushMilliseconds: Int64, outcomeCount: Int) {
+        self.user = user
+        self.lastPushMilliseconds = lastPushMilliseconds
+        self.outcomeCount = outcomeCount
+    }
+}

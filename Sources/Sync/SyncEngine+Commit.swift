@@ -1,0 +1,147 @@
+// One batch: one transaction, one answer for each push, and the feed of what it changed.
+
+import MizuBytes
+
+extension SyncEngine {
+    /// Applies all pushes that wait, in order, as one durable transaction. Blocks until it is.
+    ///
+    /// On return either everything that an answer says is durable, or nothing of the batch is and
+    /// every answer is `unavailable`. Append `feed` to the `LogTail` before any answer is sent.
+    public func commit(_ batch: [PushRequest]) -> CommitResult {
+        let time = now()
+        var run = BatchRun(timeMilliseconds: time)
+        do {
+            try store.begin()
+            for push in batch {
+                run.answers.append(try apply(push, &run))
+            }
+            for (scope, turn) in run.scopes where !turn.entries.isEmpty {
+                try store.setScopeState(turn.state, of: scope)
+            }
+            try store.commit()
+        } catch {
+            store.rollback()
+            let refusal = Refusal.unavailable("the store cannot take writes now")
+            return CommitResult(
+                answers: batch.map { _ in .failure(refusal) }, feed: [], accident: error)
+        }
+        let feed = run.scopes.compactMap { scope, turn in turn.committed(scope) }
+        return CommitResult(answers: run.answers, feed: feed, accident: run.accident)
+    }
+
+    /// One push: admitted, then mutation by mutation, until one of them cannot be decided.
+    private func apply(
+        _ push: PushRequest, _ run: inout BatchRun
+    ) throws(StoreError) -> Result<ByteSlice, Refusal> {
+        var client: ClientState?
+        switch try admit(push, at: run.timeMilliseconds) {
+        case .refused(let refusal): return .failure(refusal)
+        case .admitted(let state): client = state
+        }
+        guard !push.mutations.isEmpty else { return .success(ResultsWriter.none) }
+        var results = ResultsWriter(bytesMax: limits.resultsBytesMax)
+        for (index, mutation) in push.mutations.enumerated() {
+            let result = try decide(mutation, of: push, &client, &run)
+            results.append(
+                result, of: mutation.id, othersToCome: push.mutations.count - index - 1)
+            guard case .undecided = result else { continue }
+            // "From here on nothing of this push was tried."
+            for later in push.mutations[(index + 1)...] {
+                results.append(.untried, of: later.id, othersToCome: 0)
+            }
+            break
+        }
+        if let name = push.client, let client {
+            try store.setClient(client, of: name, in: push.scope)
+        }
+        return .success(results.finish())
+    }
+
+    /// The stored outcome, or a new one. A statement that fails is this mutation's own misfortune:
+    /// it is undone alone, so that it cannot stop the others.
+    private func decide(
+        _ mutation: PushedMutation, of push: PushRequest, _ client: inout ClientState?,
+        _ run: inout BatchRun
+    ) throws(StoreError) -> MutationResult {
+        let clientBefore = client
+        try store.savepoint()
+        let result: MutationResult
+        do {
+            if let known = try store.outcome(of: mutation.id, in: push.scope) {
+                result = again(known, mutation, of: push)
+            } else {
+                result = try execute(mutation, of: push, &client, &run)
+            }
+        } catch {
+            guard error.kind == .statement else { throw error }
+            client = clientBefore
+            run.accident = error
+            try store.rollbackToSavepoint()
+            return .undecided
+        }
+        try store.releaseSavepoint()
+        return result
+    }
+
+    /// What was decided before, for those who may be told.
+    private func again(
+        _ known: Outcome, _ mutation: PushedMutation, of push: PushRequest
+    ) -> MutationResult {
+        guard known.fingerprint == mutation.fingerprint,
+            known.user == nil || known.user == push.user
+        else { return .refused(.idReused) }
+        return switch known.verdict {
+        case .applied(let position): .duplicate(position)
+        case .refused(let rejection): .duplicateRefusal(rejection)
+        }
+    }
+}
+
+/// What one batch has come to so far. Thrown away whole when the commit fails.
+struct BatchRun {
+    let timeMilliseconds: Int64
+    let time: ByteSlice
+    var answers: [Result<ByteSlice, Refusal>] = []
+    var scopes: [Name: ScopeTurn] = [:]
+    /// The last statement that failed, for the log.
+    var accident: StoreError?
+
+    init(timeMilliseconds: Int64) {
+        self.timeMilliseconds = timeMilliseconds
+        time = ByteSlice(RFC3339.text(millisecondsSince1970: Int(timeMilliseconds)))
+    }
+}
+
+/// What a batch adds to one scope's log.
+struct ScopeTurn {
+    let base: Position
+    var state: ScopeState
+    var entries: [LogEntry] = []
+
+    init(_ state: ScopeState) {
+        base = state.head
+        self.state = state
+    }
+
+    /// All entries as one run of bytes; nil where nothing changed.
+    func committed(_ scope: Name) -> CommittedChanges? {
+        guard let first = entries.first else { return nil }
+        guard entries.count > 1 else {
+            return CommittedChanges(
+                scope: scope, base: base, head: state.head, bytes: first.bytes, ends: first.ends,
+                borders: [first.last])
+        }
+        var buffer = ByteBuffer(capacity: entries.reduce(0) { $0 + $1.bytes.count + 1 })
+        var ends: [Int] = []
+        ends.reserveCapacity(state.head.cursor - base.cursor)
+        for entry in entries {
+            if buffer.count > 0 { buffer.append(UInt8(ascii: ",")) }
+            let start = buffer.count
+            buffer.append(entry.bytes)
+            for end in entry.ends { ends.append(start + end) }
+        }
+        return CommittedChanges(
+            scope: scope, base: base, head: state.head, bytes: buffer.takeSlice(leaving: 1),
+            ends: ends, borders: entries.map(\.last))
+    }
+}

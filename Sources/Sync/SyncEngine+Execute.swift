@@ -1,0 +1,113 @@
+// One mutation that was never seen before: run the mutator, then write records, changes and outcome
+// inside the savepoint that the caller has set.
+
+import MizuBytes
+
+extension SyncEngine {
+    /// Runs the mutation and writes its outcome. In-memory state changes only at the very end, so
+    /// that an error on the way leaves it as it was.
+    func execute(
+        _ mutation: PushedMutation, of push: PushRequest, _ client: inout ClientState?,
+        _ run: inout BatchRun
+    ) throws(StoreError) -> MutationResult {
+        var turn: ScopeTurn
+        if let known = run.scopes[push.scope] {
+            turn = known
+        } else {
+            turn = ScopeTurn(try store.scopeState(push.scope))
+        }
+        let result: MutationResult
+        let verdict: Outcome.Verdict
+        switch try effect(of: mutation, push, at: run.timeMilliseconds) {
+        case .failure(let rejection):
+            result = .refused(rejection)
+            verdict = .refused(rejection)
+        case .success(let changes):
+            let bytes = try append(changes, of: mutation.id, push.scope, &turn, run)
+            result = .applied(turn.state.head, changes: bytes)
+            verdict = .applied(turn.state.head)
+        }
+        var counted = client
+        counted?.outcomeCount += 1
+        try store.setOutcome(
+            Outcome(
+                verdict: verdict, fingerprint: mutation.fingerprint, user: push.user,
+                client: push.client, clientSequence: counted?.outcomeCount ?? 0,
+                reviewMilliseconds: run.timeMilliseconds + limits.logMillisecondsMax),
+            of: mutation.id, in: push.scope)
+        client = counted
+        run.scopes[push.scope] = turn
+        return result
+    }
+
+    /// What the mutation would change, or why it is refused. Writes nothing.
+    private func effect(
+        of mutation: PushedMutation, _ push: PushRequest, at time: Int64
+    ) throws(StoreError) -> Result<[RecordChange], Rejection> {
+        let name: Name
+        let args: Arguments
+        switch mutation.content {
+        case .faulty(let rejection): return .failure(rejection)
+        case .ready(let readyName, let readyArgs): (name, args) = (readyName, readyArgs)
+        }
+        var transaction = Transaction(
+            over: store, scope: push.scope, limits: limits,
+            changeOverhead: ChangeWriter.overhead(scope: push.scope, mutation: mutation.id))
+        var rejection: Rejection?
+        do {
+            try mutator.apply(
+                Mutation(
+                    name: name, args: args, id: mutation.id, user: push.user, scope: push.scope,
+                    timeMilliseconds: time),
+                to: &transaction)
+        } catch {
+            rejection = error
+        }
+        do {
+            let changes = try transaction.finish()
+            return if let rejection { .failure(rejection) } else { .success(changes) }
+        } catch {
+            switch error {
+            case .limit(let limit): return .failure(limit)
+            case .accident(let accident): throw accident
+            }
+        }
+    }
+
+    /// Writes the changes to the records and the log, from the scope's next cursor on.
+    /// - Returns: the changes as JSON, comma-joined.
+    private func append(
+        _ changes: [RecordChange], of mutation: Name, _ scope: Name, _ turn: inout ScopeTurn,
+        _ run: BatchRun
+    ) throws(StoreError) -> ByteSlice {
+        guard !changes.isEmpty else { return .empty }
+        let first = turn.state.head.cursor + 1
+        if turn.state.head.epoch != store.epoch || first == 1 {
+            try store.beginEpoch(store.epoch, at: first, in: scope)
+        }
+        var writer = ChangeWriter(scope: scope, mutation: mutation, time: run.time)
+        var recordCount = turn.state.recordCount
+        for (index, change) in changes.enumerated() {
+            writer.append(change, cursor: first + index)
+            switch change.operation {
+            case .create: recordCount += 1
+            case .update: break
+            case .delete: recordCount -= 1
+            }
+        }
+        let last = first + changes.count - 1
+        let ends = writer.ends
+        let entry = LogEntry(
+            first: first, last: last, timeMilliseconds: run.timeMilliseconds,
+            bytes: writer.finish(), ends: ends)
+        try store.append(entry, to: scope)
+        // Several writes to one record are each a change, but only the last is its state.
+        var latest: [RecordKey: ByteSlice?] = [:]
+        for change in changes { latest[change.key] = .some(change.json) }
+        for (key, json) in latest { try store.setRecord(key, in: scope, to: json) }
+        turn.entries.append(entry)
+        turn.state.head = Position(cursor: last, epoch: store.epoch)
+        turn.state.recordCount = recordCount
+        return entry.bytes
+    }
+}

@@ -1,0 +1,122 @@
+// Pulls and snapshots from a store: what the tail could not answer (protocol.md, "POST
+// /_sync/pull" and "/_sync/snapshot"). Runs on reader threads; the same code for every back end.
+// Here, and only here, is it said that a cursor is ahead of the log.
+
+import MizuBytes
+
+extension SyncReader {
+    /// Answers a pull: the body in slices, or 410.
+    public func pull(
+        _ request: PullRequest, limits: SyncLimits
+    ) throws(StoreError) -> Result<[ByteSlice], Refusal> {
+        try beginReading()
+        defer { endReading() }
+        let state = try scopeState(request.scope)
+        if let refusal = try refusal(
+            cursor: request.cursor, epoch: request.epoch, in: request.scope, state)
+        {
+            return .failure(refusal)
+        }
+        var page = LogPage(
+            after: request.cursor,
+            PageCut(changesMax: request.limit, bytesMax: limits.pageBytesMax))
+        if request.cursor < state.head.cursor {
+            try visitLog(of: request.scope, after: request.cursor) { page.take($0) }
+        }
+        let end = page.cursor
+        let epoch = try epoch(at: end, in: request.scope) ?? state.head.epoch
+        let foot = PullBody.end(
+            at: Position(cursor: end, epoch: epoch),
+            then: end < state.head.cursor ? .more : .nothing)
+        return .success([PullBody.start, page.finish(), foot])
+    }
+
+    /// Where the scope's log ends.
+    public func head(of scope: Name) throws(StoreError) -> Position {
+        try beginReading()
+        defer { endReading() }
+        return try scopeState(scope).head
+    }
+
+    /// Whether a client may go on from `position`: the log's head, or 410. For `subscribe`.
+    public func check(
+        _ position: Position, in scope: Name
+    ) throws(StoreError) -> Result<Position, Refusal> {
+        try beginReading()
+        defer { endReading() }
+        let state = try scopeState(scope)
+        if let refusal = try refusal(
+            cursor: position.cursor, epoch: position.epoch, in: scope, state)
+        {
+            return .failure(refusal)
+        }
+        return .success(state.head)
+    }
+
+    /// Why the changes after a position cannot be told, nil if they can. Within `beginReading`.
+    func refusal(
+        cursor: Int, epoch: Name?, in scope: Name, _ state: ScopeState
+    ) throws(StoreError) -> Refusal? {
+        if cursor < state.base { return .cursorTooOld }
+        if cursor > state.head.cursor { return .epochChanged }
+        // Cursor 0 is before every epoch and is not checked.
+        if cursor > 0, try self.epoch(at: cursor, in: scope) != epoch { return .epochChanged }
+        return nil
+    }
+}
+
+// MARK: Records for pages that the server renders
+
+extension SyncReader {
+    /// All records of an entity in the order of ids, as JSON. O(n).
+    public func records(
+        of entity: Name, in scope: Name
+    ) throws(StoreError) -> [(id: Name, json: JSONValue)] {
+        try beginReading()
+        defer { endReading() }
+        var found: [(id: Name, json: JSONValue)] = []
+        try visitRecords(of: entity, in: scope) { id, json in
+            found.append((id, JSONValue(validated: json)))
+            return .next
+        }
+        return found
+    }
+
+    /// One record, nil if there is none.
+    public func record(
+        of entity: Name, id: Name, in scope: Name
+    ) throws(StoreError) -> JSONValue? {
+        try beginReading()
+        defer { endReading() }
+        return try record(RecordKey(entity: entity, id: id), in: scope)
+            .map(JSONValue.init(validated:))
+    }
+}
+
+/// Gathers log entries into one run of bytes until the page is full.
+private struct LogPage: ~Copyable {
+    private(set) var cursor: Int
+    private var cut: PageCut
+    private var buffer = ByteBuffer(capacity: 4096)
+
+    init(after cursor: Int, _ cut: PageCut) {
+        self.cursor = cursor
+        self.cut = cut
+    }
+
+    mutating func take(_ entry: LogEntry) -> Visit {
+        // A position inside a mutation is nobody's, but it is answered like any other.
+        let skipped = max(0, cursor + 1 - entry.first)
+        guard entry.last > cursor, skipped < entry.ends.count else { return .next }
+        let start = skipped == 0 ? 0 : entry.ends[skipped - 1] + 1
+        guard start <= entry.bytes.count else { return .stop }
+        let bytes = entry.bytes[start..<entry.bytes.count]
+        guard cut.take(changes: entry.last - cursor, bytes: bytes.count) else { return .stop }
+        if buffer.count > 0 { buffer.append(UInt8(ascii: ",")) }
+        buffer.append(bytes)
+        cursor = entry.last
+        return .next
+    }
+
+    consuming func finish() -> ByteSlice { buffer.takeSlice(leaving: 1) }
+}

@@ -1,0 +1,72 @@
+// The three requests of protocol.md as values, once their envelopes have been read. They hold
+// slices of the body they came in and copy nothing but names. Parsing: `…Request+Parse.swift`.
+
+import MizuBytes
+
+/// A push: mutations of one client to one scope, in order.
+public struct PushRequest: Sendable {
+    public let scope: Name
+    public let client: Name?
+    public let mutations: [PushedMutation]
+    /// Who pushes; set by the caller once the credentials are known, nil for nobody.
+    public var user: Name?
+
+    public init(scope: Name, client: Name?, mutations: [PushedMutation], user: Name? = nil) {
+        self.scope = scope
+        self.client = client
+        self.mutations = mutations
+        self.user = user
+    }
+}
+
+/// One mutation of a push, or what is wrong with it.
+public struct PushedMutation: Sendable {
+    public enum Content: Sendable {
+        case ready(name: Name, args: Arguments)
+        /// Wrong inside this mutation only: answered in its place, and the next one goes on.
+        case faulty(Rejection)
+    }
+
+    public let id: Name
+    public let content: Content
+    public let fingerprint: Fingerprint
+
+    public init(id: Name, content: Content, fingerprint: Fingerprint) {
+        self.id = id
+        self.content = content
+        self.fingerprint = fingerprint
+    }
+}
+
+/// A pull: the changes after a position.
+public struct PullRequest: Hashable, Sendable {
+    public let scope: Name
+    /// 0 is before the first change.
+    public let cursor: Int
+    /// The epoch of the change at `cursor`; nil only where `cursor` is 0.
+    public let epoch: Name?
+    /// Changes wanted, 1 to `SyncLimits.pullChangesMax`.
+    public let limit: Int
+
+    public init(scope: Name, cursor: Int, epoch: Name?, limit: Int) {
+        self.scope = scope
+        self.cursor = cursor
+        self.epoch = epoch
+        self.limit = limit
+    }
+}
+
+/// A page of a snapshot.
+public struct SnapshotRequest: Hashable, Sendable {
+    public let scope: Name
+    /// Records wanted, 1 to `SyncLimits.snapshotRecordsMax`.
+    public let limit: Int
+    /// Where to go on; nil for the first page.
+    public let next: SnapshotPlace?
+
+    public init(scope: Name, limit: Int, next: SnapshotPlace?) {
+        self.scope = scope
+        self.limit = limit
+        self.next = next
+    }
+}

@@ -1,0 +1,130 @@
+// What a back end must do for Sync: keep rows in transactions, and read them. All meaning (order,
+// idempotency, retention) is in `SyncEngine` and `SyncReader+Pull`, once for every back end.
+// Shaped so that PostgreSQL fits: calls may block, state is read inside the transaction that
+// changes it, and nothing assumes that this process is the only writer.
+
+import MizuBytes
+
+/// An accident of storage; never a peer's fault.
+public struct StoreError: Error, Hashable, Sendable {
+    public enum Kind: Hashable, Sendable {
+        /// The whole transaction is lost: disk full, I/O error, locked. Later it may work.
+        case unavailable
+        /// This one statement failed for what was in it, and would again; the transaction lives,
+        /// and rolling back to the savepoint undoes the mutation.
+        case statement
+    }
+    public let kind: Kind
+    /// For the log, with the store's own words.
+    public let message: String
+
+    public init(_ kind: Kind, _ message: String) {
+        self.kind = kind
+        self.message = message
+    }
+}
+
+/// Whether a visitor wants the next row.
+public enum Visit: Sendable { case next, stop }
+
+/// Where records are read from: a store, a reader, or a client's local state under a replay.
+public protocol RecordSource: AnyObject {
+    /// The record's JSON, nil if there is none.
+    func record(_ key: RecordKey, in scope: Name) throws(StoreError) -> ByteSlice?
+
+    /// Visits the records behind `key` (all, if nil) in the order of keys, without a limit.
+    func visitRecords(
+        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, ByteSlice) -> Visit
+    ) throws(StoreError)
+
+    /// Visits an entity's records in the order of ids.
+    func visitRecords(
+        of entity: Name, in scope: Name, _ visit: (Name, ByteSlice) -> Visit
+    ) throws(StoreError)
+}
+
+/// Where logs are read from.
+public protocol LogSource: RecordSource {
+    /// The log's state; a scope that was never written to has the store's epoch and cursor 0.
+    func scopeState(_ scope: Name) throws(StoreError) -> ScopeState
+
+    /// The epoch in which the change at `cursor` was written, nil if that is not known: `cursor`
+    /// is 0, below the base or above the head.
+    func epoch(at cursor: Int, in scope: Name) throws(StoreError) -> Name?
+
+    /// Visits, in order, the entries that have a change above `cursor`.
+    func visitLog(
+        of scope: Name, after cursor: Int, _ visit: (LogEntry) -> Visit
+    ) throws(StoreError)
+}
+
+/// The writer's side. Confined to the committer's thread; every call may block.
+///
+/// `begin`, then any number of reads, writes and savepoints, then `commit` or `rollback`. Reads see
+/// the transaction's own writes; readers see none before `commit` has returned.
+public protocol SyncStore: LogSource {
+    /// The epoch that this opening writes in; durable since the store was opened.
+    var epoch: Name { get }
+
+    /// A reader for another thread, with its own view of what is committed. Call it before the
+    /// store moves to its thread, or on that thread.
+    func makeReader() throws(StoreError) -> sending any SyncReader
+
+    func begin() throws(StoreError)
+    /// Marks the place that `rollbackToSavepoint` returns to; they are not nested.
+    func savepoint() throws(StoreError)
+    func releaseSavepoint() throws(StoreError)
+    func rollbackToSavepoint() throws(StoreError)
+    /// Returns once everything is durable. After an error nothing is: call `rollback`.
+    func commit() throws(StoreError)
+    /// Leaves the transaction, whatever state it is in.
+    func rollback()
+
+    func setScopeState(_ state: ScopeState, of scope: Name) throws(StoreError)
+    /// Says that changes from cursor `first` on are of `epoch`.
+    func beginEpoch(_ epoch: Name, at first: Int, in scope: Name) throws(StoreError)
+    func append(_ entry: LogEntry, to scope: Name) throws(StoreError)
+    /// Stores a record's JSON, or removes it where `json` is nil.
+    func setRecord(_ key: RecordKey, in scope: Name, to json: ByteSlice?) throws(StoreError)
+
+    func outcome(of mutation: Name, in scope: Name) throws(StoreError) -> Outcome?
+    func setOutcome(_ outcome: Outcome, of mutation: Name, in scope: Name) throws(StoreError)
+
+    func client(_ client: Name, in scope: Name) throws(StoreError) -> ClientState?
+    /// The owner of a client that has pushed to any scope: `.some(nil)` if it is anonymous.
+    func owner(of client: Name) throws(StoreError) -> Name??
+    func setClient(
+        _ state: ClientState, of client: Name, in scope: Name) throws(StoreError)
+    /// Makes `user` the owner of the client in every scope.
+    func claim(_ client: Name, for user: Name) throws(StoreError)
+    /// How many clients of `user` (nil: of nobody) have pushed to the scope.
+    func clientCount(of user: Name?, in scope: Name) throws(StoreError) -> Int
+    /// The one of them that has been silent for longest.
+    func longestSilentClient(
+        of user: Name?, in scope: Name
+    ) throws(StoreError) -> (client: Name, state: ClientState)?
+    func removeClient(_ client: Name, in scope: Name) throws(StoreError)
+
+    // Trimming.
+
+    /// Scopes behind `scope` (from the first, if nil), in order.
+    func scopes(after scope: Name?, countMax: Int) throws(StoreError) -> [Name]
+    /// The oldest entries of the log, without their bytes: last cursor and time.
+    func oldestEntries(
+        of scope: Name, countMax: Int
+    ) throws(StoreError) -> [(last: Int, timeMilliseconds: Int64)]
+    /// Removes the entries up to cursor `base`, and the epochs of none but these.
+    func trimLog(of scope: Name, through base: Int) throws(StoreError)
+    /// Outcomes whose review is due, the earliest first.
+    func dueOutcomes(
+        atMilliseconds now: Int64, countMax: Int
+    ) throws(StoreError) -> [(scope: Name, mutation: Name, outcome: Outcome)]
+    func removeOutcome(of mutation: Name, in scope: Name) throws(StoreError)
+}
+
+/// A reader's side. Confined to one thread; every call may block. It sees what was committed
+/// before `beginReading`, all of it, and nothing later until `endReading`.
+public protocol SyncReader: LogSource {
+    func beginReading() throws(StoreError)
+    func endReading()
+}

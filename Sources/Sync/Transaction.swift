@@ -1,0 +1,232 @@
+// The records of one scope as one mutation sees and changes them. What it writes is kept here,
+// beside the source it reads from, and reaches the store only when the mutator has returned: a
+// refused mutation has nothing to undo, whatever it did before. Each write is at once a record's
+// new state and a change of the log, so neither can be forgotten.
+// Confined to the call of `Mutator.apply`: it cannot be copied, so it cannot be kept.
+
+import MizuBytes
+
+/// One durable effect on one record, without its cursor.
+public struct RecordChange: Sendable {
+    public enum Operation: Hashable, Sendable { case create, update, delete }
+
+    public let key: RecordKey
+    public let operation: Operation
+    /// The whole record after it; nil for `delete`.
+    public let json: ByteSlice?
+}
+
+/// What a mutator reads and writes: the records of the mutation's scope.
+public struct Transaction: ~Copyable {
+    private let source: any RecordSource
+    private let scope: Name
+    private let limits: SyncLimits
+    private let changeOverhead: Int
+    /// What is written so far: nil for a deleted record.
+    private var written: [RecordKey: ByteSlice?] = [:]
+    private var changes: [RecordChange] = []
+    private var changeBytes = 0
+    /// What ends the mutation even if the mutator catches the error that told it.
+    private var ending: Ending?
+
+    /// Why a mutation cannot commit, whatever its mutator says.
+    public enum Ending: Error, Sendable {
+        case limit(Rejection)
+        case accident(StoreError)
+    }
+
+    /// - Parameters:
+    ///   - source: where records are read that this mutation has not written.
+    ///   - changeOverhead: bytes of a change's JSON beside data, entity and id.
+    public init(
+        over source: any RecordSource, scope: Name, limits: SyncLimits, changeOverhead: Int = 160
+    ) {
+        self.source = source
+        self.scope = scope
+        self.limits = limits
+        self.changeOverhead = changeOverhead
+    }
+
+    /// Hands over what was written, in order.
+    /// - Throws: what ended the mutation, even if the mutator swallowed the error.
+    public consuming func finish() throws(Ending) -> [RecordChange] {
+        if let ending { throw ending }
+        return changes
+    }
+}
+
+// MARK: Reading
+
+extension Transaction {
+    /// The record as it is now, this mutation's own writes included; nil if there is none.
+    public mutating func get(_ entity: Name, id: String) throws(Rejection) -> JSONValue? {
+        guard let id = Name(id) else { return nil }
+        return try json(RecordKey(entity: entity, id: id)).map(JSONValue.init(validated:))
+    }
+
+    /// The same, decoded.
+    /// - Throws: `invalid_mutation` where the record is not a `T`.
+    public mutating func get<T: Decodable>(
+        _ entity: Name, id: String, as type: T.Type
+    ) throws(Rejection) -> T? {
+        guard let value = try get(entity, id: id) else { return nil }
+        do {
+            return try value.decode(type)
+        } catch {
+            throw .invalid("the record \(entity) \(id) cannot be read: \(error.reason)")
+        }
+    }
+
+    /// All records of an entity in the order of their ids. O(n): for small sets.
+    public mutating func list(_ entity: Name) throws(Rejection) -> [(id: Name, record: JSONValue)] {
+        var found: [(id: Name, record: JSONValue)] = []
+        let written = self.written
+        try reading { (source, scope) throws(StoreError) in
+            try source.visitRecords(of: entity, in: scope) { id, json in
+                // What this mutation wrote is put in below, as it is now.
+                if written[RecordKey(entity: entity, id: id)] == nil {
+                    found.append((id, JSONValue(validated: json)))
+                }
+                return .next
+            }
+        }
+        let own = written.compactMap { key, json -> (id: Name, record: JSONValue)? in
+            guard key.entity == entity, let json else { return nil }
+            return (key.id, JSONValue(validated: json))
+        }
+        guard !own.isEmpty else { return found }
+        return (found + own).sorted { $0.id < $1.id }
+    }
+
+    private mutating func json(_ key: RecordKey) throws(Rejection) -> ByteSlice? {
+        if let own = written[key] { return own }
+        return try reading { (source, scope) throws(StoreError) in
+            try source.record(key, in: scope)
+        }
+    }
+
+    /// Reads from the store. A failure ends the mutation: what a mutator would decide without the
+    /// answer must not become durable.
+    private mutating func reading<R>(
+        _ body: (any RecordSource, Name) throws(StoreError) -> R
+    ) throws(Rejection) -> R {
+        do {
+            return try body(source, scope)
+        } catch {
+            if ending == nil { ending = .accident(error) }
+            throw Rejection(code: "unavailable", message: "the store cannot be read")
+        }
+    }
+}
+
+// MARK: Writing
+
+extension Transaction {
+    /// Writes a new record.
+    /// - Throws: `conflict` where it exists; `invalid_mutation` where `id` is no name or the record
+    ///   no JSON object; `too_large`.
+    public mutating func create(
+        _ entity: Name, id: String, _ record: some Encodable
+    ) throws(Rejection) {
+        try create(entity, id: id, json: encoded(record))
+    }
+
+    public mutating func create(
+        _ entity: Name, id: String, json: JSONValue
+    ) throws(Rejection) {
+        let key = try key(entity, id)
+        guard try self.json(key) == nil else {
+            throw Rejection(code: Rejection.conflict.code, message: "\(entity) \(id) exists")
+        }
+        try record(.create, key, json)
+    }
+
+    /// Replaces a whole record.
+    /// - Throws: `not_found` where there is none; else as `create`.
+    public mutating func update(
+        _ entity: Name, id: String, _ record: some Encodable
+    ) throws(Rejection) {
+        try update(entity, id: id, json: encoded(record))
+    }
+
+    public mutating func update(
+        _ entity: Name, id: String, json: JSONValue
+    ) throws(Rejection) {
+        let key = try key(entity, id)
+        guard try self.json(key) != nil else { throw missing(key) }
+        try record(.update, key, json)
+    }
+
+    /// Creates the record or replaces it.
+    public mutating func put(
+        _ entity: Name, id: String, _ record: some Encodable
+    ) throws(Rejection) {
+        try put(entity, id: id, json: encoded(record))
+    }
+
+    public mutating func put(
+        _ entity: Name, id: String, json: JSONValue
+    ) throws(Rejection) {
+        let key = try key(entity, id)
+        try record(try self.json(key) == nil ? .create : .update, key, json)
+    }
+
+    /// Removes a record.
+    /// - Throws: `not_found` where there is none.
+    public mutating func delete(_ entity: Name, id: String) throws(Rejection) {
+        let key = try key(entity, id)
+        guard try json(key) != nil else { throw missing(key) }
+        try record(.delete, key, nil)
+    }
+
+    private func key(_ entity: Name, _ id: String) throws(Rejection) -> RecordKey {
+        guard let id = Name(id) else {
+            throw .invalid(
+                "an id has 1 to \(Name.bytesMax) bytes and no control characters")
+        }
+        return RecordKey(entity: entity, id: id)
+    }
+
+    private func missing(_ key: RecordKey) -> Rejection {
+        Rejection(code: Rejection.notFound.code, message: "no \(key.entity) \(key.id)")
+    }
+
+    private func encoded(_ record: some Encodable) throws(Rejection) -> JSONValue {
+        do {
+            return JSONValue(validated: try JSONEncoding.encode(record))
+        } catch {
+            throw .invalid("the record cannot be written as JSON")
+        }
+    }
+
+    /// The one place that writes: record and change together, or neither.
+    private mutating func record(
+        _ operation: RecordChange.Operation, _ key: RecordKey, _ value: JSONValue?
+    ) throws(Rejection) {
+        guard value == nil || value?.kind == .object else {
+            throw .invalid("a record is a JSON object")
+        }
+        let size = (value?.bytes.count ?? 0) + key.entity.bytes.count + key.id.bytes.count
+        if let value, value.bytes.count > limits.recordBytesMax {
+            throw tooLarge("a record has at most \(limits.recordBytesMax) bytes")
+        }
+        guard changes.count < limits.mutationChangesMax else {
+            throw tooLarge("a mutation makes at most \(limits.mutationChangesMax) changes")
+        }
+        guard changeBytes + size + changeOverhead <= limits.mutationBytesMax else {
+            throw tooLarge("a mutation's changes have at most \(limits.mutationBytesMax) bytes")
+        }
+        // A copy of its own: a slice of the arguments would keep the whole request alive.
+        let json = value?.bytes.compacted
+        changeBytes += size + changeOverhead
+        written[key] = .some(json)
+        changes.append(RecordChange(key: key, operation: operation, json: json))
+    }
+
+    /// A limit is no conflict that a mutator may catch and go round: it ends the mutation.
+    private mutating func tooLarge(_ message: String) -> Rejection {
+        let rejection = Rejection.tooLarge(message)
+        if ending == nil { ending = .limit(rejection) }
+        return rejection
+    }
+}

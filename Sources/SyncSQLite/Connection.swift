@@ -1,0 +1,86 @@
+// One SQLite connection: opened, configured, spoken to, closed. Confined to one thread at a time
+// (SQLITE_OPEN_NOMUTEX). Knows SQL and result codes, and nothing of what the rows mean.
+
+import CSQLite
+import MizuBytes
+import MizuSync
+
+/// An open connection; closes itself.
+final class Connection {
+    let raw: OpaquePointer
+    let path: String
+
+    enum Role { case writer, reader }
+
+    /// Opens the file.
+    ///
+    /// WAL, so that readers see a committed state while the writer goes on; `synchronous=FULL`, so
+    /// that a commit is on the disk when it returns. SQLite copies the WAL back into the file after
+    /// a commit once it has 1,000 pages (4 MiB), as far as no reader still needs the old pages, and
+    /// cuts a WAL that has grown beyond 64 MiB. `busy_timeout` matters only for outsiders, such as
+    /// a backup with the sqlite3 shell: this process has one writer, and no other has the lock.
+    init(_ path: String, as role: Role) throws(StoreError) {
+        var opened: OpaquePointer?
+        let create = role == .writer ? SQLITE_OPEN_CREATE : 0
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | create
+        let code = sqlite3_open_v2(path, &opened, flags, nil)
+        guard let opened else { throw StoreError(.unavailable, "\(path): out of memory") }
+        raw = opened
+        self.path = path
+        // From here on `deinit` closes, also where SQLite refused.
+        guard code == SQLITE_OK else { throw error(code) }
+        sqlite3_extended_result_codes(raw, 1)
+        try run("PRAGMA busy_timeout=5000")
+        switch role {
+        case .writer:
+            guard try text("PRAGMA journal_mode=WAL") == "wal" else {
+                throw StoreError(.unavailable, "\(path): this file system cannot do SQLite's WAL")
+            }
+            try run("PRAGMA synchronous=FULL")
+            try run("PRAGMA wal_autocheckpoint=1000")
+            try run("PRAGMA journal_size_limit=67108864")
+            try run("PRAGMA cache_size=-4000")
+        case .reader:
+            try run("PRAGMA query_only=ON")
+            try run("PRAGMA cache_size=-1000")
+        }
+    }
+
+    deinit { sqlite3_close_v2(raw) }
+
+    /// Runs statements that give no rows.
+    func run(_ sql: String) throws(StoreError) {
+        let code = sqlite3_exec(raw, sql, nil, nil, nil)
+        guard code == SQLITE_OK else { throw error(code) }
+    }
+
+    /// The first column of the first row, as text.
+    func text(_ sql: String) throws(StoreError) -> String? {
+        let statement = try Statement(self, sql)
+        guard try statement.step() else { return nil }
+        return statement.blob(0).string
+    }
+
+    /// The first column of the first row, 0 if there is none.
+    func number(_ sql: String) throws(StoreError) -> Int {
+        let statement = try Statement(self, sql)
+        return try statement.step() ? statement.int(0) : 0
+    }
+
+    /// What went wrong, and whether the transaction has survived it.
+    func error(_ code: Int32) -> StoreError {
+        let message = "\(path): \(String(cString: sqlite3_errmsg(raw))) (SQLite \(code))"
+        return StoreError(isTransactionLost(code) ? .unavailable : .statement, message)
+    }
+
+    private func isTransactionLost(_ code: Int32) -> Bool {
+        switch code & 0xFF {
+        case SQLITE_FULL, SQLITE_IOERR, SQLITE_BUSY, SQLITE_LOCKED, SQLITE_READONLY,
+            SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_PROTOCOL, SQLITE_INTERRUPT, SQLITE_NOTADB:
+            true
+        default:
+            // SQLite rolls back by itself after some errors; then autocommit is on again.
+            sqlite3_get_autocommit(raw) != 0
+        }
+    }
+}

@@ -1,0 +1,169 @@
+// The writer's rows: what the engine writes, and what it looks up of outcomes and clients.
+
+import MizuBytes
+import MizuSync
+
+extension SQLiteStore {
+    public func setScopeState(_ state: ScopeState, of scope: Name) throws(StoreError) {
+        try statements.setScope.bind(scope).bind(state.head.cursor).bind(state.base)
+            .bind(state.recordCount).run()
+    }
+
+    public func beginEpoch(_ epoch: Name, at first: Int, in scope: Name) throws(StoreError) {
+        try statements.beginEpoch.bind(scope).bind(first).bind(epoch).run()
+    }
+
+    public func append(_ entry: LogEntry, to scope: Name) throws(StoreError) {
+        try statements.append.bind(scope).bind(entry.last).bind(entry.first)
+            .bind(Int(entry.timeMilliseconds)).bind(EntryEnds.write(entry.ends))
+            .bind(entry.bytes).run()
+    }
+
+    public func setRecord(
+        _ key: RecordKey, in scope: Name, to json: ByteSlice?
+    ) throws(StoreError) {
+        guard let json else {
+            return try statements.removeRecord.bind(scope).bind(key.entity).bind(key.id).run()
+        }
+        try statements.setRecord.bind(scope).bind(key.entity).bind(key.id).bind(json).run()
+    }
+}
+
+// MARK: Outcomes
+
+extension SQLiteStore {
+    public func outcome(of mutation: Name, in scope: Name) throws(StoreError) -> Outcome? {
+        try statements.outcome.bind(scope).bind(mutation)
+            .first { (row) throws(StoreError) in try Self.outcome(row) }
+    }
+
+    public func setOutcome(
+        _ outcome: Outcome, of mutation: Name, in scope: Name
+    ) throws(StoreError) {
+        let statement = statements.setOutcome.bind(scope).bind(mutation)
+            .bind(Int(truncatingIfNeeded: outcome.fingerprint.high))
+            .bind(Int(truncatingIfNeeded: outcome.fingerprint.low))
+            .bind(outcome.user).bind(outcome.client).bind(outcome.clientSequence)
+            .bind(Int(outcome.reviewMilliseconds))
+        switch outcome.verdict {
+        case .applied(let position):
+            statement.bind(position.cursor).bind(position.epoch)
+                .bind(ByteSlice.empty).bind(ByteSlice.empty)
+        case .refused(let rejection):
+            statement.bind(0).bind(ByteSlice.empty)
+                .bind(Array(rejection.code.utf8)).bind(Array(rejection.message.utf8))
+        }
+        try statement.run()
+    }
+
+    public func removeOutcome(of mutation: Name, in scope: Name) throws(StoreError) {
+        try statements.removeOutcome.bind(scope).bind(mutation).run()
+    }
+
+    public func dueOutcomes(
+        atMilliseconds now: Int64, countMax: Int
+    ) throws(StoreError) -> [(scope: Name, mutation: Name, outcome: Outcome)] {
+        var due: [(scope: Name, mutation: Name, outcome: Outcome)] = []
+        try statements.dueOutcomes.bind(Int(now)).bind(countMax)
+            .each { (row) throws(StoreError) in
+                due.append((try row.key(10), try row.key(11), try Self.outcome(row)))
+                return .next
+            }
+        return due
+    }
+
+    /// The columns of `WriterStatements.outcome`.
+    private static func outcome(_ row: Statement) throws(StoreError) -> Outcome {
+        let verdict: Outcome.Verdict
+        if let epoch = row.name(7) {
+            verdict = .applied(Position(cursor: row.int(6), epoch: epoch))
+        } else {
+            verdict = .refused(
+                Rejection(code: row.blob(8).string, message: row.blob(9).string))
+        }
+        return Outcome(
+            verdict: verdict,
+            fingerprint: Fingerprint(
+                high: UInt64(truncatingIfNeeded: row.int(0)),
+                low: UInt64(truncatingIfNeeded: row.int(1))),
+            user: row.name(2), client: row.name(3), clientSequence: row.int(4),
+            reviewMilliseconds: Int64(row.int(5)))
+    }
+}
+
+// MARK: Clients
+
+extension SQLiteStore {
+    public func client(_ client: Name, in scope: Name) throws(StoreError) -> ClientState? {
+        try statements.client.bind(client).bind(scope)
+            .first { (row) throws(StoreError) in Self.client(row) }
+    }
+
+    public func owner(of client: Name) throws(StoreError) -> Name?? {
+        try statements.owner.bind(client).first { (row) throws(StoreError) in row.name(0) }
+    }
+
+    public func setClient(
+        _ state: ClientState, of client: Name, in scope: Name
+    ) throws(StoreError) {
+        try statements.setClient.bind(client).bind(scope).bind(state.user)
+            .bind(Int(state.lastPushMilliseconds)).bind(state.outcomeCount).run()
+    }
+
+    public func claim(_ client: Name, for user: Name) throws(StoreError) {
+        try statements.claim.bind(user).bind(client).run()
+    }
+
+    public func clientCount(of user: Name?, in scope: Name) throws(StoreError) -> Int {
+        try statements.clientCount.bind(scope).bind(user)
+            .first { (row) throws(StoreError) in row.int(0) } ?? 0
+    }
+
+    public func longestSilentClient(
+        of user: Name?, in scope: Name
+    ) throws(StoreError) -> (client: Name, state: ClientState)? {
+        try statements.longestSilent.bind(scope).bind(user)
+            .first { (row) throws(StoreError) in
+                (client: try row.key(3), state: Self.client(row))
+            }
+    }
+
+    public func removeClient(_ client: Name, in scope: Name) throws(StoreError) {
+        try statements.removeClient.bind(client).bind(scope).run()
+    }
+
+    private static func client(_ row: Statement) -> ClientState {
+        ClientState(
+            user: row.name(0), lastPushMilliseconds: Int64(row.int(1)), outcomeCount: row.int(2))
+    }
+}
+
+// MARK: Trimming
+
+extension SQLiteStore {
+    public func scopes(after scope: Name?, countMax: Int) throws(StoreError) -> [Name] {
+        var names: [Name] = []
+        try statements.scopesAfter.bind(scope).bind(countMax).each { (row) throws(StoreError) in
+            names.append(try row.key(0))
+            return .next
+        }
+        return names
+    }
+
+    public func oldestEntries(
+        of scope: Name, countMax: Int
+    ) throws(StoreError) -> [(last: Int, timeMilliseconds: Int64)] {
+        var oldest: [(last: Int, timeMilliseconds: Int64)] = []
+        try statements.oldestEntries.bind(scope).bind(countMax)
+            .each { (row) throws(StoreError) in
+                oldest.append((row.int(0), Int64(row.int(1))))
+                return .next
+            }
+        return oldest
+    }
+
+    public func trimLog(of scope: Name, through base: Int) throws(StoreError) {
+        try statements.trimLog.bind(scope).bind(base).run()
+        try statements.trimEpochs.bind(scope).bind(base).run()
+    }
+}

@@ -1,0 +1,86 @@
+// The tables, and what is checked before a file is taken for ours. Names are BLOBs, because they
+// are compared byte for byte; `WITHOUT ROWID`, because every table is looked up by its key. A user
+// or client that is nobody is an empty BLOB. Times are milliseconds since 1970.
+
+import CSQLite
+import MizuBytes
+import MizuSync
+
+enum Schema {
+    /// In `user_version`. A file of a newer version is refused.
+    static let version = 1
+    /// "Mizu", in `application_id`, so that another program's file is not written to.
+    static let applicationID = 0x4D69_7A75
+
+    /// - epochs: `epoch` has written the changes from cursor `first` on.
+    /// - changes: one row for each mutation, the unit of the log. `ends` is where in `bytes` each
+    ///   change ends, 4 bytes each (little-endian); empty where there is one change.
+    /// - outcomes: `code` is empty where the mutation was applied; then `cursor` and `epoch` are
+    ///   the position that was told.
+    private static let tables = """
+        CREATE TABLE settings(
+            key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+        CREATE TABLE scopes(
+            scope BLOB PRIMARY KEY, cursor INTEGER NOT NULL, base INTEGER NOT NULL,
+            records INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE epochs(
+            scope BLOB NOT NULL, first INTEGER NOT NULL, epoch BLOB NOT NULL,
+            PRIMARY KEY(scope, first)) WITHOUT ROWID;
+        CREATE TABLE records(
+            scope BLOB NOT NULL, entity BLOB NOT NULL, id BLOB NOT NULL, data BLOB NOT NULL,
+            PRIMARY KEY(scope, entity, id)) WITHOUT ROWID;
+        CREATE TABLE changes(
+            scope BLOB NOT NULL, last INTEGER NOT NULL, first INTEGER NOT NULL,
+            time INTEGER NOT NULL, ends BLOB NOT NULL, bytes BLOB NOT NULL,
+            PRIMARY KEY(scope, last)) WITHOUT ROWID;
+        CREATE TABLE outcomes(
+            scope BLOB NOT NULL, mutation BLOB NOT NULL, high INTEGER NOT NULL,
+            low INTEGER NOT NULL, user BLOB NOT NULL, client BLOB NOT NULL,
+            sequence INTEGER NOT NULL, review INTEGER NOT NULL, cursor INTEGER NOT NULL,
+            epoch BLOB NOT NULL, code BLOB NOT NULL, error BLOB NOT NULL,
+            PRIMARY KEY(scope, mutation)) WITHOUT ROWID;
+        CREATE INDEX outcomes_by_review ON outcomes(review);
+        CREATE TABLE clients(
+            client BLOB NOT NULL, scope BLOB NOT NULL, user BLOB NOT NULL,
+            pushed INTEGER NOT NULL, outcomes INTEGER NOT NULL,
+            PRIMARY KEY(client, scope)) WITHOUT ROWID;
+        CREATE INDEX clients_by_user ON clients(scope, user, pushed);
+        """
+
+    /// Makes the tables in an empty file, takes a file of ours, refuses any other.
+    static func prepare(_ connection: Connection) throws(StoreError) {
+        let version = try connection.number("PRAGMA user_version")
+        let application = try connection.number("PRAGMA application_id")
+        if version == 0, application == 0 {
+            guard try connection.number("SELECT count(*) FROM sqlite_schema") == 0 else {
+                throw foreign(connection)
+            }
+            return try create(connection)
+        }
+        guard application == applicationID else { throw foreign(connection) }
+        guard version <= Self.version else {
+            throw StoreError(
+                .unavailable,
+                "\(connection.path) was written by a newer version of mizu "
+                    + "(schema \(version), this one knows \(Self.version)): upgrade mizu")
+        }
+    }
+
+    private static func create(_ connection: Connection) throws(StoreError) {
+        try connection.run("BEGIN IMMEDIATE")
+        do {
+            try connection.run(tables)
+            try connection.run("PRAGMA application_id=\(applicationID)")
+            try connection.run("PRAGMA user_version=\(version)")
+            try connection.run("COMMIT")
+        } catch {
+            sqlite3_exec(connection.raw, "ROLLBACK", nil, nil, nil)
+            throw error
+        }
+    }
+
+    private static func foreign(_ connection: Connection) -> StoreError {
+        StoreError(
+            .unavailable, "\(connection.path) is a database of another program: name another file")
+    }
+}

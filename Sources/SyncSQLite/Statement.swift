@@ -1,0 +1,137 @@
+// One prepared statement, used again and again: bind, step, read columns, reset. The binding copies
+// bytes, so nothing need outlive the call. Confined to its connection's thread.
+
+import CSQLite
+import MizuBytes
+import MizuSync
+
+/// A prepared statement; finalizes itself. Keeps its connection open.
+final class Statement {
+    private let connection: Connection
+    private let raw: OpaquePointer
+    private var bound: Int32 = 0
+
+    init(_ connection: Connection, _ sql: String) throws(StoreError) {
+        var prepared: OpaquePointer?
+        let code = sqlite3_prepare_v3(
+            connection.raw, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
+        guard code == SQLITE_OK, let prepared else { throw connection.error(code) }
+        self.connection = connection
+        raw = prepared
+    }
+
+    deinit { sqlite3_finalize(raw) }
+
+    /// Binds the next parameter.
+    @discardableResult
+    func bind(_ value: Int) -> Statement {
+        bound += 1
+        sqlite3_bind_int64(raw, bound, Int64(value))
+        return self
+    }
+
+    @discardableResult
+    func bind(_ name: Name) -> Statement {
+        bound += 1
+        name.withUnsafeBytes { bytes in
+            _ = csqlite_bind_blob(raw, bound, bytes.baseAddress, Int64(bytes.count))
+        }
+        return self
+    }
+
+    /// Nil is an empty BLOB: no name and no JSON is empty.
+    @discardableResult
+    func bind(_ name: Name?) -> Statement {
+        if let name { return bind(name) }
+        return bind(ByteSlice.empty)
+    }
+
+    @discardableResult
+    func bind(_ bytes: ByteSlice) -> Statement {
+        bound += 1
+        bytes.withUnsafeBytes { bytes in
+            _ = csqlite_bind_blob(raw, bound, bytes.baseAddress, Int64(bytes.count))
+        }
+        return self
+    }
+
+    @discardableResult
+    func bind(_ bytes: [UInt8]) -> Statement {
+        bound += 1
+        bytes.withUnsafeBytes { bytes in
+            _ = csqlite_bind_blob(raw, bound, bytes.baseAddress, Int64(bytes.count))
+        }
+        return self
+    }
+
+    /// Goes to the next row; false behind the last one.
+    /// - Throws: also where a binding failed (out of memory): SQLite then has NULL in its place,
+    ///   which every column refuses.
+    func step() throws(StoreError) -> Bool {
+        let code = sqlite3_step(raw)
+        switch code {
+        case SQLITE_ROW: return true
+        case SQLITE_DONE: return false
+        default:
+            let error = connection.error(code)
+            reset()
+            throw error
+        }
+    }
+
+    /// Runs a statement that gives no rows, and makes it ready for the next time.
+    func run() throws(StoreError) {
+        defer { reset() }
+        _ = try step()
+    }
+
+    /// Reads the first row, if there is one, and makes the statement ready for the next time.
+    func first<R>(_ read: (Statement) throws(StoreError) -> R) throws(StoreError) -> R? {
+        defer { reset() }
+        guard try step() else { return nil }
+        return try read(self)
+    }
+
+    /// Reads row after row until `read` has enough.
+    func each(_ read: (Statement) throws(StoreError) -> Visit) throws(StoreError) {
+        defer { reset() }
+        while try step() {
+            guard case .next = try read(self) else { return }
+        }
+    }
+
+    /// Ends the reading, which would otherwise hold its view of the database open.
+    func reset() {
+        sqlite3_reset(raw)
+        sqlite3_clear_bindings(raw)
+        bound = 0
+    }
+}
+
+// MARK: Columns of the current row, counted from 0
+
+extension Statement {
+    func int(_ column: Int32) -> Int { Int(sqlite3_column_int64(raw, column)) }
+
+    /// A copy of the column's bytes.
+    func blob(_ column: Int32) -> ByteSlice {
+        let bytes = sqlite3_column_blob(raw, column)
+        let count = Int(sqlite3_column_bytes(raw, column))
+        return ByteSlice(copying: UnsafeRawBufferPointer(start: bytes, count: count))
+    }
+
+    /// A name; nil where the column is empty.
+    func name(_ column: Int32) -> Name? {
+        let bytes = sqlite3_column_blob(raw, column)
+        let count = Int(sqlite3_column_bytes(raw, column))
+        return Name(UnsafeRawBufferPointer(start: bytes, count: count))
+    }
+
+    /// A name that must be there; what else is there means that the file is damaged.
+    func key(_ column: Int32) throws(StoreError) -> Name {
+        guard let name = name(column) else {
+            throw StoreError(.statement, "\(connection.path): a name is damaged")
+        }
+        return name
+    }
+}

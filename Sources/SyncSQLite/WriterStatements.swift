@@ -1,0 +1,77 @@
+// All statements of the writer's side, prepared once when the database is opened.
+
+import MizuSync
+
+/// Confined to the writer's thread, like their connection.
+final class WriterStatements {
+    let begin, commit, savepoint, release, rollbackTo: Statement
+    let setScope, beginEpoch, append, setRecord, removeRecord: Statement
+    let outcome, setOutcome, removeOutcome, dueOutcomes: Statement
+    let client, owner, setClient, claim, clientCount, longestSilent, removeClient: Statement
+    let scopesAfter, oldestEntries, trimLog, trimEpochs: Statement
+
+    init(_ connection: Connection) throws(StoreError) {
+        func prepare(_ sql: String) throws(StoreError) -> Statement {
+            try Statement(connection, sql)
+        }
+        begin = try prepare("BEGIN IMMEDIATE")
+        commit = try prepare("COMMIT")
+        savepoint = try prepare("SAVEPOINT mutation")
+        release = try prepare("RELEASE mutation")
+        rollbackTo = try prepare("ROLLBACK TO mutation")
+
+        setScope = try prepare(
+            "INSERT OR REPLACE INTO scopes(scope, cursor, base, records) VALUES(?, ?, ?, ?)")
+        beginEpoch = try prepare("INSERT INTO epochs(scope, first, epoch) VALUES(?, ?, ?)")
+        append = try prepare(
+            "INSERT INTO changes(scope, last, first, time, ends, bytes) VALUES(?, ?, ?, ?, ?, ?)")
+        setRecord = try prepare(
+            "INSERT OR REPLACE INTO records(scope, entity, id, data) VALUES(?, ?, ?, ?)")
+        removeRecord = try prepare(
+            "DELETE FROM records WHERE scope = ? AND entity = ? AND id = ?")
+
+        let columns = "high, low, user, client, sequence, review, cursor, epoch, code, error"
+        outcome = try prepare(
+            "SELECT \(columns) FROM outcomes WHERE scope = ? AND mutation = ?")
+        setOutcome = try prepare(
+            """
+            INSERT OR REPLACE INTO outcomes(scope, mutation, \(columns))
+            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """)
+        removeOutcome = try prepare("DELETE FROM outcomes WHERE scope = ? AND mutation = ?")
+        dueOutcomes = try prepare(
+            """
+            SELECT \(columns), scope, mutation FROM outcomes
+            WHERE review <= ? ORDER BY review LIMIT ?
+            """)
+
+        client = try prepare(
+            "SELECT user, pushed, outcomes FROM clients WHERE client = ? AND scope = ?")
+        owner = try prepare("SELECT user FROM clients WHERE client = ? LIMIT 1")
+        setClient = try prepare(
+            """
+            INSERT INTO clients(client, scope, user, pushed, outcomes) VALUES(?, ?, ?, ?, ?)
+            ON CONFLICT(client, scope) DO UPDATE SET
+                user = excluded.user, pushed = excluded.pushed, outcomes = excluded.outcomes
+            """)
+        claim = try prepare("UPDATE clients SET user = ? WHERE client = ?")
+        clientCount = try prepare("SELECT count(*) FROM clients WHERE scope = ? AND user = ?")
+        longestSilent = try prepare(
+            """
+            SELECT user, pushed, outcomes, client FROM clients
+            WHERE scope = ? AND user = ? ORDER BY pushed LIMIT 1
+            """)
+        removeClient = try prepare("DELETE FROM clients WHERE client = ? AND scope = ?")
+
+        scopesAfter = try prepare("SELECT scope FROM scopes WHERE scope > ? ORDER BY scope LIMIT ?")
+        oldestEntries = try prepare(
+            "SELECT last, time FROM changes WHERE scope = ? ORDER BY last LIMIT ?")
+        trimLog = try prepare("DELETE FROM changes WHERE scope = ? AND last <= ?")
+        // The epoch of the change at the border itself is still asked for.
+        trimEpochs = try prepare(
+            """
+            DELETE FROM epochs WHERE scope = ?1 AND first <
+                (SELECT max(first) FROM epochs WHERE scope = ?1 AND first <= ?2)
+            """)
+    }
+}

@@ -1,0 +1,164 @@
+// The one writer's thread (architecture, decision 6). Pushes of all workers that wait together
+// become one transaction; then the new changes go to the tail, then to every worker, and only then
+// do answers leave. So nobody can be shown a change that another look would not show.
+//
+//   any thread ──push──► mailbox ──drain──► SyncEngine.commit ──► LogTail ──► workers ──► answers
+//
+// Beyond `pendingMutationsMax` or `pendingBytesMax` a push is refused with `unavailable` instead of waiting.
+
+import Logging
+import MizuBytes
+import MizuEventLoop
+import MizuSync
+import Synchronization
+
+/// What a push came to: the body `{"results":[…]}`, or why it was refused as a whole.
+public typealias PushAnswer = Result<ByteSlice, Refusal>
+
+/// The committer's front: any thread may push.
+final class Committer: Sendable {
+    /// Mutations that wait to be committed, of all pushes together.
+    static let pendingMutationsMax = 50_000
+    /// Bytes of requests that wait to be committed.
+    static let pendingBytesMax = 128 << 20
+    /// Mutations of one transaction: more only makes the first of them wait longer.
+    static let batchMutationsMax = 1_000
+    /// How often the log is looked through for what is too old.
+    static let trimMilliseconds: UInt64 = 1_000
+
+    private enum Job: Sendable {
+        case push(PushRequest, byteCount: Int, @Sendable (PushAnswer) -> Void)
+        case stop
+    }
+
+    private let mailbox: Mailbox<Job>
+    private let pendingMutations = Atomic<Int>(0)
+    private let pendingBytes = Atomic<Int>(0)
+    private let stopped: Mailbox<Void>
+    private let tail: LogTail
+    private let publish: @Sendable ([CommittedChanges]) -> Void
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - publish: gets every commit's changes, on the committer's thread, before the answers.
+    init(
+        tail: LogTail, logger: Logger,
+        publish: @escaping @Sendable ([CommittedChanges]) -> Void
+    ) throws(SystemError) {
+        mailbox = try Mailbox()
+        stopped = try Mailbox()
+        self.tail = tail
+        self.publish = publish
+        self.logger = logger
+    }
+
+    /// Starts the thread, which takes the engine over.
+    func start(_ engine: sending SyncEngine) throws(SystemError) {
+        var poller = try Poller()
+        try poller.registerInput(mailbox.pollable, data: 0)
+        var handover: SyncEngine? = engine
+        try startThread("mizu-committer") {
+            guard let engine = handover.take() else { return }
+            self.run(engine, &poller)
+        }
+    }
+
+    /// Commits `request` with whatever waits beside it. `answer` is called on the committer's
+    /// thread, once everything is durable and published, or at once where too much waits.
+    func push(
+        _ request: PushRequest, byteCount: Int, answer: @escaping @Sendable (PushAnswer) -> Void
+    ) {
+        let count = request.mutations.count
+        let waiting = pendingMutations.add(count, ordering: .relaxed).newValue
+        let bytes = pendingBytes.add(byteCount, ordering: .relaxed).newValue
+        guard waiting <= Self.pendingMutationsMax, bytes <= Self.pendingBytesMax else {
+            forget(mutations: count, bytes: byteCount)
+            return answer(.failure(.unavailable("too many pushes wait; try again")))
+        }
+        mailbox.post(.push(request, byteCount: byteCount, answer))
+    }
+
+    private func forget(mutations: Int, bytes: Int) {
+        pendingMutations.subtract(mutations, ordering: .relaxed)
+        pendingBytes.subtract(bytes, ordering: .relaxed)
+    }
+
+    /// Commits what waits and ends the thread; returns when the store is closed.
+    func stop() {
+        mailbox.post(.stop)
+        guard var poller = try? Poller(),
+            (try? poller.registerInput(stopped.pollable, data: 0)) != nil
+        else { return }
+        try? poller.wait(milliseconds: 10_000)
+    }
+
+    // MARK: The thread
+
+    private func run(_ engine: SyncEngine, _ poller: inout Poller) {
+        defer { stopped.post(()) }
+        var jobs: [Job] = []
+        var nextTrim = Instant.now
+        var isRunning = true
+        while isRunning {
+            let now = Instant.now
+            if now >= nextTrim {
+                trim(engine)
+                nextTrim = now.adding(milliseconds: Self.trimMilliseconds)
+            }
+            let wait = Int(clamping: nextTrim.milliseconds(since: .now)) + 1
+            guard (try? poller.wait(milliseconds: wait)) != nil else { continue }
+            mailbox.drain(into: &jobs)
+            isRunning = commit(jobs, engine)
+        }
+    }
+
+    /// What goes into one transaction.
+    private struct Batch {
+        var requests: [PushRequest] = []
+        var answers: [@Sendable (PushAnswer) -> Void] = []
+        var mutations = 0
+        var bytes = 0
+    }
+
+    /// - Returns: whether the thread goes on.
+    private func commit(_ jobs: [Job], _ engine: SyncEngine) -> Bool {
+        var goesOn = true
+        var batch = Batch()
+        for job in jobs {
+            switch job {
+            case .push(let request, let byteCount, let answer):
+                batch.requests.append(request)
+                batch.answers.append(answer)
+                batch.mutations += request.mutations.count
+                batch.bytes += byteCount
+                guard batch.mutations >= Self.batchMutationsMax else { continue }
+                commit(batch, engine)
+                batch = Batch()
+            case .stop: goesOn = false
+            }
+        }
+        commit(batch, engine)
+        return goesOn
+    }
+
+    private func commit(_ batch: Batch, _ engine: SyncEngine) {
+        guard !batch.requests.isEmpty else { return }
+        let result = engine.commit(batch.requests)
+        if let accident = result.accident {
+            logger.error("the store refused a commit: \(accident.message)")
+        }
+        for changes in result.feed { tail.append(changes) }
+        if !result.feed.isEmpty { publish(result.feed) }
+        for (answer, outcome) in zip(batch.answers, result.answers) { answer(outcome) }
+        forget(mutations: batch.mutations, bytes: batch.bytes)
+    }
+
+    /// Forgets what is too old, a bounded number of rows at a time.
+    private func trim(_ engine: SyncEngine) {
+        do throws(StoreError) {
+            _ = try engine.trim()
+        } catch {
+            logger.error("the log could not be trimmed: \(error.message)")
+        }
+    }
+}

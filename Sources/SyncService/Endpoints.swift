@@ -1,0 +1,152 @@
+// `/_sync/push`, `/_sync/pull` and `/_sync/snapshot` as protocol.md has them: the envelope is read
+// on the worker, permission is asked, and then the tail, a reader thread or the committer answers.
+// Nothing here knows what a mutation means.
+
+import MizuBytes
+import MizuHTTP
+import MizuRouting
+import MizuServer
+import MizuSync
+
+extension SyncService {
+    /// Adds the three routes. Every answer below `/_sync` says `Cache-Control: no-store`.
+    public func mount(on routes: inout Routes) {
+        routes.group("/_sync") { routes in
+            routes.post("/push") { request in
+                do throws(Refusal) { return try self.push(request) } catch {
+                    return Response(error)
+                }
+            }
+            routes.post("/pull") { request in
+                do throws(Refusal) { return try self.pull(request) } catch {
+                    return Response(error)
+                }
+            }
+            routes.post("/snapshot") { request in
+                do throws(Refusal) { return try self.snapshot(request) } catch {
+                    return Response(error)
+                }
+            }
+        }
+        routes.after { request, response in
+            if request.withPath({ $0.starts(with: "/_sync/".utf8) }) { response = response.uncached }
+        }
+    }
+
+    private func push(_ request: borrowing Request) throws(Refusal) -> Response {
+        try checkMediaType(request)
+        guard !workers.isDraining else { throw .unavailable("the server is going down") }
+        let body = request.bodySlice()
+        var push = try PushRequest.parse(body, limits: limits)
+        push.user = try user(of: request)
+        try check(push.user, push.scope, .push)
+        let (workers, exchange) = (self.workers, request.exchange)
+        self.push(push, byteCount: body.count) { answer in
+            switch answer {
+            case .success(let results): workers.respond(to: exchange, .json(results).uncached)
+            case .failure(let refusal): workers.respond(to: exchange, Response(refusal))
+            }
+        }
+        return .pending
+    }
+
+    private func pull(_ request: borrowing Request) throws(Refusal) -> Response {
+        try checkMediaType(request)
+        let pull = try PullRequest.parse(request.bodySlice(), limits: limits)
+        try check(user(of: request), pull.scope, .pull)
+        switch tail.pull(pull) {
+        case .answer(let slices): return Response.json(slices).uncached
+        case .refused(let refusal): throw refusal
+        case .askStore: break
+        }
+        let (limits, tail) = (self.limits, self.tail)
+        return answerLater(request) { (reader) throws(StoreError) in
+            // What the store says of the log's end is worth remembering: after a restart thousands
+            // come back to the same scope.
+            let moment = tail.moment()
+            let answer = try reader.pull(pull, limits: limits)
+            tail.learn(try reader.head(of: pull.scope), of: pull.scope, since: moment)
+            return answer
+        }
+    }
+
+    private func snapshot(_ request: borrowing Request) throws(Refusal) -> Response {
+        try checkMediaType(request)
+        let snapshot = try SnapshotRequest.parse(request.bodySlice(), limits: limits)
+        try check(user(of: request), snapshot.scope, .snapshot)
+        let limits = self.limits
+        return answerLater(request) { (reader) throws(StoreError) in
+            try reader.snapshot(snapshot, limits: limits)
+        }
+    }
+
+    /// Answers from a reader's thread.
+    private func answerLater(
+        _ request: borrowing Request,
+        _ read: @escaping @Sendable (any SyncReader) throws(StoreError) -> Result<
+            [ByteSlice], Refusal
+        >
+    ) -> Response {
+        let (workers, exchange) = (self.workers, request.exchange)
+        self.read(read) { result in
+            switch result.flatMap({ $0 }) {
+            case .success(let body): workers.respond(to: exchange, .json(body).uncached)
+            case .failure(let refusal): workers.respond(to: exchange, Response(refusal))
+            }
+        }
+        return .pending
+    }
+
+    // MARK: Checks
+
+    private func checkMediaType(_ request: borrowing Request) throws(Refusal) {
+        guard request.hasMediaType("application/json") else {
+            throw Refusal(
+                status: 415, code: "unsupported_media_type",
+                message: "send a body of Content-Type application/json")
+        }
+    }
+
+    /// Who asks, as Sync knows users.
+    func user(of request: borrowing Request) throws(Refusal) -> Name? {
+        guard let user = request.user else { return nil }
+        guard let name = Name(user) else {
+            throw .invalidRequest("the user is no name of 1 to 128 bytes")
+        }
+        return name
+    }
+
+    func check(_ user: Name?, _ scope: Name, _ action: SyncAction) throws(Refusal) {
+        guard authorize(user, scope, action) else { throw .scopeDenied(scope) }
+    }
+}
+
+extension Refusal {
+    static func scopeDenied(_ scope: Name) -> Refusal {
+        Refusal(
+            status: 403, code: "scope_denied",
+            message: "no permission for the scope \(scope)")
+    }
+}
+
+extension Response {
+    /// A refusal as HTTP tells it (protocol.md, "Conventions").
+    public init(_ refusal: Refusal) {
+        self.init(
+            HTTPError(
+                HTTPStatus(UInt16(clamping: refusal.status)), code: refusal.code,
+                message: refusal.message))
+        if let seconds = refusal.retryAfterSeconds {
+            // Digits are always a valid value.
+            try? set("Retry-After", String(seconds))
+        }
+        set("Cache-Control", literal: "no-store")
+    }
+
+    /// The same with `Cache-Control: no-store`.
+    var uncached: Response {
+        var response = self
+        response.set("Cache-Control", literal: "no-store")
+        return response
+    }
+}

@@ -1,0 +1,45 @@
+// What an app adds to `/ws`: who somebody is, and which topics of its own exist. Sync's topics need
+// none of it. Called on workers' threads; must not wait.
+
+import MizuBytes
+
+/// A live connection as an app sees it.
+public struct LiveSession: Sendable, Equatable {
+    /// Random and unique; names the session in `Live.close`.
+    public let id: String
+    /// Who it is; nil for nobody.
+    public let user: String?
+    /// The names of its topics, `sync:` and the scope for Sync's.
+    public let topics: [String]
+    /// When it was opened, in milliseconds since 1970.
+    public let sinceMilliseconds: Int
+}
+
+/// What a client asks of the app's own topics.
+public enum LiveRequest: Sendable {
+    case subscribe(topic: String)
+    case publish(topic: String, payload: JSONValue)
+}
+
+/// Whether it may.
+public enum LiveReply: Sendable { case allow, deny }
+
+/// What a token is worth.
+public enum Authentication: Sendable {
+    /// The token is good for this user; nil: for nobody in particular.
+    case accepted(user: String?)
+    /// It is not; `code` is `unauthenticated` or `token_expired`.
+    case refused(code: String, message: String)
+}
+
+/// The app's part in the conversation. The defaults accept every token for nobody and deny every
+/// topic.
+public struct LiveHooks: Sendable {
+    public var authenticate: @Sendable (_ token: String) -> Authentication = { _ in
+        .accepted(user: nil)
+    }
+    public var onMessage: @Sendable (LiveSession, LiveRequest) -> LiveReply = { _, _ in .deny }
+    public var onClose: @Sendable (LiveSession) -> Void = { _ in }
+
+    public init() {}
+}

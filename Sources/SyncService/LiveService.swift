@@ -1,0 +1,196 @@
+// `/ws` on one worker (protocol.md, "GET /ws"): reads what clients ask, answers, and keeps who is
+// subscribed to what. Sync decides what is true and the worker owns the sockets; this class joins
+// them. Confined to its worker.
+//
+// Subscriptions, deltas and pokes: LiveService+Subscribe, +Delivery. Sessions: +Sessions.
+
+import MizuBytes
+import MizuEventLoop
+import MizuHTTP
+import MizuLive
+import MizuServer
+import MizuSync
+import MizuWebSocket
+
+public final class LiveService: WebSocketService {
+    let sync: SyncService
+    let hooks: LiveHooks
+    let limits: LiveLimits
+    var topics: TopicTable
+    var sessions = SessionTable()
+    /// Fan-outs that wait, in order; the first may be under way.
+    var deliveries: [Delivery.Job] = []
+    /// Numbers an app's messages, so that a fan-out that meets a subscriber twice sends once.
+    var lastMessage = 0
+    /// By slot: the topic that the last heartbeat told of.
+    var heartbeatTopics: ContiguousArray<TopicID?> = []
+    /// Composes JSON text before it is framed.
+    var text = ByteBuffer(capacity: 1024)
+    private var random = SystemRandomNumberGenerator()
+
+    public init(sync: SyncService, hooks: LiveHooks, limits: LiveLimits = .default) {
+        self.sync = sync
+        self.hooks = hooks
+        self.limits = limits
+        topics = TopicTable(limits: limits)
+    }
+
+    // MARK: Coming and going
+
+    public func opened(_ socket: Token, request: borrowing Request, on worker: Worker) {
+        // 72 bits in 12 characters: unguessable, and small enough to be stored in place.
+        let bytes = (0..<9).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        let id = String(decoding: Base64.encode(bytes, alphabet: .url), as: UTF8.self)
+        sessions.open(
+            Session(
+                id: id, token: socket.bits, user: request.user,
+                sinceMilliseconds: Int(WallClock.milliseconds)))
+    }
+
+    public func closed(_ socket: Token, on worker: Worker) {
+        let session = session(of: socket)
+        topics.removeAll(socket.bits)
+        sessions.close(socket.bits)
+        if socket.index < heartbeatTopics.count { heartbeatTopics[socket.index] = nil }
+        if let session { hooks.onClose(session) }
+    }
+
+    public func draining(_ socket: Token, on worker: Worker) {
+        say(to: socket, on: worker) { text in
+            LiveWriter.drain(
+                retryAfterMilliseconds: 500, spreadMilliseconds: 5_000, to: &text)
+        }
+    }
+
+    // MARK: What clients say
+
+    public func received(
+        _ payload: UnsafeRawBufferPointer, as kind: MessageKind, from socket: Token,
+        on worker: Worker
+    ) {
+        guard kind == .text else {
+            return worker.close(socket, code: 1003, reason: "text messages only")
+        }
+        do throws(MessageRefusal) {
+            let message = try ClientMessage(parsing: ByteSlice(copying: payload), limits: limits)
+            perform(message, byteCount: payload.count, from: socket, on: worker)
+        } catch {
+            say(to: socket, on: worker) { LiveWriter.error(error, to: &$0) }
+        }
+    }
+
+    private func perform(
+        _ message: ClientMessage, byteCount: Int, from socket: Token, on worker: Worker
+    ) {
+        let ref = message.ref
+        switch message.request {
+        case .ping: say(to: socket, on: worker) { LiveWriter.pong(ref: ref, to: &$0) }
+        case .subscribe(let topic, let position):
+            subscribe(socket, ref, to: topic, from: position, on: worker)
+        case .unsubscribe(let topic):
+            topics.unsubscribe(socket.bits, from: topic)
+            say(to: socket, on: worker) { LiveWriter.ack(ref: ref, topic: topic, to: &$0) }
+        case .push(let push): self.push(push, ref, byteCount: byteCount, from: socket, on: worker)
+        case .publish(let topic, let payload):
+            publish(payload, to: topic, ref, from: socket, on: worker)
+        case .auth(let token): authenticate(token, ref, socket, on: worker)
+        }
+    }
+
+    private func push(
+        _ push: ClientMessage.Push, _ ref: JSONValue?, byteCount: Int, from socket: Token,
+        on worker: Worker
+    ) {
+        let request: PushRequest
+        do throws(Refusal) {
+            var parsed = try PushRequest.parse(push.envelope, .lenient, limits: sync.limits)
+            parsed.user = user(of: socket)
+            try sync.check(parsed.user, parsed.scope, .push)
+            request = parsed
+        } catch {
+            return refuse(socket, ref, error, on: worker)
+        }
+        let (workers, index) = (sync.workers, worker.index)
+        sync.push(request, byteCount: byteCount) { answer in
+            workers.perform(on: index) { worker in
+                worker.service(LiveService.self)?.answer(answer, ref, to: socket, on: worker)
+            }
+        }
+    }
+
+    private func answer(
+        _ answer: PushAnswer, _ ref: JSONValue?, to socket: Token, on worker: Worker
+    ) {
+        switch answer {
+        case .success(let results):
+            say(to: socket, on: worker) { LiveWriter.ack(ref: ref, payload: results, to: &$0) }
+        case .failure(let refusal): refuse(socket, ref, refusal, on: worker)
+        }
+    }
+
+    private func publish(
+        _ payload: JSONValue, to topic: ByteSlice, _ ref: JSONValue?, from socket: Token,
+        on worker: Worker
+    ) {
+        guard let session = session(of: socket),
+            hooks.onMessage(session, .publish(topic: topic.string, payload: payload)) == .allow
+        else {
+            return deny(socket, ref, topic, on: worker)
+        }
+        let (workers, json, name) = (sync.workers, payload.bytes.compacted, topic.compacted)
+        workers.performOnAll { worker in
+            worker.service(LiveService.self)?.broadcast(json, to: name, except: socket)
+        }
+        say(to: socket, on: worker) { LiveWriter.ack(ref: ref, topic: topic, to: &$0) }
+    }
+
+    private func authenticate(
+        _ token: ByteSlice, _ ref: JSONValue?, _ socket: Token, on worker: Worker
+    ) {
+        switch hooks.authenticate(token.string) {
+        case .refused(let code, let message):
+            say(to: socket, on: worker) {
+                LiveWriter.error(ref: ref, code: code, text: message, to: &$0)
+            }
+        case .accepted(let user):
+            // A nil user is what the default says: the token means nothing, nobody changes.
+            if let user {
+                if let before = sessions.find(socket.bits)?.user, before != user {
+                    refuse(socket, ref, .wrongUser, on: worker)
+                    return worker.close(socket, code: 1008, reason: "wrong_user")
+                }
+                sessions.signIn(socket.bits, as: user)
+                checkPermissions(of: socket, on: worker)
+            }
+            say(to: socket, on: worker) { LiveWriter.ack(ref: ref, to: &$0) }
+        }
+    }
+
+    // MARK: What we say
+
+    /// Sends the text that `write` composes as one message.
+    func say(to socket: Token, on worker: Worker, _ write: (inout ByteBuffer) -> Void) {
+        text.removeAll()
+        write(&text)
+        worker.send(text.readable, as: .text, to: socket)
+        if text.capacity > 64 * 1024 { text = ByteBuffer(capacity: 1024) }
+    }
+
+    func refuse(
+        _ socket: Token, _ ref: JSONValue?, topic: ByteSlice? = nil, _ refusal: Refusal,
+        on worker: Worker
+    ) {
+        say(to: socket, on: worker) {
+            LiveWriter.error(
+                ref: ref, topic: topic, code: refusal.code, text: refusal.message, to: &$0)
+        }
+    }
+
+    func deny(_ socket: Token, _ ref: JSONValue?, _ topic: ByteSlice, on worker: Worker) {
+        say(to: socket, on: worker) {
+            LiveWriter.error(
+                ref: ref, topic: ref == nil ? nil : topic, code: "topic_denied",
+                text: "no permission for this topic", to: &$0)
+        }
+    }
+}

@@ -1,0 +1,131 @@
+// Joins Sync to the server: one store with its committer and reader threads, the tail that all
+// workers read, and the hook that says who may what. `/_sync/*` (Endpoints) and `/ws` (LiveService)
+// speak for it; apps use it through `Sync` in the Mizu room. Any thread.
+
+import Logging
+import MizuBytes
+import MizuEventLoop
+import MizuServer
+import MizuSync
+import Synchronization
+
+/// What somebody wants to do with a scope.
+public enum SyncAction: Sendable {
+    case push, pull, snapshot, subscribe
+}
+
+/// Whether `user` (nil: nobody is signed in) may do `action` in `scope`. Asked before anything is
+/// read or stored; on any worker's thread, so it must not wait.
+public typealias Authorize =
+    @Sendable (_ user: Name?, _ scope: Name, _ action: SyncAction) -> Bool
+
+public final class SyncService: Sendable {
+    public let limits: SyncLimits
+    public let tail: LogTail
+    let workers: Workers
+    let authorize: Authorize
+    let logger: Logger
+    private let committer: Committer
+    private let readers: Readers
+
+    /// Starts the committer and the reader threads on `store`.
+    /// - Parameters:
+    ///   - store: taken over; closed by `stop`.
+    ///   - publish: gets every commit's changes before any answer leaves: the seam by which
+    ///     topics are fed.
+    public static func start(
+        _ store: sending any SyncStore, mutator: any Mutator, limits: SyncLimits,
+        workers: Workers, logger: Logger, authorize: @escaping Authorize,
+        publish: @escaping @Sendable ([CommittedChanges]) -> Void
+    ) throws(SyncStartError) -> SyncService {
+        let tail = LogTail(limits: limits)
+        do {
+            let committer = try Committer(tail: tail, logger: logger, publish: publish)
+            let readers = try Readers(count: 2)
+            for index in 0..<readers.count {
+                let reader = try store.makeReader()
+                try readers.start(index, reader)
+            }
+            let engine = SyncEngine(
+                store: store, mutator: mutator, limits: limits, now: { WallClock.milliseconds })
+            try committer.start(engine)
+            return SyncService(
+                limits: limits, tail: tail, workers: workers, authorize: authorize,
+                logger: logger, committer: committer, readers: readers)
+        } catch let error as StoreError {
+            throw .store(error)
+        } catch let error as SystemError {
+            throw .system(error)
+        } catch {
+            preconditionFailure("neither the store's nor the kernel's error: \(error)")
+        }
+    }
+
+    private init(
+        limits: SyncLimits, tail: LogTail, workers: Workers, authorize: @escaping Authorize,
+        logger: Logger, committer: Committer, readers: Readers
+    ) {
+        self.limits = limits
+        self.tail = tail
+        self.workers = workers
+        self.authorize = authorize
+        self.logger = logger
+        self.committer = committer
+        self.readers = readers
+    }
+
+    // MARK: For every caller
+
+    /// Whether `user` (nil: nobody) may do `action` in `scope`.
+    public func mayUse(_ user: Name?, _ scope: Name, _ action: SyncAction) -> Bool {
+        authorize(user, scope, action)
+    }
+
+    /// Commits `request`; `answer` is called once, on the committer's thread or at once.
+    /// - Parameter byteCount: bytes that the request holds in memory while it waits.
+    public func push(
+        _ request: PushRequest, byteCount: Int, answer: @escaping @Sendable (PushAnswer) -> Void
+    ) {
+        guard !workers.isDraining else {
+            return answer(.failure(.unavailable("the server is going down")))
+        }
+        committer.push(request, byteCount: byteCount, answer: answer)
+    }
+
+    /// Answers with what `work` reads, on a reader's thread: `answer` gets its value, or why there
+    /// is none. The reader is `work`'s during the call only.
+    public func read<Value: Sendable>(
+        _ work: @escaping @Sendable (any SyncReader) throws(StoreError) -> Value,
+        answer: @escaping @Sendable (Result<Value, Refusal>) -> Void
+    ) {
+        let logger = self.logger
+        let isTaken = readers.read { reader in
+            do throws(StoreError) {
+                answer(.success(try work(reader)))
+            } catch {
+                logger.error("the store cannot be read: \(error.message)")
+                answer(.failure(.unavailable("the store cannot be read now")))
+            }
+        }
+        if !isTaken { answer(.failure(.unavailable("too many reads wait; try again"))) }
+    }
+
+    /// Finishes what was pushed and closes the store. Call it when the workers have ended.
+    public func stop() {
+        readers.stop()
+        committer.stop()
+    }
+}
+
+/// Why Sync did not start.
+public enum SyncStartError: Error, CustomStringConvertible {
+    case store(StoreError)
+    case system(SystemError)
+
+    public var description: String {
+        switch self {
+        case .store(let error): error.message
+        case .system(let error): "cannot start: \(error)"
+        }
+    }
+}

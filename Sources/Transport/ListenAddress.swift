@@ -1,0 +1,47 @@
+// Where to listen, as a person writes it: `:8080`, `127.0.0.1:8080`, `[::1]:8080`, `localhost:0`.
+// Numeric addresses only: a server that resolves names at start fails when its resolver does.
+
+import MizuBytes
+
+/// A numeric address and a port. An empty host is every address of the machine.
+public struct ListenAddress: Equatable, Sendable, CustomStringConvertible {
+    public let host: String
+    public let port: UInt16
+
+    public init(host: String, port: UInt16) {
+        self.host = host
+        self.port = port
+    }
+
+    /// Parses `[host]:port`; nil where the port is missing or not 0 to 65535, or an IPv6 address
+    /// has no brackets. Whether the host is an address of this machine is seen at bind(2).
+    public init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":") else { return nil }
+        let digits = text[text.index(after: colon)...]
+        guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+            let port = UInt16(digits)
+        else { return nil }
+        var host = text[..<colon]
+        if host.hasPrefix("[") && host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+            guard host.contains(":") else { return nil }
+        } else if host.contains(":") || host.contains("[") {
+            return nil
+        }
+        self.host = host == "localhost" ? "127.0.0.1" : host == "0.0.0.0" ? "0.0.0.0" : String(host)
+        self.port = port
+    }
+
+    /// Only this machine can reach it (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3).
+    public var isLoopback: Bool { host.hasPrefix("127.") || host == "::1" }
+
+    /// `host:port` for a URL: an address without a host is told as 127.0.0.1, which reaches it.
+    public func authority(port bound: UInt16) -> String {
+        let shown = host.isEmpty || host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host
+        return shown.contains(":") ? "[\(shown)]:\(bound)" : "\(shown):\(bound)"
+    }
+
+    public var description: String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}

@@ -1,0 +1,127 @@
+"""What a person does on an ordinary day, and what a second person sees of it."""
+
+from playwright.sync_api import expect
+
+
+def test_each_edit_is_seen_by_a_second_browser(server, open_page):
+    ana, ben = open_page(), open_page()
+    ben.expect_state("online")
+    ana.add("Milk", "Bread")
+    ben.expect_titles("Milk", "Bread")
+    ben.checkbox("Milk").check()
+    expect(ana.checkbox("Milk")).to_be_checked()
+    ana.edit("Bread", "Rye bread")
+    ben.expect_titles("Milk", "Rye bread")
+    ben.delete("Milk")
+    ana.expect_titles("Rye bread")
+    ana.expect_synced()
+    assert server.titles() == ["Rye bread"]
+
+
+def test_the_list_is_there_before_and_after_scripts_run(server, open_page, new_context):
+    created = {"id": "t1", "title": "From elsewhere"}
+    server.push({"id": "m1", "name": "todo.create", "args": created})
+    plain = open_page(java_script_enabled=False)
+    plain.expect_titles("From elsewhere")
+    scripted = open_page()
+    scripted.expect_synced()
+    scripted.expect_titles("From elsewhere")
+    expect(scripted.items.first).to_have_attribute("data-id", "t1")
+
+
+def test_filters_show_a_part_and_survive_back(open_page):
+    todo = open_page()
+    todo.add("One", "Two", "Three")
+    todo.checkbox("Two").check()
+    links = todo.page.locator(".filters")
+    links.get_by_role("link", name="Active").click()
+    todo.expect_titles("One", "Three")
+    links.get_by_role("link", name="Done").click()
+    todo.expect_titles("Two")
+    expect(links.locator("[aria-current=page]")).to_have_text("Done")
+    todo.page.go_back()
+    todo.expect_titles("One", "Three")
+    links.get_by_role("link", name="All").click()
+    todo.expect_titles("One", "Two", "Three")
+    expect(todo.page.locator(".counts")).to_have_text("2 left of 3")
+
+
+def test_a_filtered_address_opens_filtered_on_the_server_too(server, open_page):
+    todo = open_page()
+    todo.add("One", "Two")
+    todo.checkbox("Two").check()
+    todo.expect_synced()
+    plain = open_page(java_script_enabled=False)
+    plain.page.goto(server.url + "?filter=done")
+    plain.expect_titles("Two")
+    todo.page.goto(server.url + "?filter=active")
+    todo.expect_titles("One")
+
+
+def test_done_items_are_cleared_and_brought_back(server, open_page):
+    todo = open_page()
+    todo.add("One", "Two", "Three")
+    todo.checkbox("One").check()
+    todo.checkbox("Three").check()
+    todo.page.get_by_role("button", name="Clear done").click()
+    todo.expect_titles("Two")
+    todo.expect_synced()
+    assert server.titles() == ["Two"]
+    todo.page.get_by_role("button", name="Undo").click()
+    expect(todo.items).to_have_count(3)
+    expect(todo.checkbox("One")).to_be_checked()
+    todo.expect_synced()
+    assert server.titles() == ["One", "Three", "Two"]
+
+
+def test_a_delete_can_be_undone_before_and_after_it_is_sent(server, open_page):
+    todo, other = open_page(), open_page()
+    todo.add("Precious")
+    todo.checkbox("Precious").check()
+    todo.delete("Precious")
+    expect(other.items).to_have_count(0)
+    todo.page.get_by_role("button", name="Undo").click()
+    expect(other.checkbox("Precious")).to_be_checked()
+    todo.expect_synced()
+    assert [one["done"] for one in server.todos()] == [True]
+
+
+def test_titles_are_text_and_ids_are_anything(server, open_page):
+    title, odd_id = "<img src=x onerror=alert(1)> & \"quotes\" 'too' 🦦", 'a/b?c#d "e" <f> é'
+    server.push({"id": "m1", "name": "todo.create", "args": {"id": odd_id, "title": title}})
+    todo, plain = open_page(), open_page(java_script_enabled=False)
+    for one in (todo, plain):
+        one.expect_titles(title)
+        expect(one.items.first).to_have_attribute("data-id", odd_id)
+    todo.expect_state("online")
+    todo.checkbox(title).check()
+    todo.expect_synced()
+    assert [one["done"] for one in server.todos()] == [True]
+    plain.delete(title)
+    expect(todo.items).to_have_count(0)
+
+
+def test_a_blank_title_is_not_sent(server, open_page):
+    todo = open_page()
+    todo.add("   ")
+    todo.add("Real")
+    todo.expect_titles("Real")
+    todo.expect_synced()
+    assert server.titles() == ["Real"]
+
+
+def test_the_keyboard_is_enough(open_page):
+    todo = open_page()
+    todo.add("One", "Two")
+    todo.item("One").get_by_role("button", name="Delete", exact=True).focus()
+    todo.page.keyboard.press("Enter")
+    todo.expect_titles("Two")
+    neighbour = todo.item("Two").get_by_role("button", name="Delete", exact=True)
+    expect(neighbour).to_be_focused()
+    todo.item("Two").locator("summary").press("Enter")
+    expect(todo.item("Two").locator(".edit-form input[name=title]")).to_be_focused()
+    todo.page.keyboard.press("Escape")
+    expect(todo.item("Two").locator("summary")).to_be_focused()
+    todo.checkbox("Two").focus()
+    todo.page.keyboard.press("Space")
+    expect(todo.checkbox("Two")).to_be_checked()

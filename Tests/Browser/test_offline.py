@@ -1,0 +1,127 @@
+"""Without a network: everything goes on, survives, and lands exactly once when it is back."""
+
+import time
+
+from playwright.sync_api import expect
+
+from todo_page import TodoPage
+
+OFFLINE_SECONDS = 3
+
+
+def test_edits_survive_reload_and_a_closed_browser(server, installation, watch, open_page):
+    watch.network_may_fail = True
+    context = installation()
+    page = context.new_page()
+    page.goto(server.url)
+    todo = TodoPage(page)
+    todo.add("Before")
+    todo.expect_synced()
+    todo.installed()
+
+    context.set_offline(True)
+    todo.expect_state("offline", OFFLINE_SECONDS * 1000)
+    todo.add("In the tunnel")
+    todo.page.reload()
+    todo.expect_titles("Before", "In the tunnel")
+    expect(todo.item("In the tunnel")).to_have_attribute("data-pending", "true")
+    todo.edit("Before", "Before, edited")
+    todo.checkbox("In the tunnel").check()
+    expect(todo.status).to_contain_text("3 waiting")
+    assert server.titles() == ["Before"]
+    context.close()
+
+    # The server is away while the browser opens again: the page comes from the browser alone.
+    server.kill()
+    context = installation()
+    todo = TodoPage(context.new_page())
+    todo.page.goto(server.url)
+    todo.expect_titles("Before, edited", "In the tunnel")
+    expect(todo.pending).to_have_count(2)
+    expect(todo.checkbox("In the tunnel")).to_be_checked()
+    todo.expect_state("offline")
+    server.start()
+    todo.expect_synced(timeout=25_000)
+    other = open_page()
+    other.expect_titles("Before, edited", "In the tunnel")
+    assert server.titles() == ["Before, edited", "In the tunnel"]
+
+
+def test_the_online_event_syncs_at_once(server, new_context, open_page, watch):
+    watch.network_may_fail = True
+    context = new_context()
+    todo, other = open_page(context), open_page()
+    todo.expect_state("online")
+    context.set_offline(True)
+    todo.expect_state("offline", OFFLINE_SECONDS * 1000)
+    todo.add(*[f"Offline {number}" for number in range(5)])
+    expect(todo.pending).to_have_count(5)
+    context.set_offline(False)
+    expect(other.items).to_have_count(5, timeout=4000)
+    todo.expect_synced(timeout=4000)
+
+
+def test_more_edits_than_one_push_may_carry(server, new_context, open_page, watch):
+    watch.network_may_fail = True
+    context = new_context()
+    todo = open_page(context)
+    todo.expect_state("online")
+    context.set_offline(True)
+    todo.expect_state("offline")
+    todo.page.evaluate(
+        """() => { for (let n = 0; n < 250; n++)
+            mizu.client.mutate("todo.create", { id: `bulk-${n}`, title: `Bulk ${n}` }); }""")
+    expect(todo.pending).to_have_count(250)
+    context.set_offline(False)
+    todo.expect_synced(timeout=20_000)
+    assert len(server.todos()) == 250
+
+
+def test_a_silent_server_is_noticed_within_three_seconds(server, open_page, watch):
+    watch.network_may_fail = True
+    todo = open_page()
+    todo.add("Heard")
+    todo.expect_synced()
+    server.freeze()
+    since = time.monotonic()
+    todo.expect_state("offline", 5000)
+    assert time.monotonic() - since < OFFLINE_SECONDS
+    todo.add("Said into the void")
+    expect(todo.pending).to_have_count(1)
+    server.thaw()
+    todo.expect_synced(timeout=25_000)
+    assert server.titles() == ["Heard", "Said into the void"]
+
+
+def test_a_killed_server_comes_back_and_open_pages_carry_on(server, open_page, watch):
+    watch.network_may_fail = True
+    ana, ben = open_page(), open_page()
+    ana.add("Kept")
+    ben.expect_titles("Kept")
+    server.kill()
+    ana.expect_state("offline", OFFLINE_SECONDS * 1000)
+    ana.add("While it was away")
+    ben.checkbox("Kept").check()
+    server.start()
+    for one in (ana, ben):
+        one.expect_synced(timeout=25_000)
+        one.expect_titles("Kept", "While it was away")
+        expect(one.checkbox("Kept")).to_be_checked()
+    ben.add("And live again")
+    expect(ana.item("And live again")).to_be_visible()
+    assert server.titles() == ["And live again", "Kept", "While it was away"]
+
+
+def test_a_wiped_server_gets_the_queue_and_gives_its_state(server, open_page, watch):
+    watch.network_may_fail = True
+    todo = open_page()
+    todo.add("Lost with the disk")
+    todo.expect_synced()
+    server.kill()
+    for file in server.directory.glob("mizu.db*"):
+        file.unlink()
+    todo.add("Still in the queue")
+    server.start()
+    todo.expect_titles("Still in the queue")
+    todo.expect_synced(timeout=30_000)
+    assert server.titles() == ["Still in the queue"]

@@ -1,0 +1,83 @@
+"""Several tabs of one browser share one queue: no edit is lost, none is sent twice."""
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+WITHOUT_LOCKS = """
+    Object.defineProperty(Navigator.prototype, "locks", { value: undefined });
+    Object.defineProperty(Crypto.prototype, "randomUUID", { value: undefined });
+    Object.defineProperty(Navigator.prototype, "serviceWorker", { value: undefined });
+"""
+
+
+def count_pushed(page, pushed: list[str]) -> None:
+    def seen(request):
+        if request.url.endswith("/_sync/push"):
+            pushed.extend(one["id"] for one in json.loads(request.post_data)["mutations"])
+    page.on("request", seen)
+
+
+@pytest.mark.parametrize("script", ["", WITHOUT_LOCKS], ids=["locks", "lease"])
+def test_two_tabs_share_one_queue(server, new_context, open_page, watch, script):
+    watch.network_may_fail = True
+    context = new_context()
+    if script:
+        context.add_init_script(script)
+    one, two = open_page(context), open_page(context)
+    pushed: list[str] = []
+    for tab in (one, two):
+        tab.expect_state("online")
+        count_pushed(tab.page, pushed)
+    context.set_offline(True)
+    for number in range(6):
+        (one, two)[number % 2].add(f"Edit {number}")
+    titles = [f"Edit {number}" for number in range(6)]
+    for tab in (one, two):
+        expect(tab.pending).to_have_count(6)
+        tab.expect_titles(*titles)
+    context.set_offline(False)
+    for tab in (one, two):
+        tab.expect_synced()
+        tab.expect_titles(*titles)
+    assert server.titles() == titles
+    assert len(pushed) == len(set(pushed)) == 6
+
+
+def test_what_a_closed_tab_left_is_sent_by_the_other(server, new_context, open_page, watch):
+    watch.network_may_fail = True
+    context = new_context()
+    one, two = open_page(context), open_page(context)
+    for tab in (one, two):
+        tab.expect_state("online")
+    context.set_offline(True)
+    one.add("Left behind")
+    expect(two.item("Left behind")).to_be_visible()
+    one.page.close()
+    context.set_offline(False)
+    two.expect_synced()
+    assert server.titles() == ["Left behind"]
+
+
+def test_a_refusal_is_dealt_with_in_any_tab(new_context, open_page):
+    context = new_context()
+    one, two = open_page(context), open_page(context)
+    two.expect_state("online")
+    one.mutate("todo.create", {"id": "x", "title": "y" * 501})
+    expect(two.refusals).to_have_count(1)
+    two.refusals.get_by_role("button", name="Discard").click()
+    expect(one.refusals).to_have_count(0)
+
+
+def test_deltas_reach_both_tabs(server, new_context, open_page):
+    context = new_context()
+    tabs = [open_page(context), open_page(context)]
+    for tab in tabs:
+        tab.expect_state("online")
+    for number in range(10):
+        server.push({"id": f"m{number}", "name": "todo.create",
+                     "args": {"id": f"t{number}", "title": f"From afar {number}"}})
+    for tab in tabs:
+        expect(tab.items).to_have_count(10)
+        tab.expect_synced()

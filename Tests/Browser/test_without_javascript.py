@@ -1,0 +1,79 @@
+"""JavaScript off: plain forms, POST and 303, each with a mutation id of its own."""
+
+import re
+import urllib.parse
+import urllib.request
+
+import pytest
+from playwright.sync_api import expect
+
+
+@pytest.fixture
+def plain(open_page):
+    return open_page(java_script_enabled=False)
+
+
+def test_add_tick_edit_delete(server, plain):
+    plain.add("Milk")
+    plain.add("Bread")
+    plain.expect_titles("Milk", "Bread")
+    plain.checkbox("Milk").check()
+    plain.item("Milk").locator(".toggle-form button").click()
+    expect(plain.checkbox("Milk")).to_be_checked()
+    plain.checkbox("Milk").uncheck()
+    plain.item("Milk").locator(".toggle-form button").click()
+    expect(plain.checkbox("Milk")).not_to_be_checked()
+    plain.edit("Bread", "Rye bread")
+    plain.expect_titles("Milk", "Rye bread")
+    plain.delete("Milk")
+    plain.expect_titles("Rye bread")
+    assert server.titles() == ["Rye bread"]
+
+
+def test_done_items_are_cleared(server, plain):
+    plain.add("One")
+    plain.add("Two")
+    plain.checkbox("One").check()
+    plain.item("One").locator(".toggle-form button").click()
+    expect(plain.checkbox("One")).to_be_checked()
+    plain.page.get_by_role("button", name="Clear done").click()
+    plain.expect_titles("Two")
+    assert server.titles() == ["Two"]
+
+
+def test_an_open_page_with_scripts_sees_plain_edits(open_page, plain):
+    scripted = open_page()
+    scripted.expect_state("online")
+    plain.add("By a form")
+    scripted.expect_titles("By a form")
+
+
+def test_a_double_submit_is_harmless(server, plain):
+    """Sends the same form twice, as an impatient finger or a reload of the answer does."""
+    form = plain.form
+    assert form.get_attribute("method") == "post"
+    fields = {one: form.locator(f"input[name={one}]").get_attribute("value") or ""
+              for one in ("id", "mutation", "filter")}
+    assert re.fullmatch(r"[0-9A-Za-z_-]{16,128}", fields["mutation"])
+    body = urllib.parse.urlencode({**fields, "title": "Only once"}).encode()
+    for _ in range(2):
+        with urllib.request.urlopen(server.url + "todos", data=body, timeout=10) as answer:
+            assert answer.status == 200  # after the 303
+    plain.page.reload()
+    plain.expect_titles("Only once")
+
+
+def test_each_form_has_a_mutation_of_its_own(plain):
+    plain.add("One")
+    plain.add("Two")
+    expect(plain.items).to_have_count(2)
+    ids = [one.get_attribute("value") for one in
+           plain.page.locator("form input[name=mutation]").all()]
+    assert len(ids) >= 7 and len(ids) == len(set(ids))
+
+
+def test_a_title_that_is_refused_is_told(server, plain, watch):
+    watch.network_may_fail = True  # the browser logs the status 400 of the page
+    plain.add("y" * 501)
+    expect(plain.page.get_by_role("alert")).to_be_visible()
+    assert server.titles() == []

@@ -1,0 +1,105 @@
+// What the tests' stores stand on: a shelf in memory, or a file in a directory of its own that goes
+// when the test is over. Both can be opened again, and copied and put back as a backup is.
+
+import Glibc
+import Logging
+import MizuBytes
+import MizuSync
+import MizuSyncSQLite
+
+enum StoreKind: String, CaseIterable, Sendable { case memory, sqlite }
+
+struct SystemFailure: Error {
+    let call: String
+}
+
+/// A directory under /tmp, removed with all that is in it.
+final class TemporaryDirectory {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/mizu-sync-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw SystemFailure(call: "mkdtemp") }
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit { Self.remove(path) }
+
+    private static func remove(_ path: String) {
+        chmod(path, 0o755)
+        if let directory = opendir(path) {
+            while let entry = readdir(directory) {
+                let name = withUnsafePointer(to: &entry.pointee.d_name) { tuple in
+                    tuple.withMemoryRebound(to: CChar.self, capacity: 256) {
+                        String(cString: $0)
+                    }
+                }
+                if name != ".", name != ".." { remove(path + "/" + name) }
+            }
+            closedir(directory)
+            rmdir(path)
+        } else {
+            unlink(path)
+        }
+    }
+}
+
+/// A store's state, apart from the store that has it open.
+final class Backing {
+    private var shelf = MemoryShelf()
+    private var shelfBackup = MemoryShelf()
+    private let directory: TemporaryDirectory?
+    static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    init(_ kind: StoreKind) throws {
+        directory = kind == .sqlite ? try TemporaryDirectory() : nil
+    }
+
+    var file: String { (directory?.path ?? "") + "/mizu.db" }
+
+    func open(epoch: Name) throws -> any SyncStore {
+        if directory == nil { return MemoryStore(on: shelf, epoch: epoch) }
+        return try Store.open("sqlite:" + file, epoch: epoch, logger: Self.quiet)
+    }
+
+    /// Copies what is committed. The store must be closed.
+    func makeBackup() throws {
+        shelfBackup = MemoryShelf(copying: shelf)
+        if directory != nil { try Self.copyDatabase(file, to: file + ".backup") }
+    }
+
+    /// Puts the last backup back. The store must be closed.
+    func restoreBackup() throws {
+        shelf = MemoryShelf(copying: shelfBackup)
+        if directory != nil { try Self.copyDatabase(file + ".backup", to: file) }
+    }
+
+    private static func copyDatabase(_ source: String, to target: String) throws {
+        for suffix in ["", "-wal", "-shm"] {
+            unlink(target + suffix)
+            let bytes = read(source + suffix)
+            guard let bytes else { continue }
+            try write(bytes, to: target + suffix)
+        }
+    }
+
+    static func read(_ path: String) -> [UInt8]? {
+        guard let file = fopen(path, "rb") else { return nil }
+        defer { fclose(file) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = fread(&chunk, 1, chunk.count, file)
+            guard count > 0 else { return bytes }
+            bytes += chunk[..<count]
+        }
+    }
+
+    static func write(_ bytes: [UInt8], to path: String) throws {
+        guard let file = fopen(path, "wb") else { throw SystemFailure(call: "fopen") }
+        defer { fclose(file) }
+        guard fwrite(bytes, 1, bytes.count, file) == bytes.count else {
+            throw SystemFailure(call: "fwrite")
+        }
+    }
+}

@@ -1,0 +1,162 @@
+// A server without sockets: engine, reader and tail over one backing, with a clock that the test
+// turns. Every pull that the tail answers is asked of the store as well, and both must agree: one
+// rule, two places.
+
+import MizuBytes
+import MizuSync
+import Testing
+
+/// Milliseconds that stand still until a test moves them.
+final class TestClock {
+    var milliseconds: Int64 = 1_800_000_000_000
+}
+
+final class Harness {
+    let backing: Backing
+    let clock = TestClock()
+    var limits: SyncLimits
+    private(set) var epoch: Name = "e0"
+    private(set) var engine: SyncEngine?
+    private(set) var reader: (any SyncReader)?
+    private(set) var store: (any SyncStore)?
+    private(set) var tail: LogTail
+    private var openings = 0
+    var lastResult: CommitResult?
+
+    init(_ kind: StoreKind, limits: SyncLimits = SyncLimits()) throws {
+        backing = try Backing(kind)
+        self.limits = limits
+        tail = LogTail(limits: limits)
+        try open()
+    }
+
+    func open(wrapping wrap: (any SyncStore) -> any SyncStore = { $0 }) throws {
+        openings += 1
+        epoch = try #require(Name("e\(openings)"))
+        let store = try backing.open(epoch: epoch)
+        reader = try store.makeReader()
+        self.store = store
+        let clock = clock
+        engine = SyncEngine(
+            store: wrap(store), mutator: TestMutator(), limits: limits,
+            now: { clock.milliseconds })
+        tail = LogTail(limits: limits)
+    }
+
+    func close() {
+        engine = nil
+        reader = nil
+        store = nil
+    }
+
+    /// Ends the process, so to speak, and starts it again: same state, new epoch, empty tail.
+    func restart() throws {
+        close()
+        try open()
+    }
+
+    func restoreBackup() throws {
+        close()
+        try backing.restoreBackup()
+        try open()
+    }
+
+    func makeBackup() throws {
+        close()
+        try backing.makeBackup()
+        try open()
+    }
+}
+
+// MARK: Requests as text, answers as JSON
+
+extension Harness {
+    /// Commits pushes together, as SyncService does: commit, tail, then the answers.
+    func commit(_ batch: [PushRequest]) throws -> [Result<JSONValue, Refusal>] {
+        let result = try #require(engine).commit(batch)
+        for changes in result.feed { tail.append(changes) }
+        lastResult = result
+        return try result.answers.map { answer in
+            switch answer {
+            case .success(let body): .success(try JSON.parse(body))
+            case .failure(let refusal): .failure(refusal)
+            }
+        }
+    }
+
+    func push(_ body: String, user: Name? = nil) throws -> JSONValue {
+        var request = try PushRequest.parse(ByteSlice(body), limits: limits)
+        request.user = user
+        return try #require(try commit([request]).first).get()
+    }
+
+    /// The results of a push, one by one.
+    func results(_ body: String, user: Name? = nil) throws -> [JSONValue] {
+        Array(try #require(try push(body, user: user).member("results")).elements)
+    }
+
+    /// One mutation's result.
+    func mutate(
+        _ id: String, _ name: String, _ args: String = "{}", client: String? = nil,
+        user: Name? = nil, scope: String = "s"
+    ) throws -> JSONValue {
+        let client = client.map { "\"client\":\"\($0)\"," } ?? ""
+        let body = """
+            {"scope":"\(scope)",\(client)"mutations":[\
+            {"id":"\(id)","name":"\(name)","args":\(args)}]}
+            """
+        return try #require(try results(body, user: user).first)
+    }
+
+    func pull(_ body: String) throws -> JSONValue {
+        let request = try PullRequest.parse(ByteSlice(body), limits: limits)
+        let stored = try #require(reader).pull(request, limits: limits)
+        switch tail.pull(request) {
+        case .askStore: break
+        case .answer(let slices):
+            let text = slices.map(\.string).joined()
+            #expect(text == (try stored.get().map(\.string).joined()), "tail and store differ")
+        case .refused(let refusal):
+            #expect(stored.failure == refusal, "tail and store differ")
+        }
+        return try JSON.parse(ByteSlice(try stored.get().map(\.string).joined()))
+    }
+
+    func pull(_ cursor: Int, _ epoch: Name, limit: Int = 100, scope: String = "s") throws
+        -> JSONValue
+    {
+        try pull(
+            """
+            {"scope":"\(scope)","cursor":\(cursor),"epoch":"\(epoch)","limit":\(limit)}
+            """
+        )
+    }
+
+    func snapshot(_ body: String) throws -> JSONValue {
+        let request = try SnapshotRequest.parse(ByteSlice(body), limits: limits)
+        let answer = try #require(reader).snapshot(request, limits: limits).get()
+        return try JSON.parse(ByteSlice(answer.map(\.string).joined()))
+    }
+
+    func trimAll() throws {
+        for _ in 0..<1000 where try #require(engine).trim() == .done { return }
+        Issue.record("trimming does not end")
+    }
+}
+
+extension Result where Failure == Refusal {
+    var failure: Refusal? {
+        guard case .failure(let refusal) = self else { return nil }
+        return refusal
+    }
+}
+
+extension JSONValue {
+    var text: String { bytes.string }
+    func int(_ name: StaticString) -> Int? { member(name)?.int }
+    func string(_ name: StaticString) -> String? { member(name)?.string }
+    func bool(_ name: StaticString) -> Bool? { member(name)?.bool }
+    var cursors: [Int] {
+        (member("changes")?.elements).map { $0.compactMap { $0.int("cursor") } } ?? []
+    }
+}

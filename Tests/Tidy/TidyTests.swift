@@ -1,0 +1,163 @@
+// Reads the sources and holds them to the house's rules: which room may import what, how a file
+// begins and how long it may be, names and calls that are not used, and what lies at the top level.
+
+import Foundation
+import Testing
+
+@Suite("The sources keep the rules of the house")
+struct TidyTests {
+    /// What each room may import besides `Synchronization`, which is part of the standard library.
+    /// The picture is in the README; a room that is missing here is an error.
+    static let mayImport: [String: Set<String>] = {
+        let server: Set = [
+            "MizuBytes", "MizuEventLoop", "MizuTransport", "MizuHTTP", "MizuWebSocket",
+            "MizuRouting", "MizuLive", "CLinux", "Glibc", "Logging",
+        ]
+        let service: Set = [
+            "MizuServer", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuSync", "MizuLive",
+            "MizuEventLoop", "MizuBytes", "Logging",
+        ]
+        let sqlite: Set = ["MizuSync", "MizuBytes", "CSQLite", "Glibc", "Logging"]
+        let mizu = server.union(service).union(sqlite)
+            .union(["MizuSyncService", "MizuSyncSQLite", "MizuView"])
+        return [
+            "Bytes": [],
+            "EventLoop": ["CLinux", "Glibc", "MizuBytes"],
+            "Transport": ["MizuEventLoop", "COpenSSL", "CLinux", "Glibc", "MizuBytes"],
+            "HTTP": ["MizuBytes", "CZlib"],
+            "WebSocket": ["MizuBytes", "CZlib"],
+            "Routing": ["MizuHTTP", "MizuBytes"],
+            "Live": ["MizuBytes"],
+            "Sync": ["MizuBytes"],
+            "SyncSQLite": sqlite,
+            "View": ["MizuBytes"],
+            "Server": server,
+            "SyncService": service,
+            "Mizu": mizu,
+            "CLI": ["Mizu", "TodoApp", "CAssets", "CLinux", "Glibc", "ArgumentParser", "Logging"],
+            "EchoServer": server.union(["MizuServer"]),
+            "template App": ["Mizu", "CAssets"],
+            "template Server": ["Mizu", "TodoApp", "CAssets"],
+        ]
+    }()
+
+    @Test("a room imports only what the table of rooms allows", arguments: SourceTree.swift)
+    func imports(file: SourceFile) throws {
+        let allowed = try #require(Self.mayImport[file.room], "\(file.room) is not in the table")
+        let attributes = #"(?:@[a-zA-Z_]+(?:\([^)]*\))?\s+)*"#
+        let access = #"(?:public |internal |package |private |fileprivate )?"#
+        let kind = #"(?:struct |class |enum |protocol |func |var |let |typealias )?"#
+        let pattern = try Regex(
+            "^\\s*" + attributes + access + "import\\s+" + kind + "(\\w+)",
+            as: (Substring, Substring).self)
+        for line in file.code {
+            guard let match = line.firstMatch(of: pattern) else { continue }
+            let module = String(match.1)
+            #expect(
+                module == "Synchronization" || allowed.contains(module),
+                "\(file.path) imports \(module)")
+        }
+    }
+
+    @Test("every room in Sources has a row in the README's table of rooms, and every row a room")
+    func readmeRooms() throws {
+        let rows = SourceTree.text("README.md").split(separator: "\n").map { line in
+            line.split(separator: "|", omittingEmptySubsequences: false)
+                .map { $0.trimmingCharacters(in: [" ", "`", "*"]) }
+        }
+        let head = try #require(
+            rows.firstIndex { $0.count > 2 && $0[1].lowercased() == "room" },
+            "README.md has no table whose first column is headed `room`")
+        let named = rows[(head + 2)...].prefix { $0.count > 2 }.map { $0[1] }
+        #expect(Set(named) == Set(SourceTree.names(in: "Sources")))
+    }
+
+    @Test("no line is longer than 100 columns", arguments: SourceTree.swift + SourceTree.c)
+    func columns(file: SourceFile) {
+        for (index, line) in file.lines.enumerated() where line.count > 100 {
+            Issue.record("\(file.path):\(index + 1) has \(line.count) columns")
+        }
+    }
+
+    @Test("no file is longer than 450 lines", arguments: SourceTree.swift + SourceTree.c)
+    func length(file: SourceFile) {
+        #expect(file.lines.count <= 450, "\(file.path): is it one concept?")
+    }
+
+    @Test(
+        "every file opens with a paragraph of its own", arguments: SourceTree.swift + SourceTree.c)
+    func paragraph(file: SourceFile) {
+        // The manifest's version comment aside, a paragraph is at least two lines of comment.
+        let opening = file.lines.prefix { $0.hasPrefix("//") }
+        #expect(opening.count >= 2, "\(file.path) does not say what it is for")
+    }
+
+    @Test("nothing is left for later, and no placeholder stays")
+    func leftovers() throws {
+        let marks = try Regex(#"\b(FIXME|TODO|XXX|HACK)\b"#)
+        for file in SourceTree.swift + SourceTree.c {
+            for (index, line) in file.lines.enumerated() where line.contains(marks) {
+                Issue.record("\(file.path):\(index + 1): \(line)")
+            }
+        }
+        let placeholders = (SourceTree.paths(under: "Sources") + SourceTree.paths(under: "Tests"))
+            .filter { $0.hasSuffix("Placeholder.swift") }
+        #expect(placeholders == [])
+    }
+
+    @Test(
+        "a construct that the house does without is nowhere in the sources",
+        arguments: [
+            #"\btry!"#, #"\bas!"#, #"\bfatalError\("#, #"\bnonisolated\(unsafe\)"#,
+            #"\bimport\s+Foundation"#, #"\busleep\(|\bsleep\("#, #"\bSIMD\d+<"#,
+            #"\b(class|struct|enum|actor|protocol|typealias)\s+\w*(Manager|Helper|Utils)\w*"#,
+        ])
+    func banned(pattern: String) throws {
+        for file in SourceTree.swift {
+            #expect(try file.matches(pattern) == [])
+        }
+    }
+
+    @Test("only the command line prints")
+    func printing() throws {
+        for file in SourceTree.swift where file.room != "CLI" {
+            #expect(try file.matches(#"(^|[^.\w])(debugPrint|print|dump)\("#) == [])
+        }
+    }
+
+    @Test("there is one unchecked Sendable, and it is SharedBytes")
+    func unchecked() throws {
+        let found = try SourceTree.swift.flatMap { try $0.matches("@unchecked") }
+        #expect(found.count == 1, "\(found)")
+        #expect(found.allSatisfy { $0.hasPrefix("Sources/Bytes/SharedBytes.swift:") })
+    }
+
+    @Test("no shim header defines _GNU_SOURCE: two modules would then see glibc differently")
+    func featureMacros() {
+        for file in SourceTree.c where file.path.hasSuffix(".h") {
+            #expect(!file.code.contains { $0.contains("_GNU_SOURCE") }, "\(file.path)")
+        }
+    }
+
+    @Test("the table of embedded files names every asset, sorted, and nothing else")
+    func assetsTable() {
+        let folder = "Assets/Templates/sync/Assets"
+        let assets = SourceTree.paths(under: folder).map { String($0.dropFirst(folder.count + 1)) }
+        let rows = SourceTree.text("CShims/CAssets/CAssets.c").split(separator: "\n")
+            .filter { $0.hasPrefix("    {\"") }
+            .map { String($0.dropFirst(6).prefix { $0 != "\"" }) }
+        #expect(rows == assets, "run `make assets` and commit what it writes")
+    }
+
+    @Test("the top level holds what was agreed and nothing else")
+    func topLevel() {
+        let agreed: Set = [
+            "Package.swift", "README.md", "LICENSE", "Makefile", "Sources", "Tests", "CShims",
+            "Assets",
+        ]
+        // Not committed: what SwiftPM resolves, and the data of a server that was run here.
+        let ignored: Set = ["Package.resolved", "data"]
+        let found = SourceTree.names(in: ".").filter { !$0.hasPrefix(".") && !ignored.contains($0) }
+        #expect(Set(found) == agreed)
+    }
+}
