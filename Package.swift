@@ -99,6 +99,7 @@ let package = Package(
 if Context.environment["MIZU_FUZZ"] != nil {
     let fuzzers: [(String, [Target.Dependency])] = [
         ("FuzzJSON", ["MizuBytes"]), ("FuzzHTTP", ["MizuHTTP", "MizuBytes"]),
+        ("FuzzWebSocket", ["MizuWebSocket", "MizuBytes"]),
     ]
     for (name, dependencies) in fuzzers {
         package.targets.append(

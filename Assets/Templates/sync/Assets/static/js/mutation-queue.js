@@ -36,7 +36,7 @@ export class MutationQueue {
   }
 
   /**
-   * Makes a row that is shown at once and not yet stored; `save` stores it.
+   * Makes a row that is shown at once and not yet stored; the storage's `append` stores it.
    * @throws {TypeError} where the server could not even read the mutation
    */
   add(name, args) {
@@ -44,10 +44,6 @@ export class MutationQueue {
     this.#unsaved.push(row);
     this.rows = [...this.rows, row];
     return row;
-  }
-
-  async save(tx, row) {
-    return tx.append(row);
   }
 
   /** Says that storage now has the rows, or that it never will. */
