@@ -1,3 +1,5 @@
+// The calls behind CLinux.h, one function for each; see there what they promise.
+
 #define _GNU_SOURCE
 #include "CLinux.h"
 

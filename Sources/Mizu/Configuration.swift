@@ -112,7 +112,7 @@ extension Configuration {
         },
         Setting(
             name: "HOSTS", fallback: "any",
-            help: "The names the server answers to, with commas; others get 400"
+            help: "The names the server answers to, with commas; others get 421"
         ) { configuration, text in
             configuration.hosts = text.split(separator: ",").map(String.init)
             return nil
