@@ -26,11 +26,15 @@ struct DeliveryTests {
             ("a gap", state(.deltas, sent: 9), small, .free, .poke),
             ("queue full", state(.deltas, sent: 10), small, .full, .poke),
             ("too large", state(.deltas, sent: 10), large, .free, .poke),
-            ("exactly one delta", state(.deltas, sent: 10),
-                News(base: 10, cursor: 12, changeBytes: 1 << 20), .free, .delta),
+            (
+                "exactly one delta", state(.deltas, sent: 10),
+                News(base: 10, cursor: 12, changeBytes: 1 << 20), .free, .delta
+            ),
             ("poke waits", state(.deltas, sent: 10, isPokeWaiting: true), small, .free, .nothing),
-            ("poke waits, full", state(.deltas, sent: 9, isPokeWaiting: true), small, .full,
-                .nothing),
+            (
+                "poke waits, full", state(.deltas, sent: 9, isPokeWaiting: true), small, .full,
+                .nothing
+            ),
             ("pokes", state(.pokes, sent: 10), small, .free, .poke),
             ("pokes, full", state(.pokes, sent: 10), small, .full, .poke),
             ("pokes, told", state(.pokes, sent: 12), small, .free, .nothing),
