@@ -64,6 +64,11 @@ final class Schedule {
     private var timelineOfBackup: [String]?
     /// Applied, and lost with a backup that was put back.
     private var lost: Set<String> = []
+    /// Refused by the log as it is, as it was in the backup, and in a log that is lost: a late
+    /// answer may still tell of the last, as it may of an edit that is lost.
+    private var refused: Set<String> = []
+    private var refusedOfBackup: Set<String> = []
+    private var refusedInLost: Set<String> = []
     private var problems: [String] = []
     /// Nobody edits any more, and no answer is lost.
     private var isHealing = false
@@ -160,6 +165,12 @@ extension Schedule {
             return try PushRequest.parse(ByteSlice(body), limits: harness.limits)
         }
         let answers = try harness.commit(requests)
+        for case .success(let answer) in answers {
+            for result in try #require(answer.member("results")).elements
+            where result.bool("ok") == false && result.bool("retry") != true {
+                refused.insert(try #require(result.string("id")))
+            }
+        }
         for case .success(let results) in answers where results.text.contains("duplicate") {
             tally.duplicates += 1
         }
@@ -279,11 +290,14 @@ extension Schedule {
         if timelineOfBackup == nil || roll(2) == 0 {
             try harness.backing.makeBackup()
             timelineOfBackup = timeline
+            refusedOfBackup = refused
         } else if let backup = timelineOfBackup {
             try harness.backing.restoreBackup()
             tally.restores += 1
             lost.formUnion(timeline[backup.count...])
             timeline = backup
+            refusedInLost.formUnion(refused.subtracting(refusedOfBackup))
+            refused = refusedOfBackup
         }
         try reopen()
     }
@@ -331,7 +345,12 @@ extension Schedule {
 
     private func isBehind(_ client: ModelClient) throws -> Bool {
         let head = try #require(harness.reader).head(of: scope)
-        return client.position != head || client.needsPull
+        return !isAtHead(client, head) || client.needsPull
+    }
+
+    /// Cursor 0 is before every epoch.
+    private func isAtHead(_ client: ModelClient, _ head: Position) -> Bool {
+        client.position == head || (client.position.cursor == 0 && head.cursor == 0)
     }
 
     private func judge() throws {
@@ -345,13 +364,17 @@ extension Schedule {
         let applied = Set(timeline)
         for client in clients {
             hold(client.queue.isEmpty, "\(client.name) has a queue")
-            hold(client.position == head, "\(client.name) is behind")
+            hold(
+                isAtHead(client, head), "\(client.name) is at \(client.position), not \(head)")
             hold(client.records == truth, "\(client.name) has not converged")
             for id in client.acknowledged {
                 hold(applied.contains(id) || lost.contains(id), "\(id) was lost")
             }
             for id in client.quarantine {
-                hold(!applied.contains(id) || lost.contains(id), "\(id) was refused and applied")
+                hold(refused.contains(id) || refusedInLost.contains(id), "\(id) was not refused")
+                hold(
+                    !applied.contains(id) || lost.contains(id) || refusedInLost.contains(id),
+                    "\(id) was refused and applied")
             }
             tally.refused += client.quarantine.count
             tally.lost += client.acknowledged.intersection(lost).subtracting(applied).count
