@@ -69,7 +69,15 @@ extension LiveService {
     func poke(_ scope: Name, on worker: Worker) {
         let name = TopicName.sync(scope: ByteSlice(scope.bytes))
         guard topics.topic(named: name) != nil else { return }
-        readHead(of: scope, for: worker) { service, head, _ in service.queuePoke(name, head) }
+        let (workers, index) = (sync.workers, worker.index)
+        sync.read { (reader) throws(StoreError) in
+            try reader.head(of: scope)
+        } answer: { result in
+            guard case .success(let head) = result else { return }
+            workers.perform(on: index) { worker in
+                worker.service(LiveService.self)?.queuePoke(name, head)
+            }
+        }
     }
 
     private func queuePoke(_ name: ByteSlice, _ head: Position) {
@@ -161,21 +169,22 @@ extension LiveService {
 
     /// Everything that waited has gone: topics that moved on behind a waiting poke get another.
     public func hasRoom(_ socket: Token, on worker: Worker) {
+        var due: [(topic: ByteSlice, head: Position)] = []
         var waiting: [Subscription] = []
         topics.forEachSubscription(of: socket.bits) { waiting.append($0) }
         for subscription in waiting where topics[subscription].isPokeWaiting {
-            guard let name = topics.name(of: subscription.topic) else { continue }
-            guard let head = head(ofTopic: name) else {
-                // Only the store knows where it is.
+            guard let name = topics.name(of: subscription.topic),
+                let head = head(ofTopic: name)
+            else {
                 topics[subscription].isPokeWaiting = false
-                sendPokeFromStore(name, to: socket, on: worker)
                 continue
             }
             if topics[subscription].afterDrain(head: head.cursor) == .poke {
                 topics[subscription].note(.poke, upTo: head.cursor)
-                sendPoke(name, head, to: socket, on: worker)
+                due.append((name, head))
             }
         }
+        for (topic, head) in due { sendPoke(topic, head, to: socket, on: worker) }
     }
 
     /// One poke, for the topics in turn; a pong where there is none (protocol.md, "GET /ws").
@@ -187,46 +196,14 @@ extension LiveService {
         }
         let next = topics.nextSubscription(of: socket.bits, after: heartbeatTopics[slot])
         heartbeatTopics[slot] = next?.topic
-        guard let next, let name = topics.name(of: next.topic), TopicName.isSync(name) else {
-            return say(to: socket, on: worker) { LiveWriter.pong(ref: nil, to: &$0) }
-        }
-        if let head = head(ofTopic: name) {
+        if let next, let name = topics.name(of: next.topic), let head = head(ofTopic: name) {
             sendPoke(name, head, to: socket, on: worker)
         } else {
-            sendPokeFromStore(name, to: socket, on: worker)
+            say(to: socket, on: worker) { LiveWriter.pong(ref: nil, to: &$0) }
         }
     }
 
     private func head(ofTopic name: ByteSlice) -> Position? {
         TopicName.scope(of: name).flatMap { Name($0) }.flatMap { sync.tail.head($0) }
-    }
-
-    /// Tells a socket where a scope is that the tail knows nothing of.
-    private func sendPokeFromStore(_ name: ByteSlice, to socket: Token, on worker: Worker) {
-        guard let scope = TopicName.scope(of: name).flatMap({ Name($0) }) else { return }
-        readHead(of: scope, for: worker) { service, head, worker in
-            guard service.topics.subscription(of: socket.bits, to: name) != nil else { return }
-            service.sendPoke(name, head, to: socket, on: worker)
-        }
-    }
-
-    /// Reads where a scope's log ends and goes on with it on this worker; the tail learns it too.
-    private func readHead(
-        of scope: Name, for worker: Worker,
-        _ goOn: @escaping @Sendable (LiveService, Position, Worker) -> Void
-    ) {
-        let (workers, index, tail) = (sync.workers, worker.index, sync.tail)
-        sync.read { (reader) throws(StoreError) in
-            let moment = tail.moment()
-            let head = try reader.head(of: scope)
-            tail.learn(head, of: scope, since: moment)
-            return head
-        } answer: { result in
-            guard case .success(let head) = result else { return }
-            workers.perform(on: index) { worker in
-                guard let service = worker.service(LiveService.self) else { return }
-                goOn(service, head, worker)
-            }
-        }
     }
 }
