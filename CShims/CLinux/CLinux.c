@@ -1,3 +1,5 @@
+// The calls behind CLinux.h, one function for each; see there what they promise.
+
 #define _GNU_SOURCE
 #include "CLinux.h"
 
@@ -96,7 +98,8 @@ static int socket_address(const char *address, uint16_t port, struct sockaddr_st
     return -EINVAL;
 }
 
-static int listen_at(struct sockaddr_storage *storage, int length, int any, int backlog, int flags) {
+static int listen_at(
+    struct sockaddr_storage *storage, int length, int any, int backlog, int flags) {
     int one = 1, zero = 0;
     int fd = socket(storage->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;

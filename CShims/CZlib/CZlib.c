@@ -1,3 +1,5 @@
+// The calls behind CZlib.h, over zlib(3); nothing here keeps state beyond the streams it hands out.
+
 #include "CZlib.h"
 
 #include <limits.h>

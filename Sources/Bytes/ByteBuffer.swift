@@ -140,7 +140,7 @@ extension ByteBuffer {
         slice.withUnsafeBytes { append($0) }
     }
 
-    /// Appends the text's UTF-8. A literal takes the `StaticString` way, which copies from `.rodata`.
+    /// Appends the text's UTF-8. A literal takes the `StaticString` way: a copy from `.rodata`.
     @_disfavoredOverload
     public mutating func append(_ text: String) {
         var text = text

@@ -1,5 +1,5 @@
 // How threads speak to a worker: a locked queue and an eventfd that wakes it. The eventfd is rung
-// only when the queue was empty, so one wake-up serves everything that was posted before it is read.
+// only when the queue was empty, so one wake-up serves all that was posted before it is read.
 // Any thread may post; one thread drains.
 
 import CLinux

@@ -59,9 +59,10 @@ extension SubscriptionState {
         }
     }
 
-    /// Records that the send queue was written to its end, and says whether the topic, now at
-    /// `head`, has moved on behind a poke that waited: then a poke or, as `news` reaches back to
-    /// `sent`, a delta is due.
+    /// Records that the send queue was written to its end.
+    /// - Parameter head: where the topic is now.
+    /// - Returns: `.poke` if it has moved on since the poke that waited, so that another is due.
+    ///   Call `note` once it is queued.
     public mutating func afterDrain(head: Int) -> Delivery {
         guard isPokeWaiting else { return .nothing }
         isPokeWaiting = false

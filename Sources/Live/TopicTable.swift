@@ -47,6 +47,12 @@ public struct TopicTable: ~Copyable {
 
     public init(limits: LiveLimits = .default) { self.limits = limits }
 
+    /// What one idle subscription costs in this table, in bytes: its edge and its place among
+    /// the topic's members. Arrays may have as much again in reserve.
+    public static var bytesPerSubscription: Int {
+        MemoryLayout<Edge>.stride + MemoryLayout<UInt32>.stride
+    }
+
     /// Subscriptions of all connections.
     public private(set) var count = 0
 

@@ -21,7 +21,10 @@ extension App {
         }
         if isOpenToAll, !configuration.addresses.allSatisfy(\.isLoopback) {
             logger.notice(
-                "everyone who can reach this server may read and change every scope: pass authorize to app.sync"
+                """
+                everyone who can reach this server may read and change every scope: \
+                pass authorize to app.sync
+                """
             )
         }
         lifetime.run(server)

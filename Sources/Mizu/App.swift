@@ -8,8 +8,8 @@ import MizuHTTP
 import MizuRouting
 import MizuServer
 import MizuSync
-import MizuSyncService
 import MizuSyncSQLite
+import MizuSyncService
 
 /// An application. Declare, then `run`; not for use by several threads.
 public final class App {

@@ -94,7 +94,7 @@ extension Configuration {
         },
         Setting(
             name: "DATABASE_URL", fallback: "sqlite:data/mizu.db",
-            help: "sqlite:PATH (relative to the working directory unless it begins with /) or memory:"
+            help: "sqlite:PATH (relative to the working directory unless it begins with /), memory:"
         ) { configuration, text in
             guard text == "memory:" || (text.hasPrefix("sqlite:") && text.utf8.count > 7) else {
                 return "write sqlite:PATH or memory:"
@@ -112,7 +112,7 @@ extension Configuration {
         },
         Setting(
             name: "HOSTS", fallback: "any",
-            help: "The names the server answers to, with commas; others get 400"
+            help: "The names the server answers to, with commas; others get 421"
         ) { configuration, text in
             configuration.hosts = text.split(separator: ",").map(String.init)
             return nil

@@ -29,15 +29,19 @@ public struct Sync: Sendable {
     ) throws -> Response {
         try check(request, scope, .snapshot)
         let (workers, exchange) = (self.workers, request.exchange)
+        let tail = service.tail
         service.read { (reader) throws(StoreError) -> Response in
-            try reader.beginReading()
-            defer { reader.endReading() }
-            do {
-                return try respond(Snapshot(reader: reader, scope: scope))
-            } catch let error as StoreError {
-                throw error
-            } catch {
-                return Response(failure: error)
+            // The reader may be ahead of the tail, and the tail must not then show less than this.
+            try tail.reading(of: scope, from: reader) { (reader) throws(StoreError) in
+                try reader.beginReading()
+                defer { reader.endReading() }
+                do {
+                    return try respond(Snapshot(reader: reader, scope: scope))
+                } catch let error as StoreError {
+                    throw error
+                } catch {
+                    return Response(failure: error)
+                }
             }
         } answer: { result in
             switch result {

@@ -195,9 +195,11 @@ extension Worker {
     }
 
     func close(_ connection: Connection, code: UInt16, reason: String) {
+        // An app's number that may not stand on the wire (1005, 1006 …) is said as 1000.
+        let wanted = CloseCode(rawValue: code)
         perform(
-            connection.closing.closeLocally(CloseCode(rawValue: code)), reason: reason,
-            on: connection)
+            connection.closing.closeLocally(wanted.isValidOnWire ? wanted : .normal),
+            reason: reason, on: connection)
     }
 
     /// This worker's service of type `Service`, if it has one.

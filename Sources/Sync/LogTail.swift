@@ -73,6 +73,21 @@ extension LogTail {
     }
 }
 
+extension LogTail {
+    /// Reads from a store, on a reader's thread, and learns what that shows of the scope's log
+    /// before anything of it can go out: `moment`, `body`, `learn`, in the one right order.
+    public func reading<R>(
+        of scope: Name, from reader: any SyncReader,
+        _ body: (any SyncReader) throws(StoreError) -> R
+    ) throws(StoreError) -> R {
+        let moment = moment()
+        let result = try body(reader)
+        // Asked for after the reading, so it covers all that was read.
+        learn(try reader.head(of: scope), of: scope, since: moment)
+        return result
+    }
+}
+
 // MARK: Reading
 
 extension LogTail {

@@ -115,12 +115,18 @@ struct BatchRun {
 /// What a batch adds to one scope's log.
 struct ScopeTurn {
     let base: Position
-    var state: ScopeState
-    var entries: [LogEntry] = []
+    private(set) var state: ScopeState
+    private(set) var entries: [LogEntry] = []
 
     init(_ state: ScopeState) {
         base = state.head
         self.state = state
+    }
+
+    /// Takes in what a mutation did.
+    mutating func add(_ entry: LogEntry?, _ state: ScopeState) {
+        self.state = state
+        if let entry { entries.append(entry) }
     }
 
     /// All entries as one run of bytes; nil where nothing changed.

@@ -10,12 +10,14 @@ extension SyncEngine {
         _ mutation: PushedMutation, of push: PushRequest, _ client: inout ClientState?,
         _ run: inout BatchRun
     ) throws(StoreError) -> MutationResult {
-        var turn: ScopeTurn
+        let before: ScopeState
         if let known = run.scopes[push.scope] {
-            turn = known
+            before = known.state
         } else {
-            turn = ScopeTurn(try store.scopeState(push.scope))
+            before = try store.scopeState(push.scope)
         }
+        var state = before
+        var entry: LogEntry?
         let result: MutationResult
         let verdict: Outcome.Verdict
         switch try effect(of: mutation, push, at: run.timeMilliseconds) {
@@ -23,9 +25,9 @@ extension SyncEngine {
             result = .refused(rejection)
             verdict = .refused(rejection)
         case .success(let changes):
-            let bytes = try append(changes, of: mutation.id, push.scope, &turn, run)
-            result = .applied(turn.state.head, changes: bytes)
-            verdict = .applied(turn.state.head)
+            entry = try append(changes, of: mutation.id, push.scope, &state, run)
+            result = .applied(state.head, changes: entry?.bytes ?? .empty)
+            verdict = .applied(state.head)
         }
         var counted = client
         counted?.outcomeCount += 1
@@ -36,7 +38,8 @@ extension SyncEngine {
                 reviewMilliseconds: run.timeMilliseconds + limits.logMillisecondsMax),
             of: mutation.id, in: push.scope)
         client = counted
-        run.scopes[push.scope] = turn
+        // In place: a copy of the turn would copy the entries of the batch with each mutation.
+        run.scopes[push.scope, default: ScopeTurn(before)].add(entry, state)
         return result
     }
 
@@ -75,18 +78,18 @@ extension SyncEngine {
     }
 
     /// Writes the changes to the records and the log, from the scope's next cursor on.
-    /// - Returns: the changes as JSON, comma-joined.
+    /// - Returns: what was appended; nil where nothing changed.
     private func append(
-        _ changes: [RecordChange], of mutation: Name, _ scope: Name, _ turn: inout ScopeTurn,
+        _ changes: [RecordChange], of mutation: Name, _ scope: Name, _ state: inout ScopeState,
         _ run: BatchRun
-    ) throws(StoreError) -> ByteSlice {
-        guard !changes.isEmpty else { return .empty }
-        let first = turn.state.head.cursor + 1
-        if turn.state.head.epoch != store.epoch || first == 1 {
+    ) throws(StoreError) -> LogEntry? {
+        guard !changes.isEmpty else { return nil }
+        let first = state.head.cursor + 1
+        if state.head.epoch != store.epoch || first == 1 {
             try store.beginEpoch(store.epoch, at: first, in: scope)
         }
         var writer = ChangeWriter(scope: scope, mutation: mutation, time: run.time)
-        var recordCount = turn.state.recordCount
+        var recordCount = state.recordCount
         for (index, change) in changes.enumerated() {
             writer.append(change, cursor: first + index)
             switch change.operation {
@@ -105,9 +108,8 @@ extension SyncEngine {
         var latest: [RecordKey: ByteSlice?] = [:]
         for change in changes { latest[change.key] = .some(change.json) }
         for (key, json) in latest { try store.setRecord(key, in: scope, to: json) }
-        turn.entries.append(entry)
-        turn.state.head = Position(cursor: last, epoch: store.epoch)
-        turn.state.recordCount = recordCount
-        return entry.bytes
+        state.head = Position(cursor: last, epoch: store.epoch)
+        state.recordCount = recordCount
+        return entry
     }
 }

@@ -51,7 +51,7 @@ public enum MessagePayload {
 /// What the bytes hold next. Ranges count from the start of the input of that call. `consumed`
 /// bytes at the front are done with: drop them once the ranges are, then read again.
 public enum ReadOutcome {
-    /// No further event is in the input. At most a partial header or control frame, 138 bytes or
+    /// No further event is in the input. At most a partial header or control frame, 130 bytes or
     /// fewer, is left behind `consumed`: keep it and put what arrives behind it.
     case needMore(consumed: Int)
     case message(MessageKind, MessagePayload, consumed: Int)

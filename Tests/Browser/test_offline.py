@@ -61,6 +61,28 @@ def test_the_online_event_syncs_at_once(server, new_context, open_page, watch):
     todo.expect_synced(timeout=4000)
 
 
+def test_an_edit_made_in_the_moment_of_a_reload_is_kept(server, new_context, open_page, watch):
+    watch.network_may_fail = True
+    context = new_context()
+    todo = open_page(context)
+    todo.expect_state("online")
+    todo.installed()
+    context.set_offline(True)
+    todo.expect_state("offline")
+    titles = [f"Last moment {number}" for number in range(5)]
+    for title in titles:
+        todo.page.evaluate(
+            """(title) => {
+                mizu.client.mutate("todo.create", { id: title, title });
+                location.reload();
+            }""", title)
+        expect(todo.item(title)).to_be_visible()
+    context.set_offline(False)
+    todo.expect_titles(*titles)
+    todo.expect_synced()
+    assert server.titles() == titles
+
+
 def test_more_edits_than_one_push_may_carry(server, new_context, open_page, watch):
     watch.network_may_fail = True
     context = new_context()

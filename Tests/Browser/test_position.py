@@ -76,7 +76,7 @@ def test_replay_ends_with_the_change_and_the_queue_with_the_result(module):
         const flags = async () => (await rows()).map((row) => [row.queued, row.replayed]);
         const seen = [];
         for (const name of ["a", "b"]) {
-            await storage.write((tx) => queue.save(tx, queue.add(name, {})));
+            await storage.append([queue.add(name, {})]);
         }
         const [a, b] = await rows();
         await storage.write((tx) => queue.observe(tx, [change(11, "t", a.id)], at(11)));
@@ -95,7 +95,7 @@ def test_replay_ends_with_the_change_and_the_queue_with_the_result(module):
 def test_a_result_of_another_epoch_is_replayed_until_a_pull_has_compared(module):
     assert module("""
         const queue = new MutationQueue();
-        await storage.write((tx) => queue.save(tx, queue.add("a", {})));
+        await storage.append([queue.add("a", {})]);
         const batch = await storage.read((tx) => queue.head(tx, 100));
         const results = [{ id: batch[0].id, ok: true, ...at(5, "new") }];
         const settled = await storage.write((tx) =>

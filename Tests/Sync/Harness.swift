@@ -117,7 +117,8 @@ extension Harness {
             let text = slices.map(\.string).joined()
             #expect(text == (try stored.get().map(\.string).joined()), "tail and store differ")
         case .refused(let refusal):
-            #expect(stored.failure == refusal, "tail and store differ")
+            // Where the store has trimmed what the tail still has, it may give the other reason.
+            #expect(stored.failure?.status == refusal.status, "tail and store differ")
         }
         return try JSON.parse(ByteSlice(try stored.get().map(\.string).joined()))
     }

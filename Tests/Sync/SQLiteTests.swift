@@ -82,6 +82,14 @@ struct SQLiteTests {
         }
     }
 
+    @Test("a path through a file is refused with the name of what stands in the way")
+    func blockedPath() throws {
+        let directory = try TemporaryDirectory()
+        try Backing.write([], to: directory.path + "/file")
+        let said = message(directory.path + "/file/x.db")
+        #expect(said.contains("cannot make the directory \(directory.path)/file"), "\(said)")
+    }
+
     @Test(
         "a directory that cannot be written is refused with its name", .enabled(if: geteuid() != 0))
     func unwritable() throws {

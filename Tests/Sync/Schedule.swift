@@ -45,6 +45,10 @@ struct Tally {
     }
 }
 
+struct ScheduleFailure: Error {
+    let problems: [String]
+}
+
 final class Schedule {
     private(set) var tally = Tally()
     private let scope: Name = "s"
@@ -60,6 +64,12 @@ final class Schedule {
     private var timelineOfBackup: [String]?
     /// Applied, and lost with a backup that was put back.
     private var lost: Set<String> = []
+    /// Refused by the log as it is, as it was in the backup, and in a log that is lost: a late
+    /// answer may still tell of the last, as it may of an edit that is lost.
+    private var refused: Set<String> = []
+    private var refusedOfBackup: Set<String> = []
+    private var refusedInLost: Set<String> = []
+    private var problems: [String] = []
     /// Nobody edits any more, and no answer is lost.
     private var isHealing = false
 
@@ -93,6 +103,12 @@ final class Schedule {
         for _ in 0..<steps { try step() }
         try heal()
         try judge()
+        if !problems.isEmpty { throw ScheduleFailure(problems: problems) }
+    }
+
+    /// Notes what does not hold; the seed is named with it in the end.
+    private func hold(_ condition: Bool, _ problem: @autoclosure () -> String) {
+        if !condition, problems.count < 5 { problems.append(problem()) }
     }
 
     private func step() throws {
@@ -149,6 +165,12 @@ extension Schedule {
             return try PushRequest.parse(ByteSlice(body), limits: harness.limits)
         }
         let answers = try harness.commit(requests)
+        for case .success(let answer) in answers {
+            for result in try #require(answer.member("results")).elements
+            where result.bool("ok") == false && result.bool("retry") != true {
+                refused.insert(try #require(result.string("id")))
+            }
+        }
         for case .success(let results) in answers where results.text.contains("duplicate") {
             tally.duplicates += 1
         }
@@ -165,7 +187,7 @@ extension Schedule {
             case .frame(let base, let head, let slices):
                 let text = "[" + slices.map(\.string).joined() + "]"
                 let changes = Array(try JSON.parse(ByteSlice(text)).elements)
-                #expect(changes.count == head.cursor - base)
+                hold(changes.count == head.cursor - base, "a delta has a gap")
                 inboxes[client].append(.delta(base: base, head: head, changes: changes))
                 subscriptions[client] = head
                 tally.deltas += 1
@@ -200,7 +222,7 @@ extension Schedule {
             default: clients[client].receive(.changes(answer, asked: asked))
             }
         } catch let refusal as Refusal {
-            #expect(refusal.status == 410)
+            hold(refusal.status == 410, "\(refusal)")
             try push(client, fate: 2)
             try takeSnapshot(client)
         }
@@ -235,7 +257,7 @@ extension Schedule {
                 tally.snapshots += 1
                 return clients[client].reset(to: records, at: reached)
             } catch let refusal as Refusal {
-                #expect(refusal.status == 410)
+                hold(refusal.status == 410, "\(refusal)")
                 tally.snapshotsBroken += 1
             }
         }
@@ -268,11 +290,14 @@ extension Schedule {
         if timelineOfBackup == nil || roll(2) == 0 {
             try harness.backing.makeBackup()
             timelineOfBackup = timeline
+            refusedOfBackup = refused
         } else if let backup = timelineOfBackup {
             try harness.backing.restoreBackup()
             tally.restores += 1
             lost.formUnion(timeline[backup.count...])
             timeline = backup
+            refusedInLost.formUnion(refused.subtracting(refusedOfBackup))
+            refused = refusedOfBackup
         }
         try reopen()
     }
@@ -281,7 +306,7 @@ extension Schedule {
         faults.place = roll(2) == 0 ? .commit : .append
         let answers = try commit([client])
         for answer in answers where !clients[client].queue.isEmpty && faults.place == .commit {
-            #expect(answer.failure?.code == "unavailable")
+            hold(answer.failure?.code == "unavailable", "a failed commit was answered")
             tally.failedCommits += 1
         }
         faults.place = .nowhere
@@ -289,17 +314,17 @@ extension Schedule {
 
     /// Enters a commit in the book: no gap, nothing twice.
     private func enter(_ changes: CommittedChanges) throws {
-        #expect(changes.base.cursor == timeline.count, "a gap in the log")
+        hold(changes.base.cursor == timeline.count, "a gap in the log")
         let text = "[" + changes.bytes.string + "]"
         for change in try JSON.parse(ByteSlice(text)).elements {
             let mutation = try #require(change.string("mutation"))
-            #expect(change.int("cursor") == timeline.count + 1)
+            hold(change.int("cursor") == timeline.count + 1, "a gap in the log")
             if timeline.last != mutation {
-                #expect(!timeline.contains(mutation), "\(mutation) was applied twice")
+                hold(!timeline.contains(mutation), "\(mutation) was applied twice")
             }
             timeline.append(mutation)
         }
-        #expect(timeline.count == changes.head.cursor)
+        hold(timeline.count == changes.head.cursor, "the head is elsewhere")
     }
 }
 
@@ -320,7 +345,12 @@ extension Schedule {
 
     private func isBehind(_ client: ModelClient) throws -> Bool {
         let head = try #require(harness.reader).head(of: scope)
-        return client.position != head || client.needsPull
+        return !isAtHead(client, head) || client.needsPull
+    }
+
+    /// Cursor 0 is before every epoch.
+    private func isAtHead(_ client: ModelClient, _ head: Position) -> Bool {
+        client.position == head || (client.position.cursor == 0 && head.cursor == 0)
     }
 
     private func judge() throws {
@@ -330,22 +360,30 @@ extension Schedule {
             return .next
         }
         let head = try #require(harness.reader).head(of: scope)
-        #expect(head.cursor == timeline.count)
+        hold(head.cursor == timeline.count, "the head is elsewhere")
         let applied = Set(timeline)
         for client in clients {
-            #expect(client.queue.isEmpty)
-            #expect(client.position.cursor == head.cursor)
-            #expect(client.records == truth, "\(client.name) has not converged")
+            hold(client.queue.isEmpty, "\(client.name) has a queue")
+            hold(
+                isAtHead(client, head), "\(client.name) is at \(client.position), not \(head)")
+            hold(client.records == truth, "\(client.name) has not converged")
             for id in client.acknowledged {
-                #expect(applied.contains(id) || lost.contains(id), "\(id) was lost")
+                hold(applied.contains(id) || lost.contains(id), "\(id) was lost")
             }
             for id in client.quarantine {
-                #expect(!applied.contains(id) || lost.contains(id), "\(id) was refused and applied")
+                hold(refused.contains(id) || refusedInLost.contains(id), "\(id) was not refused")
+                hold(
+                    !applied.contains(id) || lost.contains(id) || refusedInLost.contains(id),
+                    "\(id) was refused and applied")
             }
             tally.refused += client.quarantine.count
             tally.lost += client.acknowledged.intersection(lost).subtracting(applied).count
-            #expect(client.unseen.allSatisfy { lost.contains($0.mutation.id) })
-            if client.unseen.isEmpty { #expect(client.view() == truth) }
+            hold(
+                client.unseen.allSatisfy { lost.contains($0.mutation.id) },
+                "\(client.name) waits for a change")
+            if client.unseen.isEmpty {
+                hold(client.view() == truth, "\(client.name) shows something else")
+            }
         }
     }
 }

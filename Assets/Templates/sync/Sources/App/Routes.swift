@@ -1,4 +1,4 @@
-// What answers where.
+// What answers where: the page and its forms, the REST interface, the files.
 
 import Mizu
 

@@ -81,7 +81,8 @@ export class LocalStore {
   /** Replaces the records by those gathered aside, and the position with them. */
   static async swap(tx, position) {
     await tx.clear("records");
-    for (const one of await tx.all("aside")) await tx.put("records", [one.entity, one.id], one);
+    const gathered = await tx.all("aside");
+    await Promise.all(gathered.map((one) => tx.put("records", [one.entity, one.id], one)));
     await tx.put("meta", "position", position);
     await tx.clear("aside");
     await tx.remove("meta", "snapshot");
@@ -97,12 +98,13 @@ export class LocalStore {
 
 /** Writes whole records, as changes carry them, into `store` ("records" or "aside"). */
 export async function writeChanges(tx, store, changes) {
-  for (const change of changes) {
+  // Storage keeps the order in which they are asked for, so one wait serves them all.
+  await Promise.all(changes.map((change) => {
     const key = [change.entity, change.id];
-    if (change.op === "delete") await tx.remove(store, key);
-    else if (isWrite(change)) await tx.put(store, key, recordOf(change));
-    // Any other op is of a later protocol: it counts, and changes nothing that we know of.
-  }
+    if (change.op === "delete") return tx.remove(store, key);
+    if (isWrite(change)) return tx.put(store, key, recordOf(change));
+    return undefined; // an op of a later protocol counts, and changes nothing that we know of
+  }));
 }
 
 export const samePosition = (a, b) => a.cursor === b.cursor && a.epoch === b.epoch;

@@ -12,6 +12,12 @@ export class MemoryStorage {
     return this.write(work);
   }
 
+  append(rows) {
+    return this.write(async (tx) => {
+      for (const row of rows) await tx.append(row);
+    });
+  }
+
   /** Runs `work` after all that came before it; its effects are kept only if it does not throw. */
   write(work) {
     const turn = this.#tail.then(async () => {

@@ -36,7 +36,7 @@ export class MutationQueue {
   }
 
   /**
-   * Makes a row that is shown at once and not yet stored; `save` stores it.
+   * Makes a row that is shown at once and not yet stored; the storage's `append` stores it.
    * @throws {TypeError} where the server could not even read the mutation
    */
   add(name, args) {
@@ -44,10 +44,6 @@ export class MutationQueue {
     this.#unsaved.push(row);
     this.rows = [...this.rows, row];
     return row;
-  }
-
-  async save(tx, row) {
-    return tx.append(row);
   }
 
   /** Says that storage now has the rows, or that it never will. */
@@ -87,33 +83,38 @@ export class MutationQueue {
    */
   async settle(tx, batch, results, position) {
     const byID = new Map(results.map((result) => [result.id, result]));
+    const rows = new Map((await tx.all("mutations")).map((row) => [row.seq, row]));
+    const writes = []; // awaited together: a hundred of them one by one take their time
     let behind = false;
     let pull = false;
+    let retry = null;
     for (const { seq, id } of batch) {
-      const row = await tx.get("mutations", seq);
+      const row = rows.get(seq);
       const result = byID.get(id);
       if (!row || row.id !== id || !row.queued) continue;
       if (result?.ok === true) {
         const isComparable = position !== undefined && position.epoch === result.epoch;
         const isReached = isComparable && position.cursor >= result.cursor;
         if (isReached || !row.replayed) {
-          await tx.remove("mutations", seq);
+          writes.push(tx.remove("mutations", seq));
         } else {
           // Where the epochs differ, only the server can compare the cursors.
           behind = true;
           pull ||= !isComparable;
-          await tx.put("mutations", seq, {
+          writes.push(tx.put("mutations", seq, {
             ...row, queued: false, result: { cursor: result.cursor, epoch: result.epoch },
-          });
+          }));
         }
       } else if (result && result.retry !== true) {
-        await tx.put("mutations", seq, refusedRow(row, result.code, result.error));
+        writes.push(tx.put("mutations", seq, refusedRow(row, result.code, result.error)));
       } else {
         // All before it are decided, so it heads the queue; all behind it were not tried.
-        return { retry: await failed(tx, row, result), behind, pull };
+        retry = await failed(tx, row, result);
+        break;
       }
     }
-    return { retry: null, behind, pull };
+    await Promise.all(writes);
+    return { retry, behind, pull };
   }
 
   /** Puts a row into quarantine without a result of its own (413 for a batch of one). */
@@ -125,14 +126,16 @@ export class MutationQueue {
   /** Takes note of changes that name mutations, and drops what `position` has caught up with. */
   async observe(tx, changes, position) {
     const named = new Set(changes.map((change) => change.mutation));
+    const writes = [];
     for (const row of await tx.all("mutations")) {
       if (row.refusal) continue;
       if (!row.queued && (named.has(row.id) || row.result.cursor <= position.cursor)) {
-        await tx.remove("mutations", row.seq);
+        writes.push(tx.remove("mutations", row.seq));
       } else if (row.queued && row.replayed && named.has(row.id)) {
-        await tx.put("mutations", row.seq, { ...row, replayed: false });
+        writes.push(tx.put("mutations", row.seq, { ...row, replayed: false }));
       }
     }
+    await Promise.all(writes);
   }
 
   /** Marks what was settled before a snapshot began: the snapshot has it, or it is lost. */

@@ -46,9 +46,8 @@ async function page(storage, exchange, queue, scope, progress) {
   const { records, cursor, epoch, has_more: hasMore, next } = outcome.body;
   return storage.write(async (tx) => {
     if (!progress) await tx.clear("aside");
-    for (const { entity, id, data } of records) {
-      await tx.put("aside", [entity, id], { entity, id, data });
-    }
+    await Promise.all(records.map(({ entity, id, data }) =>
+      tx.put("aside", [entity, id], { entity, id, data })));
     const at = progress?.at ?? { cursor, epoch };
     if (!progress && hasMore !== true) {
       await finish(tx, queue, at, []);

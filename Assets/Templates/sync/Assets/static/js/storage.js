@@ -4,8 +4,9 @@
 //   records    the state at `position`                                    key: [entity, id]
 //   aside      the pages of a snapshot that is being gathered             key: [entity, id]
 // IndexedDB where it works, plain memory where it is missing or broken (then the queue lives as
-// long as the page, and the status says so). Both kinds offer the same two verbs:
+// long as the page, and the status says so). Both kinds offer the same verbs:
 //   read(work), write(work): `work` gets a transaction `tx` and must await nothing else inside.
+// And append(rows), for edits that people have just made: see there.
 
 import { randomID } from "./random-id.js";
 import { MemoryStorage } from "./memory-storage.js";
@@ -28,13 +29,12 @@ export async function openStorage(name) {
   }
 }
 
-/** Returns the client id, made in the same transaction as the (still empty) queue it names. */
+/** Returns the client id; makes one for storage in memory, and after `setAside`. */
 export function ensureClient(storage) {
   return storage.write(async (tx) => {
     const known = await tx.get("meta", "client");
     if (known) return known;
     const client = randomID();
-    await tx.clear("mutations"); // a queue without its client's name cannot be told from another's
     await tx.put("meta", "client", client);
     return client;
   });
@@ -57,18 +57,32 @@ class IndexedStorage {
     return this.#run("readwrite", work);
   }
 
+  /**
+   * Stores new rows of the queue, strictly: a machine that dies must not forget an edit that it
+   * showed. All of it is in the browser's hands before this first waits, so a page that is
+   * reloaded in the same moment loses nothing.
+   */
+  async append(rows) {
+    const transaction = await this.#begin("readwrite", "strict");
+    const done = settled(transaction);
+    try {
+      for (const row of rows) transaction.objectStore("mutations").add(row);
+      transaction.commit?.();
+    } catch (error) {
+      abandon(transaction, done);
+      throw error;
+    }
+    await done;
+  }
+
   async #run(mode, work) {
-    const transaction = await this.#begin(mode);
-    const done = new Promise((resolve, reject) => {
-      transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(transaction.error ?? new Error("transaction aborted"));
-    });
+    const transaction = await this.#begin(mode, "relaxed");
+    const done = settled(transaction);
     let result;
     try {
       result = await work(new IndexedTransaction(transaction));
     } catch (error) {
-      done.catch(() => {}); // the abort is ours, and `error` says why
-      try { transaction.abort(); } catch { /* it is over already */ }
+      abandon(transaction, done);
       throw error;
     }
     await done;
@@ -76,16 +90,14 @@ class IndexedStorage {
   }
 
   /** Begins a transaction; a connection that the browser has closed is opened once more. */
-  async #begin(mode) {
-    // Strict: a browser that dies with the machine must not forget an edit that it showed.
-    const options = { durability: mode === "readwrite" ? "strict" : "default" };
+  async #begin(mode, durability) {
     const database = await this.#open();
     try {
-      return database.transaction(stores, mode, options);
+      return database.transaction(stores, mode, { durability });
     } catch (error) {
       if (error?.name !== "InvalidStateError") throw error;
       this.#database = null;
-      return (await this.#open()).transaction(stores, mode, options);
+      return (await this.#open()).transaction(stores, mode, { durability });
     }
   }
 
@@ -105,6 +117,8 @@ class IndexedStorage {
         for (const store of stores) {
           request.result.createObjectStore(store, { autoIncrement: store === "mutations" });
         }
+        // The client's name is made with the queue it names, in one transaction, and lost with it.
+        request.transaction.objectStore("meta").put(randomID(), "client");
       };
       request.onerror = () => {
         clearTimeout(timer);
@@ -131,13 +145,19 @@ class IndexedTransaction {
     this.#transaction = transaction;
   }
 
-  get(store, key) {
-    return finished(this.#transaction.objectStore(store).get(key));
+  async get(store, key) {
+    const value = await finished(this.#transaction.objectStore(store).get(key));
+    return store === "mutations" && value ? { ...value, seq: key } : value;
   }
 
-  /** Returns all values of a store, by key. */
-  all(store) {
-    return finished(this.#transaction.objectStore(store).getAll());
+  /** Returns all values of a store, by key; rows of the queue carry their key as `seq`. */
+  async all(store) {
+    const source = this.#transaction.objectStore(store);
+    if (store !== "mutations") return finished(source.getAll());
+    const [keys, rows] = await Promise.all([
+      finished(source.getAllKeys()), finished(source.getAll()),
+    ]);
+    return rows.map((row, index) => ({ ...row, seq: keys[index] }));
   }
 
   put(store, key, value) {
@@ -146,11 +166,8 @@ class IndexedTransaction {
 
   /** Adds a row to the mutations and returns the row with its number in `seq`. */
   async append(row) {
-    const store = this.#transaction.objectStore("mutations");
-    const seq = await finished(store.add(row));
-    const numbered = { ...row, seq };
-    await finished(store.put(numbered, seq));
-    return numbered;
+    const seq = await finished(this.#transaction.objectStore("mutations").add(row));
+    return { ...row, seq };
   }
 
   remove(store, key) {
@@ -160,6 +177,21 @@ class IndexedTransaction {
   clear(store) {
     return finished(this.#transaction.objectStore(store).clear());
   }
+}
+
+function settled(transaction) {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error ?? new Error("transaction aborted"));
+  });
+}
+
+/** Ends a transaction whose error is already known. */
+function abandon(transaction, done) {
+  done.catch(() => {});
+  try {
+    transaction.abort();
+  } catch { /* it is over already */ }
 }
 
 function finished(request) {

@@ -306,10 +306,8 @@ export class SyncClient {
     this.#toSave = [];
     this.#saving = null;
     try {
-      await this.#core.change(async (tx) => {
-        for (const row of rows) await queue.save(tx, row);
-        return { saved: rows };
-      });
+      await this.#core.storage.append(rows);
+      await this.#core.change(async () => ({ saved: rows }));
       this.#saveProblem = null;
       this.#core.pushLane.request();
     } catch (error) {

@@ -155,9 +155,14 @@ export class SyncCore {
     if (outcome.kind === "none") return { ok: false };
     const { status, code, error, retryAfterMs } = outcome;
     if (code === "scope_denied") return this.deny(outcome);
-    if (code === "wrong_user") await setAside(this);
-    else if (status === 401) await this.#hooks.refreshCredentials();
-    else if (status < 500 && status !== 429) console.error(`mizu: ${code}: ${error}`);
+    if (code === "wrong_user") {
+      await setAside(this);
+      this.pullLane.request();
+    } else if (status === 401) {
+      await this.#hooks.refreshCredentials();
+    } else if (status < 500 && status !== 429) {
+      console.error(`mizu: ${code}: ${error}`); // a bug, here or there; the queue is kept
+    }
     return { ok: false, retryAfterMs, problem: { code, error } };
   }
 

@@ -1,0 +1,124 @@
+// What clients say on `/ws`, read strictly; and what is refused, with the ref to answer to
+// (protocol.md, "Conventions" and "GET /ws").
+
+import MizuBytes
+import MizuLive
+import Testing
+
+@Suite("Messages from a client")
+struct ClientMessageTests {
+    private func parse(_ text: String) throws(MessageRefusal) -> ClientMessage {
+        try ClientMessage(parsing: ByteSlice(text))
+    }
+
+    private func refusal(_ text: String) -> MessageRefusal? {
+        do {
+            _ = try parse(text)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test("subscribe without a cursor asks for pokes, with one for deltas")
+    func subscribe() throws {
+        let pokes = try parse(#"{"type":"subscribe","ref":"1","topic":"sync:s"}"#)
+        #expect(pokes.ref?.string == "1")
+        guard case .subscribe("sync:s", from: nil) = pokes.request else {
+            Issue.record("\(pokes)")
+            return
+        }
+        let deltas = try parse(
+            #" {"epoch":"e", "cursor":10, "topic":"sync:a:b", "ref":7, "type":"subscribe"} "#)
+        #expect(deltas.ref?.int == 7)
+        guard case .subscribe("sync:a:b", from: let position?) = deltas.request else {
+            Issue.record("\(deltas)")
+            return
+        }
+        #expect(position == ClientMessage.Position(cursor: 10, epoch: "e"))
+        let start = try parse(#"{"type":"subscribe","topic":"sync:s","cursor":0}"#)
+        #expect(start.ref == nil)
+        guard case .subscribe(_, from: let zero?) = start.request else {
+            Issue.record("\(start)")
+            return
+        }
+        #expect(zero == ClientMessage.Position(cursor: 0, epoch: nil))
+    }
+
+    @Test("the other types carry what the protocol gives them")
+    func otherTypes() throws {
+        guard case .unsubscribe("r") = try parse(#"{"type":"unsubscribe","topic":"r"}"#).request,
+            case .ping = try parse(#"{"type":"ping","ref":"6","v":1}"#).request,
+            case .auth("a\u{e9}") = try parse(#"{"type":"auth","token":"a\u00e9"}"#).request,
+            case .publish("room:1", let payload) = try parse(
+                #"{"type":"publish","topic":"room:1","payload":{"a": [1]}}"#
+            ).request
+        else {
+            Issue.record("a type was read as another")
+            return
+        }
+        #expect(payload.bytes.string == #"{"a": [1]}"#)
+    }
+
+    @Test("a push keeps its mutations as they came, with what is wrong inside them")
+    func push() throws {
+        let deep = String(repeating: "[", count: 100) + String(repeating: "]", count: 100)
+        let mutations = #"[{"id":"m1","args":{"a":"\ud800"}},{"id":"m2","args":"# + deep + "}]"
+        let text = #"{"type":"push","ref":"3","scope":"s","client":"c","mutations":"#
+        guard case .push(let push) = try parse(text + mutations + "}").request else {
+            Issue.record("not a push")
+            return
+        }
+        #expect(push.mutations.bytes.string == mutations)
+        #expect(push.scope?.string == "s")
+        #expect(push.client?.string == "c")
+        #expect(push.envelope.member("mutations")?.bytes == push.mutations.bytes)
+        #expect(refusal(#"{"type":"push","ref":"3","mutations":{}}"#)?.ref?.string == "3")
+        #expect(refusal(#"{"type":"push","ref":"3"}"#)?.code == .invalidRequest)
+    }
+
+    @Test("what is not the JSON of the protocol is refused as invalid_request")
+    func invalid() {
+        let long = String(repeating: "x", count: 134)
+        let deep = String(repeating: "[", count: 65) + String(repeating: "]", count: 65)
+        let texts = [
+            "", "null", "[]", "1", "{", #"{"type":"ping"} x"#, #"{"type":"ping",}"#,
+            #"{"type":1}"#, #"{}"#, #"{"type":"nosuch"}"#, #"{"type":"Ping"}"#,
+            #"{"type":"ping","type":"ping"}"#, #"{"type":"ping","\u0074ype":"ping"}"#,
+            #"{"type":"ping","ref":null}"#, #"{"type":"ping","ref":{}}"#,
+            #"{"type":"ping","ref":"\ud800"}"#, #"{"type":"ping","x":"\ud800"}"#,
+            #"{"type":"ping","x":"# + deep + "}", #"{"type":"ping","ref":""# + long + #""}"#,
+            #"{"type":"subscribe"}"#, #"{"type":"subscribe","topic":""}"#,
+            #"{"type":"subscribe","topic":"sync:"}"#, #"{"type":"subscribe","topic":"a\nb"}"#,
+            #"{"type":"subscribe","topic":"a\u007fb"}"#, #"{"type":"subscribe","topic":7}"#,
+            #"{"type":"subscribe","topic":""# + long + #""}"#,
+            #"{"type":"subscribe","topic":"sync:s","cursor":-1}"#,
+            #"{"type":"subscribe","topic":"sync:s","cursor":1.0,"epoch":"e"}"#,
+            #"{"type":"subscribe","topic":"sync:s","cursor":9007199254740992,"epoch":"e"}"#,
+            #"{"type":"subscribe","topic":"sync:s","cursor":"1","epoch":"e"}"#,
+            #"{"type":"subscribe","topic":"sync:s","cursor":1}"#,
+            #"{"type":"subscribe","topic":"sync:s","cursor":1,"epoch":2}"#,
+            #"{"type":"publish","topic":"r"}"#, #"{"type":"auth"}"#, #"{"type":"auth","token":1}"#,
+            #"{"type":"unsubscribe"}"#,
+        ]
+        for text in texts { #expect(refusal(text)?.code == .invalidRequest, "\(text)") }
+        #expect(
+            (try? ClientMessage(parsing: ByteSlice([0x7B, 0x22, 0xFF, 0x22, 0x7D]))) == nil)
+    }
+
+    @Test("a refusal carries the ref and the topic as far as they were read, and says where")
+    func refusals() {
+        let unknown = refusal(#"{"type":"nosuch","ref":"r1"}"#)
+        #expect(unknown?.ref?.string == "r1")
+        let version = refusal(#"{"type":"ping","ref":4,"v":2}"#)
+        #expect(version?.code == .versionUnsupported)
+        #expect(version?.ref?.int == 4)
+        let denied = refusal(#"{"type":"publish","ref":"r","topic":"sync:s","payload":{}}"#)
+        #expect(denied?.code == .topicDenied)
+        #expect(denied?.topic == "sync:s")
+        let cursor = refusal(#"{"type":"subscribe","ref":"r","topic":"sync:s","cursor":-1}"#)
+        #expect(cursor?.topic == "sync:s")
+        #expect(cursor?.text.hasPrefix("cursor: ") == true)
+        #expect(refusal(#"{"type":"ping" "ref":1}"#)?.text.contains("at byte 15") == true)
+    }
+}

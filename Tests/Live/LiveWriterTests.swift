@@ -1,0 +1,149 @@
+// What the server says on `/ws`, byte for byte as in protocol.md; and names of topics.
+
+import MizuBytes
+import MizuLive
+import Testing
+
+@Suite("Messages from the server")
+struct LiveWriterTests {
+    private func text(_ write: (inout ByteBuffer) -> Void) -> String {
+        var buffer = ByteBuffer(capacity: 1)
+        write(&buffer)
+        // Whatever was written must be one JSON text.
+        let bytes = ByteSlice(copying: buffer.readable)
+        #expect(throws: Never.self) { try JSON.parse(bytes) }
+        return bytes.string
+    }
+
+    private func ref(_ text: String) -> JSONValue { JSONValue(validated: ByteSlice(text)) }
+
+    @Test("each message of the protocol's tables is written as it stands there")
+    func examples() {
+        #expect(
+            text {
+                LiveWriter.ack(
+                    ref: ref(#""1""#), topic: "sync:s", cursor: 12, epoch: "e", to: &$0)
+            } == #"{"type":"ack","ref":"1","topic":"sync:s","payload":{"cursor":12,"epoch":"e"}}"#)
+        #expect(
+            text { LiveWriter.ack(ref: ref(#""3""#), payload: #"{"results":[]}"#, to: &$0) }
+                == #"{"type":"ack","ref":"3","payload":{"results":[]}}"#)
+        #expect(text { LiveWriter.ack(ref: nil, to: &$0) } == #"{"type":"ack"}"#)
+        #expect(
+            text { LiveWriter.pong(ref: ref("6"), to: &$0) } == #"{"type":"pong","ref":6}"#)
+        #expect(text { LiveWriter.pong(ref: nil, to: &$0) } == #"{"type":"pong"}"#)
+        #expect(
+            text { LiveWriter.poke(topic: "sync:s", cursor: 12, epoch: "e", to: &$0) }
+                == #"{"type":"sync","topic":"sync:s","payload":{"cursor":12,"epoch":"e"}}"#)
+        #expect(
+            text { LiveWriter.message(topic: "room:1", payload: #"{"a":1}"#, to: &$0) }
+                == #"{"type":"message","topic":"room:1","payload":{"a":1}}"#)
+        #expect(
+            text {
+                LiveWriter.drain(retryAfterMilliseconds: 500, spreadMilliseconds: 5000, to: &$0)
+            } == #"{"type":"drain","payload":{"retry_after_ms":500,"spread_ms":5000}}"#)
+        #expect(
+            text {
+                LiveWriter.error(
+                    ref: ref(#""1""#), topic: "t", code: "scope_denied", text: "no", to: &$0)
+            } == #"{"type":"error","ref":"1","topic":"t","code":"scope_denied","error":"no"}"#)
+    }
+
+    @Test("a delta is its changes as they are, in however many slices they come")
+    func delta() {
+        let head =
+            #"{"type":"delta","topic":"sync:s","payload":{"base":10,"cursor":12,"epoch":"e","#
+        let cuts: [([ByteSlice], String)] = [
+            ([#"{"cursor":11},{"cursor":12}"#], #"{"cursor":11},{"cursor":12}"#),
+            ([#"{"cursor":11},"#, #"{"cursor":12}"#], #"{"cursor":11},{"cursor":12}"#),
+            ([], ""),
+        ]
+        for (changes, joined) in cuts {
+            let written = text {
+                LiveWriter.delta(
+                    topic: "sync:s", base: 10, cursor: 12, epoch: "e", changes: changes, to: &$0)
+            }
+            #expect(written == head + #""changes":["# + joined + "]}}")
+        }
+    }
+
+    @Test("names and words are escaped")
+    func escaping() {
+        #expect(
+            text { LiveWriter.poke(topic: "sync:\"\\", cursor: 0, epoch: "\"", to: &$0) }
+                == #"{"type":"sync","topic":"sync:\"\\","payload":{"cursor":0,"epoch":"\""}}"#)
+        #expect(
+            text { LiveWriter.error(ref: nil, code: "x", text: "a\nb\"", to: &$0) }
+                == #"{"type":"error","code":"x","error":"a\nb\""}"#)
+    }
+
+    @Test("a refusal is answered with its ref; without one it names no topic")
+    func refusals() throws {
+        let answered = #expect(throws: MessageRefusal.self) {
+            try ClientMessage(
+                parsing: #"{"type":"publish","ref":"r","topic":"sync:s","payload":1}"#)
+        }
+        let refusal = try #require(answered)
+        #expect(
+            text { LiveWriter.error(refusal, to: &$0) }.hasPrefix(
+                #"{"type":"error","ref":"r","topic":"sync:s","code":"topic_denied","error":""#))
+        let silent = #expect(throws: MessageRefusal.self) {
+            try ClientMessage(parsing: #"{"type":"publish","topic":"sync:s","payload":1}"#)
+        }
+        let unasked = try #require(silent)
+        #expect(
+            text { LiveWriter.error(unasked, to: &$0) }.hasPrefix(
+                #"{"type":"error","code":"topic_denied","error":""#))
+    }
+
+    @Test("a sync topic is sync: and its scope, whatever colons that has")
+    func topicNames() {
+        #expect(TopicName.sync(scope: "a:b") == "sync:a:b")
+        #expect(TopicName.scope(of: "sync:a:b") == "a:b")
+        #expect(TopicName.scope(of: "room:sync:") == nil)
+        #expect(TopicName.scope(of: "sync") == nil)
+        #expect(!TopicName.isValid("sync:"))
+        #expect(TopicName.isValid("sync:s"))
+        #expect(!TopicName.isValid(""))
+        let scope = ByteSlice(String(repeating: "s", count: 128))
+        #expect(TopicName.isValid(TopicName.sync(scope: scope)))
+        #expect(!TopicName.isValid(ByteSlice(String(repeating: "s", count: 134))))
+    }
+}
+
+@Suite("Sessions")
+struct SessionTableTests {
+    @Test("a session is found by token, id and user until it is closed")
+    func life() {
+        var table = SessionTable()
+        let one = Session(id: "s1", token: token(5), user: nil, sinceMilliseconds: 1)
+        let two = Session(id: "s2", token: token(2), user: "u", sinceMilliseconds: 2)
+        table.open(one)
+        table.open(two)
+        #expect(table.count == 2)
+        #expect(table.find(token(5)) == one)
+        #expect(table.find(token(5, generation: 2)) == nil)
+        #expect(table.find(token(900)) == nil)
+        #expect(table.find(id: "s2") == two)
+        #expect(Set(table.all.map(\.id)) == ["s1", "s2"])
+        #expect(table.signIn(token(5), as: "u") == true)
+        #expect(table.signIn(token(5, generation: 2), as: "x") == false)
+        #expect(table.all(of: "u").count == 2)
+        #expect(table.close(token(5, generation: 2)) == nil)
+        #expect(table.close(token(5))?.user == "u")
+        #expect(table.close(token(5)) == nil)
+        #expect(table.find(id: "s1") == nil)
+        #expect(table.count == 1)
+    }
+
+    @Test("a session of a reused slot takes the place of the one before")
+    func reuse() {
+        var table = SessionTable()
+        table.open(Session(id: "old", token: token(1), user: nil, sinceMilliseconds: 1))
+        table.open(
+            Session(
+                id: "new", token: token(1, generation: 2), user: nil, sinceMilliseconds: 2))
+        #expect(table.count == 1)
+        #expect(table.find(token(1)) == nil)
+        #expect(table.all.map(\.id) == ["new"])
+    }
+}
