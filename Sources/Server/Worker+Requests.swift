@@ -9,7 +9,6 @@ import MizuRouting
 
 /// A request that was handed to a handler which answers later.
 struct AwaitedExchange {
-    let sequence: UInt32
     let context: ResponseContext
     let coding: ContentCoding
 }
@@ -154,7 +153,7 @@ extension Worker {
             write(response, for: context, to: connection)
         case .pending:
             connection.awaited = AwaitedExchange(
-                sequence: connection.exchangeSequence, context: context,
+                context: context,
                 coding: server.configuration.compression == .gzip
                     ? .preferred(by: request) : .identity)
             arm(connection, .handler)
@@ -169,7 +168,7 @@ extension Worker {
     /// Dropped where the connection has gone or the exchange was answered.
     public func answer(_ exchange: ExchangeID, with response: Response) {
         guard let connection = connections[Token(bits: exchange.connection)],
-            let awaited = connection.awaited, awaited.sequence == exchange.sequence
+            let awaited = connection.awaited, connection.exchangeSequence == exchange.sequence
         else { return }
         connection.awaited = nil
         var context = awaited.context

@@ -141,7 +141,7 @@ extension ServerStorey {
             let object = usableSize(Unmanaged.passUnretained(connection).toOpaque()) + 8
             // An entry of the slot table is a reference and a generation, one of the wheel 16 bytes.
             let tables = 8 + 4 + 16
-            #expect(object + tables <= 192, "a connection takes \(object) + \(tables) bytes")
+            #expect(object + tables <= 156, "a connection takes \(object) + \(tables) bytes")
         }
     }
 }
