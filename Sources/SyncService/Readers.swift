@@ -1,5 +1,6 @@
 // Threads that read the store: pulls behind the tail, snapshots, pages rendered from records. Each
-// has a reader of its own, so workers never wait for a disk and never block the committer. Work is dealt out in turn.
+// has a reader of its own, so workers never wait for a disk and never block the committer. Work is
+// dealt out in turn.
 
 import MizuEventLoop
 import MizuSync
