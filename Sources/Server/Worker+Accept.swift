@@ -1,6 +1,6 @@
 // How connections begin: accepted until the queue is empty (the listener is edge-triggered too),
-// and what happens when the process has no descriptor left. The reserve descriptor is given up for a
-// moment, so that those who wait are closed instead of hanging; then accepting goes on.
+// and what happens when the process has no descriptor left. The reserve descriptor is given up for
+// a moment, so that those who wait are closed instead of hanging; then accepting goes on.
 
 import CLinux
 import MizuEventLoop
