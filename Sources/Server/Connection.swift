@@ -5,8 +5,8 @@
 //              ▼
 //            http ──upgraded──► webSocket          http: requests and answers alternate
 //              │                    │              webSocket: frames both ways
-//              └──── closeAfterFlush ──► lingering lingering: our last byte is out; reads are thrown
-//                          │                │                 away until the peer ends or the deadline
+//              └──── closeAfterFlush ──► lingering lingering: our last byte is out; what comes is
+//                          │                │                 thrown away, until the peer ends
 //                          └── drop ──► closed     closed: retired at the end of this tick
 //
 // One worker's thread.

@@ -1,6 +1,6 @@
-// How connections begin: accepted until the queue is empty (the listener is edge-triggered too), and
-// what happens when the process has no descriptor left. The reserve descriptor is given up for a
-// moment, so that those who wait are closed instead of hanging; then accepting goes on.
+// How connections begin: accepted until the queue is empty (the listener is edge-triggered too),
+// and what happens when the process has no descriptor left. The reserve descriptor is given up for
+// a moment, so that those who wait are closed instead of hanging; then accepting goes on.
 
 import CLinux
 import MizuEventLoop
@@ -86,7 +86,10 @@ extension Worker {
         if let last = exhaustionLogged, now.milliseconds(since: last) < 60_000 { return }
         exhaustionLogged = now
         logger.warning(
-            "no file descriptor is left: new connections are closed until old ones end; raise the limit of open files (ulimit -n)"
+            """
+            no file descriptor is left: new connections are closed until old ones end; \
+            raise the limit of open files (ulimit -n)
+            """
         )
     }
 

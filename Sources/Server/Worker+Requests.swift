@@ -47,7 +47,8 @@ extension Worker {
         case .none, .untilClose:
             dispatch(connection, headBytes, body: UnsafeRawBufferPointer(start: nil, count: 0))
             return .took(headCount)
-        case .length(let count) where count <= input.count - headCount
+        case .length(let count)
+        where count <= input.count - headCount
             && count <= limits.http.bodyBytesMax:
             let body = UnsafeRawBufferPointer(rebasing: input[headCount..<headCount + count])
             dispatch(connection, headBytes, body: body)

@@ -1,7 +1,7 @@
-// The loop that everybody reads first. One worker is one thread with its own listeners, connections,
-// timers and topics; it shares nothing and meets other threads only in its mailbox.
+// The loop that everybody reads first. One worker is one thread with its own listeners,
+// connections, timers and topics; it shares nothing and meets other threads only in its mailbox.
 //
-//   wait → clock → advance what is ready → mailbox → timers → services → flush → retire closed slots
+//   wait → clock → advance what is ready → mailbox → timers → services → flush → retire the closed
 //
 // All reads of a tick come before all its writes, so that answers that are ready together leave
 // together. The aspects of a connection's life stand beside this file: Accept, Input, Requests,

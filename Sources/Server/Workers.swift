@@ -50,7 +50,7 @@ public final class Workers: Sendable {
         for mailbox in mailboxes { mailbox.post(.perform(body)) }
     }
 
-    /// Tells every worker to stop accepting and to finish by `deadline`. Only the first call counts.
+    /// Tells every worker to stop accepting and to finish by `deadline`; the first call counts.
     func drain(until deadline: Instant) {
         guard !draining.exchange(true, ordering: .acquiringAndReleasing) else { return }
         for mailbox in mailboxes { mailbox.post(.drain(until: deadline)) }

@@ -4,7 +4,8 @@
 //
 //   any thread ──push──► mailbox ──drain──► SyncEngine.commit ──► LogTail ──► workers ──► answers
 //
-// Beyond `pendingMutationsMax` or `pendingBytesMax` a push is refused with `unavailable` instead of waiting.
+// Beyond `pendingMutationsMax` or `pendingBytesMax` a push is refused with `unavailable` instead of
+// waiting.
 
 import Logging
 import MizuBytes

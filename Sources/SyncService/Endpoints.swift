@@ -29,7 +29,9 @@ extension SyncService {
             }
         }
         routes.after { request, response in
-            if request.withPath({ $0.starts(with: "/_sync/".utf8) }) { response = response.uncached }
+            if request.withPath({ $0.starts(with: "/_sync/".utf8) }) {
+                response = response.uncached
+            }
         }
     }
 
@@ -85,9 +87,10 @@ extension SyncService {
     /// Answers from a reader's thread.
     private func answerLater(
         _ request: borrowing Request,
-        _ read: @escaping @Sendable (any SyncReader) throws(StoreError) -> Result<
-            [ByteSlice], Refusal
-        >
+        _ read:
+            @escaping @Sendable (any SyncReader) throws(StoreError) -> Result<
+                [ByteSlice], Refusal
+            >
     ) -> Response {
         let (workers, exchange) = (self.workers, request.exchange)
         self.read(read) { result in

@@ -66,7 +66,9 @@ extension ServerStorey {
                 "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc",
                 "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na",
             ].map { Array($0.utf8) }
-            + [[], RawClient.frame(0x81, [65, 66]), RawClient.frame(0x01, [65, 66]), [0x81, 0x84]]
+            + [
+                [], RawClient.frame(0x81, [65, 66]), RawClient.frame(0x01, [65, 66]), [0x81, 0x84],
+            ]
             .map { Array(RawClient.upgradeRequest.utf8) + $0 }
 
         @Test("a reset, an end and a half-close at every step leave nothing behind")

@@ -151,7 +151,8 @@ extension ServerStorey {
             #expect(client.response()?.text == "hello")
         }
 
-        @Test("an answer to a connection that has gone is dropped, also where its slot is used again")
+        @Test(
+            "an answer to a connection that has gone is dropped, also where its slot is used again")
         func laterAndGone() throws {
             let server = try TestServer()
             let gone = server.client()
