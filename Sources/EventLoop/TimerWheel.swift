@@ -48,6 +48,11 @@ public struct TimerWheel {
         link(index)
     }
 
+    /// Whether slot `index` has a deadline that has not been reported.
+    public func isSet(_ index: Int) -> Bool {
+        index < entries.count && entries[index].bucket >= 0
+    }
+
     /// Removes the deadline of slot `index`, if it has one.
     public mutating func cancel(_ index: Int) {
         guard index < entries.count, entries[index].bucket >= 0 else { return }

@@ -202,7 +202,8 @@ public final class Worker {
     private func runTimers() {
         expired.removeAll(keepingCapacity: true)
         timers.advance(to: now, expired: &expired)
-        for slot in expired {
+        // What an earlier one of these has set anew, such as a close handshake, has not passed.
+        for slot in expired where !timers.isSet(slot) {
             if let connection = connections.element(at: slot) { deadlinePassed(connection) }
         }
     }

@@ -4,11 +4,11 @@
 import Glibc
 import MizuBytes
 import MizuEventLoop
-import MizuLive
 import MizuServer
 import MizuSync
 import Testing
 
+@testable import MizuLive
 @testable import MizuSyncService
 
 extension ServerStorey {
@@ -114,7 +114,10 @@ extension ServerStorey {
             // Both readers wait, so that what comes meanwhile is sure to come first.
             let go = Box<Bool>()
             for _ in 0..<2 {
-                server.service.read { _ in _ = eventually { go.value != nil } } answer: { _ in }
+                server.service.read { _ in
+                    _ = eventually { go.value != nil }
+                } answer: { _ in
+                }
             }
             client.subscribe("sync:s")
             client.say(#"{"type":"unsubscribe","ref":"u","topic":"sync:s"}"#)
@@ -133,7 +136,10 @@ extension ServerStorey {
             let third = try server.socket()
             let again = Box<Bool>()
             for _ in 0..<2 {
-                server.service.read { _ in _ = eventually { again.value != nil } } answer: { _ in }
+                server.service.read { _ in
+                    _ = eventually { again.value != nil }
+                } answer: { _ in
+                }
             }
             third.subscribe("sync:unread")
             third.say(#"{"type":"ping","ref":"p"}"#)
@@ -283,6 +289,16 @@ extension ServerStorey {
             server.feed.publish(topic: "sync:s", payload: "3")
             clients[0].say(#"{"type":"publish","ref":"y","topic":"sync:s","payload":1}"#)
             #expect(clients[0].message()?.code == "topic_denied")
+        }
+
+        @Test("an idle socket with one subscription takes at most 300 bytes in all tables")
+        func footprint() {
+            let session = MemoryLayout<Session?>.stride
+            let live =
+                TopicTable.bytesPerSubscription + MemoryLayout<TopicTable.Slot>.stride
+                + MemoryLayout<TopicID?>.stride
+            let connection = FaultTests.connectionBytes
+            #expect(connection + session + live <= 300, "\(connection) + \(session) + \(live)")
         }
 
         @Test("a word that a scope may have moved is a poke to its subscribers")

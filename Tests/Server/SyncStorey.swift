@@ -83,7 +83,8 @@ final class SyncServer: Sendable {
         }
         hooks.onClose = { closed.hear($0.id) }
         hooks.authenticate = { token in
-            token == "bad" ? .refused(code: "unauthenticated", message: "no")
+            token == "bad"
+                ? .refused(code: "unauthenticated", message: "no")
                 : .accepted(user: token)
         }
         return hooks
