@@ -221,6 +221,14 @@ extension ServerStorey {
             #expect(client.message()?.topic == "sync:t")
             client.subscribe("sync:s")
             #expect(client.message()?.code == "scope_denied")
+            // Asked again and refused, the subscription that stood is over, too.
+            server.permissions.deny("t")
+            client.subscribe("sync:t")
+            #expect(client.message()?.code == "scope_denied")
+            server.feed.notify(scope: "t")
+            client.say(#"{"type":"ping","ref":"p"}"#)
+            #expect(client.message()?.ref == "p")
+            #expect(try server.sessions().first?.topics == [])
             let refused = RawClient(server.server.ports[0])
             #expect(refused.post("/_sync/pull", #"{"scope":"s","cursor":0}"#)?.status == 403)
         }
