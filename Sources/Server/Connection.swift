@@ -54,7 +54,7 @@ final class Connection {
         static let again = Flags(rawValue: 1 << 4)
         /// Nothing more is read as requests; when all output is out, the connection ends.
         static let closeAfterFlush = Flags(rawValue: 1 << 5)
-        /// The send queue reached its limit and has not yet emptied to half.
+        /// The send queue reached its limit and is not yet below it again.
         static let queueFull = Flags(rawValue: 1 << 6)
         /// Bytes have arrived that belong to a request whose head is not complete.
         static let inHead = Flags(rawValue: 1 << 7)
