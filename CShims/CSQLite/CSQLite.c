@@ -48,6 +48,22 @@ int csqlite_read_pid(const char *path) {
 
 void csqlite_unlock_file(int descriptor) { close(descriptor); }
 
+int csqlite_resolve_file(const char *path, char *resolved, size_t size) {
+    char *real = realpath(path, NULL);
+    if (real == NULL && errno == ENOENT) {
+        // Only a file that nobody has open yet: closing a descriptor of it would let go of the
+        // locks that SQLite holds on it in this process.
+        int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        if (descriptor < 0) return -errno;
+        close(descriptor);
+        real = realpath(path, NULL);
+    }
+    if (real == NULL) return -errno;
+    int count = snprintf(resolved, size, "%s", real);
+    free(real);
+    return count >= 0 && (size_t)count < size ? 0 : -ENAMETOOLONG;
+}
+
 int csqlite_make_directory(const char *path) {
     if (mkdir(path, 0777) == 0) return 0;
     int error = errno;

@@ -69,7 +69,10 @@ final class Connection {
 
     /// What went wrong, and whether the transaction has survived it.
     func error(_ code: Int32) -> StoreError {
-        let message = "\(path): \(String(cString: sqlite3_errmsg(raw))) (SQLite \(code))"
+        var message = "\(path): \(String(cString: sqlite3_errmsg(raw))) (SQLite \(code))"
+        if code & 0xFF == SQLITE_READONLY || code & 0xFF == SQLITE_CANTOPEN {
+            message += ". Make the file and its directory writable, or name another file"
+        }
         return StoreError(isTransactionLost(code) ? .unavailable : .statement, message)
     }
 

@@ -7,18 +7,24 @@ import MizuSync
 
 /// Holds the lock as long as it lives.
 struct DatabaseLock: ~Copyable {
+    /// The database's absolute path without symbolic links: what is locked, and what is to be
+    /// opened. One file has one lock by whichever name it is called, and SQLite, which takes a
+    /// name that begins with `file:` for a URI, never sees one.
+    let path: String
     private let descriptor: Int32
 
+    /// Makes the file, empty, and the directories above it where they are missing.
     /// - Throws: one line for people: the file is held, or the directory cannot be written.
     init(forDatabase path: String) throws(StoreError) {
         try Self.makeParents(of: path)
-        let lockPath = path + "-lock"
+        let file = try Self.resolve(path)
+        let lockPath = file + "-lock"
         let result = csqlite_lock_file(lockPath)
         guard result >= 0 else {
             guard csqlite_is_held(result) != 0 else {
                 throw StoreError(
                     .unavailable,
-                    "cannot write \(lockPath): \(Self.text(of: result)). "
+                    "cannot write \(path)-lock: \(Self.text(of: result)). "
                         + "Make the directory writable, or name another file")
             }
             let holder = csqlite_read_pid(lockPath)
@@ -26,11 +32,24 @@ struct DatabaseLock: ~Copyable {
             throw StoreError(
                 .unavailable, "\(path) is held by \(name): stop it, or name another file")
         }
+        self.path = file
         descriptor = result
         csqlite_write_pid(result)
     }
 
     deinit { csqlite_unlock_file(descriptor) }
+
+    private static func resolve(_ path: String) throws(StoreError) -> String {
+        var resolved = [CChar](repeating: 0, count: 4096)
+        let result = csqlite_resolve_file(path, &resolved, resolved.count)
+        guard result == 0 else {
+            throw StoreError(
+                .unavailable,
+                "cannot write \(path): \(text(of: result)). "
+                    + "Make the directory writable, or name another file")
+        }
+        return string(resolved)
+    }
 
     /// Makes the directories above `path` that are missing.
     private static func makeParents(of path: String) throws(StoreError) {
@@ -47,7 +66,10 @@ struct DatabaseLock: ~Copyable {
     private static func text(of result: Int32) -> String {
         var text = [CChar](repeating: 0, count: 128)
         csqlite_error_text(-result, &text, text.count)
-        let bytes = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-        return String(decoding: bytes, as: UTF8.self)
+        return string(text)
+    }
+
+    private static func string(_ text: [CChar]) -> String {
+        String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

@@ -23,7 +23,7 @@ public final class SQLiteStore: SyncStore {
     /// - Throws: one line for people that says what to do.
     public init(path: String, epoch: Name, logger: Logger) throws(StoreError) {
         let lock = try DatabaseLock(forDatabase: path)
-        let connection = try Connection(path, as: .writer)
+        let connection = try Connection(lock.path, as: .writer)
         try Schema.prepare(connection)
         // Durable before the first change under it; and the first proof that writing works.
         try Statement(

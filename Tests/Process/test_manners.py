@@ -121,6 +121,28 @@ def test_a_database_held_by_another_process_is_refused(start):
     start().ready()
 
 
+def test_a_database_is_held_by_whatever_name_it_is_called(start, tmp_path):
+    """A second writer would give out cursors that the first one does not know of."""
+    start().ready()
+    (tmp_path / "link.db").symlink_to("mizu.db")
+    (tmp_path / "folder").symlink_to(tmp_path)
+    for name in ("link.db", "folder/mizu.db", "./mizu.db", str(tmp_path / "mizu.db")):
+        assert_refuses(start(database=f"sqlite:{name}"), name, "held by another process")
+
+
+def test_a_link_to_nothing_yet_is_held_by_both_names(start, tmp_path):
+    (tmp_path / "link.db").symlink_to("mizu.db")
+    start(database="sqlite:link.db").ready()
+    assert_refuses(start(), "held by another process")
+
+
+def test_a_path_that_looks_like_a_uri_is_a_path(start, tmp_path):
+    """Debian's SQLite takes a name that begins with `file:` for a URI."""
+    start(database="sqlite:file:x.db?mode=memory").ready()
+    assert (tmp_path / "file:x.db?mode=memory").stat().st_size > 0
+    assert not (tmp_path / "x.db").exists()
+
+
 def test_a_database_is_free_as_soon_as_its_holder_was_killed(start):
     for _ in range(3):
         start().ready().kill()

@@ -19,6 +19,9 @@ void csqlite_write_pid(int descriptor);
 int csqlite_read_pid(const char *path);
 void csqlite_unlock_file(int descriptor);
 
+// Writes the absolute path of a file, without symbolic links, to `resolved` (`size` bytes, with the
+// end); makes the file, empty, where it is missing. Returns 0, or -errno.
+int csqlite_resolve_file(const char *path, char *resolved, size_t size);
 // mkdir, 0777 less the umask; 0 also where it exists already as a directory.
 int csqlite_make_directory(const char *path);
 // The text for a positive errno, written to `text`.
