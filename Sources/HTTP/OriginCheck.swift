@@ -76,6 +76,12 @@ public struct OriginPolicy: Sendable {
                 .equalsIgnoringCase(host.part(0..<ours.nameCount))
     }
 
+    /// Whether `name` can stand in `hosts`: a host, with or without a port.
+    public static func isHost(_ name: String) -> Bool {
+        var name = name
+        return name.withUTF8 { HostSyntax(UnsafeRawBufferPointer($0)) != nil }
+    }
+
     /// Whether the configured `name`, with or without port, is `host`.
     private static func names(_ name: String, _ host: UnsafeRawBufferPointer) -> Bool {
         var name = name

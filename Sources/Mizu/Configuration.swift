@@ -4,6 +4,7 @@
 
 import Glibc
 import Logging
+import MizuHTTP
 import MizuTransport
 
 /// A setting that could not be understood; `description` is one line for a person.
@@ -114,7 +115,12 @@ extension Configuration {
             name: "HOSTS", fallback: "any",
             help: "The names the server answers to, with commas; others get 421"
         ) { configuration, text in
-            configuration.hosts = text.split(separator: ",").map(String.init)
+            // A slip here must neither open the server to every name nor close it to all.
+            let hosts = text.split(separator: ",", omittingEmptySubsequences: false)
+            guard hosts.allSatisfy({ OriginPolicy.isHost(String($0)) }) else {
+                return "write host names with commas and no spaces, as example.org,10.0.0.1:8080"
+            }
+            configuration.hosts = hosts.map(String.init)
             return nil
         },
         Setting(

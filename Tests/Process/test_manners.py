@@ -157,7 +157,9 @@ def test_a_database_is_free_as_soon_as_its_holder_was_killed(start):
     ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"), ({"WORKERS": "many"}, "WORKERS"),
     ({"WORKERS": "0"}, "WORKERS"), ({"WORKERS": "-1"}, "WORKERS"),
     ({"WORKERS": "99999999999999999999"}, "WORKERS"), ({"DRAIN_TIMEOUT": "soon"}, "DRAIN_TIMEOUT"),
-    ({"DRAIN_TIMEOUT": "-5"}, "DRAIN_TIMEOUT"),
+    ({"DRAIN_TIMEOUT": "-5"}, "DRAIN_TIMEOUT"), ({"HOSTS": ","}, "HOSTS"),
+    ({"HOSTS": "a.example, b.example"}, "HOSTS"), ({"HOSTS": "*"}, "HOSTS"),
+    ({"HOSTS": "http://a.example"}, "HOSTS"),
 ], ids=str)
 def test_a_bad_setting_is_refused_by_its_name(start, env, word):
     options = {"address": env.pop("ADDR")} if "ADDR" in env else {}
