@@ -3,7 +3,8 @@
 import MizuBytes
 
 extension Response {
-    /// `{"code":"…","error":"…"}` with the error's status.
+    /// `{"code":"…","error":"…"}` with the error's status. `no-store`: a 404 or 410 may be cached
+    /// where nothing is said (RFC 9111 §4.2.2), and what is refused now may be there next time.
     public init(_ error: HTTPError) {
         var json = ByteBuffer(capacity: 64 + error.code.utf8.count + error.message.utf8.count)
         json.append(literal: "{\"code\":")
@@ -12,6 +13,7 @@ extension Response {
         json.appendJSON(string: error.message)
         json.append(literal: "}")
         self.init(status: error.status, mediaType: .json, body: .slice(json.takeSlice()))
+        set("Cache-Control", literal: "no-store")
     }
 
     /// `Allow` with these methods (RFC 9110 §10.2.1).

@@ -112,7 +112,8 @@ public struct Response: Sendable {
         return response
     }
 
-    /// What a peer is told whose bytes were refused; the connection closes behind it.
+    /// What a peer is told whose bytes were refused; the connection closes behind it. No cache
+    /// keeps it: it is about these bytes, not about what the target has.
     public static func refusal(_ reject: HTTPReject) -> Response {
         var body = ByteBuffer(capacity: 80)
         body.append(reject.message)
@@ -120,6 +121,7 @@ public struct Response: Sendable {
         var response = Response(
             status: reject.status, mediaType: .text, body: .slice(body.takeSlice()))
         response.connection = .close
+        response.set("Cache-Control", literal: "no-store")
         return response
     }
 }

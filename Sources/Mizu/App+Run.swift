@@ -90,9 +90,7 @@ extension App {
                 .misdirectedRequest, code: "invalid_request",
                 message: "this server does not answer for that Host")
         }
-        var response = Response(error)
-        response.set("Cache-Control", literal: "no-store")
-        return response
+        return Response(error)
     }
 
     private func announce(_ line: String) {

@@ -116,7 +116,6 @@ extension Worker {
                 .contentTooLarge, code: "too_large",
                 message: "the body is over \(limits.http.bodyBytesMax) bytes"))
         response.connection = .close
-        response.set("Cache-Control", literal: "no-store")
         return response
     }
 
@@ -219,6 +218,7 @@ extension Worker {
         connection.input = nil
         var response = Response.text("\(status.code) \(status.reason)\n", status: status)
         response.connection = .close
+        response.set("Cache-Control", literal: "no-store")
         write(response, for: .refused, to: connection)
     }
 }

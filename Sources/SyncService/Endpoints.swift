@@ -145,7 +145,6 @@ extension Response {
             // Digits are always a valid value.
             try? set("Retry-After", String(seconds))
         }
-        set("Cache-Control", literal: "no-store")
     }
 
     /// The same with `Cache-Control: no-store`.

@@ -107,8 +107,10 @@ def test_what_cannot_be_made_is_400_with_a_code(server, value, code):
 
 def test_what_is_not_there_is_404(server):
     for answer in (put(server, "missing", {"title": "x"}),
+                   fetch(server, "GET", "/api/todos/missing"),
                    fetch(server, "DELETE", "/api/todos/missing")):
         assert answer.status == 404 and answer.code == "not_found", answer
+        assert answer.get("cache-control") == "no-store", "it may be there next time"
 
 
 def test_a_bad_update_is_400_and_changes_nothing(server):

@@ -136,6 +136,7 @@ def assert_refused_and_closed(server, data, statuses, split):
         answer = connection.response("POST")
         assert answer.status in statuses, answer
         assert answer.get("connection", "").lower() == "close", answer
+        assert answer.get("cache-control") == "no-store", answer
         assert connection.is_closed_by_peer(), "an answer to what came after"
 
 
