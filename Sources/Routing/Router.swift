@@ -71,6 +71,12 @@ public struct Router: Sendable {
         }
     }
 
+    /// Whether a route answers this method on this path: if not, `respond` needs no body.
+    public func hasRoute(for request: inout Request) -> Bool {
+        if case .route = match(&request) { return true }
+        return false
+    }
+
     /// The default mapper: `HTTPError` says its own answer; anything else is a 500 that tells
     /// nothing, because what went wrong inside is nobody's business outside.
     public static func response(for error: any Error) -> Response {

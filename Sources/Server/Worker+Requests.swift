@@ -74,6 +74,12 @@ extension Worker {
             refusal.connection = .close
             return write(refusal, for: context, to: connection)
         }
+        if head.expectsContinue, !router.hasRoute(for: &request) {
+            // What the head alone decides is said in place of 100 (RFC 9110 §10.1.1).
+            var refusal = router.respond(to: &request)
+            refusal.connection = .close
+            return write(refusal, for: context, to: connection)
+        }
         let reader = BodyReader(head.framing, limits: limits.http)
         // Memory follows the bytes that have come, not the length that was claimed.
         connection.incomplete = IncompleteRequest(

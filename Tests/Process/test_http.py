@@ -258,6 +258,18 @@ def test_a_refusal_comes_without_100(server):
             assert connection.response("POST").status == status
 
 
+@pytest.mark.parametrize("method,path,status", [
+    ("POST", "/nothing", 404), ("PUT", "/_sync/pull", 405), ("PURGE", "/_sync/pull", 501),
+])
+def test_what_the_head_alone_decides_is_said_in_place_of_100(server, method, path, status):
+    """RFC 9110 §10.1.1: a client that waits shall not send a body that nobody reads."""
+    with Connection(server) as connection:
+        connection.send(encode(method, path, server.authority,
+                               [("Expect", "100-continue"), ("Content-Length", "10")]))
+        assert connection.response(method).status == status
+        assert connection.is_closed_by_peer(), "its body would be taken for a request"
+
+
 def test_a_body_that_does_not_wait_is_read_all_the_same(server):
     body = dump({"scope": new_scope(), "cursor": 0})
     with Connection(server) as connection:
