@@ -9,6 +9,8 @@ public struct TimerWheel {
 
     /// An intrusive list for each bucket; -1 ends it.
     private var heads: ContiguousArray<Int32>
+    /// One bit for each bucket that holds something, so that the next one is found in a few words.
+    private var occupied: ContiguousArray<UInt64>
     private var entries: ContiguousArray<Entry> = []
     private var currentTick: UInt32
     private let origin: UInt64
@@ -23,6 +25,7 @@ public struct TimerWheel {
 
     public init(now: Instant) {
         heads = ContiguousArray(repeating: -1, count: Self.bucketCount)
+        occupied = ContiguousArray(repeating: 0, count: Self.bucketCount / 64)
         origin = now.nanoseconds
         currentTick = 0
     }
@@ -46,6 +49,11 @@ public struct TimerWheel {
             entries[index].due = due
         }
         link(index)
+    }
+
+    /// Whether slot `index` has a deadline that has not been reported.
+    public func isSet(_ index: Int) -> Bool {
+        index < entries.count && entries[index].bucket >= 0
     }
 
     /// Removes the deadline of slot `index`, if it has one.
@@ -83,13 +91,28 @@ public struct TimerWheel {
         guard count > 0 else { return nil }
         let nowTick = tick(at: now, rounding: 0)
         if nowTick > currentTick { return 0 }
-        for ahead in 1...UInt32(Self.bucketCount)
-        where heads[Int(currentTick &+ ahead) % Self.bucketCount] >= 0 {
-            let at = origin + UInt64(currentTick &+ ahead) * Self.tickNanoseconds
-            let wait = at > now.nanoseconds ? at - now.nanoseconds : 0
-            return Int((wait + 999_999) / 1_000_000)
+        let ahead = ticksToNextBucket()
+        let at = origin + (UInt64(currentTick) + UInt64(ahead)) * Self.tickNanoseconds
+        let wait = at > now.nanoseconds ? at - now.nanoseconds : 0
+        return Int((wait + 999_999) / 1_000_000)
+    }
+
+    /// Ticks from the current one to the next bucket that holds something, 1 to `bucketCount`; some
+    /// bucket does.
+    private func ticksToNextBucket() -> Int {
+        let start = (Int(currentTick) + 1) % Self.bucketCount
+        let words = occupied.count
+        for step in 0...words {
+            let index = (start / 64 + step) % words
+            var word = occupied[index]
+            // In the first word what lies before the start comes last, after a whole turn.
+            if step == 0 { word &= ~0 << UInt64(start % 64) }
+            if word != 0 {
+                let bucket = index * 64 + word.trailingZeroBitCount
+                return (bucket - start + Self.bucketCount) % Self.bucketCount + 1
+            }
         }
-        return 0
+        return Self.bucketCount
     }
 
     private mutating func link(_ index: Int) {
@@ -101,6 +124,7 @@ public struct TimerWheel {
         entries[index].bucket = Int32(bucket)
         if head >= 0 { entries[Int(head)].previous = Int32(index) }
         heads[bucket] = Int32(index)
+        occupied[bucket / 64] |= 1 << UInt64(bucket % 64)
         count += 1
     }
 
@@ -110,6 +134,9 @@ public struct TimerWheel {
             entries[Int(entry.previous)].next = entry.next
         } else {
             heads[Int(entry.bucket)] = entry.next
+            if entry.next < 0 {
+                occupied[Int(entry.bucket) / 64] &= ~(1 << UInt64(entry.bucket % 64))
+            }
         }
         if entry.next >= 0 { entries[Int(entry.next)].previous = entry.previous }
         entries[index].next = -1

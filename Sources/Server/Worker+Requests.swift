@@ -9,7 +9,6 @@ import MizuRouting
 
 /// A request that was handed to a handler which answers later.
 struct AwaitedExchange {
-    let sequence: UInt32
     let context: ResponseContext
     let coding: ContentCoding
 }
@@ -64,13 +63,13 @@ extension Worker {
 
     /// Refuses what can be refused before its body is read; else parks the head.
     private func beginBody(_ connection: Connection, _ headBytes: UnsafeRawBufferPointer) {
-        let context = ResponseContext(head, defaults: server.configuration.defaults)
+        let context = ResponseContext(head, defaults: defaults)
         if case .length(let count) = head.framing, count > limits.http.bodyBytesMax {
             return write(tooLarge(), for: context, to: connection)
         }
         var request = makeRequest(
             connection, headBytes, body: UnsafeRawBufferPointer(start: nil, count: 0))
-        if var refusal = server.configuration.admit(&request) {
+        if var refusal = admit(&request) {
             // Its body would come unasked: the connection cannot be used again.
             refusal.connection = .close
             return write(refusal, for: context, to: connection)
@@ -140,23 +139,23 @@ extension Worker {
         body: UnsafeRawBufferPointer
     ) {
         connection.exchangeSequence &+= 1
-        var context = ResponseContext(head, defaults: server.configuration.defaults)
+        var context = ResponseContext(head, defaults: defaults)
         if drainDeadline != nil { context.persistence = .close }
         var request = makeRequest(connection, headBytes, body: body)
-        if let refusal = server.configuration.admit(&request) {
+        if let refusal = admit(&request) {
             return write(refusal, for: context, to: connection)
         }
-        var response = server.configuration.router.respond(to: &request)
+        var response = router.respond(to: &request)
         switch response.kind {
         case .complete:
-            if server.configuration.compression == .gzip {
+            if compression == .gzip {
                 gzip.encode(&response, for: request)
             }
             write(response, for: context, to: connection)
         case .pending:
             connection.awaited = AwaitedExchange(
-                sequence: connection.exchangeSequence, context: context,
-                coding: server.configuration.compression == .gzip
+                context: context,
+                coding: compression == .gzip
                     ? .preferred(by: request) : .identity)
             arm(connection, .handler)
         case .webSocket(let service, let subprotocol):
@@ -170,7 +169,7 @@ extension Worker {
     /// Dropped where the connection has gone or the exchange was answered.
     public func answer(_ exchange: ExchangeID, with response: Response) {
         guard let connection = connections[Token(bits: exchange.connection)],
-            let awaited = connection.awaited, awaited.sequence == exchange.sequence
+            let awaited = connection.awaited, connection.exchangeSequence == exchange.sequence
         else { return }
         connection.awaited = nil
         var context = awaited.context
@@ -180,7 +179,7 @@ extension Worker {
             return write(.status(.internalServerError), for: context, to: connection)
         }
         var packed = response
-        if server.configuration.compression == .gzip { gzip.encode(&packed, as: awaited.coding) }
+        if compression == .gzip { gzip.encode(&packed, as: awaited.coding) }
         write(packed, for: context, to: connection)
         goOnNextTick(connection)
     }

@@ -140,7 +140,9 @@ extension Worker {
 
     /// Counts what was just added to the output: what stands in the queue counts itself.
     private func countMessage(_ connection: Connection) {
-        if connection.queue == nil { connection.arenaMessages += 1 }
+        if connection.queue == nil, connection.arenaMessages < .max {
+            connection.arenaMessages += 1
+        }
         connection.sentTenth = tenth
     }
 

@@ -24,6 +24,11 @@ public final class Worker {
     public private(set) var now: Instant
     let limits: ServerLimits
     let logger: Logger
+    // Copied out of the configuration once: each look through it would copy them.
+    let router: Router
+    let admit: @Sendable (inout Request) -> Response?
+    let defaults: SafeDefaults
+    let compression: ServerConfiguration.Compression
     let messageLimits: WebSocketLimits
 
     var poller: Poller
@@ -85,6 +90,10 @@ public final class Worker {
         acquired = []
         limits = server.configuration.limits
         logger = server.configuration.logger
+        router = server.configuration.router
+        admit = server.configuration.admit
+        defaults = server.configuration.defaults
+        compression = server.configuration.compression
         messageLimits = WebSocketLimits(
             messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.messageFragmentsMax)
         now = .now
@@ -202,7 +211,8 @@ public final class Worker {
     private func runTimers() {
         expired.removeAll(keepingCapacity: true)
         timers.advance(to: now, expired: &expired)
-        for slot in expired {
+        // What an earlier one of these has set anew, such as a close handshake, has not passed.
+        for slot in expired where !timers.isSet(slot) {
             if let connection = connections.element(at: slot) { deadlinePassed(connection) }
         }
     }

@@ -78,12 +78,9 @@ extension SyncService {
         try check(user(of: request), snapshot.scope, .snapshot)
         let (limits, tail) = (self.limits, self.tail)
         return answerLater(request) { (reader) throws(StoreError) in
-            // The reader may be ahead of the tail: from here on the tail must not say that nothing
-            // is behind what this page shows.
-            let moment = tail.moment()
-            let answer = try reader.snapshot(snapshot, limits: limits)
-            tail.learn(try reader.head(of: snapshot.scope), of: snapshot.scope, since: moment)
-            return answer
+            try tail.reading(of: snapshot.scope, from: reader) { (reader) throws(StoreError) in
+                try reader.snapshot(snapshot, limits: limits)
+            }
         }
     }
 

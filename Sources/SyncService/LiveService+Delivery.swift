@@ -102,10 +102,9 @@ extension LiveService {
         let (workers, index, tail) = (sync.workers, worker.index, sync.tail)
         sync.read { (reader) throws(StoreError) in
             // Whoever is told of this head and looks must not hear from the tail of an older one.
-            let moment = tail.moment()
-            let head = try reader.head(of: scope)
-            tail.learn(head, of: scope, since: moment)
-            return head
+            try tail.reading(of: scope, from: reader) { (reader) throws(StoreError) in
+                try reader.head(of: scope)
+            }
         } answer: { result in
             guard case .success(let head) = result else { return }
             workers.perform(on: index) { worker in

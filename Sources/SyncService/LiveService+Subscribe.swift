@@ -21,6 +21,8 @@ extension LiveService {
                 socket, ref, topic: topic, .invalidRequest("topic: no name of a scope"), on: worker)
         }
         guard sync.mayUse(user(of: socket), scope, .subscribe) else {
+            // Nor does an earlier subscription stand.
+            topics.unsubscribe(socket.bits, from: topic)
             return refuse(socket, ref, topic: topic, .scopeDenied(scope), on: worker)
         }
         let request = SyncSubscription(
@@ -142,6 +144,7 @@ extension LiveService {
         }
         // Permission may have gone while the reader read.
         guard sync.mayUse(user(of: request.socket), request.scope, .subscribe) else {
+            topics.unsubscribe(request.socket.bits, from: request.topic)
             return refuse(
                 request.socket, request.ref, topic: request.topic, .scopeDenied(request.scope),
                 on: worker)

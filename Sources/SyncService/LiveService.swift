@@ -143,8 +143,11 @@ public final class LiveService: WebSocketService {
             return deny(socket, ref, topic, on: worker)
         }
         let (workers, json, name) = (sync.workers, payload.bytes.compacted, topic.compacted)
+        let index = worker.index
         workers.performOnAll { worker in
-            worker.service(LiveService.self)?.broadcast(json, to: name, except: socket)
+            // A token names a socket of its own worker; on another it is somebody else.
+            worker.service(LiveService.self)?
+                .broadcast(json, to: name, except: worker.index == index ? socket : nil)
         }
         say(to: socket, on: worker) { LiveWriter.ack(ref: ref, topic: topic, to: &$0) }
     }

@@ -1,0 +1,175 @@
+// Sync and Live behind real sockets: a service on a memory store, its endpoints and `/ws`, and a
+// client that speaks the protocol in plain text.
+
+import Logging
+import MizuBytes
+import MizuEventLoop
+import MizuHTTP
+import MizuLive
+import MizuRouting
+import MizuServer
+import MizuSync
+import MizuSyncService
+import MizuTransport
+import Synchronization
+import Testing
+
+/// `put` writes a record; nothing else is known.
+struct PutMutator: Mutator {
+    struct Note: Codable {
+        var id: String
+        var text: String?
+    }
+
+    func apply(_ mutation: Mutation, to store: inout Transaction) throws(Rejection) {
+        guard mutation.name == "put" else { throw .unknownMutation }
+        let note = try mutation.args.decode(Note.self)
+        try store.put("note", id: note.id, note)
+    }
+}
+
+/// Which scopes and topics are open, for the test to change.
+final class Permissions: Sendable {
+    private let denied = Mutex<Set<String>>([])
+    func deny(_ name: String) { denied.withLock { _ = $0.insert(name) } }
+    func allows(_ name: String) -> Bool { denied.withLock { !$0.contains(name) } }
+}
+
+final class SyncServer: Sendable {
+    let server: Server
+    let workers: Workers
+    let service: SyncService
+    let feed: LiveFeed
+    let permissions: Permissions
+    let closed: Recorder
+    private let shelf: MemoryShelf
+
+    init(
+        workers count: Int = 1, shelf: MemoryShelf = MemoryShelf(), epoch: Name = "e1",
+        _ change: (inout ServerLimits) -> Void = { _ in }
+    ) throws {
+        let workers = try Workers(count: count)
+        let (feed, permissions) = (LiveFeed(workers: workers), Permissions())
+        let closed = Recorder()
+        let service = try SyncService.start(
+            MemoryStore(on: shelf, epoch: epoch), mutator: PutMutator(), limits: SyncLimits(),
+            workers: workers, logger: .silent,
+            authorize: { _, scope, _ in permissions.allows("\(scope)") },
+            publish: { feed.publish($0) })
+        let hooks = Self.hooks(permissions, closed)
+        let router = Router { routes in
+            service.mount(on: &routes)
+            routes.get("/ws") { _ in .upgradeToWebSocket(service: 0) }
+        }
+        var configuration = ServerConfiguration(
+            addresses: [ListenAddress(host: "127.0.0.1", port: 0)], router: router,
+            logger: .silent)
+        configuration.webSockets = [{ LiveService(sync: service, hooks: hooks) }]
+        configuration.compression = .none
+        configuration.drainMilliseconds = 500
+        change(&configuration.limits)
+        server = try Server.start(configuration, on: workers)
+        (self.workers, self.feed, self.permissions) = (workers, feed, permissions)
+        (self.service, self.closed, self.shelf) = (service, closed, shelf)
+    }
+
+    private static func hooks(_ permissions: Permissions, _ closed: Recorder) -> LiveHooks {
+        var hooks = LiveHooks()
+        hooks.onMessage = { _, request in
+            switch request {
+            case .subscribe(let topic), .publish(let topic, _):
+                permissions.allows(topic) ? .allow : .deny
+            }
+        }
+        hooks.onClose = { closed.hear($0.id) }
+        hooks.authenticate = { token in
+            token == "bad"
+                ? .refused(code: "unauthenticated", message: "no")
+                : .accepted(user: token)
+        }
+        return hooks
+    }
+
+    deinit {
+        server.drain()
+        _ = eventually { server.hasFinished }
+        service.stop()
+    }
+
+    func socket() throws -> RawClient {
+        let client = RawClient(server.ports[0])
+        try #require(client.upgrade())
+        return client
+    }
+
+    /// Pushes one note over HTTP; returns its cursor.
+    @discardableResult
+    func push(_ id: String, to scope: String = "s") throws -> Int {
+        let client = RawClient(server.ports[0])
+        let answer = client.post(
+            "/_sync/push",
+            """
+            {"scope":"\(scope)","mutations":[{"id":"\(id)","name":"put","args":{"id":"\(id)"}}]}
+            """)
+        let json = try JSON.parse(ByteSlice(try #require(answer).body))
+        let results = try #require(json.member("results"))
+        var cursor: Int?
+        for result in results.elements { cursor = result.member("cursor")?.int }
+        return try #require(cursor)
+    }
+
+    func sessions() throws -> [LiveSession] {
+        let box = Box<[LiveSession]>()
+        feed.sessions { box.set($0) }
+        try #require(eventually { box.value != nil })
+        return try #require(box.value)
+    }
+}
+
+extension RawClient {
+    func post(_ path: String, _ body: String) -> RawResponse? {
+        send(
+            "POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                + "Content-Length: \(body.utf8.count)\r\n\r\n" + body)
+        return response()
+    }
+
+    func subscribe(_ topic: String, cursor: Int? = nil, epoch: String = "e1") {
+        let position = cursor.map { #","cursor":\#($0),"epoch":"\#(epoch)""# } ?? ""
+        say(#"{"type":"subscribe","ref":"\#(topic)","topic":"\#(topic)"\#(position)}"#)
+    }
+
+    /// The next message; nil at the end.
+    func message() -> Message? {
+        while let frame = frame() {
+            if frame.opcode == 1 { return Message(frame.payload) }
+            if frame.opcode == 8 { return Message(closed: frame.code) }
+        }
+        return nil
+    }
+}
+
+/// What a server says, as far as the tests look.
+struct Message: Equatable {
+    var type = ""
+    var ref: String?
+    var topic: String?
+    var base: Int?
+    var cursor: Int?
+    var code: String?
+
+    init(closed code: Int) {
+        type = "close"
+        self.code = "\(code)"
+    }
+
+    init(_ bytes: [UInt8]) {
+        guard let json = try? JSON.parse(ByteSlice(bytes)) else { return }
+        type = json.member("type")?.string ?? ""
+        ref = json.member("ref")?.string
+        topic = json.member("topic")?.string
+        base = json.member("payload")?.member("base")?.int
+        cursor = json.member("payload")?.member("cursor")?.int
+        code = json.member("code")?.string
+    }
+}
