@@ -86,11 +86,14 @@ def watch() -> Watch:
 def new_context(browser, server, watch):
     """Makes watched contexts: each is a person with a browser of their own.
 
+    Without a service worker unless `service_workers="allow"` is given: filling a shell in each of
+    hundreds of contexts takes half of a busy machine's time, and is the subject of a few tests.
     They depend on the server so that they close before it goes: its end is none of their errors.
     """
     contexts: list[BrowserContext] = []
 
     def make(**options) -> BrowserContext:
+        options.setdefault("service_workers", "block")
         context = browser.new_context(**options)
         watch.over(context)
         contexts.append(context)

@@ -52,7 +52,7 @@ def scene(server, new_context, watch):
     """A synced page at cursor 1, its socket, and a view of its requests."""
     watch.network_may_fail = True
     server.push({"id": "m1", "name": "todo.create", "args": {"id": "t1", "title": "First"}})
-    page = new_context(service_workers="block").new_page()
+    page = new_context().new_page()
     socket = Socket()
     page.route_web_socket("**/ws", socket.accept)
     faults = Faults().over(page)

@@ -73,7 +73,7 @@ def test_the_online_event_syncs_at_once(server, new_context, open_page, watch):
 
 def test_an_edit_made_in_the_moment_of_a_reload_is_kept(server, new_context, open_page, watch):
     watch.network_may_fail = True
-    context = new_context()
+    context = new_context(service_workers="allow")
     todo = open_page(context)
     todo.expect_state("online")
     todo.installed()

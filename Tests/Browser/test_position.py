@@ -10,7 +10,7 @@ PULL, SNAPSHOT = "/_sync/pull", "/_sync/snapshot"
 @pytest.fixture
 def module(open_page):
     """Runs a script in the page with the client's modules at hand."""
-    page = open_page(service_workers="block").page
+    page = open_page().page
 
     def run(body: str):
         return page.evaluate(f"""async () => {{
@@ -189,7 +189,7 @@ def test_a_failed_transaction_of_the_memory_storage_leaves_no_trace(module):
 def test_a_snapshot_in_pages_is_pulled_to_the_head_before_it_shows(server, open_page, watch):
     """The first page's position counts; what later pages saw too early is written again."""
     watch.network_may_fail = True
-    todo = open_page(service_workers="block")
+    todo = open_page()
     todo.add("Old")
     todo.expect_synced()
     todo.page.evaluate("mizu.live.close()")

@@ -14,7 +14,7 @@ PUSH, PULL, SNAPSHOT = "/_sync/push", "/_sync/pull", "/_sync/snapshot"
 def faulty(open_page, watch):
     """A synced page whose requests can be made to fail. Live is off: only answers count here."""
     watch.network_may_fail = True
-    todo = open_page(service_workers="block")
+    todo = open_page()
     todo.expect_state("online")
     todo.page.evaluate("mizu.live.close()")
     todo.page.evaluate("mizu.client.sync()")

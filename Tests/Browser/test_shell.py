@@ -8,7 +8,7 @@ ASSETS = Path(__file__).resolve().parents[2] / "Assets/Templates/sync/Assets"
 
 
 def test_the_shell_lists_every_asset(server, open_page):
-    todo = open_page()
+    todo = open_page(service_workers="allow")
     todo.installed()
     kept = todo.page.evaluate("""async () => {
         const [name] = await caches.keys();
@@ -22,7 +22,7 @@ def test_the_shell_lists_every_asset(server, open_page):
 
 def test_a_page_opens_while_the_server_is_frozen(server, open_page, new_context, watch):
     watch.network_may_fail = True
-    context = new_context()
+    context = new_context(service_workers="allow")
     todo = open_page(context)
     todo.add("Still here")
     todo.expect_synced()
@@ -39,7 +39,7 @@ def test_a_page_opens_while_the_server_is_frozen(server, open_page, new_context,
 def test_a_shell_that_broke_while_it_was_filled_is_not_used(server, open_page, watch):
     """The network went, or the browser did: what came of the new version is not the page."""
     watch.network_may_fail = True
-    todo = open_page()
+    todo = open_page(service_workers="allow")
     todo.add("Whole")
     todo.expect_synced()
     todo.installed()
@@ -56,7 +56,7 @@ def test_a_shell_that_broke_while_it_was_filled_is_not_used(server, open_page, w
 
 
 def test_data_and_forms_are_never_kept(server, open_page):
-    todo = open_page()
+    todo = open_page(service_workers="allow")
     todo.installed()
     todo.add("Data")
     todo.expect_synced()
