@@ -15,6 +15,10 @@ static const unsigned char asset_static_js_app_js[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/app.js" suffix(, 0) if_empty(0)
 };
 
+static const unsigned char asset_static_js_edit_saver_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/edit-saver.js" suffix(, 0) if_empty(0)
+};
+
 static const unsigned char asset_static_js_exchange_js[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/exchange.js" suffix(, 0) if_empty(0)
 };
@@ -53,6 +57,10 @@ static const unsigned char asset_static_js_replay_js[] = {
 
 static const unsigned char asset_static_js_rounds_js[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/rounds.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_set_aside_js[] = {
+#embed "../../Assets/Templates/sync/Assets/static/js/set-aside.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_snapshot_js[] = {
@@ -127,6 +135,7 @@ const mizu_asset mizu_assets[] = {
     {"static/css/app.css", asset_static_css_app_css, sizeof(asset_static_css_app_css) - 1},
     {"static/img/mizu.svg", asset_static_img_mizu_svg, sizeof(asset_static_img_mizu_svg) - 1},
     {"static/js/app.js", asset_static_js_app_js, sizeof(asset_static_js_app_js) - 1},
+    {"static/js/edit-saver.js", asset_static_js_edit_saver_js, sizeof(asset_static_js_edit_saver_js) - 1},
     {"static/js/exchange.js", asset_static_js_exchange_js, sizeof(asset_static_js_exchange_js) - 1},
     {"static/js/lane.js", asset_static_js_lane_js, sizeof(asset_static_js_lane_js) - 1},
     {"static/js/live-client.js", asset_static_js_live_client_js, sizeof(asset_static_js_live_client_js) - 1},
@@ -137,6 +146,7 @@ const mizu_asset mizu_assets[] = {
     {"static/js/reachability.js", asset_static_js_reachability_js, sizeof(asset_static_js_reachability_js) - 1},
     {"static/js/replay.js", asset_static_js_replay_js, sizeof(asset_static_js_replay_js) - 1},
     {"static/js/rounds.js", asset_static_js_rounds_js, sizeof(asset_static_js_rounds_js) - 1},
+    {"static/js/set-aside.js", asset_static_js_set_aside_js, sizeof(asset_static_js_set_aside_js) - 1},
     {"static/js/snapshot.js", asset_static_js_snapshot_js, sizeof(asset_static_js_snapshot_js) - 1},
     {"static/js/storage.js", asset_static_js_storage_js, sizeof(asset_static_js_storage_js) - 1},
     {"static/js/sync-client.js", asset_static_js_sync_client_js, sizeof(asset_static_js_sync_client_js) - 1},

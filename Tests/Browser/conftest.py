@@ -24,9 +24,8 @@ expect.set_options(timeout=15_000)
 
 
 def launch_options() -> dict:
-    # The sandbox needs a user of its own; root (in containers) has none to give.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    return {"executable_path": CHROMIUM, "args": arguments}
+    # Root cannot have Chromium's sandbox; without this word Playwright gives nobody one.
+    return {"executable_path": CHROMIUM, "chromium_sandbox": os.geteuid() != 0}
 
 
 class Watch:
@@ -87,11 +86,14 @@ def watch() -> Watch:
 def new_context(browser, server, watch):
     """Makes watched contexts: each is a person with a browser of their own.
 
+    Without a service worker unless `service_workers="allow"` is given: filling a shell in each of
+    hundreds of contexts takes half of a busy machine's time, and is the subject of a few tests.
     They depend on the server so that they close before it goes: its end is none of their errors.
     """
     contexts: list[BrowserContext] = []
 
     def make(**options) -> BrowserContext:
+        options.setdefault("service_workers", "block")
         context = browser.new_context(**options)
         watch.over(context)
         contexts.append(context)

@@ -73,3 +73,22 @@ def test_an_edit_that_storage_refuses_is_told_and_not_kept(server, open_page):
     assert outcome == "not saved"
     expect(todo.items).to_have_count(0)
     assert todo.page.evaluate("mizu.client.status.problem.code") == "not_saved"
+
+
+def test_changes_that_storage_refuses_are_told_and_come_later(server, open_page):
+    todo = open_page()
+    todo.expect_state("online")
+    todo.page.evaluate("""() => {
+        const put = IDBObjectStore.prototype.put;
+        window.mend = () => { IDBObjectStore.prototype.put = put; };
+        IDBObjectStore.prototype.put = function (...rest) {
+            if (this.name !== "records") return put.apply(this, rest);
+            throw new DOMException("full", "QuotaExceededError");
+        };
+    }""")
+    server.push({"id": "m1", "name": "todo.create", "args": {"id": "t1", "title": "From afar"}})
+    todo.expect_state("error")
+    expect(todo.status).to_contain_text("This browser could not keep what came")
+    todo.page.evaluate("mend()")
+    todo.expect_titles("From afar")
+    todo.expect_synced()

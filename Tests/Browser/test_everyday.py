@@ -125,3 +125,52 @@ def test_the_keyboard_is_enough(open_page):
     todo.checkbox("Two").focus()
     todo.page.keyboard.press("Space")
     expect(todo.checkbox("Two")).to_be_checked()
+
+
+def test_a_delete_is_undone_by_a_key_and_told_to_screen_readers(open_page):
+    todo = open_page()
+    todo.add("One", "Two")
+    toast = todo.page.locator(".toast[role=status]")
+    expect(toast).to_be_empty()
+    assert "none" not in toast.evaluate("(one) => [getComputedStyle(one).display]")
+    todo.delete("One")
+    expect(toast).to_contain_text("Deleted “One”")
+    todo.title_input.press("Control+z")  # a text field's own business
+    todo.expect_titles("Two")
+    todo.checkbox("Two").press("Control+z")
+    expect(todo.items).to_have_count(2)
+    expect(toast).to_be_empty()
+
+
+def test_a_refusal_is_announced(open_page):
+    todo = open_page()
+    todo.mutate("todo.create", {"id": "x", "title": "y" * 501})
+    expect(todo.page.locator(".announcer")).to_contain_text("The server refused: Adding “yyy")
+
+
+def test_a_change_in_a_long_list_touches_one_item(server, open_page):
+    for page in range(3):
+        server.push(*[{"id": f"m{page}-{n}", "name": "todo.create",
+                       "args": {"id": f"t{page}-{n}", "title": f"Item {page} {n}"}}
+                      for n in range(100)])
+    todo = open_page()
+    expect(todo.items).to_have_count(300)
+    todo.expect_synced()
+    touched = todo.page.evaluate(
+        """async () => {
+            const list = document.querySelector(".todo-list");
+            const ids = new Set();
+            const observer = new MutationObserver((records) => {
+                for (const { target } of records) {
+                    const item = (target.closest ? target : target.parentElement);
+                    ids.add(item.closest(".todo-item")?.dataset.id ?? "list");
+                }
+            });
+            const all = { attributes: true, childList: true, characterData: true, subtree: true };
+            observer.observe(list, all);
+            const item = list.children[150];
+            item.querySelector(".todo-done").click();
+            await mizu.client.sync();
+            return [...ids].map((id) => id === item.dataset.id ? "it" : id);
+        }""")
+    assert touched == ["it"]

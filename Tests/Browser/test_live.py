@@ -1,6 +1,7 @@
 """The live connection, with a socket that says what a test tells it to."""
 
 import json
+import time
 
 import pytest
 from playwright.sync_api import WebSocketRoute, expect
@@ -10,6 +11,17 @@ from todo_page import TodoPage
 
 PULL = "/_sync/pull"
 TOPIC = "sync:_default"
+
+
+WAIT_SECONDS = 20
+
+
+def until(todo: TodoPage, condition) -> None:
+    """Waits for what only this side can see; the page's events are handled meanwhile."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        todo.page.wait_for_timeout(20)
 
 
 class Socket:
@@ -40,15 +52,14 @@ def scene(server, new_context, watch):
     """A synced page at cursor 1, its socket, and a view of its requests."""
     watch.network_may_fail = True
     server.push({"id": "m1", "name": "todo.create", "args": {"id": "t1", "title": "First"}})
-    page = new_context(service_workers="block").new_page()
+    page = new_context().new_page()
     socket = Socket()
     page.route_web_socket("**/ws", socket.accept)
     faults = Faults().over(page)
     page.goto(server.url)
     todo = TodoPage(page)
     todo.expect_synced()
-    while not socket.subscriptions or "cursor" not in socket.subscriptions[-1]:
-        page.wait_for_timeout(20)
+    until(todo, lambda: socket.subscriptions and "cursor" in socket.subscriptions[-1])
     page.evaluate("mizu.client.sync()")  # behind whatever opening the socket has set off
     faults.sent.clear()
     return todo, socket, faults
@@ -112,11 +123,32 @@ def test_a_drain_is_obeyed(scene):
     todo, socket, _ = scene
     since = todo.page.evaluate("performance.now()")
     socket.say("drain", topic=None, retry_after_ms=400, spread_ms=300)
-    while len(socket.connections) < 2:
-        todo.page.wait_for_timeout(20)
+    until(todo, lambda: len(socket.connections) == 2)
     took = todo.page.evaluate("performance.now()") - since
     assert 400 <= took < 3000
     todo.expect_state("online")
+
+
+def test_an_online_event_does_not_end_a_drain(scene):
+    """The drain's timer is the only one: without it the page would never connect again."""
+    todo, socket, _ = scene
+    socket.say("drain", topic=None, retry_after_ms=900, spread_ms=1)
+    todo.page.evaluate("() => { dispatchEvent(new Event('online')); }")
+    socket.connections[-1].close(code=1012)
+    until(todo, lambda: len(socket.connections) == 2)
+    todo.expect_state("online")
+
+
+def test_a_subscription_that_is_over_is_made_again(server, scene):
+    """Until then the page polls, although its socket is open."""
+    todo, socket, faults = scene
+    before = len(socket.subscriptions)
+    socket.connections[-1].send(json.dumps(
+        {"type": "error", "topic": TOPIC, "code": "rate_limited", "error": "a test says so"}))
+    until(todo, lambda: PULL in faults.paths())
+    assert len(socket.subscriptions) == before  # not at once: the server has just refused
+    until(todo, lambda: len(socket.subscriptions) > before)
+    assert socket.subscriptions[-1]["cursor"] == 1
 
 
 def test_a_late_pong_ends_the_silence(scene):
@@ -133,7 +165,6 @@ def test_a_closed_socket_is_opened_again(scene):
     for code in (4000, 1012, 1013):
         before = len(socket.connections)
         socket.connections[-1].close(code=code)
-        while len(socket.connections) == before:
-            todo.page.wait_for_timeout(20)
+        until(todo, lambda: len(socket.connections) > before)
     todo.expect_state("online")
     expect(todo.items).to_have_count(1)

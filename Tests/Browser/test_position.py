@@ -10,13 +10,15 @@ PULL, SNAPSHOT = "/_sync/pull", "/_sync/snapshot"
 @pytest.fixture
 def module(open_page):
     """Runs a script in the page with the client's modules at hand."""
-    page = open_page(service_workers="block").page
+    page = open_page().page
 
     def run(body: str):
         return page.evaluate(f"""async () => {{
             const {{ LocalStore }} = await import("/static/js/local-store.js");
             const {{ MemoryStorage }} = await import("/static/js/memory-storage.js");
             const {{ MutationQueue }} = await import("/static/js/mutation-queue.js");
+            const {{ Lane }} = await import("/static/js/lane.js");
+            const {{ setAside }} = await import("/static/js/set-aside.js");
             const {{ Overlay }} = await import("/static/js/replay.js");
             const storage = new MemoryStorage();
             const change = (cursor, id = "t" + cursor, mutation = "m" + cursor) =>
@@ -104,6 +106,64 @@ def test_a_result_of_another_epoch_is_replayed_until_a_pull_has_compared(module)
     """) == [{"retry": None, "behind": True, "pull": True}, 1]
 
 
+def test_settled_mutations_end_at_the_head_and_later_ones_do_not(module):
+    """Only what was settled before the pull was asked for is decided by its answer."""
+    assert module("""
+        const queue = new MutationQueue();
+        await storage.append([queue.add("a", {}), queue.add("b", {})]);
+        const batch = await storage.read((tx) => queue.head(tx, 100));
+        const results = batch.map(({ id }) => ({ id, ok: true, ...at(50, "lost") }));
+        await storage.write((tx) => queue.settle(tx, batch, results, at(10)));
+        await storage.write((tx) => queue.observe(tx, [], at(11), [batch[0].id]));
+        const rows = await storage.read((tx) => tx.all("mutations"));
+        return rows.map((row) => row.name);
+    """) == ["b"]
+
+
+def test_only_the_refused_client_is_set_aside(module):
+    """A tab that was frozen meanwhile brings the refusal of a client that is gone."""
+    assert module("""
+        const queue = new MutationQueue();
+        const core = { change: (work) => storage.write(work) };
+        await storage.write((tx) => tx.put("meta", "client", "present"));
+        await storage.append([queue.add("a", {})]);
+        const left = async () => (await storage.read((tx) => tx.all("mutations"))).length;
+        await setAside(core, "gone");
+        const before = await left();
+        await setAside(core, "present");
+        const client = await storage.read((tx) => tx.get("meta", "client"));
+        return [before, await left(), client.length];
+    """) == [1, 0, 32]
+
+
+@pytest.mark.parametrize("retry_after", [0, 1e12])
+def test_no_retry_after_makes_a_lane_spin(module, retry_after):
+    """Zero is no leave to hammer; more than a timer can count would fire at once."""
+    tries = module(f"""
+        let tries = 0;
+        const lane = new Lane(async () => (tries += 1, {{ ok: false, retryAfterMs: {retry_after} }}));
+        lane.request();
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        lane.close();
+        return tries;""")
+    assert tries < 10
+
+
+def test_all_who_ask_a_busy_lane_share_the_next_try(module):
+    assert module("""
+        let tries = 0;
+        const lane = new Lane(async () => {
+            tries += 1;
+            await new Promise((resolve) => setTimeout(resolve, 30));
+            return { ok: true, number: tries };
+        });
+        const first = lane.now();
+        const others = Array.from({ length: 20 }, () => lane.now());
+        const numbers = (await Promise.all([first, ...others])).map((one) => one.number);
+        return [tries, new Set(numbers.slice(1)).size];
+    """) == [2, 1]
+
+
 def test_an_applier_that_throws_leaves_no_trace(module):
     assert module("""
         const rows = ["half", "whole"].map((name) =>
@@ -129,7 +189,7 @@ def test_a_failed_transaction_of_the_memory_storage_leaves_no_trace(module):
 def test_a_snapshot_in_pages_is_pulled_to_the_head_before_it_shows(server, open_page, watch):
     """The first page's position counts; what later pages saw too early is written again."""
     watch.network_may_fail = True
-    todo = open_page(service_workers="block")
+    todo = open_page()
     todo.add("Old")
     todo.expect_synced()
     todo.page.evaluate("mizu.live.close()")
@@ -158,7 +218,7 @@ def test_a_snapshot_in_pages_is_pulled_to_the_head_before_it_shows(server, open_
                               "next_cursor": 12, "epoch": "e"})
     faults.answer(PULL, 200, {"changes": [], "has_more": False, "next_cursor": 12, "epoch": "e"},
                   times=50)
-    todo.page.evaluate("() => { mizu.client.pull(); }")
+    todo.page.evaluate("() => { Math.random = () => 0.01; mizu.client.pull(); }")
     todo.expect_titles("A2", "C")
     assert todo.page.evaluate("mizu.client.position") == {"cursor": 12, "epoch": "e"}
     requests = faults.bodies(SNAPSHOT)

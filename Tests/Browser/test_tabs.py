@@ -70,8 +70,41 @@ def test_a_refusal_is_dealt_with_in_any_tab(new_context, open_page):
     expect(one.refusals).to_have_count(0)
 
 
-def test_deltas_reach_both_tabs(server, new_context, open_page):
+def test_a_tab_tells_of_its_edits_whatever_else_it_hears(new_context, open_page, watch):
+    """A message of a third tab makes it read the queue while its own edit is being stored."""
+    watch.network_may_fail = True
     context = new_context()
+    one, two = open_page(context), open_page(context)
+    for tab in (one, two):
+        tab.expect_state("online")
+    context.set_offline(True)
+    for tab in (one, two):
+        tab.expect_state("offline")
+    one.page.evaluate(
+        """async () => {
+            const [{ name }] = (await indexedDB.databases());
+            const third = new BroadcastChannel(name);
+            for (let n = 0; n < 30; n++) {
+                const id = mizu.client.mutate("todo.create", { id: `t${n}`, title: `Edit ${n}` });
+                for (let k = 0; k < 3; k++) third.postMessage({ patch: null });
+                await mizu.client.saved(id);
+                third.postMessage({ patch: null });
+            }
+            third.close();
+        }""")
+    expect(two.pending).to_have_count(30)
+
+
+WITHOUT_CHANNELS = """
+    Object.defineProperty(window, "BroadcastChannel", { value: undefined });
+"""
+
+
+@pytest.mark.parametrize("script", ["", WITHOUT_CHANNELS], ids=["channel", "none"])
+def test_deltas_reach_both_tabs(server, new_context, open_page, script):
+    context = new_context()
+    if script:
+        context.add_init_script(script)
     tabs = [open_page(context), open_page(context)]
     for tab in tabs:
         tab.expect_state("online")

@@ -4,7 +4,8 @@
 // (assets carry an ETag, so that costs a 304); where it does not, page and assets come from the
 // shell. Data is no business of this file: /_sync, /api, /ws and forms pass it by.
 
-const shellName = "mizu-shell-1"; // raise it when what is kept here changes its meaning
+const prefix = "mizu-shell-2-"; // raise it when what is kept here changes its meaning
+const whole = "/.whole"; // put into a shell last: one without it broke while it was being filled
 const marker = 'name="mizu-shell"'; // tells our page from a captive portal's
 const patienceMs = 2500; // for a server that accepts connections and says nothing
 const refillMs = 60_000; // how soon a visit makes the shell anew
@@ -15,8 +16,8 @@ const assets = [
   "/static/css/app.css",
   "/static/img/mizu.svg",
   ...[
-    "app", "exchange", "lane", "live-client", "local-store", "memory-storage", "mutation-queue",
-    "random-id", "reachability", "replay", "rounds", "snapshot", "storage", "sync-client",
+    "app", "edit-saver", "exchange", "lane", "live-client", "local-store", "memory-storage", "mutation-queue",
+    "random-id", "reachability", "replay", "rounds", "set-aside", "snapshot", "storage", "sync-client",
     "sync-core", "sync-status-view", "toast", "todo-appliers", "todo-list-view", "turn",
   ].map((name) => `/static/js/${name}.js`),
 ];
@@ -32,7 +33,7 @@ self.addEventListener("install", (event) => {
 self.addEventListener("activate", (event) => {
   event.waitUntil((async () => {
     for (const name of await caches.keys()) {
-      if (name.startsWith("mizu-shell-") && name !== shellName) await caches.delete(name);
+      if (name.startsWith("mizu-shell-") && !name.startsWith(prefix)) await caches.delete(name);
     }
     await self.clients.claim();
   })());
@@ -55,9 +56,10 @@ async function answerPage(event) {
     // The page is new, so its assets may be: the shell follows, all of it or nothing.
     const isDue = Date.now() > filledAt + refillMs;
     if (response.ok && isDue) event.waitUntil(fillShell().catch(() => {}));
+    shellUntil = 0; // a page of the server gets the server's assets
     return response;
   } catch {
-    const kept = await (await caches.open(shellName)).match(page);
+    const kept = await (await shell())?.match(page);
     if (!kept) return coming;
     shellUntil = Date.now() + offlineForMs;
     return kept;
@@ -65,22 +67,37 @@ async function answerPage(event) {
 }
 
 async function answerAsset(request) {
-  const shell = await caches.open(shellName);
   if (Date.now() < shellUntil) {
-    const kept = await shell.match(request, { ignoreSearch: true });
+    const kept = await (await shell())?.match(request, { ignoreSearch: true });
     if (kept) return kept;
   }
   try {
     return await fetch(request);
   } catch (error) {
-    const kept = await shell.match(request, { ignoreSearch: true });
+    const kept = await (await shell())?.match(request, { ignoreSearch: true });
     if (kept) return kept;
     throw error;
   }
 }
 
-/** Fetches the page and all assets, and only then puts them in the place of those before. */
+/** The newest shell that is whole, or undefined. */
+async function shell() {
+  for (const name of await shellNames()) {
+    const found = await caches.open(name);
+    if (await found.match(whole)) return found;
+  }
+  return undefined;
+}
+
+/** The names of all shells, the newest first: each ends with the time at which it was begun. */
+async function shellNames() {
+  const names = (await caches.keys()).filter((name) => name.startsWith(prefix));
+  return names.sort((a, b) => Number(b.slice(prefix.length)) - Number(a.slice(prefix.length)));
+}
+
+/** Fetches the page and all assets into a shell of their own; once whole it replaces the others. */
 async function fillShell() {
+  const before = await shellNames();
   filledAt = Date.now();
   const addresses = [page, ...assets];
   const responses = await Promise.all(addresses.map((address) =>
@@ -90,8 +107,17 @@ async function fillShell() {
   }
   const text = await responses[0].clone().text();
   if (!text.includes(marker)) throw new Error("this is not our page");
-  const shell = await caches.open(shellName);
-  await Promise.all(addresses.map((address, index) => shell.put(address, responses[index])));
+  const name = prefix + Math.max(Date.now(), 1 + Number(before[0]?.slice(prefix.length) ?? 0));
+  const filled = await caches.open(name);
+  try {
+    // The bodies come in only now, so the network may still fail in the middle.
+    await Promise.all(addresses.map((address, index) => filled.put(address, responses[index])));
+    await filled.put(whole, new Response("whole"));
+  } catch (error) {
+    await caches.delete(name);
+    throw error;
+  }
+  for (const old of before) await caches.delete(old);
 }
 
 function inTime(promise) {

@@ -5,6 +5,7 @@
 
 export const firstWaitMs = 1000;
 export const capWaitMs = 10_000; // the protocol says 30 s; who looks at a page is less patient
+const retryAfterCapMs = 3_600_000; // a date by another clock may be years ahead
 
 /** Returns how long to wait before try number `attempt` (from 0): a random part of the bound. */
 export function backOffMs(attempt, random = Math.random) {
@@ -19,6 +20,7 @@ export class Lane {
   #attempt = 0;
   #timer = 0;
   #running = null;
+  #next = null;
   #again = false;
   #closed = false;
 
@@ -43,7 +45,7 @@ export class Lane {
   /** Asks for a try: at once when idle, after the present one when running, in its time else. */
   request() {
     if (this.#closed || this.#timer) return;
-    if (this.#running) this.#again = true;
+    if (this.#running) this.#again = this.#next === null;
     else this.#start();
   }
 
@@ -51,23 +53,30 @@ export class Lane {
    * Tries at once, whatever the back-off says, and starts the back-off anew.
    * @returns {Promise<object>} the outcome of a try that began after this call
    */
-  async now() {
-    if (this.#closed) return { ok: false, halt: true };
+  now() {
     this.#attempt = 0;
-    clearTimeout(this.#timer);
-    this.#timer = 0;
-    // A try under way may have looked at the queue before what we are asked to send was in it.
-    while (this.#running) {
-      this.#again = false;
-      await this.#running;
-      clearTimeout(this.#timer);
-      this.#timer = 0;
-    }
+    this.#clearTimer();
+    // A try under way may have looked at the queue before what we are asked to send was in it. All
+    // who ask meanwhile get the one try that follows: a flapping network asks many times.
+    if (!this.#running) return this.#start();
+    this.#next ??= this.#afterThis();
+    return this.#next;
+  }
+
+  async #afterThis() {
+    this.#again = false;
+    while (this.#running) await this.#running;
+    this.#next = null;
+    this.#clearTimer();
     return this.#start();
   }
 
   close() {
     this.#closed = true;
+    this.#clearTimer();
+  }
+
+  #clearTimer() {
     clearTimeout(this.#timer);
     this.#timer = 0;
   }
@@ -100,9 +109,9 @@ export class Lane {
   }
 
   #wait(retryAfterMs) {
-    const delay = retryAfterMs === undefined
-      ? backOffMs(this.#attempt)
-      : retryAfterMs + Math.random() * retryAfterMs;
+    // "Retry-After: 0" is no leave to ask without a pause.
+    const asked = Math.min(retryAfterMs ?? 0, retryAfterCapMs) * (1 + Math.random());
+    const delay = Math.max(asked, backOffMs(this.#attempt));
     this.#attempt += 1;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {

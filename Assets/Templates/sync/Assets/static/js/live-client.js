@@ -102,8 +102,9 @@ export class LiveClient {
   }
 
   #open() {
-    clearTimeout(this.#retryTimer);
+    // A socket that still works keeps its timer too: the one that a drain has set.
     if (this.#status === "closed" || this.#isUsable) return;
+    clearTimeout(this.#retryTimer);
     this.#release();
     if (navigator.onLine === false) {
       // Nothing to connect over. The `online` event comes back here at once.

@@ -123,9 +123,12 @@ export class MutationQueue {
     if (row?.id === id && row.queued) await tx.put("mutations", seq, refusedRow(row, code, error));
   }
 
-  /** Takes note of changes that name mutations, and drops what `position` has caught up with. */
-  async observe(tx, changes, position) {
-    const named = new Set(changes.map((change) => change.mutation));
+  /**
+   * Takes note of changes that name mutations, and drops what `position` has caught up with. Those
+   * in `decided` it has caught up with by what the caller knows, whatever cursor their result had.
+   */
+  async observe(tx, changes, position, decided = []) {
+    const named = new Set([...decided, ...changes.map((change) => change.mutation)]);
     const writes = [];
     for (const row of await tx.all("mutations")) {
       if (row.refusal) continue;

@@ -4,7 +4,7 @@
 // table of statuses. `core` is a SyncCore (see sync-core.js).
 
 import { isPullAnswer, isPushAnswer } from "./exchange.js";
-import { LocalStore, samePosition } from "./local-store.js";
+import { samePosition } from "./local-store.js";
 import { batchCountMax, pushBody } from "./mutation-queue.js";
 import { ensureClient } from "./storage.js";
 import { snapshot } from "./snapshot.js";
@@ -19,7 +19,10 @@ export function pushRound(core) {
   return core.pushTurn(async () => {
     for (;;) {
       const { client, batch } = await nextBatch(core);
-      if (batch.length === 0) return { ok: true };
+      if (batch.length === 0) {
+        core.reach.setProblem("push", null); // also where a reset has pushed
+        return { ok: true };
+      }
       const body = pushBody(core.scope, client, batch);
       const outcome = await core.exchange.post("/_sync/push", body, isPushAnswer, timeoutMs);
       if (outcome.kind === "answer") {
@@ -31,7 +34,7 @@ export function pushRound(core) {
       } else if (outcome.kind === "refusal" && outcome.code === "too_large") {
         await halve(core, batch, outcome);
       } else {
-        return core.failed(outcome);
+        return core.failed(outcome, client);
       }
     }
   });
@@ -52,12 +55,17 @@ async function halve(core, batch, { code, error }) {
   else await core.change((tx) => core.queue.refuse(tx, batch[0], code, error));
 }
 
-/** Brings the local state to the head of the log. */
+/**
+ * Brings the local state to the head of the log. A request sees whatever results have shown before
+ * it, so at the head nothing that was settled before the request is replayed any longer: its change
+ * is in the state, or was lost with a restored backup and will never come.
+ */
 export async function pullRound(core) {
   for (let gaps = 0; gaps <= gapsMax;) {
-    const { asked, isGathering } = await core.storage.read(async (tx) => ({
+    const { asked, isGathering, settled } = await core.storage.read(async (tx) => ({
       asked: await tx.get("meta", "position"),
       isGathering: (await tx.get("meta", "snapshot")) !== undefined,
+      settled: (await tx.all("mutations")).filter((row) => row.result).map((row) => row.id),
     }));
     // A broken snapshot goes on from its last page; nothing is known of the position before it.
     if (!asked || isGathering) return snapshotRound(core, asked);
@@ -69,7 +77,7 @@ export async function pullRound(core) {
     }
     const { changes, next_cursor: cursor, epoch, has_more: hasMore } = outcome.body;
     const page = { changes, position: { cursor, epoch }, asked };
-    const applied = await core.apply(page, hasMore !== true);
+    const applied = await core.apply(page, hasMore !== true, settled);
     if (applied.gap) gaps += 1; // another tab was quicker, or the answer is not whole: ask again
     else if (hasMore !== true) return { ok: true };
     else if (!applied.moved) gaps += 1;
@@ -102,34 +110,4 @@ async function snapshotRound(core, refused) {
     return { ok: true };
   }
   return core.failed(outcome.refusal ?? { kind: "none" });
-}
-
-/** Deletes the state of a scope that may no longer be read; its queue stays, aside. */
-export function denyScope(core) {
-  return core.change(async (tx) => {
-    await LocalStore.forget(tx);
-    return { reread: true };
-  });
-}
-
-/**
- * Puts queue and state aside for the user they belong to, and begins with empty storage and a new
- * client, in one transaction.
- */
-export async function setAside(core) {
-  await core.change(async (tx) => {
-    const rows = await tx.all("mutations");
-    const client = await tx.get("meta", "client");
-    const { records, position } = await LocalStore.read(tx);
-    if (rows.length > 0) {
-      const earlier = (await tx.get("meta", "setAside")) ?? [];
-      const time = new Date().toISOString();
-      await tx.put("meta", "setAside", [...earlier, { client, rows, records, position, time }]);
-    }
-    await LocalStore.forget(tx);
-    await tx.clear("mutations");
-    await tx.remove("meta", "client");
-    return { reread: true };
-  });
-  await ensureClient(core.storage);
 }

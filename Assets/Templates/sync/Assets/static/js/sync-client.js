@@ -8,10 +8,12 @@
 // several tabs. This file is the face that an app sees; sync-core.js is the inside, rounds.js says
 // what each answer means, local-store.js how the state may move.
 
+import { EditSaver } from "./edit-saver.js";
 import { isChange, isPosition } from "./exchange.js";
 import { recordsByKey, samePosition } from "./local-store.js";
 import { checkName } from "./mutation-queue.js";
 import { Overlay } from "./replay.js";
+import { restoreQueue, setAsideQueues } from "./set-aside.js";
 import { SyncCore } from "./sync-core.js";
 
 const pollMs = 10_000; // without a live connection; a random part of it
@@ -27,10 +29,8 @@ export class SyncClient {
   #live = null;
   #subscribers = new Set();
   #overlay = null;
-  #saves = new Map();
-  #toSave = [];
-  #saving = null;
-  #saveProblem = null;
+  #saver;
+  #isSubscribed = false;
   #pollTimer = 0;
   #probedAt = 0;
   #isTelling = false;
@@ -59,6 +59,7 @@ export class SyncClient {
       refreshCredentials,
     });
     this.ready = this.#core.open(`mizu:${JSON.stringify([baseURL, scope, user])}`);
+    this.#saver = new EditSaver(this.#core, this.ready, () => this.#changed());
     this.#listen();
     this.#poll();
   }
@@ -100,7 +101,7 @@ export class SyncClient {
       refused: queue.refused.map(({ id, name, args, refusal }) => ({ id, name, args, ...refusal })),
       lastSync,
       storage: storage?.kind ?? "opening",
-      problem: this.#saveProblem ?? reach.problem,
+      problem: this.#saver.problem ?? reach.problem,
     };
   }
 
@@ -123,15 +124,13 @@ export class SyncClient {
   mutate(name, args = {}) {
     const row = this.#core.queue.add(name, args);
     this.#changed();
-    const saving = this.#save(row);
-    this.#saves.set(row.id, saving);
-    saving.catch(() => {}).finally(() => this.#saves.delete(row.id));
+    this.#saver.save(row);
     return row.id;
   }
 
   /** Resolves when the mutation is in storage; rejects where it could not be kept. */
   async saved(id) {
-    await this.#saves.get(id);
+    await this.#saver.saved(id);
   }
 
   /** Sends a refused mutation again, as a new one. Returns the new id, or null. */
@@ -176,10 +175,21 @@ export class SyncClient {
     return this.sync();
   }
 
-  /** Lists the queues that were put aside because they belong to another user. */
+  /** Lists the queues put aside because they belong to another user: {client, rows, time, …}. */
   async setAsideQueues() {
     await this.ready;
-    return (await this.#core.storage.read((tx) => tx.get("meta", "setAside"))) ?? [];
+    return setAsideQueues(this.#core);
+  }
+
+  /**
+   * Takes up a queue that was put aside, once its user is signed in again; the present one, if
+   * there is anything in it, goes aside in its place. False where there is no such queue.
+   */
+  async restoreQueue(client) {
+    await this.ready;
+    const isRestored = await restoreQueue(this.#core, client);
+    if (isRestored) this.sync();
+    return isRestored;
   }
 
   close() {
@@ -203,7 +213,7 @@ export class SyncClient {
     const { type, payload } = message;
     if (type === "delta") this.#receiveDelta(payload);
     else if (type === "sync") this.#receivePoke(payload);
-    else if (type === "ack" && !this.position) this.#core.pullLane.request();
+    else if (type === "ack") this.#receiveAck();
     else if (type === "error") this.#receiveError(message);
   }
 
@@ -211,6 +221,7 @@ export class SyncClient {
   liveChanged(status) {
     const { reach } = this.#core;
     const wasOpen = reach.isLiveOpen;
+    if (status === "connecting") this.#isSubscribed = false;
     reach.liveChanged(status);
     // Opening and losing it both say that something may have changed: ask, over HTTP.
     if (status === "open" && !wasOpen) this.#syncNow(staleRequestMs);
@@ -230,8 +241,16 @@ export class SyncClient {
     if (!isPosition(payload) || !Array.isArray(payload.changes)) return;
     if (!payload.changes.every(isChange)) return;
     const { cursor, epoch, changes } = payload;
-    const { gap } = await this.#core.apply({ changes, position: { cursor, epoch } }, true);
-    if (gap) this.#core.pullLane.request();
+    try {
+      const { gap } = await this.#core.apply({ changes, position: { cursor, epoch } }, true);
+      if (!gap) return;
+    } catch { /* storage fails: the pull says so, and is tried again */ }
+    this.#core.pullLane.request();
+  }
+
+  #receiveAck() {
+    this.#isSubscribed = true;
+    if (!this.position) this.#core.pullLane.request();
   }
 
   #receivePoke(payload) {
@@ -245,7 +264,8 @@ export class SyncClient {
   }
 
   #receiveError({ code, error }) {
-    if (code === "scope_denied") this.#core.deny({ code, error });
+    this.#isSubscribed = false; // until then we poll, and each poll subscribes anew
+    if (code === "scope_denied") this.#core.deny({ code, error }).catch(() => {});
     else this.#core.pullLane.request(); // a 410 in particular: the pull meets it, and resets
   }
 
@@ -275,12 +295,14 @@ export class SyncClient {
     this.#pollTimer = setTimeout(() => {
       const isWatched = document.visibilityState === "visible";
       const { reach, isOpen, pullLane } = this.#core;
-      if (!isWatched || !isOpen || reach.isLiveOpen) {
+      const isTold = reach.isLiveOpen && this.#isSubscribed;
+      if (!isWatched || !isOpen || isTold) {
         // Nobody looks, or the live connection tells what there is.
       } else if (navigator.onLine === false) {
         this.#probe();
       } else {
         pullLane.request();
+        if (reach.isLiveOpen && !this.#core.isDenied) this.#resubscribe();
       }
       this.#poll();
     }, pollMs * (0.5 + Math.random() / 2));
@@ -290,35 +312,6 @@ export class SyncClient {
     if (performance.now() < this.#probedAt + probeEachMs) return;
     this.#probedAt = performance.now();
     this.sync();
-  }
-
-  /** Stores what was made in one go in one transaction, so that many edits cost one flush. */
-  #save(row) {
-    this.#toSave.push(row);
-    this.#saving ??= this.#saveAll();
-    return this.#saving;
-  }
-
-  async #saveAll() {
-    const { queue } = this.#core;
-    await this.ready;
-    const rows = this.#toSave;
-    this.#toSave = [];
-    this.#saving = null;
-    try {
-      await this.#core.storage.append(rows);
-      await this.#core.change(async () => ({ saved: rows }));
-      this.#saveProblem = null;
-      this.#core.pushLane.request();
-    } catch (error) {
-      // Quota, or a broken disk. Nothing was promised, so the edits go from the screen too.
-      queue.forgetUnsaved(rows);
-      queue.show(queue.rows.filter((one) => !rows.includes(one)));
-      const text = `This browser could not keep an edit: ${error}`;
-      this.#saveProblem = { code: "not_saved", error: text };
-      this.#changed();
-      throw error;
-    }
   }
 
   #view() {

@@ -8,11 +8,13 @@ import { Lane } from "./lane.js";
 import { LocalStore, samePosition } from "./local-store.js";
 import { MutationQueue, batchCountMax } from "./mutation-queue.js";
 import { Reachability } from "./reachability.js";
-import { denyScope, pullRound, pushRound, setAside } from "./rounds.js";
+import { pullRound, pushRound } from "./rounds.js";
+import { denyScope, setAside } from "./set-aside.js";
 import { openStorage } from "./storage.js";
 import { turnTaker } from "./turn.js";
 
 const catchUpMs = 1500; // how long a delta may take after a result before we pull
+const hearMs = 100; // how long another tab's message may take before we look for ourselves
 const probeMs = 1000; // how long rounds are tried although the browser says that it is offline
 
 export class SyncCore {
@@ -35,6 +37,7 @@ export class SyncCore {
   #channel = null;
   #hooks;
   #probeUntil = 0;
+  #rereadTimer = null;
 
   /**
    * @param {object} hooks `changed()` after records or queue, `told()` after the status alone,
@@ -69,6 +72,7 @@ export class SyncCore {
   close() {
     this.pushLane.close();
     this.pullLane.close();
+    clearTimeout(this.#rereadTimer);
     this.exchange.abort();
     this.#channel?.close();
   }
@@ -87,10 +91,11 @@ export class SyncCore {
    */
   async change(work) {
     const { queue, store } = this;
-    const { result, rows, state } = await this.storage.write(async (tx) => {
+    const { result, rows, state, position } = await this.storage.write(async (tx) => {
       const result = await work(tx);
       const state = result?.reread ? await LocalStore.read(tx) : null;
-      return { result, rows: await tx.all("mutations"), state };
+      const position = await tx.get("meta", "position");
+      return { result, rows: await tx.all("mutations"), state, position };
     });
     const before = digest(queue.rows);
     if (result?.saved) queue.forgetUnsaved(result.saved);
@@ -98,9 +103,12 @@ export class SyncCore {
     if (state) store.show(state);
     const isBehind = result?.patch && !store.patch(result.patch);
     const patch = result?.patch ?? null;
-    if (patch || state || digest(rows) !== before) this.#channel?.postMessage({ patch });
+    // New rows are told whatever memory shows: a reread may have met them before we came here.
+    const isNews = patch || state || result?.saved || digest(rows) !== before;
+    if (isNews) this.#channel?.postMessage({ patch });
     this.#hooks.changed();
     if (isBehind) await this.reread();
+    else if (!isSame(store.position, position)) this.#rereadSoon();
     return result;
   }
 
@@ -108,14 +116,17 @@ export class SyncCore {
    * Applies changes and ends the replay of what they confirm, in one transaction.
    * @param {object} page see LocalStore.apply
    * @param {boolean} isHead nothing is known to come after them
+   * @param {string[]} compared ids of settled mutations that the page, if it is the head, decides
    */
-  async apply(page, isHead) {
+  async apply(page, isHead, compared = []) {
     const now = new Date();
     const applied = await this.change(async (tx) => {
+      if (this.isDenied) return { moved: false, gap: false };
       const outcome = await LocalStore.apply(tx, page);
       if (outcome.gap) return outcome;
       const changes = outcome.patch?.changes ?? [];
-      await this.queue.observe(tx, changes, await tx.get("meta", "position"));
+      const decided = isHead ? compared : [];
+      await this.queue.observe(tx, changes, await tx.get("meta", "position"), decided);
       if (isHead) await tx.put("meta", "syncedAt", now);
       return outcome;
     });
@@ -125,6 +136,7 @@ export class SyncCore {
 
   /** After a snapshot was swapped in, by this tab or another. */
   async replaced() {
+    if (this.isDenied) return denyScope(this); // denied while it was on the way
     this.lastSync = new Date();
     await this.change(async (tx) => {
       await tx.put("meta", "syncedAt", this.lastSync);
@@ -150,13 +162,16 @@ export class SyncCore {
     return { ok: false, problem: { code, error } };
   }
 
-  /** Says what a lane does after `outcome`, by protocol.md's table of statuses. */
-  async failed(outcome) {
+  /**
+   * Says what a lane does after `outcome`, by protocol.md's table of statuses. `client` is the one
+   * whose push it was, if it was one.
+   */
+  async failed(outcome, client) {
     if (outcome.kind === "none") return { ok: false };
     const { status, code, error, retryAfterMs } = outcome;
     if (code === "scope_denied") return this.deny(outcome);
     if (code === "wrong_user") {
-      await setAside(this);
+      await setAside(this, client);
       this.pullLane.request();
     } else if (status === 401) {
       await this.#hooks.refreshCredentials();
@@ -170,8 +185,8 @@ export class SyncCore {
   async deny({ code, error }) {
     this.isDenied = true;
     this.reach.setProblem("scope", { code, error });
-    await denyScope(this);
     this.#hooks.denied();
+    await denyScope(this);
     return { ok: false, halt: true };
   }
 
@@ -196,18 +211,23 @@ export class SyncCore {
   /** Reads the queue anew, and the records where memory is not at storage's position. */
   async reread() {
     const { queue, store } = this;
-    const { rows, state } = await this.storage.read(async (tx) => {
-      const position = (await tx.get("meta", "position")) ?? null;
-      const isSame = position && store.position && samePosition(position, store.position);
-      return {
-        rows: await tx.all("mutations"),
-        state: isSame ? null : await LocalStore.read(tx),
-      };
-    });
+    const { rows, state } = await this.storage.read(async (tx) => ({
+      rows: await tx.all("mutations"),
+      state: isSame(await tx.get("meta", "position"), store.position)
+        ? null : await LocalStore.read(tx),
+    }));
     queue.show(rows);
     if (state) store.show(state);
     this.#hooks.changed();
     if (this.isOpen && rows.some((row) => row.queued)) this.pushLane.request();
+  }
+
+  /** Another tab has moved storage; its message is on the way, where there are channels. */
+  #rereadSoon() {
+    this.#rereadTimer ??= setTimeout(() => {
+      this.#rereadTimer = null;
+      this.reread().catch((error) => this.#broken(error));
+    }, hearMs);
   }
 
   async #round(lane, work) {
@@ -215,17 +235,28 @@ export class SyncCore {
     // The `online` event begins it again; tries before it would fail one by one.
     const isPaused = navigator.onLine === false && performance.now() > this.#probeUntil;
     if (isPaused) return { ok: false, halt: true };
-    const outcome = await work(this);
+    const outcome = await work(this).catch((error) => this.#broken(error));
     if (outcome.ok) this.reach.setProblem(lane, null);
     else if (outcome.problem) this.reach.setProblem(lane, outcome.problem);
     this.#hooks.told();
     return outcome;
   }
 
+  /** A round that throws has met storage that fails, a full disk most of all. It is retried. */
+  #broken(error) {
+    console.warn("mizu: a round failed and will be tried again:", error);
+    const text = `This browser could not keep what came: ${error}`;
+    return { ok: false, problem: { code: "not_kept", error: text } };
+  }
+
   #heard({ patch }) {
     if (patch && this.store.patch(patch)) this.lastSync = new Date();
-    this.reread();
+    this.reread().catch((error) => this.#broken(error)); // the next change reads it again
   }
+}
+
+function isSame(one, other) {
+  return one && other ? samePosition(one, other) : !one && !other;
 }
 
 /** What other tabs would see of the queue, in short. */

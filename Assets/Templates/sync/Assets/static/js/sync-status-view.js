@@ -1,6 +1,6 @@
 // Shows how syncing stands: the state, how many edits wait, when the last sync was, and what was
-// refused and why, with a way to try it again or to let it go. Changes of the state are announced
-// to screen readers; the minute count is not.
+// refused and why, with a way to try it again or to let it go. Changes of the state and refusals
+// are announced to screen readers; the minute count is not.
 
 const labels = {
   online: "Up to date",
@@ -24,7 +24,7 @@ export class SyncStatusView {
   #detail = this.#root.querySelector(".sync-detail");
   #refused = document.querySelector(".refused");
   #announcer = document.querySelector(".announcer");
-  #shownRefusals = "";
+  #shownRefusals = [];
   #announced = "online";
   #status = null;
   #actions;
@@ -64,9 +64,13 @@ export class SyncStatusView {
   }
 
   #showRefused(refused) {
-    const ids = refused.map((one) => one.id).join();
-    if (ids === this.#shownRefusals) return;
+    const ids = refused.map((one) => one.id);
+    if (ids.join() === this.#shownRefusals.join()) return;
+    const fresh = refused.filter((one) => !this.#shownRefusals.includes(one.id)).at(-1);
     this.#shownRefusals = ids;
+    if (fresh) {
+      this.#announcer.textContent = `The server refused: ${this.#nameOf(fresh)}, ${fresh.error}`;
+    }
     this.#refused.hidden = refused.length === 0;
     const list = make("ul", {});
     for (const one of refused) list.append(this.#refusal(one));
@@ -75,9 +79,7 @@ export class SyncStatusView {
   }
 
   #refusal(refusal) {
-    const title = this.#actions.titleOf(refusal);
-    const verb = verbs[refusal.name] ?? refusal.name;
-    const name = title ? `${verb} “${shortened(title)}”` : verb;
+    const name = `${this.#nameOf(refusal)}:`;
     const text = make("p", { class: "refusal-text" });
     text.append(make("strong", {}, name), ` ${refusal.error} `, make("code", {}, refusal.code));
     const item = make("li", { class: "refusal", "data-mutation": refusal.id });
@@ -85,6 +87,12 @@ export class SyncStatusView {
     acts.append(actButton("retry", "Retry"), actButton("discard", "Discard"));
     item.append(text, acts);
     return item;
+  }
+
+  #nameOf(refusal) {
+    const title = this.#actions.titleOf(refusal);
+    const verb = verbs[refusal.name] ?? refusal.name;
+    return title ? `${verb} “${shortened(title)}”` : verb;
   }
 
   #clicked({ target }) {
@@ -97,7 +105,7 @@ export class SyncStatusView {
   #announce(state, waiting) {
     if (state === "syncing" || state === this.#announced) return;
     this.#announced = state;
-    const tail = waiting > 0 ? `, ${waiting} edits waiting` : "";
+    const tail = waiting > 0 ? `, ${waiting} ${waiting === 1 ? "edit" : "edits"} waiting` : "";
     this.#announcer.textContent = `${labels[state]}${tail}`;
   }
 }

@@ -1,11 +1,16 @@
 // One short message at the foot of the page with one thing to do about it ("Undo"). It goes after
-// ten seconds, but never from under a pointer or the keyboard's focus.
+// ten seconds, but never from under a pointer or the keyboard's focus. Ctrl+Z (or ⌘Z) outside of a
+// text field does the same: from the middle of a long list it is many tabs to the button.
 
 const stayMs = 10_000;
 
 export class Toast {
   #root = document.querySelector(".toast");
   #timer = 0;
+
+  constructor() {
+    document.addEventListener("keydown", (event) => this.#pressed(event));
+  }
 
   /** Shows `text` and a button `label` that calls `act` once. Replaces what was shown before. */
   show(text, label, act) {
@@ -15,21 +20,29 @@ export class Toast {
     button.type = "button";
     button.className = "toast-action";
     button.textContent = label;
+    button.title = "Ctrl+Z";
+    button.setAttribute("aria-keyshortcuts", "Control+Z Meta+Z");
     button.addEventListener("click", () => {
       this.hide();
       act();
     });
     this.#root.replaceChildren(message, button);
-    this.#root.hidden = false;
     this.#wait();
   }
 
   hide() {
     clearTimeout(this.#timer);
     const hadFocus = this.#root.contains(document.activeElement);
-    this.#root.hidden = true;
     this.#root.replaceChildren();
     if (hadFocus) document.querySelector(".todo-form input[name=title]").focus();
+  }
+
+  #pressed(event) {
+    const isUndo = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key === "z";
+    const button = this.#root.querySelector("button");
+    if (!isUndo || !button || event.target.matches?.("input[type=text]")) return;
+    event.preventDefault();
+    button.click();
   }
 
   #wait() {

@@ -21,7 +21,13 @@ export class TodoListView {
   #list = document.querySelector(".todo-list");
   #template = document.querySelector(".todo-item-template");
   #empty = document.querySelector(".empty");
+  // Looked up once: the list before them may be long.
+  #remaining = document.querySelector(".remaining");
+  #total = document.querySelector(".total");
+  #clearForm = document.querySelector(".clear-form");
+  #links = document.querySelectorAll(".filters a");
   #elements = new Map();
+  #shown = new WeakMap(); // element → {todo, isPending}: what it shows
   #actions;
 
   /**
@@ -71,12 +77,20 @@ export class TodoListView {
     let expected = this.#list.firstElementChild;
     for (const todo of shown) {
       const element = this.#elements.get(todo.id) ?? this.#make(todo.id);
-      update(element, todo, isPending(todo.id));
+      this.#update(element, todo, isPending(todo.id));
       // Moving an element takes its focus away, so only what is out of place moves.
       if (element === expected) expected = expected.nextElementSibling;
       else this.#list.insertBefore(element, expected);
     }
     this.#showCounts(todos, shown, filter);
+  }
+
+  /** Touches an element only if its record is another object than before: lists may be long. */
+  #update(element, todo, isPending) {
+    const before = this.#shown.get(element);
+    if (before?.todo === todo && before.isPending === isPending) return;
+    this.#shown.set(element, { todo, isPending });
+    update(element, todo, isPending);
   }
 
   #filter() {
@@ -86,12 +100,12 @@ export class TodoListView {
 
   #showCounts(todos, shown, filter) {
     const remaining = todos.filter((todo) => !todo.done).length;
-    setText(document.querySelector(".remaining"), String(remaining));
-    setText(document.querySelector(".total"), String(todos.length));
-    document.querySelector(".clear-form").hidden = remaining === todos.length;
+    setText(this.#remaining, String(remaining));
+    setText(this.#total, String(todos.length));
+    this.#clearForm.hidden = remaining === todos.length;
     this.#empty.hidden = shown.length > 0;
     setText(this.#empty, todos.length === 0 ? emptyTexts.all : emptyTexts[filter]);
-    for (const link of document.querySelectorAll(".filters a")) {
+    for (const link of this.#links) {
       if (link.dataset.filter === filter) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
@@ -156,7 +170,9 @@ export class TodoListView {
 
   #ticked({ target }) {
     if (!target.matches(".todo-done")) return;
-    this.#actions.toggle(target.closest(".todo-item").dataset.id, target.checked);
+    const element = target.closest(".todo-item");
+    this.#shown.delete(element); // the person has changed it: it no longer shows the record
+    this.#actions.toggle(element.dataset.id, target.checked);
   }
 
   #doubleClicked({ target }) {
