@@ -46,7 +46,12 @@ int csqlite_read_pid(const char *path) {
     return count > 0 ? atoi(text) : 0;
 }
 
-void csqlite_unlock_file(int descriptor) { close(descriptor); }
+// Unlocked by name, because a lock lives as long as its last descriptor, and a child that somebody
+// starts on another thread has copies of all of them until its exec.
+void csqlite_unlock_file(int descriptor) {
+    flock(descriptor, LOCK_UN);
+    close(descriptor);
+}
 
 int csqlite_resolve_file(const char *path, char *resolved, size_t size) {
     char *real = realpath(path, NULL);

@@ -95,6 +95,14 @@ final class Backing {
         }
     }
 
+    /// The path that an open descriptor stands for.
+    static func target(of descriptor: Int32) -> String {
+        var path = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/fd/\(descriptor)", &path, path.count)
+        let bytes = path.prefix(max(0, count)).map { UInt8(bitPattern: $0) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     static func write(_ bytes: [UInt8], to path: String) throws {
         guard let file = fopen(path, "wb") else { throw SystemFailure(call: "fopen") }
         defer { fclose(file) }

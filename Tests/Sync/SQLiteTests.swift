@@ -90,6 +90,17 @@ struct SQLiteTests {
         #expect(said.contains("cannot make the directory \(directory.path)/file"), "\(said)")
     }
 
+    @Test("closing gives the lock back, although a child that is being started has a copy of it")
+    func copiedLock() throws {
+        let harness = try Harness(.sqlite)
+        let lock = harness.backing.file + "-lock"
+        // What a fork does to every descriptor, until the child's exec.
+        let copies = (0..<Int32(1024)).filter { Backing.target(of: $0) == lock }.map { dup($0) }
+        defer { for copy in copies { close(copy) } }
+        #expect(copies.count == 1)
+        try harness.restart()
+    }
+
     @Test(
         "a directory that cannot be written is refused with its name", .enabled(if: geteuid() != 0))
     func unwritable() throws {
