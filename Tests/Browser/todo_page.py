@@ -78,6 +78,8 @@ class TodoPage:
 
     def mutate(self, name: str, args: dict) -> str:
         """Makes a mutation through the client's interface and waits until it is stored."""
+        # The page is loaded before its module has opened the storage and made the client.
+        self._wait("() => window.mizu !== undefined")
         return self.page.evaluate(
             """async ([name, args]) => {
                 const id = mizu.client.mutate(name, args);
