@@ -5,7 +5,7 @@
 //
 // All reads of a tick come before all its writes, so that answers that are ready together leave
 // together. The aspects of a connection's life stand beside this file: Accept, Input, Requests,
-// WebSockets, Output, Deadlines, Drain.
+// WebSocket, Output, and Deadlines, where the end and the drain are.
 
 import CLinux
 import Logging
@@ -16,7 +16,7 @@ import MizuRouting
 import MizuTransport
 import MizuWebSocket
 
-/// One event loop. Confined to its thread; others reach it with `Server.perform`.
+/// One event loop. Confined to its thread; others reach it with `Workers.perform`.
 public final class Worker {
     public let server: Server
     public let index: Int
