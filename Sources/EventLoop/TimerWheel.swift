@@ -1,11 +1,11 @@
 // One deadline for each slot, in a hashed wheel. A connection's deadline moves later with each
 // request; that is only a store, because an entry found too early is filed again (the lazy scheme
-// of Varghese and Lauck's hashed wheels). Due times are ticks of 32 ms: a deadline is met at most
-// one tick late, never early. Costs 16 bytes a slot. One thread.
+// of Varghese and Lauck's hashed wheels). Due times are ticks of 2^25 ns (33.6 ms): a deadline is met
+// at most one tick late, never early. Costs 16 bytes a slot. One thread.
 
 public struct TimerWheel {
-    public static let tickNanoseconds: UInt64 = 32_000_000
-    private static let bucketCount = 2048  // a horizon of 65 s; beyond it an entry is refiled
+    public static let tickNanoseconds: UInt64 = 1 << 25
+    private static let bucketCount = 2048  // a horizon of 68 s; beyond it an entry is refiled
 
     /// An intrusive list for each bucket; -1 ends it.
     private var heads: ContiguousArray<Int32>
@@ -13,6 +13,9 @@ public struct TimerWheel {
     private var occupied: ContiguousArray<UInt64>
     private var entries: ContiguousArray<Entry> = []
     private var currentTick: UInt32
+    /// No bucket that holds something has its turn before this tick: a tick of the loop that is
+    /// earlier has nothing to look for.
+    private var earliestTick = UInt32.max
     private let origin: UInt64
     public private(set) var count = 0
 
@@ -66,6 +69,10 @@ public struct TimerWheel {
     public mutating func advance(to now: Instant, expired: inout [Int]) {
         let target = tick(at: now, rounding: 0)
         guard target > currentTick else { return }
+        guard target >= earliestTick else {
+            currentTick = target
+            return
+        }
         // After a long stall one turn of the wheel meets every entry.
         let steps = min(target - currentTick, UInt32(Self.bucketCount))
         for step in 0..<steps {
@@ -84,15 +91,14 @@ public struct TimerWheel {
             }
         }
         currentTick = target
+        earliestTick = count > 0 ? target &+ UInt32(ticksToNextBucket()) : .max
     }
 
-    /// Milliseconds until the next filed entry; nil when the wheel is empty.
+    /// Milliseconds until a deadline can have passed, never later than that; nil when the wheel is
+    /// empty.
     public func millisecondsToNext(from now: Instant) -> Int? {
         guard count > 0 else { return nil }
-        let nowTick = tick(at: now, rounding: 0)
-        if nowTick > currentTick { return 0 }
-        let ahead = ticksToNextBucket()
-        let at = origin + (UInt64(currentTick) + UInt64(ahead)) * Self.tickNanoseconds
+        let at = origin + UInt64(earliestTick) * Self.tickNanoseconds
         let wait = at > now.nanoseconds ? at - now.nanoseconds : 0
         return Int((wait + 999_999) / 1_000_000)
     }
@@ -125,6 +131,7 @@ public struct TimerWheel {
         if head >= 0 { entries[Int(head)].previous = Int32(index) }
         heads[bucket] = Int32(index)
         occupied[bucket / 64] |= 1 << UInt64(bucket % 64)
+        earliestTick = min(earliestTick, currentTick &+ max(1, ahead))
         count += 1
     }
 

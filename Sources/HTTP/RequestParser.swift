@@ -70,6 +70,7 @@ public struct RequestParser: Sendable {
         try scanner.skipLeadingLine()
         try scanner.readRequestLine(into: &head, limits: limits)
         var framing = FramingFields()
+        try scanner.readPlainFields(into: &head, &framing, limits: limits)
         while let field = try scanner.nextField() {
             if head.fieldCount == limits.fieldsMax { throw .reject(.tooManyFields) }
             head.append(field)

@@ -20,8 +20,6 @@ import MizuWebSocket
 public final class Worker {
     public let server: Server
     public let index: Int
-    /// The time of this tick.
-    public private(set) var now: Instant
     let limits: ServerLimits
     let logger: Logger
     // Copied out of the configuration once: each look through it would copy them.
@@ -30,38 +28,12 @@ public final class Worker {
     let defaults: SafeDefaults
     let compression: ServerConfiguration.Compression
     let messageLimits: WebSocketLimits
-
-    var poller: Poller
-    var listeners: [Listener]
-    var reserve: Descriptor?
-    var acceptState = AcceptState.open
-    var exhaustionLogged: Instant?
-    var connections = SlotTable<Connection>()
-    var timers: TimerWheel
-    var services: [any WebSocketService] = []
-
-    /// Lent to whichever connection is being read.
-    var readBuffer: ByteBuffer
-    /// What this tick's connections send, one after the other.
-    var arena: ByteBuffer
-    var head = RequestHead()
-    var gzip = GzipEncoder()
-    var dateBytes: [UInt8] = []
-    private var dateSecond: Int64 = -1
-
-    var dirty: [Connection] = []
-    var again: [Connection] = []
-    /// Descriptors of connections that ended in this tick.
-    var closedDescriptors: [Int32] = []
-    private var mail: [WorkerMail] = []
-    private var expired: [Int] = []
-    var drainDeadline: Instant?
-    private let origin: Instant
+    let origin: Instant
+    /// What changes with each tick; see `WorkerState`.
+    let state: UnsafeMutablePointer<WorkerState>
 
     /// Messages for which a mailbox keeps its room.
     private static let mailKeptMax = 1024
-
-    enum AcceptState { case open, paused, stopped }
 
     // Tokens have generations from 1, so data below 2^32 is free for what is no connection.
     private static let mailboxData: UInt64 = 0
@@ -86,8 +58,6 @@ public final class Worker {
     ) throws(SystemError) {
         self.server = server
         self.index = index
-        listeners = acquired
-        acquired = []
         limits = server.configuration.limits
         logger = server.configuration.logger
         router = server.configuration.router
@@ -96,13 +66,14 @@ public final class Worker {
         compression = server.configuration.compression
         messageLimits = WebSocketLimits(
             messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.messageFragmentsMax)
-        now = .now
-        origin = now
-        timers = TimerWheel(now: now)
-        poller = try Poller()
-        readBuffer = ByteBuffer(capacity: limits.readBytesMax)
-        arena = ByteBuffer(capacity: 64 * 1024)
-        reserve = Self.openReserve()
+        origin = .now
+        state = .allocate(capacity: 1)
+        let fresh = try Poller()
+        state.initialize(
+            to: WorkerState(
+                poller: fresh, listeners: acquired, now: origin,
+                readBytesMax: limits.readBytesMax))
+        acquired = []
         services = server.configuration.webSockets.map { $0() }
         refreshDate()
         try poller.registerInput(server.workers.mailbox(index).pollable, data: Self.mailboxData)
@@ -112,9 +83,9 @@ public final class Worker {
         }
     }
 
-    /// Tenths of a second since this worker began.
-    var tenth: UInt32 {
-        UInt32(clamping: (now.nanoseconds - origin.nanoseconds) / 100_000_000)
+    deinit {
+        state.deinitialize(count: 1)
+        state.deallocate()
     }
 
     // MARK: The loop
@@ -150,14 +121,15 @@ public final class Worker {
 
     private func tickClock() {
         now = .now
-        refreshDate()
+        tenth = UInt32(clamping: (now.nanoseconds - origin.nanoseconds) / 100_000_000)
+        if now >= dateDue { refreshDate() }
     }
 
+    /// Makes the `Date` of this second; due again when the next one begins.
     private func refreshDate() {
-        let seconds = WallClock.milliseconds / 1000
-        guard seconds != dateSecond else { return }
-        dateSecond = seconds
-        dateBytes = HTTPDate.text(secondsSince1970: Int(seconds))
+        let milliseconds = WallClock.milliseconds
+        dateBytes = HTTPDate.text(secondsSince1970: Int(milliseconds / 1000))
+        dateDue = now.adding(milliseconds: UInt64(clamping: 1000 - milliseconds % 1000))
     }
 
     private func advanceReady() {
