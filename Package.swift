@@ -78,7 +78,11 @@ let package = Package(
             // not. Unsafe flags of this one executable do not reach packages that use the library.
             linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
         .executableTarget(
-            name: "EchoServer", dependencies: ["MizuServer", "CLinux"], path: "Sources/EchoServer"),
+            name: "EchoServer",
+            dependencies: [
+                "MizuServer", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuTransport",
+                "MizuEventLoop", "MizuBytes", "CLinux", log,
+            ], path: "Sources/EchoServer"),
 
         tests("Bytes", ["MizuBytes"]),
         tests("EventLoop", ["MizuEventLoop", "MizuTransport", "MizuBytes", "CLinux"]),

@@ -3,7 +3,7 @@
 // of Varghese and Lauck's hashed wheels). Due times are ticks of 2^25 ns (33.6 ms): a deadline is met
 // at most one tick late, never early. Costs 16 bytes a slot. One thread.
 
-public struct TimerWheel {
+public struct TimerWheel: ~Copyable {
     public static let tickNanoseconds: UInt64 = 1 << 25
     private static let bucketCount = 2048  // a horizon of 68 s; beyond it an entry is refiled
 
@@ -11,7 +11,10 @@ public struct TimerWheel {
     private var heads: ContiguousArray<Int32>
     /// One bit for each bucket that holds something, so that the next one is found in a few words.
     private var occupied: ContiguousArray<UInt64>
-    private var entries: ContiguousArray<Entry> = []
+    /// One for each slot below `entryCount`; memory of our own, because arrays check on each access
+    /// what `set`, `cancel` and `isSet` check once: list links are made here alone.
+    private var entries: UnsafeMutablePointer<Entry>
+    private var entryCount = 0
     private var currentTick: UInt32
     /// No bucket that holds something has its turn before this tick: a tick of the loop that is
     /// earlier has nothing to look for.
@@ -29,8 +32,22 @@ public struct TimerWheel {
     public init(now: Instant) {
         heads = ContiguousArray(repeating: -1, count: Self.bucketCount)
         occupied = ContiguousArray(repeating: 0, count: Self.bucketCount / 64)
+        entries = .allocate(capacity: 0)
         origin = now.nanoseconds
         currentTick = 0
+    }
+
+    deinit { entries.deallocate() }
+
+    /// Makes room for slot `index`; `Entry` is trivial.
+    private mutating func grow(for index: Int) {
+        let grown = max(index + 1, entryCount * 2, 64)
+        let memory = UnsafeMutablePointer<Entry>.allocate(capacity: grown)
+        memory.initialize(repeating: Entry(), count: grown)
+        memory.update(from: entries, count: entryCount)
+        entries.deallocate()
+        entries = memory
+        entryCount = grown
     }
 
     private func tick(at instant: Instant, rounding extra: UInt64) -> UInt32 {
@@ -41,7 +58,8 @@ public struct TimerWheel {
 
     /// Sets or moves the deadline of slot `index`. O(1).
     public mutating func set(_ index: Int, deadline: Instant) {
-        while entries.count <= index { entries.append(Entry()) }
+        precondition(index >= 0, "a slot has an index from 0")
+        if index >= entryCount { grow(for: index) }
         let due = max(tick(at: deadline, rounding: Self.tickNanoseconds - 1), currentTick &+ 1)
         if entries[index].bucket >= 0 {
             let isLater = due >= entries[index].due
@@ -56,12 +74,12 @@ public struct TimerWheel {
 
     /// Whether slot `index` has a deadline that has not been reported.
     public func isSet(_ index: Int) -> Bool {
-        index < entries.count && entries[index].bucket >= 0
+        index < entryCount && entries[index].bucket >= 0
     }
 
     /// Removes the deadline of slot `index`, if it has one.
     public mutating func cancel(_ index: Int) {
-        guard index < entries.count, entries[index].bucket >= 0 else { return }
+        guard index < entryCount, entries[index].bucket >= 0 else { return }
         unlink(index)
     }
 

@@ -155,15 +155,16 @@ public final class Worker {
     /// Goes on with those who were cut off by their budget in the last tick.
     private func advanceAgain() {
         guard !again.isEmpty else { return }
-        let round = again
-        again.removeAll(keepingCapacity: true)
-        for connection in round {
+        let round = again.count
+        for position in 0..<round {
+            let connection = again[position]
             connection.flags.remove(.again)
             // A drain may have been waiting for this one to become idle.
             drainDeadline == nil || connection.phase != .http
                 ? advance(connection) : drainHTTP(connection)
             sendEarly()
         }
+        again.removeFirst(round)
     }
 
     private func readMail() {
@@ -215,7 +216,7 @@ public final class Worker {
             connection.flags.remove(.dirty)
             flush(connection)
         }
-        dirty.removeAll(keepingCapacity: true)
+        dirty.removeAll()
         arena.removeAll()
     }
 

@@ -32,9 +32,9 @@ struct WorkerState: ~Copyable {
     var dateBytes: [UInt8] = []
     var dateDue: Instant
 
-    var dirty: [Connection] = []
-    var again: [Connection] = []
-    var closedDescriptors: [Int32] = []
+    var dirty = ConnectionList()
+    var again = ConnectionList()
+    var retired = ConnectionList()
     var mail: [WorkerMail] = []
     var expired: [Int] = []
     var drainDeadline: Instant?
@@ -122,18 +122,18 @@ extension Worker {
         _read { yield state.pointee.dateDue }
         _modify { yield &state.pointee.dateDue }
     }
-    @inline(__always) var dirty: [Connection] {
+    @inline(__always) var dirty: ConnectionList {
         _read { yield state.pointee.dirty }
         _modify { yield &state.pointee.dirty }
     }
-    @inline(__always) var again: [Connection] {
+    @inline(__always) var again: ConnectionList {
         _read { yield state.pointee.again }
         _modify { yield &state.pointee.again }
     }
-    /// Descriptors of connections that ended in this tick.
-    @inline(__always) var closedDescriptors: [Int32] {
-        _read { yield state.pointee.closedDescriptors }
-        _modify { yield &state.pointee.closedDescriptors }
+    /// Connections that ended in this tick.
+    @inline(__always) var retired: ConnectionList {
+        _read { yield state.pointee.retired }
+        _modify { yield &state.pointee.retired }
     }
     @inline(__always) var mail: [WorkerMail] {
         _read { yield state.pointee.mail }
