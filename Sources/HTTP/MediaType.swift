@@ -21,14 +21,12 @@ public struct MediaType: Sendable, Equatable {
 
     public var text: String { custom ?? "\(literal)" }
 
-    /// The bytes of a type known to the source code: static, without a copy.
+    /// Bytes of its text.
     @inline(__always)
-    var literalBytes: UnsafeRawBufferPointer? {
-        guard custom == nil else { return nil }
-        return UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
-    }
+    var count: Int { custom?.utf8.count ?? literal.utf8CodeUnitCount }
 
     /// Calls `body` with the bytes; the pointer must not outlive the call.
+    @inline(__always)
     func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
         if var custom {
             custom.withUTF8 { body(UnsafeRawBufferPointer($0)) }

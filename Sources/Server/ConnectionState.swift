@@ -48,74 +48,74 @@ struct ConnectionState {
 // turned into a load.
 extension Connection {
     @inline(__always) var token: Token { state.pointee.token }
-    @inline(__always) var input: LentBuffer? {
-        _read { yield state.pointee.input }
-        nonmutating _modify { yield &state.pointee.input }
+    var input: LentBuffer? {
+        @inline(__always) _read { yield state.pointee.input }
+        @inline(__always) nonmutating _modify { yield &state.pointee.input }
     }
-    @inline(__always) var incomplete: IncompleteRequest? {
-        _read { yield state.pointee.incomplete }
-        nonmutating _modify { yield &state.pointee.incomplete }
+    var incomplete: IncompleteRequest? {
+        @inline(__always) _read { yield state.pointee.incomplete }
+        @inline(__always) nonmutating _modify { yield &state.pointee.incomplete }
     }
-    @inline(__always) var queue: SendQueue? {
-        _read { yield state.pointee.queue }
-        nonmutating _modify { yield &state.pointee.queue }
+    var queue: SendQueue? {
+        @inline(__always) _read { yield state.pointee.queue }
+        @inline(__always) nonmutating _modify { yield &state.pointee.queue }
     }
-    @inline(__always) var messages: MessageReader? {
-        _read { yield state.pointee.messages }
-        nonmutating _modify { yield &state.pointee.messages }
+    var messages: MessageReader? {
+        @inline(__always) _read { yield state.pointee.messages }
+        @inline(__always) nonmutating _modify { yield &state.pointee.messages }
     }
-    @inline(__always) var phase: Phase {
-        _read { yield state.pointee.phase }
-        nonmutating _modify { yield &state.pointee.phase }
+    var phase: Phase {
+        @inline(__always) _read { yield state.pointee.phase }
+        @inline(__always) nonmutating _modify { yield &state.pointee.phase }
     }
-    @inline(__always) var deadline: Deadline {
-        _read { yield state.pointee.deadline }
-        nonmutating _modify { yield &state.pointee.deadline }
+    var deadline: Deadline {
+        @inline(__always) _read { yield state.pointee.deadline }
+        @inline(__always) nonmutating _modify { yield &state.pointee.deadline }
     }
-    @inline(__always) var service: UInt8 {
-        _read { yield state.pointee.service }
-        nonmutating _modify { yield &state.pointee.service }
+    var service: UInt8 {
+        @inline(__always) _read { yield state.pointee.service }
+        @inline(__always) nonmutating _modify { yield &state.pointee.service }
     }
-    @inline(__always) var closing: CloseMachine {
-        _read { yield state.pointee.closing }
-        nonmutating _modify { yield &state.pointee.closing }
+    var closing: CloseMachine {
+        @inline(__always) _read { yield state.pointee.closing }
+        @inline(__always) nonmutating _modify { yield &state.pointee.closing }
     }
     @inline(__always) var peer: PeerAddress { state.pointee.peer }
-    @inline(__always) var awaited: AwaitedExchange? {
-        _read { yield state.pointee.awaited }
-        nonmutating _modify { yield &state.pointee.awaited }
+    var awaited: AwaitedExchange? {
+        @inline(__always) _read { yield state.pointee.awaited }
+        @inline(__always) nonmutating _modify { yield &state.pointee.awaited }
     }
     @inline(__always) var transport: Transport { state.pointee.transport }
-    @inline(__always) var exchangeSequence: UInt32 {
-        _read { yield state.pointee.exchangeSequence }
-        nonmutating _modify { yield &state.pointee.exchangeSequence }
+    var exchangeSequence: UInt32 {
+        @inline(__always) _read { yield state.pointee.exchangeSequence }
+        @inline(__always) nonmutating _modify { yield &state.pointee.exchangeSequence }
     }
-    @inline(__always) var parser: RequestParser {
-        _read { yield state.pointee.parser }
-        nonmutating _modify { yield &state.pointee.parser }
+    var parser: RequestParser {
+        @inline(__always) _read { yield state.pointee.parser }
+        @inline(__always) nonmutating _modify { yield &state.pointee.parser }
     }
-    @inline(__always) var arenaStart: Int32 {
-        _read { yield state.pointee.arenaStart }
-        nonmutating _modify { yield &state.pointee.arenaStart }
+    var arenaStart: Int32 {
+        @inline(__always) _read { yield state.pointee.arenaStart }
+        @inline(__always) nonmutating _modify { yield &state.pointee.arenaStart }
     }
-    @inline(__always) var arenaCount: Int32 {
-        _read { yield state.pointee.arenaCount }
-        nonmutating _modify { yield &state.pointee.arenaCount }
+    var arenaCount: Int32 {
+        @inline(__always) _read { yield state.pointee.arenaCount }
+        @inline(__always) nonmutating _modify { yield &state.pointee.arenaCount }
     }
-    @inline(__always) var sentTenth: UInt32 {
-        _read { yield state.pointee.sentTenth }
-        nonmutating _modify { yield &state.pointee.sentTenth }
+    var sentTenth: UInt32 {
+        @inline(__always) _read { yield state.pointee.sentTenth }
+        @inline(__always) nonmutating _modify { yield &state.pointee.sentTenth }
     }
-    @inline(__always) var receivedTenth: UInt32 {
-        _read { yield state.pointee.receivedTenth }
-        nonmutating _modify { yield &state.pointee.receivedTenth }
+    var receivedTenth: UInt32 {
+        @inline(__always) _read { yield state.pointee.receivedTenth }
+        @inline(__always) nonmutating _modify { yield &state.pointee.receivedTenth }
     }
-    @inline(__always) var flags: Flags {
-        _read { yield state.pointee.flags }
-        nonmutating _modify { yield &state.pointee.flags }
+    var flags: Flags {
+        @inline(__always) _read { yield state.pointee.flags }
+        @inline(__always) nonmutating _modify { yield &state.pointee.flags }
     }
-    @inline(__always) var arenaMessages: UInt16 {
-        _read { yield state.pointee.arenaMessages }
-        nonmutating _modify { yield &state.pointee.arenaMessages }
+    var arenaMessages: UInt16 {
+        @inline(__always) _read { yield state.pointee.arenaMessages }
+        @inline(__always) nonmutating _modify { yield &state.pointee.arenaMessages }
     }
 }

@@ -128,7 +128,7 @@ public final class Worker {
     /// Makes the `Date` of this second; due again when the next one begins.
     private func refreshDate() {
         let milliseconds = WallClock.milliseconds
-        dateBytes = HTTPDate.text(secondsSince1970: Int(milliseconds / 1000))
+        state.pointee.date = ResponseDate(secondsSince1970: Int(milliseconds / 1000))
         dateDue = now.adding(milliseconds: UInt64(clamping: 1000 - milliseconds % 1000))
     }
 
@@ -193,7 +193,10 @@ public final class Worker {
     /// - Returns: whether the next wait may block.
     private func runServices() -> Bool {
         var mayWait = true
-        for service in services where service.work(on: self) == .more { mayWait = false }
+        for index in 0..<state.pointee.services.count
+        where state.pointee.services[index].work(on: self) == .more {
+            mayWait = false
+        }
         return mayWait
     }
 

@@ -27,9 +27,10 @@ struct WorkerState: ~Copyable {
 
     var readBuffer: ByteBuffer
     var arena: ByteBuffer
-    var head = RequestHead()
+    var lastHead = LastHead()
     var gzip = GzipEncoder()
-    var dateBytes: [UInt8] = []
+    /// Of the second that began last; see `dateDue`.
+    var date = ResponseDate(secondsSince1970: 0)
     var dateDue: Instant
 
     var dirty = ConnectionList()
@@ -60,91 +61,87 @@ extension Worker {
         set { state.pointee.now = newValue }
     }
     /// Tenths of a second since this worker began.
-    @inline(__always) var tenth: UInt32 {
-        _read { yield state.pointee.tenth }
-        _modify { yield &state.pointee.tenth }
+    var tenth: UInt32 {
+        @inline(__always) _read { yield state.pointee.tenth }
+        @inline(__always) _modify { yield &state.pointee.tenth }
     }
-    @inline(__always) var poller: Poller {
-        _read { yield state.pointee.poller }
-        _modify { yield &state.pointee.poller }
+    var poller: Poller {
+        @inline(__always) _read { yield state.pointee.poller }
+        @inline(__always) _modify { yield &state.pointee.poller }
     }
-    @inline(__always) var listeners: [Listener] {
-        _read { yield state.pointee.listeners }
-        _modify { yield &state.pointee.listeners }
+    var listeners: [Listener] {
+        @inline(__always) _read { yield state.pointee.listeners }
+        @inline(__always) _modify { yield &state.pointee.listeners }
     }
-    @inline(__always) var reserve: Descriptor? {
-        _read { yield state.pointee.reserve }
-        _modify { yield &state.pointee.reserve }
+    var reserve: Descriptor? {
+        @inline(__always) _read { yield state.pointee.reserve }
+        @inline(__always) _modify { yield &state.pointee.reserve }
     }
-    @inline(__always) var acceptState: WorkerState.AcceptState {
-        _read { yield state.pointee.acceptState }
-        _modify { yield &state.pointee.acceptState }
+    var acceptState: WorkerState.AcceptState {
+        @inline(__always) _read { yield state.pointee.acceptState }
+        @inline(__always) _modify { yield &state.pointee.acceptState }
     }
-    @inline(__always) var exhaustionLogged: Instant? {
-        _read { yield state.pointee.exhaustionLogged }
-        _modify { yield &state.pointee.exhaustionLogged }
+    var exhaustionLogged: Instant? {
+        @inline(__always) _read { yield state.pointee.exhaustionLogged }
+        @inline(__always) _modify { yield &state.pointee.exhaustionLogged }
     }
-    @inline(__always) var connections: SlotTable<Connection> {
-        _read { yield state.pointee.connections }
-        _modify { yield &state.pointee.connections }
+    var connections: SlotTable<Connection> {
+        @inline(__always) _read { yield state.pointee.connections }
+        @inline(__always) _modify { yield &state.pointee.connections }
     }
-    @inline(__always) var timers: TimerWheel {
-        _read { yield state.pointee.timers }
-        _modify { yield &state.pointee.timers }
+    var timers: TimerWheel {
+        @inline(__always) _read { yield state.pointee.timers }
+        @inline(__always) _modify { yield &state.pointee.timers }
     }
-    @inline(__always) var services: [any WebSocketService] {
-        _read { yield state.pointee.services }
-        _modify { yield &state.pointee.services }
+    var services: [any WebSocketService] {
+        @inline(__always) _read { yield state.pointee.services }
+        @inline(__always) _modify { yield &state.pointee.services }
     }
     /// Lent to whichever connection is being read.
-    @inline(__always) var readBuffer: ByteBuffer {
-        _read { yield state.pointee.readBuffer }
-        _modify { yield &state.pointee.readBuffer }
+    var readBuffer: ByteBuffer {
+        @inline(__always) _read { yield state.pointee.readBuffer }
+        @inline(__always) _modify { yield &state.pointee.readBuffer }
     }
     /// What this tick's connections send, one after the other.
-    @inline(__always) var arena: ByteBuffer {
-        _read { yield state.pointee.arena }
-        _modify { yield &state.pointee.arena }
+    var arena: ByteBuffer {
+        @inline(__always) _read { yield state.pointee.arena }
+        @inline(__always) _modify { yield &state.pointee.arena }
     }
-    @inline(__always) var head: RequestHead {
-        _read { yield state.pointee.head }
-        _modify { yield &state.pointee.head }
+    /// The head that was parsed last.
+    var head: RequestHead {
+        @inline(__always) _read { yield state.pointee.lastHead.head.pointee }
     }
-    @inline(__always) var gzip: GzipEncoder {
-        _read { yield state.pointee.gzip }
-        _modify { yield &state.pointee.gzip }
+    var gzip: GzipEncoder {
+        @inline(__always) _read { yield state.pointee.gzip }
+        @inline(__always) _modify { yield &state.pointee.gzip }
     }
-    @inline(__always) var dateBytes: [UInt8] {
-        _read { yield state.pointee.dateBytes }
-        _modify { yield &state.pointee.dateBytes }
+    var dateDue: Instant {
+        @inline(__always) _read { yield state.pointee.dateDue }
+        @inline(__always) _modify { yield &state.pointee.dateDue }
     }
-    @inline(__always) var dateDue: Instant {
-        _read { yield state.pointee.dateDue }
-        _modify { yield &state.pointee.dateDue }
+    var dirty: ConnectionList {
+        @inline(__always) _read { yield state.pointee.dirty }
+        @inline(__always) _modify { yield &state.pointee.dirty }
     }
-    @inline(__always) var dirty: ConnectionList {
-        _read { yield state.pointee.dirty }
-        _modify { yield &state.pointee.dirty }
-    }
-    @inline(__always) var again: ConnectionList {
-        _read { yield state.pointee.again }
-        _modify { yield &state.pointee.again }
+    var again: ConnectionList {
+        @inline(__always) _read { yield state.pointee.again }
+        @inline(__always) _modify { yield &state.pointee.again }
     }
     /// Connections that ended in this tick.
-    @inline(__always) var retired: ConnectionList {
-        _read { yield state.pointee.retired }
-        _modify { yield &state.pointee.retired }
+    var retired: ConnectionList {
+        @inline(__always) _read { yield state.pointee.retired }
+        @inline(__always) _modify { yield &state.pointee.retired }
     }
-    @inline(__always) var mail: [WorkerMail] {
-        _read { yield state.pointee.mail }
-        _modify { yield &state.pointee.mail }
+    var mail: [WorkerMail] {
+        @inline(__always) _read { yield state.pointee.mail }
+        @inline(__always) _modify { yield &state.pointee.mail }
     }
-    @inline(__always) var expired: [Int] {
-        _read { yield state.pointee.expired }
-        _modify { yield &state.pointee.expired }
+    var expired: [Int] {
+        @inline(__always) _read { yield state.pointee.expired }
+        @inline(__always) _modify { yield &state.pointee.expired }
     }
-    @inline(__always) var drainDeadline: Instant? {
-        _read { yield state.pointee.drainDeadline }
-        _modify { yield &state.pointee.drainDeadline }
+    var drainDeadline: Instant? {
+        @inline(__always) _read { yield state.pointee.drainDeadline }
+        @inline(__always) _modify { yield &state.pointee.drainDeadline }
     }
 }

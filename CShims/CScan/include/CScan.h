@@ -8,6 +8,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -156,4 +157,9 @@ static inline __attribute__((always_inline)) bool cscan_is_plain_host(
         port = port * 10 + digit;
     }
     return port <= 65535;
+}
+
+static inline __attribute__((always_inline)) bool cscan_equal(
+    const uint8_t *left, const uint8_t *right, intptr_t count) {
+    return memcmp(left, right, (size_t)count) == 0;
 }
