@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 // recv, send and epoll_wait of glibc are cancellation points: in a process with threads each call
-// costs 30 to 40 instructions for a cancellation that never comes. The sanitizers must see the calls.
+// costs 30 to 40 instructions for a cancellation that never comes. Sanitizers must see the calls.
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 #if defined(__has_feature)
 #if !__has_feature(thread_sanitizer) && !__has_feature(address_sanitizer)

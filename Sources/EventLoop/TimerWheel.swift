@@ -1,7 +1,7 @@
 // One deadline for each slot, in a hashed wheel. A connection's deadline moves later with each
 // request; that is only a store, because an entry found too early is filed again (the lazy scheme
-// of Varghese and Lauck's hashed wheels). Due times are ticks of 2^25 ns (33.6 ms): a deadline is met
-// at most one tick late, never early. Costs 16 bytes a slot. One thread.
+// of Varghese and Lauck's hashed wheels). Due times are ticks of 2^25 ns (33.6 ms): a deadline is
+// met at most one tick late, never early. Costs 16 bytes a slot. One thread.
 
 public struct TimerWheel: ~Copyable {
     public static let tickNanoseconds: UInt64 = 1 << 25

@@ -163,7 +163,7 @@ struct HeadScanner {
                 base.assumingMemoryBound(to: UInt8.self), UInt32(truncatingIfNeeded: position),
                 UInt32(truncatingIfNeeded: end), lines + before, room)
         }
-        guard found.count > 0 else { return }
+        guard let found, found.count > 0 else { return }
         head.count(appended: Int(found.count))
         position = Int(found.next)
         limitReject = .headTooLarge

@@ -1,6 +1,6 @@
-// The request head that was parsed last, with the bytes that it was parsed from. A client that keeps
-// its connection sends the same head again and again, and a head is a pure function of its bytes:
-// the same bytes need not be parsed twice. What differs costs a comparison up to its first
+// The request head that was parsed last, with the bytes that it was parsed from. A client that
+// keeps its connection sends the same head again and again, and a head is a pure function of its
+// bytes: the same bytes need not be parsed twice. What differs costs a comparison up to its first
 // differing byte, and a copy.
 
 import CScan

@@ -46,7 +46,8 @@ public struct Request: ~Copyable {
     ///   - headBytes: what was parsed into `head`; must stay unchanged while the request lives.
     ///   - body: the decoded body; must stay unchanged while the request lives.
     public init(
-        head: UnsafePointer<RequestHead>, headBytes: UnsafeRawBufferPointer, body: UnsafeRawBufferPointer,
+        head: UnsafePointer<RequestHead>, headBytes: UnsafeRawBufferPointer,
+        body: UnsafeRawBufferPointer,
         exchange: ExchangeID, peer: PeerAddress, scheme: Scheme = .http
     ) {
         headPointer = head

@@ -109,10 +109,10 @@ public struct RequestHead: Sendable {
 
     /// Calls `body` with the table, `fieldRoom` lines; it may write those from `fieldCount` on.
     @inline(__always)
-    mutating func withLines<R>(_ body: (UnsafeMutablePointer<cscan_line>) -> R) -> R {
-        // `init` makes room for one line at least, and both types are four UInt16 in this order.
+    mutating func withLines<R>(_ body: (UnsafeMutablePointer<cscan_line>) -> R) -> R? {
+        // Both types are four UInt16 in this order.
         table.withUnsafeMutableBytes { bytes in
-            body(bytes.baseAddress!.assumingMemoryBound(to: cscan_line.self))
+            bytes.baseAddress.map { body($0.assumingMemoryBound(to: cscan_line.self)) }
         }
     }
 

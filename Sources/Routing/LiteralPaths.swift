@@ -1,7 +1,7 @@
-// The patterns that are plain text, found by the whole path in one look: most requests of most apps.
-// A path that is written otherwise (percent-escapes), or whose method is not there, is not found and
-// goes to the tree, which knows everything. No other result is possible: in the tree, text comes
-// before parameters at each segment, so what is found here is what it would find.
+// The patterns that are plain text, found by the whole path in one look: most requests of most
+// apps. A path that is written otherwise (percent-escapes), or whose method is not there, is not
+// found and goes to the tree, which knows everything. No other result is possible: in the tree,
+// text comes before parameters at each segment, so what is found here is what it would find.
 
 import MizuBytes
 import MizuHTTP

@@ -1,5 +1,5 @@
-// A worker's list of connections: who has output, who goes on in the next tick, who has ended. It is
-// filled and emptied in every tick, so it is plain memory: nothing is counted or checked twice.
+// A worker's list of connections: who has output, who goes on in the next tick, who has ended. It
+// is filled and emptied in every tick, so it is plain memory: nothing is counted or checked twice.
 
 /// Connections in order. Grows, never shrinks: 8 bytes for each that was ever in it at once.
 struct ConnectionList: ~Copyable {

@@ -1,9 +1,9 @@
 // Scanning a message head where a few instructions for each byte count: the class of a byte, and
-// well-formed lines in one go. Inline, so that a call costs nothing. SSE2 is part of x86-64; elsewhere
-// the same is done byte by byte.
+// well-formed lines in one go. Inline, so that a call costs nothing. SSE2 is part of x86-64;
+// elsewhere the same is done byte by byte.
 //
-// What is not plainly well-formed and complete is left to the caller's slow way, which alone decides
-// what is refused: these functions only ever say "here is a good line" or "look for yourself".
+// What is not plainly well-formed and complete is left to the caller's slow way, which alone
+// decides what is refused: these functions only say "here is a good line" or "look for yourself".
 // No function reads at or behind `end`.
 #pragma once
 #include <stdbool.h>
@@ -141,8 +141,8 @@ static inline __attribute__((always_inline)) const uint8_t *cscan_skip(
     return at;
 }
 
-// Whether [at, end) is unreserved characters (RFC 3986 §2.3), at least one, and perhaps a colon and
-// a decimal port below 65,536: nearly every `Host` there is.
+// Whether [at, end) is unreserved characters (RFC 3986 §2.3), at least one, and perhaps a colon
+// and a decimal port below 65,536: nearly every `Host` there is.
 static inline __attribute__((always_inline)) bool cscan_is_plain_host(
     const uint8_t *at, const uint8_t *end) {
     const uint8_t *name = at;
