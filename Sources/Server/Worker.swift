@@ -37,7 +37,8 @@ public final class Worker {
 
     // Tokens have generations from 1, so data below 2^32 is free for what is no connection.
     private static let mailboxData: UInt64 = 0
-    private static let firstListenerData: UInt64 = 1
+    private static let alarmData: UInt64 = 1
+    private static let firstListenerData: UInt64 = 2
 
     /// The thread's body: makes the worker and runs it to its end.
     /// - Parameter listeners: taken over and left empty: whoever else kept one would keep it
@@ -69,9 +70,11 @@ public final class Worker {
         origin = .now
         state = .allocate(capacity: 1)
         let fresh = try Poller()
+        let alarm = try Alarm()
+        try fresh.registerInput(alarm.pollable, data: Self.alarmData)
         state.initialize(
             to: WorkerState(
-                poller: fresh, listeners: acquired, now: origin,
+                poller: fresh, alarm: alarm, listeners: acquired, now: origin,
                 readBytesMax: limits.readBytesMax))
         acquired = []
         services = server.configuration.webSockets.map { $0() }
@@ -93,7 +96,8 @@ public final class Worker {
     private func run() throws(SystemError) {
         var mayWait = true
         while !isFinished {
-            try poller.wait(milliseconds: mayWait ? waitMilliseconds : 0)
+            if mayWait, let moment = nextMoment { try alarm.ring(by: moment) }
+            try poller.wait(milliseconds: mayWait ? nil : 0)
             tickClock()
             advanceReady()
             advanceAgain()
@@ -110,13 +114,16 @@ public final class Worker {
         return connections.count == 0 || now >= drainDeadline
     }
 
-    private var waitMilliseconds: Int? {
-        var wait = timers.millisecondsToNext(from: now)
-        if acceptState == .paused { wait = min(wait ?? 100, 100) }
-        if let drainDeadline {
-            wait = min(wait ?? Int.max, Int(clamping: drainDeadline.milliseconds(since: now)) + 1)
-        }
-        return wait
+    /// When the loop must turn again though nothing happens outside.
+    private var nextMoment: Instant? {
+        var moment = timers.next
+        if acceptState == .paused { moment = earlier(moment, now.adding(milliseconds: 100)) }
+        if let drainDeadline { moment = earlier(moment, drainDeadline) }
+        return moment
+    }
+
+    private func earlier(_ first: Instant?, _ second: Instant) -> Instant {
+        first.map { min($0, second) } ?? second
     }
 
     private func tickClock() {
@@ -138,6 +145,8 @@ public final class Worker {
             let event = poller[position]
             if event.data == Self.mailboxData {
                 hasMail = true
+            } else if event.data == Self.alarmData {
+                alarm.rang()
             } else if event.data >> 32 == 0 {
                 accept(from: listeners[Int(event.data - Self.firstListenerData)])
             } else if let connection = connections[Token(bits: event.data)] {
