@@ -1,6 +1,6 @@
-// Wakes a loop at a moment (timerfd(2)). A time-out of epoll_wait does the same, but sets up and takes
-// down a kernel timer in every wait, which cost a busy server a twentieth of its time; this one is
-// touched only where the next deadline comes earlier than what is set. One thread.
+// Wakes a loop at a moment (timerfd(2)). A time-out of epoll_wait does the same, but sets up and
+// takes down a kernel timer in every wait, which cost a busy server a twentieth of its time; this
+// one is touched only where the next deadline comes earlier than what is set. One thread.
 
 import CLinux
 
