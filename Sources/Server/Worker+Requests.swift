@@ -63,6 +63,7 @@ extension Worker {
 
     /// Refuses what can be refused before its body is read; else parks the head.
     private func beginBody(_ connection: Connection, _ headBytes: UnsafeRawBufferPointer) {
+        if logsAccess { beginAccess(connection, headBytes) }
         let context = ResponseContext(head, defaults: defaults)
         if case .length(let count) = head.framing, count > limits.http.bodyBytesMax {
             return write(tooLarge(), for: context, to: connection)
@@ -146,11 +147,13 @@ extension Worker {
         connection.exchangeSequence &+= 1
         var context = ResponseContext(head, defaults: defaults)
         if drainDeadline != nil { context.persistence = .close }
+        if logsAccess { beginAccess(connection, headBytes) }
         var request = makeRequest(connection, headBytes, body: body)
         if let refusal = admit(&request) {
             return write(refusal, for: context, to: connection)
         }
         var response = router.respond(to: &request)
+        if logsAccess { noteAccess(connection, user: request.user) }
         switch response.kind {
         case .complete:
             if compression == .gzip {
@@ -194,6 +197,7 @@ extension Worker {
     func write(
         _ response: Response, for context: ResponseContext, to connection: Connection
     ) {
+        if logsAccess { endAccess(connection, response, method: context.method) }
         var rest = Response.Body.empty
         var persistence = ResponseContext.Persistence.close
         compose(for: connection) { output in

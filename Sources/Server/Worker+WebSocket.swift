@@ -36,6 +36,7 @@ extension Worker {
         } catch {
             return write(Response(error), for: context, to: connection)
         }
+        if logsAccess { endAccess(connection, status: 101, bytes: 0) }
         connection.phase = .webSocket
         connection.service = UInt8(truncatingIfNeeded: service)
         connection.messages = MessageReader(role: .server)

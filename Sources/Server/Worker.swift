@@ -30,6 +30,9 @@ public final class Worker {
     let defaults: SafeDefaults
     let compression: ServerConfiguration.Compression
     let messageLimits: WebSocketLimits
+    /// Asked before anything is done for the access log, so that it costs nothing where it is off.
+    let logsAccess: Bool
+    let accessLines: AccessLines?
 
     var poller: Poller
     var listeners: [Listener]
@@ -96,8 +99,11 @@ public final class Worker {
         compression = server.configuration.compression
         messageLimits = WebSocketLimits(
             messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.messageFragmentsMax)
-        now = .now
-        origin = now
+        let began = Instant.now
+        now = began
+        origin = began
+        accessLines = server.configuration.accessLog.map { AccessLines($0, now: began) }
+        logsAccess = server.configuration.accessLog != nil
         timers = TimerWheel(now: now)
         poller = try Poller()
         readBuffer = ByteBuffer(capacity: limits.readBytesMax)
@@ -108,7 +114,11 @@ public final class Worker {
         try poller.registerInput(server.workers.mailbox(index).pollable, data: Self.mailboxData)
         for (position, listener) in listeners.enumerated() {
             let data = Self.firstListenerData + UInt64(position)
-            try poller.registerInput(listener.pollable, data: data)
+            if listener.isShared {
+                try poller.registerShared(listener.pollable, data: data)
+            } else {
+                try poller.registerInput(listener.pollable, data: data)
+            }
         }
     }
 
@@ -130,6 +140,7 @@ public final class Worker {
             mayWait = runServices()
             flushDirty()
             closeRetired()
+            if logsAccess { handOverAccess() }
             mayWait = mayWait && again.isEmpty && dirty.isEmpty
         }
     }
@@ -142,6 +153,9 @@ public final class Worker {
     private var waitMilliseconds: Int? {
         var wait = timers.millisecondsToNext(from: now)
         if acceptState == .paused { wait = min(wait ?? 100, 100) }
+        if logsAccess, accessLines?.isEmpty == false {
+            wait = min(wait ?? .max, Int(AccessLines.batchMilliseconds))
+        }
         if let drainDeadline {
             wait = min(wait ?? Int.max, Int(clamping: drainDeadline.milliseconds(since: now)) + 1)
         }
