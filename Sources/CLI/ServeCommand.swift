@@ -11,8 +11,9 @@ struct ServeCommand: ParsableCommand {
         commandName: "serve",
         abstract: "Serve the todo app until SIGTERM or SIGINT.",
         discussion: """
-            Prints one line 'listening on URL' for each address on standard output, and the access \
-            log where ACCESS_LOG is -; everything else goes to standard error. Each flag can also be set in the environment.
+            Prints one line 'listening on URL' for each address on standard output (and the access \
+            log where ACCESS_LOG is -); everything else goes to standard error. Each flag can also \
+            be set in the environment.
 
             \(Configuration.settingsHelp)
 

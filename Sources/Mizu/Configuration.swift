@@ -187,7 +187,7 @@ extension Configuration {
             return nil
         },
         Setting(
-            name: "RUN_AS", fallback: "nobody else",
+            name: "RUN_AS", fallback: "not set",
             help: "user or user:group to become for good once ports are bound; for a start as root"
         ) { configuration, text in
             guard let identity = RunAs(text) else { return "write user or user:group" }

@@ -13,7 +13,7 @@ import MizuServer
 
 /// The parts of an app that are the process's. The main thread's, before the server runs.
 struct Daemon {
-    let serviceManager: ServiceManager
+    let service: ServiceEnvironment
     let notifier: ServiceNotifier?
     var listeners = AcquiredListeners()
     var accessLog: AccessLog?
@@ -27,29 +27,29 @@ struct Daemon {
     /// Reads what the service manager says and takes it out of the environment.
     static func fromProcess(logger: Logger) throws(StartError) -> Daemon {
         let environment = Configuration.processEnvironment()
-        for name in ServiceManager.variables { unsetenv(name) }
-        let manager: ServiceManager
-        do throws(ServiceManagerError) {
-            manager = try ServiceManager(environment: environment, processID: getpid())
+        for name in ServiceEnvironment.variables { unsetenv(name) }
+        let service: ServiceEnvironment
+        do throws(ServiceEnvironmentError) {
+            service = try ServiceEnvironment(environment: environment, processID: getpid())
         } catch {
             throw StartError(error.description)
         }
         return Daemon(
-            serviceManager: manager, notifier: notifier(to: manager, logger: logger))
+            service: service, notifier: notifier(to: service, logger: logger))
     }
 
-    private init(serviceManager: ServiceManager, notifier: ServiceNotifier?) {
-        self.serviceManager = serviceManager
+    private init(service: ServiceEnvironment, notifier: ServiceNotifier?) {
+        self.service = service
         self.notifier = notifier
     }
 
     private static func notifier(
-        to manager: ServiceManager, logger: Logger
+        to service: ServiceEnvironment, logger: Logger
     ) -> ServiceNotifier? {
-        guard let path = manager.notifySocket else { return nil }
+        guard let path = service.notifySocket else { return nil }
         do throws(SystemError) {
             return try ServiceNotifier(
-                path: path, watchdogMicroseconds: manager.watchdogMicroseconds)
+                path: path, watchdogMicroseconds: service.watchdogMicroseconds)
         } catch {
             logger.warning("nothing can be reported to NOTIFY_SOCKET=\(path): \(error.reason)")
             return nil
@@ -84,10 +84,10 @@ extension App {
 
     private func acquireListeners() throws(StartError) {
         do throws(ServerStartError) {
-            if daemon.serviceManager.inherited.isEmpty {
+            if daemon.service.inherited.isEmpty {
                 try daemon.listeners.bind(configuration.addresses, workers: workers.count)
             } else {
-                try daemon.listeners.inherit(daemon.serviceManager.inherited)
+                try daemon.listeners.inherit(daemon.service.inherited)
             }
         } catch {
             throw StartError(error.description)
@@ -107,7 +107,7 @@ extension App {
         for path in daemon.readableAfterDrop {
             guard let obstacle = Privileges.obstacle(toReading: path) else { continue }
             logger.warning(
-                "RUN_AS=\(identity) cannot read \(path) again: \(obstacle.reason); a reload will fail"
+                "RUN_AS=\(identity) cannot read \(path) again: \(obstacle.reason). Reloads fail"
             )
         }
     }

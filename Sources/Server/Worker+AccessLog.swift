@@ -96,7 +96,8 @@ extension Worker {
         accessLines.add(entry, status: status, bytes: bytes, now: now)
     }
 
-    /// The connection ends; a request that it has under way gets no answer.
+    /// The connection ends; a request that it has under way gets no answer. (Who leaves while a
+    /// handler thinks is noticed only when its answer is sent, and is logged with that.)
     @inline(never)
     func abandonAccess(_ connection: Connection) {
         guard let accessLines, let entry = accessLines.take(connection.token) else { return }

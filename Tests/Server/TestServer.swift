@@ -25,7 +25,7 @@ final class TestServer: Sendable {
     var port: UInt16 { server.ports[0] }
 
     init(
-        workers count: Int = 1, drainMilliseconds: UInt64 = 2000,
+        workers count: Int = 1, drainMilliseconds: UInt64 = 2000, accessLog: AccessLog? = nil,
         _ change: (inout ServerLimits) -> Void = { _ in }
     ) throws {
         let (workers, later, recorder) = (try Workers(count: count), Later(), Recorder())
@@ -34,6 +34,7 @@ final class TestServer: Sendable {
             router: Self.router(later), logger: .silent)
         configuration.webSockets = [{ TestService(recorder) }]
         configuration.drainMilliseconds = drainMilliseconds
+        configuration.accessLog = accessLog
         change(&configuration.limits)
         server = try Server.start(configuration, on: workers)
         (self.workers, self.later, self.recorder) = (workers, later, recorder)

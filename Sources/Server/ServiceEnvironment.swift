@@ -17,7 +17,7 @@ public struct InheritedSocket: Sendable, Equatable {
 }
 
 /// What the service manager offers and asks for.
-public struct ServiceManager: Sendable, Equatable {
+public struct ServiceEnvironment: Sendable, Equatable {
     /// Sockets that may be passed in; beyond it the process does not start.
     public static let inheritedMax = 64
     /// The first descriptor behind the three standard ones (SD_LISTEN_FDS_START).
@@ -42,14 +42,14 @@ public struct ServiceManager: Sendable, Equatable {
     /// - Throws: one line for people.
     public init(
         environment: [String: String], processID: Int32
-    ) throws(ServiceManagerError) {
+    ) throws(ServiceEnvironmentError) {
         func text(_ name: String) -> String? {
             environment[name].flatMap { $0.isEmpty ? nil : $0 }
         }
         notifySocket = text("NOTIFY_SOCKET")
         if let microseconds = text("WATCHDOG_USEC") {
             guard let value = UInt64(microseconds), value > 0 else {
-                throw ServiceManagerError("WATCHDOG_USEC=\(microseconds) is no time")
+                throw ServiceEnvironmentError("WATCHDOG_USEC=\(microseconds) is no time")
             }
             // Without WATCHDOG_PID it is for whoever reads it.
             let isOurs = text("WATCHDOG_PID").map { Int32($0) == processID } ?? true
@@ -62,9 +62,9 @@ public struct ServiceManager: Sendable, Equatable {
 
     private mutating func readSockets(
         _ text: String, names: String?
-    ) throws(ServiceManagerError) {
+    ) throws(ServiceEnvironmentError) {
         guard let count = Int32(text), (0...Int32(Self.inheritedMax)).contains(count) else {
-            throw ServiceManagerError(
+            throw ServiceEnvironmentError(
                 "LISTEN_FDS=\(text) is no number from 0 to \(Self.inheritedMax)")
         }
         let given = names.map { $0.split(separator: ":", omittingEmptySubsequences: false) } ?? []
@@ -77,7 +77,7 @@ public struct ServiceManager: Sendable, Equatable {
 }
 
 /// What the environment says that cannot be.
-public struct ServiceManagerError: Error, Equatable, CustomStringConvertible, Sendable {
+public struct ServiceEnvironmentError: Error, Equatable, CustomStringConvertible, Sendable {
     public let description: String
 
     init(_ description: String) { self.description = description }
