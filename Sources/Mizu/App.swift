@@ -42,8 +42,10 @@ public final class App {
         self.assets =
             configuration.isDevelopment
             ? assets.reading(from: ["Assets", "Assets/Templates/sync/Assets"]) : assets
-        logger = StandardErrorLog.logger(level: configuration.logLevel)
-        daemon = try Daemon.fromProcess(logger: logger)
+        let environment = Configuration.processEnvironment()
+        logger = StandardErrorLog.logger(
+            level: configuration.logLevel, journal: environment["JOURNAL_STREAM"])
+        daemon = try Daemon.from(environment: environment, logger: logger)
         do throws(SystemError) {
             lifetime = try ProcessLifetime()
             workers = try Workers(count: configuration.workers ?? Int(cl_cpu_count()))

@@ -25,8 +25,9 @@ struct Daemon {
     var readableAfterDrop: [String] = []
 
     /// Reads what the service manager says and takes it out of the environment.
-    static func fromProcess(logger: Logger) throws(StartError) -> Daemon {
-        let environment = Configuration.processEnvironment()
+    static func from(
+        environment: [String: String], logger: Logger
+    ) throws(StartError) -> Daemon {
         for name in ServiceEnvironment.variables { unsetenv(name) }
         let service: ServiceEnvironment
         do throws(ServiceEnvironmentError) {
@@ -71,6 +72,10 @@ extension App {
         precondition(!daemon.isSettled, "App.expectsToRead after sync: it was looked at already")
         daemon.readableAfterDrop.append(path)
     }
+
+    /// Runs `body` on SIGHUP, on the main thread, while the server serves: read again what can
+    /// change. It must end soon and must not throw: what cannot be read leaves the old in use.
+    public func onReload(_ body: @escaping () -> Void) { lifetime.reloads.append(body) }
 
     /// Takes the steps up to the access log, once.
     func settle() throws(StartError) {

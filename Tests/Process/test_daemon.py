@@ -195,6 +195,17 @@ def test_a_service_manager_that_has_gone_is_no_reason_not_to_serve(start, tmp_pa
     assert "NOTIFY_SOCKET" in running.errors
 
 
+def test_lines_for_the_journal_begin_with_their_priority(start):
+    program = ("import os, sys; s = os.fstat(2); os.environ['JOURNAL_STREAM'] = "
+               "f'{s.st_dev + int(sys.argv[1])}:{s.st_ino}'; os.execv(sys.argv[2], sys.argv[2:])")
+    for off, begins in ((0, "<4>"), (1, "2")):
+        command = [sys.executable, "-c", program, str(off), MIZU, "serve"]
+        running = start(database="memory:", command=command,
+                        env={"NOTIFY_SOCKET": "/no/such/socket"}).ready()
+        running.stop()
+        assert running.error_lines[0].startswith(begins), running.errors
+
+
 # Puts the descriptors in its arguments at 3, 4 … and becomes the server, as systemd does.
 HAND_OVER = """
 import fcntl, os, sys
