@@ -104,6 +104,13 @@ extension Worker {
         accessLines.add(entry, status: Self.clientClosedRequest, bytes: 0, now: .now)
     }
 
+    /// `wait`, or as long as lines may be kept where that is shorter.
+    @inline(never)
+    func accessWait(_ wait: Int?) -> Int? {
+        guard let accessLines, !accessLines.isEmpty else { return wait }
+        return min(wait ?? .max, Int(AccessLines.batchMilliseconds))
+    }
+
     /// The end of a tick.
     @inline(never)
     func handOverAccess() {

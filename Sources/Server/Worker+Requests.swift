@@ -153,14 +153,15 @@ extension Worker {
             return write(refusal, for: context, to: connection)
         }
         var response = router.respond(to: &request)
-        if logsAccess { noteAccess(connection, user: request.user) }
         switch response.kind {
         case .complete:
+            if logsAccess { noteAccess(connection, user: request.user) }
             if compression == .gzip {
                 gzip.encode(&response, for: request)
             }
             write(response, for: context, to: connection)
         case .pending:
+            if logsAccess { noteAccess(connection, user: request.user) }
             connection.awaited = AwaitedExchange(
                 context: context,
                 coding: compression == .gzip

@@ -26,6 +26,7 @@ extension Worker {
         service: Int, subprotocol: ByteSlice?
     ) {
         precondition(service < services.count, "no WebSocket service \(service)")
+        if logsAccess { noteAccess(connection, user: request.user) }
         do throws(HandshakeRefusal) {
             let handshake = try Self.handshake(
                 request, minorVersion: Int(context.minorVersion), subprotocol: subprotocol)

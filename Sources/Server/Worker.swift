@@ -132,7 +132,9 @@ public final class Worker {
     private func run() throws(SystemError) {
         var mayWait = true
         while !isFinished {
-            try poller.wait(milliseconds: mayWait ? waitMilliseconds : 0)
+            var wait = mayWait ? waitMilliseconds : 0
+            if logsAccess { wait = accessWait(wait) }
+            try poller.wait(milliseconds: wait)
             tickClock()
             advanceReady()
             advanceAgain()
@@ -153,9 +155,6 @@ public final class Worker {
     private var waitMilliseconds: Int? {
         var wait = timers.millisecondsToNext(from: now)
         if acceptState == .paused { wait = min(wait ?? 100, 100) }
-        if logsAccess, accessLines?.isEmpty == false {
-            wait = min(wait ?? .max, Int(AccessLines.batchMilliseconds))
-        }
         if let drainDeadline {
             wait = min(wait ?? Int.max, Int(clamping: drainDeadline.milliseconds(since: now)) + 1)
         }

@@ -137,7 +137,28 @@ extension ServerStorey {
             #expect(logged.finish() == ["\"POST /echo HTTP/1.1\" 499 -"])
         }
 
-        @Test("a server without requests hands nothing over; with them, soon and without an end")
+        @Test("who asks is told, whether the answer comes at once, later, or is an upgrade")
+        func users() throws {
+            let logged = try Logged()
+            let client = logged.server.client()
+            #expect(client.get("/", fields: "X-User: ann\r\n")?.status == 200)
+            client.send("GET /later HTTP/1.1\r\nHost: a\r\nX-User: bob\r\n\r\n")
+            logged.server.workers.respond(to: try logged.server.later.next(), .text("late"))
+            #expect(client.response()?.status == 200)
+            // Nobody: the name does not stay with the connection.
+            #expect(client.get("/")?.status == 200)
+            client.send(
+                RawClient.upgradeRequest.replacing(
+                    "Host: a\r\n", with: "Host: a\r\nX-User: cid\r\n"))
+            #expect(client.response()?.status == 101)
+            client.close()
+            _ = logged.finish()
+            #expect(
+                logged.folder.lines("log").map { $0.split(separator: " ")[2] }
+                    == ["ann", "bob", "-", "cid"])
+        }
+
+        @Test("a line is in the file soon, without anything more being asked")
         func promptness() throws {
             let logged = try Logged(workers: 2)
             let client = logged.server.client()

@@ -44,6 +44,10 @@ final class TestServer: Sendable {
 
     private static func router(_ later: Later) -> Router {
         Router { routes in
+            routes.use { request in
+                request.user = request.header("x-user")
+                return nil
+            }
             routes.get("/") { _ in .text("hello") }
             routes.post("/echo") { .json($0.bodySlice()) }
             routes.get("/large") { _ in .json(ByteSlice([UInt8](repeating: 120, count: 8 << 20))) }
