@@ -35,6 +35,14 @@ public struct Poller: ~Copyable {
             "epoll_ctl", cl_epoll_add_edge(epoll.raw, descriptor, UInt32(CL_IN), data))
     }
 
+    /// The same for a listener that several pollers watch: a connection wakes one of them that
+    /// waits, not all (EPOLLEXCLUSIVE).
+    public borrowing func registerShared(
+        _ descriptor: Int32, data: UInt64
+    ) throws(SystemError) {
+        try SystemError.check("epoll_ctl", cl_epoll_add_shared(epoll.raw, descriptor, data))
+    }
+
     /// Takes `descriptor` out without closing it.
     public borrowing func unregister(_ descriptor: Int32) {
         _ = cl_epoll_delete(epoll.raw, descriptor)

@@ -26,6 +26,7 @@ extension Worker {
         service: Int, subprotocol: ByteSlice?
     ) {
         precondition(service < services.count, "no WebSocket service \(service)")
+        if logsAccess { noteAccess(connection, user: request.user) }
         do throws(HandshakeRefusal) {
             let handshake = try Self.handshake(
                 request, minorVersion: Int(context.minorVersion), subprotocol: subprotocol)
@@ -36,6 +37,7 @@ extension Worker {
         } catch {
             return write(Response(error), for: context, to: connection)
         }
+        if logsAccess { endAccess(connection, status: 101, bytes: 0) }
         connection.phase = .webSocket
         connection.service = UInt8(truncatingIfNeeded: service)
         connection.messages = MessageReader(role: .server)

@@ -28,6 +28,9 @@ public final class Worker {
     let defaults: SafeDefaults
     let compression: ServerConfiguration.Compression
     let messageLimits: WebSocketLimits
+    /// Asked before anything is done for the access log, so that it costs nothing where it is off.
+    let logsAccess: Bool
+    let accessLines: AccessLines?
     let origin: Instant
     /// What changes with each tick; see `WorkerState`.
     let state: UnsafeMutablePointer<WorkerState>
@@ -67,14 +70,17 @@ public final class Worker {
         compression = server.configuration.compression
         messageLimits = WebSocketLimits(
             messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.messageFragmentsMax)
-        origin = .now
+        logsAccess = server.configuration.accessLog != nil
+        let began = Instant.now
+        origin = began
+        accessLines = server.configuration.accessLog.map { AccessLines($0, now: began) }
         state = .allocate(capacity: 1)
         let fresh = try Poller()
         let alarm = try Alarm()
         try fresh.registerInput(alarm.pollable, data: Self.alarmData)
         state.initialize(
             to: WorkerState(
-                poller: fresh, alarm: alarm, listeners: acquired, now: origin,
+                poller: fresh, alarm: alarm, listeners: acquired, now: began,
                 readBytesMax: limits.readBytesMax))
         acquired = []
         services = server.configuration.webSockets.map { $0() }
@@ -82,7 +88,11 @@ public final class Worker {
         try poller.registerInput(server.workers.mailbox(index).pollable, data: Self.mailboxData)
         for (position, listener) in listeners.enumerated() {
             let data = Self.firstListenerData + UInt64(position)
-            try poller.registerInput(listener.pollable, data: data)
+            if listener.isShared {
+                try poller.registerShared(listener.pollable, data: data)
+            } else {
+                try poller.registerInput(listener.pollable, data: data)
+            }
         }
     }
 
@@ -105,6 +115,7 @@ public final class Worker {
             mayWait = runServices()
             flushDirty()
             closeRetired()
+            if logsAccess { handOverAccess() }
             mayWait = mayWait && again.isEmpty && dirty.isEmpty
         }
     }
@@ -119,6 +130,7 @@ public final class Worker {
         var moment = timers.next
         if acceptState == .paused { moment = earlier(moment, now.adding(milliseconds: 100)) }
         if let drainDeadline { moment = earlier(moment, drainDeadline) }
+        if logsAccess, let due = accessLines?.due { moment = earlier(moment, due) }
         return moment
     }
 
