@@ -150,6 +150,12 @@ extension Worker {
 
     // MARK: What services say
 
+    /// This worker's instance of the service with that index in `ServerConfiguration.webSockets`;
+    /// nil where there is none.
+    public func service(_ index: Int) -> (any WebSocketService)? {
+        index >= 0 && index < services.count ? services[index] : nil
+    }
+
     /// The connection of a socket that can still be told something.
     private func open(_ socket: Token) -> Connection? {
         guard let connection = connections[socket], connection.phase == .webSocket,

@@ -68,6 +68,8 @@ int64_t cl_raise_open_files(void);
 int cl_random(void *bytes, size_t count);
 uint64_t cl_monotonic_ns(void);
 int64_t cl_realtime_ms(void);
+// 1 where `part` stands somewhere in `bytes`, else 0 (memmem(3)).
+int cl_contains(const void *bytes, size_t count, const void *part, size_t part_count);
 int cl_cpu_count(void);
 void cl_thread_name(const char *name);
 const char *cl_error_text(int error);
