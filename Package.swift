@@ -30,6 +30,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "CLinux", path: "CShims/CLinux"),
+        .target(name: "CScan", path: "CShims/CScan"),
         .target(
             name: "CZlib", path: "CShims/CZlib", linkerSettings: [.linkedLibrary("z")]),
         .target(
@@ -39,7 +40,7 @@ let package = Package(
         room("Bytes", []),
         room("EventLoop", ["MizuBytes", "CLinux"]),
         room("Transport", ["MizuBytes", "MizuEventLoop", "CLinux"]),
-        room("HTTP", ["MizuBytes", "CZlib"]),
+        room("HTTP", ["MizuBytes", "CScan", "CZlib"]),
         room("WebSocket", ["MizuBytes", "CZlib"]),
         room("Routing", ["MizuHTTP", "MizuBytes"]),
         room("Live", ["MizuBytes"]),
@@ -77,7 +78,11 @@ let package = Package(
             // not. Unsafe flags of this one executable do not reach packages that use the library.
             linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
         .executableTarget(
-            name: "EchoServer", dependencies: ["MizuServer", "CLinux"], path: "Sources/EchoServer"),
+            name: "EchoServer",
+            dependencies: [
+                "MizuServer", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuTransport",
+                "MizuEventLoop", "MizuBytes", "CLinux", log,
+            ], path: "Sources/EchoServer"),
 
         tests("Bytes", ["MizuBytes"]),
         tests("EventLoop", ["MizuEventLoop", "MizuTransport", "MizuBytes", "CLinux"]),

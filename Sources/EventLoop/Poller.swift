@@ -49,7 +49,8 @@ public struct Poller: ~Copyable {
     }
 
     /// Waits for events, at most `milliseconds` (nil: without end). The batch is valid until the
-    /// next call. A signal ends the wait early with an empty batch.
+    /// next call. A signal ends the wait early with an empty batch. A busy loop sets an `Alarm`
+    /// instead of a time-out.
     public mutating func wait(milliseconds: Int?) throws(SystemError) {
         let timeout = milliseconds.map { Int32(clamping: $0) } ?? -1
         count = Int(

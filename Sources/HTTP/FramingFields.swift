@@ -80,7 +80,7 @@ struct FramingFields {
     @inline(__always)
     func settle(_ head: inout RequestHead, in scanner: HeadScanner) throws(HeadStop) {
         if let host {
-            guard HostSyntax(scanner.bytes(host)) != nil else { throw .reject(.badHost) }
+            guard HostSyntax.accepts(scanner.bytes(host)) else { throw .reject(.badHost) }
             if head.host.isEmpty { head.host = host }
         } else if head.minorVersion == 1 {
             throw .reject(.missingHost)

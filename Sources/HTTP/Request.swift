@@ -27,7 +27,7 @@ public enum Scheme: Sendable {
 }
 
 public struct Request: ~Copyable {
-    public let head: RequestHead
+    @usableFromInline let headPointer: UnsafePointer<RequestHead>
     /// The buffer that `head`'s ranges count from.
     @usableFromInline let headBytes: UnsafeRawBufferPointer
     @usableFromInline let bodyBytes: UnsafeRawBufferPointer
@@ -39,22 +39,33 @@ public struct Request: ~Copyable {
     public var parameters = PathParameters()
     /// Who asks, once a middleware has found out.
     public var user: String?
-    /// What middleware leaves for handlers.
-    public var storage: [String: any Sendable] = [:]
+    private var stored: [String: any Sendable]?
 
     /// - Parameters:
+    ///   - head: must stay where it is, unchanged, while the request lives.
     ///   - headBytes: what was parsed into `head`; must stay unchanged while the request lives.
     ///   - body: the decoded body; must stay unchanged while the request lives.
     public init(
-        head: RequestHead, headBytes: UnsafeRawBufferPointer, body: UnsafeRawBufferPointer,
+        head: UnsafePointer<RequestHead>, headBytes: UnsafeRawBufferPointer,
+        body: UnsafeRawBufferPointer,
         exchange: ExchangeID, peer: PeerAddress, scheme: Scheme = .http
     ) {
-        self.head = head
+        headPointer = head
         self.headBytes = headBytes
         bodyBytes = body
         self.exchange = exchange
         self.peer = peer
         self.scheme = scheme
+    }
+
+    public var head: RequestHead {
+        @inlinable @inline(__always) _read { yield headPointer.pointee }
+    }
+
+    /// What middleware leaves for handlers.
+    public var storage: [String: any Sendable] {
+        get { stored ?? [:] }
+        set { stored = newValue }
     }
 
     /// The method that was sent: a HEAD that a GET handler answers still says HEAD.
@@ -151,7 +162,7 @@ public struct PathParameters: Sendable {
     /// Beyond it a pattern is refused when it is registered.
     public static let countMax = 8
 
-    private var names: [String] = []
+    private var names: [String]?
     private var ranges = InlineArray<8, HeadRange>(repeating: .empty)
     public private(set) var count = 0
 
@@ -167,6 +178,7 @@ public struct PathParameters: Sendable {
 
     /// What `name` matched, not yet decoded.
     public func range(of name: String) -> HeadRange? {
+        guard let names else { return nil }
         for index in 0..<count where names[index] == name { return ranges[index] }
         return nil
     }

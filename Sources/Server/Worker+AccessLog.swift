@@ -23,7 +23,10 @@ final class AccessLines {
         firstLine = now
     }
 
-    var isEmpty: Bool { count == 0 }
+    /// When what waits is to be handed over at the latest.
+    var due: Instant? {
+        count == 0 ? nil : firstLine.adding(milliseconds: Self.batchMilliseconds)
+    }
 
     func isOpen(_ connection: Token) -> Bool { open[connection] != nil }
 
@@ -39,10 +42,6 @@ final class AccessLines {
         entry.append(as: log.format, status: status, bytes: bytes, end: now, to: &lines)
         count += 1
         if lines.count >= Self.batchBytesMax { handOver() }
-    }
-
-    func isDue(_ now: Instant) -> Bool {
-        count > 0 && now.milliseconds(since: firstLine) >= Self.batchMilliseconds
     }
 
     func handOver() {
@@ -104,16 +103,14 @@ extension Worker {
         accessLines.add(entry, status: Self.clientClosedRequest, bytes: 0, now: .now)
     }
 
-    /// `wait`, or as long as lines may be kept where that is shorter.
-    @inline(never)
-    func accessWait(_ wait: Int?) -> Int? {
-        guard let accessLines, !accessLines.isEmpty else { return wait }
-        return min(wait ?? .max, Int(AccessLines.batchMilliseconds))
+    /// When the loop must turn again so that lines are not kept for longer; nil: there are none.
+    var accessDue: Instant? {
+        @inline(never) get { accessLines?.due }
     }
 
     /// The end of a tick.
     @inline(never)
     func handOverAccess() {
-        if let accessLines, accessLines.isDue(now) { accessLines.handOver() }
+        if let accessLines, let due = accessLines.due, now >= due { accessLines.handOver() }
     }
 }

@@ -118,7 +118,7 @@ extension Worker {
         connection.arenaCount = 0
         timers.cancel(connection.token.index)
         connections.retire(connection.token)
-        closedDescriptors.append(connection.transport.descriptor)
+        retired.append(connection)
     }
 
     private func leaveService(_ connection: Connection) {
@@ -130,9 +130,15 @@ extension Worker {
 
     /// The end of the tick: descriptors are closed and slots may be used again.
     func closeRetired() {
-        guard !closedDescriptors.isEmpty else { return }
-        for descriptor in closedDescriptors { _ = cl_close(descriptor) }
-        closedDescriptors.removeAll(keepingCapacity: true)
+        guard !retired.isEmpty else { return }
+        // The list of those to go on with is the only one that outlives a tick.
+        again.removeClosed()
+        for position in 0..<retired.count {
+            let connection = retired[position]
+            _ = cl_close(connection.transport.descriptor)
+            connection.deallocate()
+        }
+        retired.removeAll()
         connections.recycle()
     }
 

@@ -22,7 +22,7 @@ extension Worker {
         if connection.incomplete != nil { return takeBody(connection, bytes) }
         guard hasOutputRoom(connection) else { return .pause(0) }
         let input = UnsafeRawBufferPointer(bytes)
-        switch connection.parser.parse(input, into: &head, limits: limits.http) {
+        switch parse(input, with: &connection.state.pointee.parser) {
         case .needMore:
             if !connection.flags.contains(.inHead) {
                 connection.flags.insert(.inHead)
@@ -36,6 +36,13 @@ extension Worker {
             connection.flags.remove(.inHead)
             return takeHead(connection, input, headCount: consumed)
         }
+    }
+
+    @inline(__always)
+    private func parse(
+        _ input: UnsafeRawBufferPointer, with parser: inout RequestParser
+    ) -> HeadOutcome {
+        state.pointee.lastHead.parse(input, with: &parser, limits: limits.http)
     }
 
     /// The head is in `self.head`. Dispatches at once where the whole body is there too.
@@ -110,7 +117,7 @@ extension Worker {
             incomplete.headBytes.withUnsafeBytes { headBytes in
                 var parser = RequestParser()
                 // Parsed once already from the same bytes: the outcome is the same.
-                _ = parser.parse(headBytes, into: &head, limits: limits.http)
+                _ = parse(headBytes, with: &parser)
                 dispatch(connection, headBytes, body: incomplete.body.readable)
             }
             return .took(consumed)
@@ -133,7 +140,7 @@ extension Worker {
         body: UnsafeRawBufferPointer
     ) -> Request {
         Request(
-            head: head, headBytes: headBytes, body: body,
+            head: state.pointee.lastHead.head, headBytes: headBytes, body: body,
             exchange: ExchangeID(
                 worker: UInt16(truncatingIfNeeded: index), connection: connection.token.bits,
                 sequence: connection.exchangeSequence),
@@ -199,22 +206,20 @@ extension Worker {
         _ response: Response, for context: ResponseContext, to connection: Connection
     ) {
         if logsAccess { endAccess(connection, response, method: context.method) }
-        var rest = Response.Body.empty
-        var persistence = ResponseContext.Persistence.close
+        var written = WrittenResponse(owesBody: false, persistence: .close)
         compose(for: connection) { output in
-            let written = dateBytes.withUnsafeBytes { date in
-                ResponseWriter.write(response, for: context, date: date, into: &output)
+            written = ResponseWriter.write(
+                response, for: context, date: state.pointee.date, into: &output)
+        }
+        if written.owesBody {
+            switch response.body {
+            case .empty: break
+            case .slice(let slice): enqueue(slice, for: connection)
+            case .slices(let slices):
+                for slice in slices { enqueue(slice, for: connection) }
             }
-            rest = written.rest
-            persistence = written.persistence
         }
-        switch rest {
-        case .empty: break
-        case .slice(let slice): enqueue(slice, for: connection)
-        case .slices(let slices):
-            for slice in slices { enqueue(slice, for: connection) }
-        }
-        if persistence == .close {
+        if written.persistence == .close {
             connection.flags.insert(.closeAfterFlush)
             connection.incomplete = nil
         } else {

@@ -28,6 +28,10 @@ int cl_epoll_add_edge(int epoll, int fd, uint32_t events, uint64_t data);
 int cl_epoll_delete(int epoll, int fd);
 int cl_epoll_wait(int epoll, cl_event *events, int max, int timeout_ms);
 
+// timerfd_create(2) of CLOCK_MONOTONIC; `arm` sets the moment of its one expiry in nanoseconds.
+int cl_timerfd(void);
+int cl_timerfd_arm(int fd, uint64_t at_ns);
+
 int cl_eventfd(void);
 int cl_eventfd_signal(int fd);
 int cl_eventfd_drain(int fd);
