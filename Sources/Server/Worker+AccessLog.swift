@@ -23,9 +23,9 @@ final class AccessLines {
         firstLine = now
     }
 
-    /// When what waits is to be handed over at the latest.
+    /// When the lines that wait are to be handed over at the latest; nil where none waits.
     var due: Instant? {
-        count == 0 ? nil : firstLine.adding(milliseconds: Self.batchMilliseconds)
+        count > 0 ? firstLine.adding(milliseconds: Self.batchMilliseconds) : nil
     }
 
     func isOpen(_ connection: Token) -> Bool { open[connection] != nil }
@@ -43,6 +43,8 @@ final class AccessLines {
         count += 1
         if lines.count >= Self.batchBytesMax { handOver() }
     }
+
+    func isDue(_ now: Instant) -> Bool { due.map { now >= $0 } ?? false }
 
     func handOver() {
         guard count > 0 else { return }
@@ -103,14 +105,9 @@ extension Worker {
         accessLines.add(entry, status: Self.clientClosedRequest, bytes: 0, now: .now)
     }
 
-    /// When the loop must turn again so that lines are not kept for longer; nil: there are none.
-    var accessDue: Instant? {
-        @inline(never) get { accessLines?.due }
-    }
-
     /// The end of a tick.
     @inline(never)
     func handOverAccess() {
-        if let accessLines, let due = accessLines.due, now >= due { accessLines.handOver() }
+        if let accessLines, accessLines.isDue(now) { accessLines.handOver() }
     }
 }

@@ -70,17 +70,17 @@ public final class Worker {
         compression = server.configuration.compression
         messageLimits = WebSocketLimits(
             messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.messageFragmentsMax)
+        logsAccess = server.configuration.accessLog != nil
         let began = Instant.now
         origin = began
         accessLines = server.configuration.accessLog.map { AccessLines($0, now: began) }
-        logsAccess = server.configuration.accessLog != nil
         state = .allocate(capacity: 1)
         let fresh = try Poller()
         let alarm = try Alarm()
         try fresh.registerInput(alarm.pollable, data: Self.alarmData)
         state.initialize(
             to: WorkerState(
-                poller: fresh, alarm: alarm, listeners: acquired, now: origin,
+                poller: fresh, alarm: alarm, listeners: acquired, now: began,
                 readBytesMax: limits.readBytesMax))
         acquired = []
         services = server.configuration.webSockets.map { $0() }
@@ -107,7 +107,6 @@ public final class Worker {
         var mayWait = true
         while !isFinished {
             if mayWait, let moment = nextMoment { try alarm.ring(by: moment) }
-            if logsAccess, let moment = accessDue { try alarm.ring(by: moment) }
             try poller.wait(milliseconds: mayWait ? nil : 0)
             tickClock()
             advanceReady()
@@ -131,6 +130,7 @@ public final class Worker {
         var moment = timers.next
         if acceptState == .paused { moment = earlier(moment, now.adding(milliseconds: 100)) }
         if let drainDeadline { moment = earlier(moment, drainDeadline) }
+        if logsAccess, let due = accessLines?.due { moment = earlier(moment, due) }
         return moment
     }
 
