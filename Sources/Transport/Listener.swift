@@ -91,8 +91,10 @@ public final class Listener: Sendable {
         }
     }
 
-    /// From now on clients are let into the queue (listen(2)). No harm where it listens already.
+    /// From now on clients are let into the queue (listen(2)). One that was inherited listens
+    /// already, with the queue that its opener chose.
     public func listen() throws(SystemError) {
+        guard !isShared else { return }
         try SystemError.check("listen", cl_start_listening(descriptor.raw, Self.backlog))
     }
 
