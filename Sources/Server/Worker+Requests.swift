@@ -63,12 +63,13 @@ extension Worker {
 
     /// Refuses what can be refused before its body is read; else parks the head.
     private func beginBody(_ connection: Connection, _ headBytes: UnsafeRawBufferPointer) {
-        let context = ResponseContext(head, defaults: defaults)
+        var context = ResponseContext(head, defaults: defaults)
         if case .length(let count) = head.framing, count > limits.http.bodyBytesMax {
             return write(tooLarge(), for: context, to: connection)
         }
         var request = makeRequest(
             connection, headBytes, body: UnsafeRawBufferPointer(start: nil, count: 0))
+        if request.isSecure { context.defaults = defaults.secured }
         if var refusal = admit(&request) {
             // Its body would come unasked: the connection cannot be used again.
             refusal.connection = .close
@@ -83,7 +84,8 @@ extension Worker {
         let reader = BodyReader(head.framing, limits: limits.http)
         // Memory follows the bytes that have come, not the length that was claimed.
         connection.incomplete = IncompleteRequest(
-            headBytes: ByteSlice(copying: headBytes), bodyReader: reader, capacity: 4096)
+            headBytes: ByteSlice(copying: headBytes), bodyReader: reader, capacity: 4096,
+            rate: TransferRate(0, limits.pace, now: now))
         arm(connection, .body)
         if head.expectsContinue {
             compose(for: connection) { ResponseWriter.writeContinue(into: &$0) }
@@ -131,12 +133,16 @@ extension Worker {
         _ connection: Connection, _ headBytes: UnsafeRawBufferPointer,
         body: UnsafeRawBufferPointer
     ) -> Request {
-        Request(
+        var (peer, scheme) = (connection.peer, Scheme.http)
+        if !connection.flags.isDisjoint(with: [.viaProxy, .viaSecureProxy]) {
+            (peer, scheme) = forwarded(connection, headBytes, over: scheme)
+        }
+        return Request(
             head: head, headBytes: headBytes, body: body,
             exchange: ExchangeID(
                 worker: UInt16(truncatingIfNeeded: index), connection: connection.token.bits,
                 sequence: connection.exchangeSequence),
-            peer: connection.peer)
+            peer: peer, scheme: scheme)
     }
 
     private func dispatch(
@@ -147,6 +153,7 @@ extension Worker {
         var context = ResponseContext(head, defaults: defaults)
         if drainDeadline != nil { context.persistence = .close }
         var request = makeRequest(connection, headBytes, body: body)
+        if request.isSecure { context.defaults = defaults.secured }
         if let refusal = admit(&request) {
             return write(refusal, for: context, to: connection)
         }
@@ -194,6 +201,9 @@ extension Worker {
     func write(
         _ response: Response, for context: ResponseContext, to connection: Connection
     ) {
+        if context.defaults == .secureWeb, let transportSecurity {
+            return writeSecured(response, transportSecurity, for: context, to: connection)
+        }
         var rest = Response.Body.empty
         var persistence = ResponseContext.Persistence.close
         compose(for: connection) { output in
@@ -212,9 +222,25 @@ extension Worker {
         if persistence == .close {
             connection.flags.insert(.closeAfterFlush)
             connection.incomplete = nil
+        } else if rest.count > limits.unwatchedAnswerBytesMax {
+            watchDelivery(connection)
         } else {
             arm(connection, .idle)
         }
+    }
+
+    /// With `Strict-Transport-Security` (RFC 6797 §7.1), unless the handler has set its own.
+    private func writeSecured(
+        _ response: Response, _ policy: String, for context: ResponseContext,
+        to connection: Connection
+    ) {
+        var (secured, written) = (response, context)
+        written.defaults = .web
+        // The policy was checked when it was configured.
+        if !secured.has("Strict-Transport-Security") {
+            try? secured.set("Strict-Transport-Security", policy)
+        }
+        write(secured, for: written, to: connection)
     }
 
     /// Ends a connection whose request did not come or was not answered in time.
@@ -225,6 +251,7 @@ extension Worker {
         var response = Response.text("\(status.code) \(status.reason)\n", status: status)
         response.connection = .close
         response.set("Cache-Control", literal: "no-store")
+        if status == .serviceUnavailable { response.set("Retry-After", literal: "1") }
         write(response, for: .refused, to: connection)
     }
 }

@@ -30,6 +30,10 @@ public final class Worker {
     let defaults: SafeDefaults
     let compression: ServerConfiguration.Compression
     let messageLimits: WebSocketLimits
+    /// Who may come in; shared by all workers.
+    let admission: Admission
+    let proxyProtocol: ServerConfiguration.ProxyProtocolUse
+    let transportSecurity: String?
 
     var poller: Poller
     var listeners: [Listener]
@@ -39,6 +43,12 @@ public final class Worker {
     var connections = SlotTable<Connection>()
     var timers: TimerWheel
     var services: [any WebSocketService] = []
+    /// By slot: those whose peers must show that they take what they were sent.
+    var deliveries: [Int: Delivery] = [:]
+    /// By slot: WebSocket messages that are arriving.
+    var messageRates: [Int: TransferRate] = [:]
+    /// Connections that are only being told that they may not come in.
+    var turnedAway = 0
 
     /// Lent to whichever connection is being read.
     var readBuffer: ByteBuffer
@@ -93,6 +103,9 @@ public final class Worker {
         router = server.configuration.router
         admit = server.configuration.admit
         defaults = server.configuration.defaults
+        admission = server.admission
+        proxyProtocol = server.configuration.proxyProtocol
+        transportSecurity = server.configuration.strictTransportSecurity
         compression = server.configuration.compression
         messageLimits = WebSocketLimits(
             messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.messageFragmentsMax)
