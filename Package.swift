@@ -96,6 +96,7 @@ let package = Package(
                 "MizuWebSocket", "MizuSync", "MizuLive", "MizuEventLoop", "MizuBytes", "CLinux",
                 log,
             ]),
+        tests("Mizu", ["Mizu", "MizuServer", "MizuHTTP", "MizuTransport", "MizuBytes"]),
         tests("Tidy", []),
     ],
     swiftLanguageModes: [.v6],

@@ -91,7 +91,9 @@ enum ProxyHeader: Equatable {
 
     /// Signature, version and command, family, length, addresses, extensions (§2.2).
     private static func block(_ bytes: UnsafeRawBufferPointer) -> ProxyHeader {
-        guard bytes.prefix(12).elementsEqual(signature.prefix(bytes.count)) else { return .malformed }
+        guard bytes.prefix(12).elementsEqual(signature.prefix(bytes.count)) else {
+            return .malformed
+        }
         guard bytes.count >= 16 else { return .needMore }
         let (command, family) = (bytes[12], bytes[13])
         let length = Int(bytes[14]) << 8 | Int(bytes[15])

@@ -71,7 +71,8 @@ public final class Server: Sendable {
         finished = try Mailbox()
     }
 
-    /// Whether `peer` may begin a TLS handshake now; counts it. True where addresses have no limits.
+    /// Whether `peer` may begin a TLS handshake now; counts it. True where addresses have no
+    /// limits.
     public func admitsHandshake(_ peer: PeerAddress, now: Instant) -> Bool {
         admission.addresses?.admitHandshake(peer, now: now) ?? true
     }

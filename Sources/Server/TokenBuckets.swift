@@ -111,7 +111,8 @@ public final class TokenBuckets: Sendable {
         }
     }
 
-    private static func take(_ place: inout Place, _ rate: TokenRate, _ now: UInt64) -> TokenOutcome {
+    private static func take(_ place: inout Place, _ rate: TokenRate, _ now: UInt64) -> TokenOutcome
+    {
         // Both are far below 2^63: the clock starts with the machine, and a rate has its limits.
         let fullAt = max(place.fullAt, now) + rate.interval
         guard fullAt <= now + rate.fill else {

@@ -1,11 +1,11 @@
 // Whether a peer takes what it was sent, and whether a WebSocket message that has begun goes on.
 //
-// The kernel's send buffer takes megabytes from us that the peer never reads, so what counts is what
-// the peer's kernel has acknowledged: bytes given to the kernel less those that it still holds. A
-// delivery is watched from the first short write, or from a large answer on, until all is
-// acknowledged; the timer looks once in each window, so what trickles stretches nothing, and a large
-// answer to a peer that keeps the pace goes on for as long as it takes. Who is too slow is reset: an
-// ordinary close would leave its bytes to the kernel, and the peer could go on sipping at them.
+// The kernel's send buffer takes megabytes from us that the peer never reads, so what counts is
+// what the peer's kernel has acknowledged: bytes given to the kernel less those that it still
+// holds. A delivery is watched from the first short write, or from a large answer on, until all is
+// acknowledged. The timer looks once in each window, so a trickle stretches nothing, and a large
+// answer to a peer that keeps the pace goes on for as long as it takes. Who is too slow is reset:
+// an ordinary close would leave its bytes to the kernel, and the peer could go on sipping at them.
 
 import MizuEventLoop
 import MizuHTTP
@@ -133,7 +133,7 @@ extension Worker {
     }
 
     func messageEnded(_ connection: Connection) {
-        guard connection.messages?.isAssembling != true else { return }
+        guard connection.flags.contains(.inMessage) else { return }
         connection.flags.remove(.inMessage)
         messageRates[connection.token.index] = nil
     }

@@ -90,15 +90,15 @@ extension Worker {
     ) -> InputStep {
         guard hasOutputRoom(connection) else { return .pause(0) }
         let outcome = connection.messages?.read(bytes, limits: messageLimits)
-        if connection.flags.contains(.inMessage) { messageEnded(connection) }
+        let isAssembling = connection.messages?.isAssembling == true
         switch outcome {
         case nil: return .took(bytes.count)
         case .needMore(let consumed):
-            if consumed < bytes.count || connection.messages?.isAssembling == true {
-                messageBegan(connection)
-            }
+            // A frame's head in part is a beginning, too, and more of it no other one.
+            if isAssembling || consumed < bytes.count { messageBegan(connection) }
             return .needMore(consumed)
         case .message(let kind, let payload, let consumed):
+            messageEnded(connection)
             if connection.closing.isOpen {
                 let service = services[Int(connection.service)]
                 payload.withUnsafeBytes(from: bytes) {
@@ -107,12 +107,15 @@ extension Worker {
             }
             return .took(consumed)
         case .ping(let range, let consumed):
+            isAssembling ? messageBegan(connection) : messageEnded(connection)
             if connection.closing.isOpen {
                 let payload = UnsafeRawBufferPointer(rebasing: bytes[range])
                 send(.pong, payload, to: connection)
             }
             return .took(consumed)
-        case .pong(_, let consumed): return .took(consumed)
+        case .pong(_, let consumed):
+            isAssembling ? messageBegan(connection) : messageEnded(connection)
+            return .took(consumed)
         case .close(let code, _, _):
             perform(connection.closing.peerClosed(code), reason: "", on: connection)
             return .took(bytes.count)

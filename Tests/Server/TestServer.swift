@@ -68,8 +68,8 @@ final class TestServer: Sendable {
     @discardableResult
     func waitUntilFinished() -> Bool { eventually { server.hasFinished } }
 
-    func client(receiveBytes: Int32? = nil) -> RawClient {
-        RawClient(port, receiveBytes: receiveBytes)
+    func client(receiveBytes: Int32? = nil, from: UInt32? = nil) -> RawClient {
+        RawClient(port, receiveBytes: receiveBytes, from: from)
     }
 
     /// A client that speaks WebSocket, and its token.
