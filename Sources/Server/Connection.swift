@@ -78,8 +78,9 @@ final class Connection {
 
     /// What the one timer of a connection means when it fires.
     enum Deadline: UInt8 {
-        case none, idle, head, body, handler, writeStall, linger, heartbeat, closeHandshake
-        case queueFull
+        case none, idle, head, body, handler, linger, heartbeat, closeHandshake
+        // About what the peer has not taken; these stand last (`isDeliveryWatched`).
+        case writeStall, queueFull
     }
 
     // In this order the fields take 120 bytes with the object's head, which is what malloc makes
@@ -117,6 +118,10 @@ final class Connection {
         self.transport = transport
         self.peer = peer
     }
+
+    /// Its deadline is about what it has not taken.
+    @inline(__always)
+    var isDeliveryWatched: Bool { deadline.rawValue >= Deadline.writeStall.rawValue }
 
     /// Bytes that wait to be sent.
     var pendingBytes: Int { Int(arenaCount) + (queue?.bytes ?? 0) }

@@ -46,6 +46,7 @@ extension Worker {
     // MARK: Who may not come in
 
     private func turnAway(_ raw: Int32, _ peer: PeerAddress, _ verdict: Admission.Verdict) {
+        if case .full = verdict { logFull() }
         sendRefusal(verdict, to: raw)
         guard turnedAway < limits.turnedAwayMax else {
             _ = cl_close(raw)
@@ -65,6 +66,13 @@ extension Worker {
         }
         let bytes = output.readable
         _ = cl_send(raw, bytes.baseAddress, bytes.count)
+    }
+
+    /// One line for one episode. Crowded addresses are not logged: they are many, and may be chosen.
+    private func logFull() {
+        if let last = fullLogged, now.milliseconds(since: last) < 60_000 { return }
+        fullLogged = now
+        logger.warning("the limit of connections is reached: new ones get 503 until old ones end")
     }
 
     // MARK: Behind a proxy

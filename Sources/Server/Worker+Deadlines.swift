@@ -14,7 +14,7 @@ extension Worker {
     /// does not take what it was sent, what it asks for meanwhile must not put off the end of
     /// that: `armForPhase` sets what is due once all is out.
     func arm(_ connection: Connection, _ deadline: Connection.Deadline) {
-        if connection.deadline == .writeStall || connection.deadline == .queueFull {
+        if connection.isDeliveryWatched {
             switch deadline {
             // The kernel may hold an answer yet; when all is delivered, the rest is idle time.
             case .idle: return

@@ -126,7 +126,7 @@ extension Worker {
         connection.arenaCount -= Int32(fromArena)
         if connection.arenaCount == 0 { connection.arenaMessages = 0 }
         if count > fromArena { connection.queue?.advance(sent: count - fromArena) }
-        if connection.deadline == .writeStall || connection.deadline == .queueFull {
+        if connection.isDeliveryWatched {
             countDelivered(count, on: connection)
         }
     }
@@ -147,7 +147,7 @@ extension Worker {
         connection.queue = nil
         connection.arenaMessages = 0
         guard !connection.flags.contains(.closeAfterFlush) else { return beginLinger(connection) }
-        handedOver(connection)
+        if connection.isDeliveryWatched { handedOver(connection) }
         guard connection.flags.contains(.wasBlocked) else { return }
         connection.flags.remove(.wasBlocked)
         regainedRoom(connection)

@@ -213,16 +213,20 @@ extension Worker {
             rest = written.rest
             persistence = written.persistence
         }
+        var isWatched = false
         switch rest {
         case .empty: break
-        case .slice(let slice): enqueue(slice, for: connection)
+        case .slice(let slice):
+            isWatched = slice.count > limits.unwatchedAnswerBytesMax
+            enqueue(slice, for: connection)
         case .slices(let slices):
+            isWatched = rest.count > limits.unwatchedAnswerBytesMax
             for slice in slices { enqueue(slice, for: connection) }
         }
         if persistence == .close {
             connection.flags.insert(.closeAfterFlush)
             connection.incomplete = nil
-        } else if rest.count > limits.unwatchedAnswerBytesMax {
+        } else if isWatched {
             watchDelivery(connection)
         } else {
             arm(connection, .idle)

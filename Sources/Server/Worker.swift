@@ -40,6 +40,7 @@ public final class Worker {
     var reserve: Descriptor?
     var acceptState = AcceptState.open
     var exhaustionLogged: Instant?
+    var fullLogged: Instant?
     var connections = SlotTable<Connection>()
     var timers: TimerWheel
     var services: [any WebSocketService] = []

@@ -81,6 +81,20 @@ struct ProxyHeaderTests {
             block(0x21, 0x11, fourAddresses + [UInt8](repeating: 0, count: 2000)),
         ]
 
+    @Test("mutated headers are read in bounds, and a header never reaches behind what is there")
+    func mutations() {
+        var random = SplitMix(state: 7)
+        for round in 0..<20_000 {
+            var bytes = Self.headers[round % Self.headers.count].0
+            for _ in 0...random.next(below: 4) {
+                bytes[random.next(below: bytes.count)] = UInt8(random.next(below: 256))
+            }
+            let cut = random.next(below: bytes.count + 1)
+            let outcome = bytes[..<cut].withUnsafeBytes { ProxyHeader($0) }
+            if case .header(let count, _) = outcome { #expect(count <= cut) }
+        }
+    }
+
     @Test("what is none is refused, and no byte more makes it one", arguments: malformed)
     func refuses(bytes: [UInt8]) {
         #expect(bytes.withUnsafeBytes { ProxyHeader($0) } == .malformed)

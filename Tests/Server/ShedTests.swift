@@ -202,6 +202,35 @@ extension ServerStorey {
             #expect(client.frame()?.text == "still open")
         }
 
+        @Test("a socket that does not take what it is told gets 4000, its queue full or not")
+        func slowSocket() throws {
+            let server = try server {
+                $0.sendQueueBytesMax = 64 << 20
+                $0.sendQueueFullMilliseconds = 100
+                $0.closeHandshakeMilliseconds = 60_000
+            }
+            let (client, token) = try server.socket(receiveBytes: 4096)
+            server.workers.perform(on: 0) { worker in
+                let text = ByteSlice([UInt8](repeating: 120, count: 1 << 20))
+                for _ in 0..<16 { worker.send(text: text, to: token) }
+            }
+            try #require(
+                eventually {
+                    _ = client.read(1)
+                    return (try? server.on { $0.connections[token]?.closing.isOpen }) == false
+                })
+            var last = client.frame()
+            var whole = 0
+            while let frame = last, frame.opcode == 1 {
+                whole += 1
+                last = client.frame()
+            }
+            #expect(last?.opcode == 8 && last?.code == 4000)
+            #expect(whole < 16, "what it had not begun to get was dropped")
+            client.sendClose(4000)
+            #expect(client.readToEnd() == ([], .closed))
+        }
+
         @Test("a handshake with content is refused")
         func handshakeContent() throws {
             let server = try server()
