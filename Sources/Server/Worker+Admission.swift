@@ -68,7 +68,7 @@ extension Worker {
         _ = cl_send(raw, bytes.baseAddress, bytes.count)
     }
 
-    /// One line for one episode. Crowded addresses are not logged: they are many, and may be chosen.
+    /// One line for one episode. Crowded addresses are not logged: there may be very many.
     private func logFull() {
         if let last = fullLogged, now.milliseconds(since: last) < 60_000 { return }
         fullLogged = now

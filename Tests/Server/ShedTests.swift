@@ -210,9 +210,9 @@ extension ServerStorey {
                 $0.closeHandshakeMilliseconds = 60_000
             }
             let (client, token) = try server.socket(receiveBytes: 4096)
-            server.workers.perform(on: 0) { worker in
-                let text = ByteSlice([UInt8](repeating: 120, count: 1 << 20))
-                for _ in 0..<16 { worker.send(text: text, to: token) }
+            let text = ByteSlice([UInt8](repeating: 120, count: 1 << 20))
+            for _ in 0..<16 {
+                server.workers.perform(on: 0) { $0.send(text: text, to: token) }
             }
             try #require(
                 eventually {
