@@ -3,7 +3,7 @@
 // that still names the old connection finds nobody. One thread.
 
 /// Elements in numbered slots with generations.
-public struct SlotTable<Element: AnyObject> {
+public struct SlotTable<Element> {
     @usableFromInline var elements: ContiguousArray<Element?> = []
     @usableFromInline var generations: ContiguousArray<UInt32> = []
     private var free: [Int32] = []

@@ -1,18 +1,24 @@
 // One deadline for each slot, in a hashed wheel. A connection's deadline moves later with each
 // request; that is only a store, because an entry found too early is filed again (the lazy scheme
-// of Varghese and Lauck's hashed wheels). Due times are ticks of 32 ms: a deadline is met at most
-// one tick late, never early. Costs 16 bytes a slot. One thread.
+// of Varghese and Lauck's hashed wheels). Due times are ticks of 2^25 ns (33.6 ms): a deadline is
+// met at most one tick late, never early. Costs 16 bytes a slot. One thread.
 
-public struct TimerWheel {
-    public static let tickNanoseconds: UInt64 = 32_000_000
-    private static let bucketCount = 2048  // a horizon of 65 s; beyond it an entry is refiled
+public struct TimerWheel: ~Copyable {
+    public static let tickNanoseconds: UInt64 = 1 << 25
+    private static let bucketCount = 2048  // a horizon of 68 s; beyond it an entry is refiled
 
     /// An intrusive list for each bucket; -1 ends it.
     private var heads: ContiguousArray<Int32>
     /// One bit for each bucket that holds something, so that the next one is found in a few words.
     private var occupied: ContiguousArray<UInt64>
-    private var entries: ContiguousArray<Entry> = []
+    /// One for each slot below `entryCount`; memory of our own, because arrays check on each access
+    /// what `set`, `cancel` and `isSet` check once: list links are made here alone.
+    private var entries: UnsafeMutablePointer<Entry>
+    private var entryCount = 0
     private var currentTick: UInt32
+    /// No bucket that holds something has its turn before this tick: a tick of the loop that is
+    /// earlier has nothing to look for.
+    private var earliestTick = UInt32.max
     private let origin: UInt64
     public private(set) var count = 0
 
@@ -26,8 +32,22 @@ public struct TimerWheel {
     public init(now: Instant) {
         heads = ContiguousArray(repeating: -1, count: Self.bucketCount)
         occupied = ContiguousArray(repeating: 0, count: Self.bucketCount / 64)
+        entries = .allocate(capacity: 0)
         origin = now.nanoseconds
         currentTick = 0
+    }
+
+    deinit { entries.deallocate() }
+
+    /// Makes room for slot `index`; `Entry` is trivial.
+    private mutating func grow(for index: Int) {
+        let grown = max(index + 1, entryCount * 2, 64)
+        let memory = UnsafeMutablePointer<Entry>.allocate(capacity: grown)
+        memory.initialize(repeating: Entry(), count: grown)
+        memory.update(from: entries, count: entryCount)
+        entries.deallocate()
+        entries = memory
+        entryCount = grown
     }
 
     private func tick(at instant: Instant, rounding extra: UInt64) -> UInt32 {
@@ -38,7 +58,8 @@ public struct TimerWheel {
 
     /// Sets or moves the deadline of slot `index`. O(1).
     public mutating func set(_ index: Int, deadline: Instant) {
-        while entries.count <= index { entries.append(Entry()) }
+        precondition(index >= 0, "a slot has an index from 0")
+        if index >= entryCount { grow(for: index) }
         let due = max(tick(at: deadline, rounding: Self.tickNanoseconds - 1), currentTick &+ 1)
         if entries[index].bucket >= 0 {
             let isLater = due >= entries[index].due
@@ -53,12 +74,12 @@ public struct TimerWheel {
 
     /// Whether slot `index` has a deadline that has not been reported.
     public func isSet(_ index: Int) -> Bool {
-        index < entries.count && entries[index].bucket >= 0
+        index < entryCount && entries[index].bucket >= 0
     }
 
     /// Removes the deadline of slot `index`, if it has one.
     public mutating func cancel(_ index: Int) {
-        guard index < entries.count, entries[index].bucket >= 0 else { return }
+        guard index < entryCount, entries[index].bucket >= 0 else { return }
         unlink(index)
     }
 
@@ -66,6 +87,10 @@ public struct TimerWheel {
     public mutating func advance(to now: Instant, expired: inout [Int]) {
         let target = tick(at: now, rounding: 0)
         guard target > currentTick else { return }
+        guard target >= earliestTick else {
+            currentTick = target
+            return
+        }
         // After a long stall one turn of the wheel meets every entry.
         let steps = min(target - currentTick, UInt32(Self.bucketCount))
         for step in 0..<steps {
@@ -84,17 +109,13 @@ public struct TimerWheel {
             }
         }
         currentTick = target
+        earliestTick = count > 0 ? target &+ UInt32(ticksToNextBucket()) : .max
     }
 
-    /// Milliseconds until the next filed entry; nil when the wheel is empty.
-    public func millisecondsToNext(from now: Instant) -> Int? {
+    /// The first moment at which a deadline can have passed; nil when the wheel is empty.
+    public var next: Instant? {
         guard count > 0 else { return nil }
-        let nowTick = tick(at: now, rounding: 0)
-        if nowTick > currentTick { return 0 }
-        let ahead = ticksToNextBucket()
-        let at = origin + (UInt64(currentTick) + UInt64(ahead)) * Self.tickNanoseconds
-        let wait = at > now.nanoseconds ? at - now.nanoseconds : 0
-        return Int((wait + 999_999) / 1_000_000)
+        return Instant(nanoseconds: origin + UInt64(earliestTick) * Self.tickNanoseconds)
     }
 
     /// Ticks from the current one to the next bucket that holds something, 1 to `bucketCount`; some
@@ -125,6 +146,7 @@ public struct TimerWheel {
         if head >= 0 { entries[Int(head)].previous = Int32(index) }
         heads[bucket] = Int32(index)
         occupied[bucket / 64] |= 1 << UInt64(bucket % 64)
+        earliestTick = min(earliestTick, currentTick &+ max(1, ahead))
         count += 1
     }
 

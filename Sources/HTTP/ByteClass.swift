@@ -1,5 +1,7 @@
 // Which bytes may stand where in a message: one table, a bit for each class.
-// A literal, so that it is static data without a lazy initialiser.
+// The table itself is in CScan, whose scanners read it too.
+
+import CScan
 
 /// A class of bytes.
 struct ByteClass {
@@ -21,7 +23,7 @@ struct ByteClass {
 
 extension UInt8 {
     @inline(__always)
-    func has(_ mark: ByteClass) -> Bool { byteClasses[Int(self)] & mark.bit != 0 }
+    func has(_ mark: ByteClass) -> Bool { cscan_class_of(self) & mark.bit != 0 }
 
     /// SP or HTAB: `OWS` (RFC 9110 §5.6.3).
     @inline(__always)
@@ -36,22 +38,3 @@ enum ASCIIByte {
     static let space: UInt8 = 0x20
     static let colon: UInt8 = 0x3A
 }
-
-private let byteClasses: InlineArray<256, UInt8> = [
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    8, 47, 8, 41, 47, 47, 47, 47, 46, 46, 47, 47, 14, 63, 63, 46,
-    63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 46, 14, 40, 46, 40, 46,
-    46, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63,
-    63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 46, 12, 46, 47, 63,
-    47, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63,
-    63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 46, 47, 46, 63, 0,
-    8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8,
-    8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8,
-    8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8,
-    8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8,
-    8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8,
-    8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8,
-    8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8,
-    8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8,
-]

@@ -87,11 +87,11 @@ struct FramingFields {
     @inline(__always)
     func settle(_ head: inout RequestHead, in scanner: HeadScanner) throws(HeadStop) {
         if let host {
-            guard let syntax = HostSyntax(scanner.bytes(host)) else { throw .reject(.badHost) }
+            guard HostSyntax.accepts(scanner.bytes(host)) else { throw .reject(.badHost) }
             if head.host.isEmpty {
                 head.host = host
-            } else {
-                try checkAgreement(head, host, syntax, in: scanner)
+            } else if head.form == .absolute {
+                try checkAgreement(head, host, in: scanner)
             }
         } else if head.minorVersion == 1 {
             throw .reject(.missingHost)
@@ -111,12 +111,12 @@ struct FramingFields {
     /// A target that names a host replaces `Host`, and a client must send the same in both (RFC
     /// 9112 §3.2.2). Where they differ, whoever looks at the other one asks somebody else.
     private func checkAgreement(
-        _ head: RequestHead, _ host: HeadRange, _ syntax: HostSyntax, in scanner: HeadScanner
+        _ head: RequestHead, _ host: HeadRange, in scanner: HeadScanner
     ) throws(HeadStop) {
         let (target, field) = (scanner.bytes(head.host), scanner.bytes(host))
         let isSecure = scanner.bytes(head.target).startsIgnoringCase("https://")
         let defaultPort: UInt16 = isSecure ? 443 : 80
-        guard let named = HostSyntax(target),
+        guard let named = HostSyntax(target), let syntax = HostSyntax(field),
             (named.port ?? defaultPort) == (syntax.port ?? defaultPort),
             target.part(0..<named.nameCount)
                 .equalsIgnoringCase(field.part(0..<syntax.nameCount))

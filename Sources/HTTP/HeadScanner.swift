@@ -6,7 +6,9 @@
 //
 // The bounds proof for all unchecked loads here: `base..<base + end` is the caller's buffer, cut
 // to the limit; `byte(at:)` and `word(at:)` are called with offsets proven below `end` by the
-// guard or loop condition right above the call.
+// guard or loop condition right above the call. The scanners of CScan are told the same `end`.
+
+import CScan
 
 /// Why scanning stopped before the head was complete.
 enum HeadStop: Error {
@@ -148,6 +150,30 @@ struct HeadScanner {
         }
     }
 
+    /// Reads field lines (RFC 9112 §5) into `head`, as long as they are plainly well-formed, and
+    /// notes those that decide framing. `nextField` goes on where this stops.
+    @inline(__always)
+    mutating func readPlainFields(
+        into head: inout RequestHead, _ framing: inout FramingFields, limits: HTTPLimits
+    ) throws(HeadStop) {
+        let before = head.fieldCount
+        let room = UInt32(clamping: min(limits.fieldsMax, head.fieldRoom) - before)
+        let found = head.withLines { lines in
+            cscan_lines(
+                base.assumingMemoryBound(to: UInt8.self), UInt32(truncatingIfNeeded: position),
+                UInt32(truncatingIfNeeded: end), lines + before, room)
+        }
+        guard let found, found.count > 0 else { return }
+        head.count(appended: Int(found.count))
+        position = Int(found.next)
+        limitReject = .headTooLarge
+        var marks = found.framing
+        while marks != 0 {
+            try framing.note(head.line(before + marks.trailingZeroBitCount), in: self)
+            marks &= marks &- 1
+        }
+    }
+
     /// Reads the next field line (RFC 9112 §5); nil after the empty line that ends the head.
     @inline(__always)
     mutating func nextField() throws(HeadStop) -> FieldRange? {
@@ -167,35 +193,12 @@ struct HeadScanner {
         at += 1
         while at < end, byte(at: at).isBlank { at += 1 }
         let valueStart = at
-        at = endOfValue(from: at)
+        while at < end, byte(at: at).has(.value) { at += 1 }
         var valueEnd = at
         while valueEnd > valueStart, byte(at: valueEnd - 1).isBlank { valueEnd -= 1 }
         position = at
         try endLine(else: .badFieldValue)
         return FieldRange(name: range(nameStart, nameEnd), value: range(valueStart, valueEnd))
-    }
-
-    /// The first byte from `offset` on that is a control character other than HTAB, or `end`.
-    @inline(__always)
-    private func endOfValue(from offset: Int) -> Int {
-        var at = offset
-        // Eight bytes at a time: a byte's top bit is set where it is below 0x20 or is 0x7F.
-        // Borrows travel upwards only, so the lowest set bit is exact.
-        while at + 8 <= end {
-            let word = word(at: at)
-            let below = (word &- 0x2020_2020_2020_2020) & ~word
-            let flipped = word ^ 0x7F7F_7F7F_7F7F_7F7F
-            let delete = (flipped &- 0x0101_0101_0101_0101) & ~flipped
-            let controls = (below | delete) & 0x8080_8080_8080_8080
-            if controls != 0 {
-                at += controls.trailingZeroBitCount >> 3
-                break
-            }
-            at += 8
-        }
-        // The word loop stops at an HTAB too; from there on bytes go one by one.
-        while at < end, byte(at: at).has(.value) { at += 1 }
-        return at
     }
 
     private func nameFault(at offset: Int, nameStart: Int) -> HeadStop {

@@ -2,9 +2,18 @@
 // unreserved characters and percent-escapes, or an IPv6 address in brackets. `sub-delims`, user
 // information and IPvFuture are refused: no name in use has them, and parsers differ about them.
 
+import CScan
 import MizuBytes
 
 struct HostSyntax {
+    /// Whether `bytes` is a host with an optional port: the same verdict, without the parts.
+    @inline(__always)
+    static func accepts(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let base = bytes.baseAddress else { return false }
+        let first = base.assumingMemoryBound(to: UInt8.self)
+        return cscan_is_plain_host(first, first + bytes.count) || HostSyntax(bytes) != nil
+    }
+
     /// Bytes of the host, brackets included.
     let nameCount: Int
     /// Nil where there is no colon, or nothing behind it.

@@ -27,7 +27,7 @@ public enum Scheme: Sendable {
 }
 
 public struct Request: ~Copyable {
-    public let head: RequestHead
+    @usableFromInline let headPointer: UnsafePointer<RequestHead>
     /// The buffer that `head`'s ranges count from.
     @usableFromInline let headBytes: UnsafeRawBufferPointer
     @usableFromInline let bodyBytes: UnsafeRawBufferPointer
@@ -39,22 +39,33 @@ public struct Request: ~Copyable {
     public var parameters = PathParameters()
     /// Who asks, once a middleware has found out.
     public var user: String?
-    /// What middleware leaves for handlers.
-    public var storage: [String: any Sendable] = [:]
+    private var stored: [String: any Sendable]?
 
     /// - Parameters:
+    ///   - head: must stay where it is, unchanged, while the request lives.
     ///   - headBytes: what was parsed into `head`; must stay unchanged while the request lives.
     ///   - body: the decoded body; must stay unchanged while the request lives.
     public init(
-        head: RequestHead, headBytes: UnsafeRawBufferPointer, body: UnsafeRawBufferPointer,
+        head: UnsafePointer<RequestHead>, headBytes: UnsafeRawBufferPointer,
+        body: UnsafeRawBufferPointer,
         exchange: ExchangeID, peer: PeerAddress, scheme: Scheme = .http
     ) {
-        self.head = head
+        headPointer = head
         self.headBytes = headBytes
         bodyBytes = body
         self.exchange = exchange
         self.peer = peer
         self.scheme = scheme
+    }
+
+    public var head: RequestHead {
+        @inlinable @inline(__always) _read { yield headPointer.pointee }
+    }
+
+    /// What middleware leaves for handlers.
+    public var storage: [String: any Sendable] {
+        get { stored ?? [:] }
+        set { stored = newValue }
     }
 
     /// Whether the client sent it by TLS, to this server or to a proxy that is trusted.
@@ -130,6 +141,13 @@ public struct Request: ~Copyable {
         }
     }
 
+    /// Calls `body` with the name and the value of each field line as they were sent, in order.
+    public func forEachField(_ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
+        for field in head.fields {
+            body(field.name.bytes(in: headBytes), field.value.bytes(in: headBytes))
+        }
+    }
+
     /// `host[:port]` as the client named it; nil for HTTP/1.0 without `Host`.
     public var host: String? { head.host.isEmpty ? nil : head.host.bytes(in: headBytes).text }
 
@@ -154,7 +172,7 @@ public struct PathParameters: Sendable {
     /// Beyond it a pattern is refused when it is registered.
     public static let countMax = 8
 
-    private var names: [String] = []
+    private var names: [String]?
     private var ranges = InlineArray<8, HeadRange>(repeating: .empty)
     public private(set) var count = 0
 
@@ -170,6 +188,7 @@ public struct PathParameters: Sendable {
 
     /// What `name` matched, not yet decoded.
     public func range(of name: String) -> HeadRange? {
+        guard let names else { return nil }
         for index in 0..<count where names[index] == name { return ranges[index] }
         return nil
     }

@@ -3,6 +3,8 @@
 // allocates nothing. Whoever parks a request with an unfinished body parses its head once more
 // when the body is there: that is cheaper than a table for each connection.
 
+import CScan
+
 /// A part of a head: offset from the head's first byte, and length, in bytes.
 public struct HeadRange: Sendable, Equatable {
     public var offset: UInt16
@@ -97,6 +99,26 @@ public struct RequestHead: Sendable {
         table[fieldCount] = field
         fieldCount += 1
     }
+
+    /// Lines that the table has room for.
+    @inline(__always)
+    var fieldRoom: Int { table.count }
+
+    @inline(__always)
+    func line(_ index: Int) -> FieldRange { table[index] }
+
+    /// Calls `body` with the table, `fieldRoom` lines; it may write those from `fieldCount` on.
+    @inline(__always)
+    mutating func withLines<R>(_ body: (UnsafeMutablePointer<cscan_line>) -> R) -> R? {
+        // Both types are four UInt16 in this order.
+        table.withUnsafeMutableBytes { bytes in
+            bytes.baseAddress.map { body($0.assumingMemoryBound(to: cscan_line.self)) }
+        }
+    }
+
+    /// Counts `count` lines, written with `withLines`, as part of the head.
+    @inline(__always)
+    mutating func count(appended count: Int) { fieldCount += count }
 
     /// The value of the first line named `name` (lower case), compared without case. O(fields).
     /// - Parameter bytes: the buffer that this head was parsed from.

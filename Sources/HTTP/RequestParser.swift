@@ -20,6 +20,10 @@ public struct RequestParser: Sendable {
 
     public init() {}
 
+    /// No head has begun: the next call starts at a message border.
+    @inline(__always)
+    var isFresh: Bool { scanned == 0 }
+
     /// Finds the request head at the start of `input` (RFC 9112 §3).
     ///
     /// A slow sender costs little: bytes without a new line feed are looked at once, and the head
@@ -70,6 +74,7 @@ public struct RequestParser: Sendable {
         try scanner.skipLeadingLine()
         try scanner.readRequestLine(into: &head, limits: limits)
         var framing = FramingFields()
+        try scanner.readPlainFields(into: &head, &framing, limits: limits)
         while let field = try scanner.nextField() {
             if head.fieldCount == limits.fieldsMax { throw .reject(.tooManyFields) }
             head.append(field)

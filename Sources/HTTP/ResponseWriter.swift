@@ -41,113 +41,129 @@ public struct ResponseContext: Sendable {
 
 /// What is left to do after the head is written.
 public struct WrittenResponse: Sendable {
-    /// The part of the body that was not copied, to be queued behind the output.
-    public var rest: Response.Body
+    /// The body was not copied: it is to be queued behind the output.
+    public var owesBody: Bool
     /// What was promised to the peer.
     public var persistence: ResponseContext.Persistence
+
+    public init(owesBody: Bool, persistence: ResponseContext.Persistence) {
+        self.owesBody = owesBody
+        self.persistence = persistence
+    }
+}
+
+/// The `Date` of answers (RFC 9110 §6.6.1), with what nearly every answer has around it, so that
+/// both are one copy. Made once a second.
+public struct ResponseDate: Sendable {
+    /// From the status line of a 200 to `Content-Length: `.
+    let successHead: [UInt8]
+
+    static let start: StaticString = "HTTP/1.1 200 OK\r\nDate: "
+
+    public init(secondsSince1970 seconds: Int) {
+        var head = ByteBuffer(capacity: 96)
+        head.append(Self.start)
+        head.append(HTTPDate.text(secondsSince1970: seconds))
+        head.append(literal: "\r\nContent-Length: ")
+        successHead = [UInt8](head.readable)
+    }
+
+    /// The 29 bytes of the date.
+    @inline(__always)
+    var range: Range<Int> {
+        Self.start.utf8CodeUnitCount..<Self.start.utf8CodeUnitCount + HTTPDate.byteCount
+    }
 }
 
 public enum ResponseWriter {
     /// Bodies up to this many bytes are copied behind their head, so that one write sends both.
     public static let copiedBytesMax = 4_096
 
+    /// Bytes that the lines of `writeHead` take at most, media type and handler's fields aside:
+    /// status line 44, Date 37, Content-Length 38, Content-Type 16, Connection 28.
+    private static let headBytesMax = 256
+
     /// Appends `response` to `output`.
-    /// - Parameter date: the 29 bytes of an IMF-fixdate, made once a second.
-    /// - Returns: the body where it is too large to copy, and whether the connection goes on.
+    /// - Returns: whether the body is too large to copy, and whether the connection goes on.
+    @inline(__always)
     public static func write(
-        _ response: Response, for context: ResponseContext, date: UnsafeRawBufferPointer,
-        into output: inout ByteBuffer
+        _ response: Response, for context: ResponseContext,
+        date: ResponseDate, into output: inout ByteBuffer
     ) -> WrittenResponse {
         let closes = context.persistence == .close || response.connection == .close
-        output.reserve(512 + response.fields.count)
-        writeStatusAndDate(response.status, date, into: &output)
         let bodyCount = response.body.count
         let hasContent = !response.status.isAlwaysWithoutContent
-        if hasContent { writeLength(bodyCount, into: &output) }
-        if let mediaType = response.mediaType, hasContent {
-            output.append(literal: "\r\nContent-Type: ")
-            if let bytes = mediaType.literalBytes {
-                output.append(bytes)
-            } else {
-                output.append(mediaType.text)
-            }
-        }
-        output.append(literal: "\r\n")
-        writeConnection(response, context, closes: closes, into: &output)
-        if !response.fields.isEmpty { output.append(response.fields) }
+        let sendsBody = hasContent && context.method != .head
+        let copies = sendsBody && bodyCount <= copiedBytesMax
+        output.reserve(
+            headBytesMax + (response.mediaType?.count ?? 0) + response.fields.count
+                + (copies ? bodyCount : 0))
+        var cursor = OutputCursor(output.writable)
+        writeHead(response, context, date, closes: closes, hasContent, bodyCount, to: &cursor)
+        output.advance(written: cursor.written)
         context.defaults.write(for: response, into: &output)
         output.append(literal: "\r\n")
-        let rest: Response.Body =
-            hasContent && context.method != .head
-            ? copySmall(response.body, count: bodyCount, into: &output) : .empty
-        return WrittenResponse(rest: rest, persistence: closes ? .close : .keepAlive)
+        if copies { append(response.body, to: &output) }
+        return WrittenResponse(
+            owesBody: sendsBody && !copies, persistence: closes ? .close : .keepAlive)
+    }
+
+    @inline(__always)
+    private static func writeHead(
+        _ response: Response, _ context: ResponseContext,
+        _ date: ResponseDate, closes: Bool, _ hasContent: Bool, _ bodyCount: Int,
+        to cursor: inout OutputCursor
+    ) {
+        if response.status.code == 200 {
+            date.successHead.withUnsafeBytes { cursor.append($0) }
+        } else {
+            writeStatusAndDate(response.status, date, withLength: hasContent, to: &cursor)
+        }
+        if hasContent { cursor.append(decimal: bodyCount) }
+        if let mediaType = response.mediaType, hasContent {
+            cursor.append("\r\nContent-Type: ")
+            mediaType.withBytes { cursor.append($0) }
+        }
+        cursor.append("\r\n")
+        if response.status == .upgradeRequired {
+            cursor.append(
+                closes ? "Connection: upgrade, close\r\n" : "Connection: upgrade\r\n")
+        } else if closes {
+            cursor.append("Connection: close\r\n")
+        } else if context.minorVersion == 0 {
+            cursor.append("Connection: keep-alive\r\n")
+        }
+        if !response.fields.isEmpty {
+            response.fields.withUnsafeBytes { cursor.append($0) }
+        }
+    }
+
+    /// HTTP/1.1 also to an HTTP/1.0 client: the version says what this server can (§2.3).
+    private static func writeStatusAndDate(
+        _ status: HTTPStatus, _ date: ResponseDate, withLength: Bool,
+        to cursor: inout OutputCursor
+    ) {
+        cursor.append("HTTP/1.1 ")
+        cursor.append(decimal: Int(status.code))
+        cursor.append(" ")
+        cursor.append(status.reason)
+        cursor.append("\r\nDate: ")
+        date.successHead.withUnsafeBytes { cursor.append($0.part(date.range)) }
+        if withLength { cursor.append("\r\nContent-Length: ") }
+    }
+
+    @inline(__always)
+    private static func append(_ body: Response.Body, to output: inout ByteBuffer) {
+        switch body {
+        case .empty: break
+        case .slice(let slice): slice.withUnsafeBytes { output.append($0) }
+        case .slices(let slices):
+            for slice in slices { output.append(slice) }
+        }
     }
 
     /// `HTTP/1.1 100 Continue` (RFC 9110 §15.2.1), to be sent before a body is read.
     public static func writeContinue(into output: inout ByteBuffer) {
         output.append(literal: "HTTP/1.1 100 Continue\r\n\r\n")
-    }
-
-    @inline(__always)
-    private static func writeStatusAndDate(
-        _ status: HTTPStatus, _ date: UnsafeRawBufferPointer, into output: inout ByteBuffer
-    ) {
-        precondition(date.count == HTTPDate.byteCount, "a Date field has 29 bytes")
-        // HTTP/1.1 also to an HTTP/1.0 client: the version says what this server can (§2.3).
-        if status.code == 200 {
-            output.append(literal: "HTTP/1.1 200 OK\r\nDate: ")
-        } else {
-            output.append(literal: "HTTP/1.1 ")
-            output.append(decimal: Int(status.code))
-            output.append(ASCIIByte.space)
-            output.append(status.reason)
-            output.append(literal: "\r\nDate: ")
-        }
-        output.append(date)
-    }
-
-    /// Ends the Date line, too: two literals in one.
-    @inline(__always)
-    private static func writeLength(_ count: Int, into output: inout ByteBuffer) {
-        output.append(literal: "\r\nContent-Length: ")
-        if count < 10 {
-            output.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: count))
-        } else if count < 100 {
-            // Most small answers; the general way costs a loop for each digit, twice.
-            output.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: count / 10))
-            output.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: count % 10))
-        } else {
-            output.append(decimal: count)
-        }
-    }
-
-    @inline(__always)
-    private static func writeConnection(
-        _ response: Response, _ context: ResponseContext, closes: Bool,
-        into output: inout ByteBuffer
-    ) {
-        if response.status == .upgradeRequired {
-            output.append(
-                literal: closes
-                    ? "Connection: upgrade, close\r\n" : "Connection: upgrade\r\n")
-        } else if closes {
-            output.append(literal: "Connection: close\r\n")
-        } else if context.minorVersion == 0 {
-            output.append(literal: "Connection: keep-alive\r\n")
-        }
-    }
-
-    @inline(__always)
-    private static func copySmall(
-        _ body: Response.Body, count: Int, into output: inout ByteBuffer
-    ) -> Response.Body {
-        guard count <= copiedBytesMax else { return body }
-        switch body {
-        case .empty: break
-        case .slice(let slice): output.append(slice)
-        case .slices(let slices):
-            for slice in slices { output.append(slice) }
-        }
-        return .empty
     }
 }

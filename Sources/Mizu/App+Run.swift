@@ -12,14 +12,20 @@ import MizuSyncService
 extension App {
     /// Serves until the process is told to end. Prints one line `listening on URL` for each
     /// listener on standard output, once connections are accepted.
-    /// - Throws: `StartError` where an address cannot be had.
+    /// - Throws: `StartError` where an address cannot be had, or rights cannot be given up.
     public func run() throws(StartError) {
         cl_raise_open_files()
-        let server = try start()
-        for (address, port) in zip(configuration.addresses, server.ports) {
-            announce("listening on http://\(address.authority(port: port))\n")
+        try settle()
+        let urls = daemon.listeners.entries.map { entry in
+            let scheme = entry.role == .https ? "https" : "http"
+            return "\(scheme)://\(entry.address.authority(port: entry.address.port))"
         }
-        if isOpenToAll, !configuration.addresses.allSatisfy(\.isLoopback) {
+        let isOnlyLoopback = daemon.listeners.entries.allSatisfy(\.address.isLoopback)
+        let server = try start()
+        for url in urls { announce("listening on \(url)\n") }
+        // Behind the lines above, where both go to standard output.
+        try startAccessLog()
+        if isOpenToAll, !isOnlyLoopback {
             logger.notice(
                 """
                 everyone who can reach this server may read and change every scope: \
@@ -27,8 +33,14 @@ extension App {
                 """
             )
         }
-        lifetime.run(server)
+        if Privileges.isRoot {
+            logger.notice("the server runs as root: set RUN_AS=user, or start it as a user")
+        }
+        lifetime.run(
+            server, notifier: daemon.notifier,
+            status: "listening on \(urls.joined(separator: ", "))")
         synchronisation?.service.stop()
+        daemon.accessLog?.stop()
     }
 
     private func start() throws(StartError) -> Server {
@@ -37,9 +49,18 @@ extension App {
             throw StartError("PROXY_PROTOCOL=on: say in TRUSTED_PROXIES who sends the headers")
         }
         do throws(ServerStartError) {
-            return try Server.start(serverConfiguration(), on: workers)
+            return try Server.start(
+                serverConfiguration(), on: workers, listeners: &daemon.listeners)
         } catch {
             throw StartError(error.description)
+        }
+    }
+
+    private func startAccessLog() throws(StartError) {
+        do throws(SystemError) {
+            try daemon.accessLog?.start()
+        } catch {
+            throw StartError("cannot start: \(error)")
         }
     }
 
@@ -52,6 +73,7 @@ extension App {
         ) { request in
             Self.admit(request, by: origins, redirect)
         }
+        server.accessLog = daemon.accessLog
         server.drainMilliseconds = configuration.drainMilliseconds
         server.limits.heartbeatMilliseconds = configuration.heartbeatMilliseconds
         let port = configuration.publicPort

@@ -7,8 +7,10 @@
 import MizuBytes
 import MizuHTTP
 
-public struct Router: Sendable {
+public final class Router: Sendable {
     private let trie: RouteTrie
+    /// The routes without parameters again, by the whole path.
+    private let literals: LiteralPaths
     private let routes: [Route]
     /// Runs where no route matched.
     private let middleware: [Middleware]
@@ -18,9 +20,21 @@ public struct Router: Sendable {
 
     private struct Route: Sendable {
         let handler: Handler
+        /// Nil where nothing stands around the handler and the pattern has no parameters.
+        let surroundings: Surroundings?
+    }
+
+    /// What a route has beside its handler, in one reference.
+    private final class Surroundings: Sendable {
         let names: [String]
         let middleware: [Middleware]
         let hooks: [AfterHook]
+
+        init(names: [String], middleware: [Middleware], hooks: [AfterHook]) {
+            self.names = names
+            self.middleware = middleware
+            self.hooks = hooks
+        }
     }
 
     /// Compiles the routes that `build` writes down. Traps, with both patterns in the message,
@@ -29,15 +43,22 @@ public struct Router: Sendable {
         var collected = Routes(prefix: "")
         build(&collected)
         var trie = RouteTrie()
+        var literals = LiteralPaths()
         var routes: [Route] = []
         for entry in collected.wrapped {
             let names = trie.insert(entry.pattern, method: entry.method, route: routes.count)
+            literals.insert(entry.pattern, method: entry.method, route: routes.count)
+            let isBare = names.isEmpty && entry.middleware.isEmpty && entry.hooks.isEmpty
             routes.append(
                 Route(
-                    handler: entry.handler, names: names, middleware: entry.middleware,
-                    hooks: entry.hooks))
+                    handler: entry.handler,
+                    surroundings: isBare
+                        ? nil
+                        : Surroundings(
+                            names: names, middleware: entry.middleware, hooks: entry.hooks)))
         }
         self.trie = trie
+        self.literals = literals
         self.routes = routes
         middleware = collected.middleware
         hooks = collected.hooks
@@ -50,8 +71,8 @@ public struct Router: Sendable {
     public func respond(to request: inout Request) -> Response {
         switch match(&request) {
         case .route(let index):
-            let route = routes[index]
-            return run(&request, route.middleware, route.hooks, route.handler)
+            guard let around = routes[index].surroundings else { return runBare(&request, index) }
+            return run(&request, around.middleware, around.hooks, routes[index].handler)
         case .none:
             return run(&request, middleware, hooks, notFoundHandler)
         case .otherMethods(let allowed) where request.method == .options:
@@ -97,7 +118,15 @@ public struct Router: Sendable {
         case unknownMethod
     }
 
+    @inline(__always)
     private func match(_ request: inout Request) -> Match {
+        if let route = request.withPath({ literals.find($0, method: request.method) }) {
+            return .route(route)
+        }
+        return search(&request)
+    }
+
+    private func search(_ request: inout Request) -> Match {
         switch request.method {
         case .other, .connect, .trace: return .unknownMethod
         case .get, .head, .post, .put, .delete, .patch, .options: break
@@ -109,8 +138,7 @@ public struct Router: Sendable {
         guard let found else {
             return search.allowed.isEmpty ? .none : .otherMethods(search.allowed)
         }
-        let names = routes[found].names
-        if !names.isEmpty {
+        if let names = routes[found].surroundings?.names, !names.isEmpty {
             request.parameters = PathParameters(names: names, ranges: search.captures)
         }
         return .route(found)
@@ -123,6 +151,15 @@ public struct Router: Sendable {
     }
 
     // MARK: Running
+
+    @inline(__always)
+    private func runBare(_ request: inout Request, _ route: Int) -> Response {
+        do {
+            return try routes[route].handler(request)
+        } catch {
+            return mapper(error, request)
+        }
+    }
 
     private func run(
         _ request: inout Request, _ middleware: [Middleware], _ hooks: [AfterHook],

@@ -41,7 +41,15 @@ final class IncompleteRequest {
     }
 }
 
-final class Connection {
+/// A worker's reference to a connection: a pointer, which nobody counts. Dereference it with the
+/// connection's properties (`connection.phase`).
+///
+/// Why that is sound: the memory is freed in `closeRetired` alone, at the end of a tick, after the
+/// connection has left the slot table and every list of the worker; other threads and services
+/// know tokens, never this.
+struct Connection {
+    let state: UnsafeMutablePointer<ConnectionState>
+
     enum Phase: UInt8 { case http, webSocket, lingering, closed, proxyHeader }
 
     struct Flags: OptionSet {
@@ -83,40 +91,15 @@ final class Connection {
         case writeStall, queueFull
     }
 
-    // In this order the fields take 120 bytes with the object's head, which is what malloc makes
-    // 128 of: each word lies at its border and small ones fill the gaps behind odd ones.
-    let token: Token
-    var input: LentBuffer?
-    var incomplete: IncompleteRequest?
-    var queue: SendQueue?
-    var messages: MessageReader?
-    var phase = Phase.http
-    var deadline = Deadline.none
-    var service: UInt8 = 0
-    var closing = CloseMachine()
-    /// The client; where a PROXY header came, whom that names.
-    var peer: PeerAddress
-    /// A request that was handed to a handler which answers later; `exchangeSequence` names it.
-    var awaited: AwaitedExchange?
-    let transport: Transport
-    var exchangeSequence: UInt32 = 0
-    var parser = RequestParser()
-
-    /// The part of the worker's output arena that is this connection's, in this tick.
-    var arenaStart: Int32 = 0
-    var arenaCount: Int32 = 0
-
-    /// Tenths of a second since the worker began: when a frame was last sent and received.
-    var sentTenth: UInt32 = 0
-    var receivedTenth: UInt32 = 0
-    var flags: Flags = []
-    /// WebSocket messages in the arena part; does not count beyond what it holds.
-    var arenaMessages: UInt16 = 0
-
     init(token: Token, transport: Transport, peer: PeerAddress) {
-        self.token = token
-        self.transport = transport
-        self.peer = peer
+        state = .allocate(capacity: 1)
+        state.initialize(to: ConnectionState(token: token, transport: transport, peer: peer))
+    }
+
+    /// Frees the memory. Nobody may hold the connection any more.
+    func deallocate() {
+        state.deinitialize(count: 1)
+        state.deallocate()
     }
 
     /// Its deadline is about what it has not taken.
@@ -124,7 +107,7 @@ final class Connection {
     var isDeliveryWatched: Bool { deadline.rawValue >= Deadline.writeStall.rawValue }
 
     /// Bytes that wait to be sent.
-    var pendingBytes: Int { Int(arenaCount) + (queue?.bytes ?? 0) }
+    var pendingBytes: Int { Int(self.arenaCount) + (self.queue?.bytes ?? 0) }
     /// Messages that wait to be sent; those that one short write left behind count as one.
-    var waitingMessages: Int { Int(arenaMessages) + (queue?.count ?? 0) }
+    var waitingMessages: Int { Int(self.arenaMessages) + (self.queue?.count ?? 0) }
 }

@@ -60,10 +60,8 @@ extension Worker {
     /// Writes the refusal to a socket that is new, so that its send buffer takes all of it.
     func sendRefusal(_ verdict: Admission.Verdict, to raw: Int32) {
         var output = ByteBuffer(capacity: 512)
-        dateBytes.withUnsafeBytes { date in
-            _ = ResponseWriter.write(
-                Admission.refusal(verdict), for: .refused, date: date, into: &output)
-        }
+        _ = ResponseWriter.write(
+            Admission.refusal(verdict), for: .refused, date: state.pointee.date, into: &output)
         let bytes = output.readable
         _ = cl_send(raw, bytes.baseAddress, bytes.count)
     }

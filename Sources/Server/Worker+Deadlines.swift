@@ -143,6 +143,7 @@ extension Worker {
     /// Ends the connection now; what it has not sent is lost.
     func retire(_ connection: Connection) {
         guard connection.phase != .closed else { return }
+        if logsAccess { abandonAccess(connection) }
         leaveService(connection)
         connection.phase = .closed
         connection.input = nil
@@ -153,7 +154,7 @@ extension Worker {
         timers.cancel(connection.token.index)
         releaseAdmission(of: connection)
         connections.retire(connection.token)
-        closedDescriptors.append(connection.transport.descriptor)
+        retired.append(connection)
     }
 
     private func leaveService(_ connection: Connection) {
@@ -165,9 +166,15 @@ extension Worker {
 
     /// The end of the tick: descriptors are closed and slots may be used again.
     func closeRetired() {
-        guard !closedDescriptors.isEmpty else { return }
-        for descriptor in closedDescriptors { _ = cl_close(descriptor) }
-        closedDescriptors.removeAll(keepingCapacity: true)
+        guard !retired.isEmpty else { return }
+        // The list of those to go on with is the only one that outlives a tick.
+        again.removeClosed()
+        for position in 0..<retired.count {
+            let connection = retired[position]
+            _ = cl_close(connection.transport.descriptor)
+            connection.deallocate()
+        }
+        retired.removeAll()
         connections.recycle()
     }
 
@@ -210,5 +217,6 @@ extension Worker {
     func retireAll() {
         connections.forEach { retire($0) }
         closeRetired()
+        if logsAccess { accessLines?.handOver() }
     }
 }

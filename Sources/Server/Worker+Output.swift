@@ -65,6 +65,12 @@ extension Worker {
 
     /// Whether the connection may be asked to answer more; tries to send where it is full.
     func hasOutputRoom(_ connection: Connection) -> Bool {
+        if connection.state.pointee.queue == nil,
+            Int(connection.arenaCount) < limits.sendQueueBytesMax,
+            Int(connection.arenaMessages) < limits.sendQueueMessagesMax
+        {
+            return true
+        }
         if connection.pendingBytes < limits.sendQueueBytesMax,
             connection.waitingMessages < limits.sendQueueMessagesMax
         {
@@ -82,6 +88,7 @@ extension Worker {
     func flush(_ connection: Connection) {
         guard connection.phase != .closed else { return }
         let composed = connection.arenaCount
+        if flushSmall(connection) { return }
         if !connection.flags.contains(.writeBlocked) { writeOut(connection) }
         keepUnsentArena(of: connection, as: connection.arenaCount < composed ? .rest : .whole)
         guard connection.phase != .closed else { return }
@@ -90,6 +97,28 @@ extension Worker {
         } else {
             outputWaits(connection)
         }
+    }
+
+    /// Nearly every flush: all that waits is in the arena, the kernel takes it at once, and nothing
+    /// depends on that.
+    /// - Returns: whether that was so; if not, `flush` goes on with what is left.
+    @inline(__always)
+    private func flushSmall(_ connection: Connection) -> Bool {
+        guard connection.state.pointee.queue == nil, connection.arenaCount > 0,
+            connection.flags.isDisjoint(with: [.writeBlocked, .wasBlocked, .closeAfterFlush]),
+            connection.deadline != .writeStall, connection.deadline != .queueFull
+        else { return false }
+        switch connection.transport.write(arenaPart(of: connection), then: nil) {
+        case .sent:
+            connection.arenaCount = 0
+            connection.arenaMessages = 0
+            return true
+        case .blocked(let count):
+            countSent(count, on: connection)
+            connection.flags.insert([.writeBlocked, .wasBlocked])
+        case .failed: retire(connection)
+        }
+        return false
     }
 
     private func writeOut(_ connection: Connection) {

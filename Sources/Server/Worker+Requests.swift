@@ -22,7 +22,7 @@ extension Worker {
         if connection.incomplete != nil { return takeBody(connection, bytes) }
         guard hasOutputRoom(connection) else { return .pause(0) }
         let input = UnsafeRawBufferPointer(bytes)
-        switch connection.parser.parse(input, into: &head, limits: limits.http) {
+        switch parse(input, with: &connection.state.pointee.parser) {
         case .needMore:
             if !connection.flags.contains(.inHead) {
                 connection.flags.insert(.inHead)
@@ -36,6 +36,13 @@ extension Worker {
             connection.flags.remove(.inHead)
             return takeHead(connection, input, headCount: consumed)
         }
+    }
+
+    @inline(__always)
+    private func parse(
+        _ input: UnsafeRawBufferPointer, with parser: inout RequestParser
+    ) -> HeadOutcome {
+        state.pointee.lastHead.parse(input, with: &parser, limits: limits.http)
     }
 
     /// The head is in `self.head`. Dispatches at once where the whole body is there too.
@@ -63,6 +70,7 @@ extension Worker {
 
     /// Refuses what can be refused before its body is read; else parks the head.
     private func beginBody(_ connection: Connection, _ headBytes: UnsafeRawBufferPointer) {
+        if logsAccess { beginAccess(connection, headBytes) }
         var context = ResponseContext(head, defaults: defaults)
         if case .length(let count) = head.framing, count > limits.http.bodyBytesMax {
             return write(tooLarge(), for: context, to: connection)
@@ -111,7 +119,7 @@ extension Worker {
             incomplete.headBytes.withUnsafeBytes { headBytes in
                 var parser = RequestParser()
                 // Parsed once already from the same bytes: the outcome is the same.
-                _ = parser.parse(headBytes, into: &head, limits: limits.http)
+                _ = parse(headBytes, with: &parser)
                 dispatch(connection, headBytes, body: incomplete.body.readable)
             }
             return .took(consumed)
@@ -138,7 +146,7 @@ extension Worker {
             (peer, scheme) = forwarded(connection, headBytes, over: scheme)
         }
         return Request(
-            head: head, headBytes: headBytes, body: body,
+            head: state.pointee.lastHead.head, headBytes: headBytes, body: body,
             exchange: ExchangeID(
                 worker: UInt16(truncatingIfNeeded: index), connection: connection.token.bits,
                 sequence: connection.exchangeSequence),
@@ -152,6 +160,7 @@ extension Worker {
         connection.exchangeSequence &+= 1
         var context = ResponseContext(head, defaults: defaults)
         if drainDeadline != nil { context.persistence = .close }
+        if logsAccess { beginAccess(connection, headBytes) }
         var request = makeRequest(connection, headBytes, body: body)
         if request.isSecure { context.defaults = defaults.secured }
         if let refusal = admit(&request) {
@@ -160,11 +169,13 @@ extension Worker {
         var response = router.respond(to: &request)
         switch response.kind {
         case .complete:
+            if logsAccess { noteAccess(connection, user: request.user) }
             if compression == .gzip {
                 gzip.encode(&response, for: request)
             }
             write(response, for: context, to: connection)
         case .pending:
+            if logsAccess { noteAccess(connection, user: request.user) }
             connection.awaited = AwaitedExchange(
                 context: context,
                 coding: compression == .gzip
@@ -204,26 +215,23 @@ extension Worker {
         if context.defaults == .secureWeb, let transportSecurity {
             return writeSecured(response, transportSecurity, for: context, to: connection)
         }
-        var rest = Response.Body.empty
-        var persistence = ResponseContext.Persistence.close
+        if logsAccess { endAccess(connection, response, method: context.method) }
+        var written = WrittenResponse(owesBody: false, persistence: .close)
         compose(for: connection) { output in
-            let written = dateBytes.withUnsafeBytes { date in
-                ResponseWriter.write(response, for: context, date: date, into: &output)
-            }
-            rest = written.rest
-            persistence = written.persistence
+            written = ResponseWriter.write(
+                response, for: context, date: state.pointee.date, into: &output)
         }
         var isWatched = false
-        switch rest {
-        case .empty: break
-        case .slice(let slice):
-            isWatched = slice.count > limits.unwatchedAnswerBytesMax
-            enqueue(slice, for: connection)
-        case .slices(let slices):
-            isWatched = rest.count > limits.unwatchedAnswerBytesMax
-            for slice in slices { enqueue(slice, for: connection) }
+        if written.owesBody {
+            isWatched = response.body.count > limits.unwatchedAnswerBytesMax
+            switch response.body {
+            case .empty: break
+            case .slice(let slice): enqueue(slice, for: connection)
+            case .slices(let slices):
+                for slice in slices { enqueue(slice, for: connection) }
+            }
         }
-        if persistence == .close {
+        if written.persistence == .close {
             connection.flags.insert(.closeAfterFlush)
             connection.incomplete = nil
         } else if isWatched {

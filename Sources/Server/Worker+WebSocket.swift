@@ -26,6 +26,7 @@ extension Worker {
         service: Int, subprotocol: ByteSlice?
     ) {
         precondition(service < services.count, "no WebSocket service \(service)")
+        if logsAccess { noteAccess(connection, user: request.user) }
         // Another parser might take the content for the first frames, or frames for content.
         guard request.head.framing == .none || request.head.framing == .length(0) else {
             var response = Response.text("a handshake has no content\n", status: .badRequest)
@@ -44,6 +45,7 @@ extension Worker {
         } catch {
             return write(Response(error), for: context, to: connection)
         }
+        if logsAccess { endAccess(connection, status: 101, bytes: 0) }
         connection.phase = .webSocket
         connection.service = UInt8(truncatingIfNeeded: service)
         connection.messages = MessageReader(role: .server)
@@ -163,6 +165,12 @@ extension Worker {
     }
 
     // MARK: What services say
+
+    /// This worker's instance of the service with that index in `ServerConfiguration.webSockets`;
+    /// nil where there is none.
+    public func service(_ index: Int) -> (any WebSocketService)? {
+        index >= 0 && index < services.count ? services[index] : nil
+    }
 
     /// The connection of a socket that can still be told something.
     private func open(_ socket: Token) -> Connection? {

@@ -20,8 +20,6 @@ import MizuWebSocket
 public final class Worker {
     public let server: Server
     public let index: Int
-    /// The time of this tick.
-    public private(set) var now: Instant
     let limits: ServerLimits
     let logger: Logger
     // Copied out of the configuration once: each look through it would copy them.
@@ -34,49 +32,20 @@ public final class Worker {
     let admission: Admission
     let proxyProtocol: ServerConfiguration.ProxyProtocolUse
     let transportSecurity: String?
-
-    var poller: Poller
-    var listeners: [Listener]
-    var reserve: Descriptor?
-    var acceptState = AcceptState.open
-    var exhaustionLogged: Instant?
-    var fullLogged: Instant?
-    var connections = SlotTable<Connection>()
-    var timers: TimerWheel
-    var services: [any WebSocketService] = []
-    /// By slot: those whose peers must show that they take what they were sent.
-    var deliveries: [Int: Delivery] = [:]
-    /// By slot: WebSocket messages that are arriving.
-    var messageRates: [Int: TransferRate] = [:]
-    /// Connections that are only being told that they may not come in.
-    var turnedAway = 0
-
-    /// Lent to whichever connection is being read.
-    var readBuffer: ByteBuffer
-    /// What this tick's connections send, one after the other.
-    var arena: ByteBuffer
-    var head = RequestHead()
-    var gzip = GzipEncoder()
-    var dateBytes: [UInt8] = []
-    private var dateSecond: Int64 = -1
-
-    var dirty: [Connection] = []
-    var again: [Connection] = []
-    /// Descriptors of connections that ended in this tick.
-    var closedDescriptors: [Int32] = []
-    private var mail: [WorkerMail] = []
-    private var expired: [Int] = []
-    var drainDeadline: Instant?
-    private let origin: Instant
+    /// Asked before anything is done for the access log, so that it costs nothing where it is off.
+    let logsAccess: Bool
+    let accessLines: AccessLines?
+    let origin: Instant
+    /// What changes with each tick; see `WorkerState`.
+    let state: UnsafeMutablePointer<WorkerState>
 
     /// Messages for which a mailbox keeps its room.
     private static let mailKeptMax = 1024
 
-    enum AcceptState { case open, paused, stopped }
-
     // Tokens have generations from 1, so data below 2^32 is free for what is no connection.
     private static let mailboxData: UInt64 = 0
-    private static let firstListenerData: UInt64 = 1
+    private static let alarmData: UInt64 = 1
+    private static let firstListenerData: UInt64 = 2
 
     /// The thread's body: makes the worker and runs it to its end.
     /// - Parameter listeners: taken over and left empty: whoever else kept one would keep it
@@ -97,8 +66,6 @@ public final class Worker {
     ) throws(SystemError) {
         self.server = server
         self.index = index
-        listeners = acquired
-        acquired = []
         limits = server.configuration.limits
         logger = server.configuration.logger
         router = server.configuration.router
@@ -110,25 +77,35 @@ public final class Worker {
         compression = server.configuration.compression
         messageLimits = WebSocketLimits(
             messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.messageFragmentsMax)
-        now = .now
-        origin = now
-        timers = TimerWheel(now: now)
-        poller = try Poller()
-        readBuffer = ByteBuffer(capacity: limits.readBytesMax)
-        arena = ByteBuffer(capacity: 64 * 1024)
-        reserve = Self.openReserve()
+        logsAccess = server.configuration.accessLog != nil
+        let began = Instant.now
+        origin = began
+        accessLines = server.configuration.accessLog.map { AccessLines($0, now: began) }
+        state = .allocate(capacity: 1)
+        let fresh = try Poller()
+        let alarm = try Alarm()
+        try fresh.registerInput(alarm.pollable, data: Self.alarmData)
+        state.initialize(
+            to: WorkerState(
+                poller: fresh, alarm: alarm, listeners: acquired, now: began,
+                readBytesMax: limits.readBytesMax))
+        acquired = []
         services = server.configuration.webSockets.map { $0() }
         refreshDate()
         try poller.registerInput(server.workers.mailbox(index).pollable, data: Self.mailboxData)
         for (position, listener) in listeners.enumerated() {
             let data = Self.firstListenerData + UInt64(position)
-            try poller.registerInput(listener.pollable, data: data)
+            if listener.isShared {
+                try poller.registerShared(listener.pollable, data: data)
+            } else {
+                try poller.registerInput(listener.pollable, data: data)
+            }
         }
     }
 
-    /// Tenths of a second since this worker began.
-    var tenth: UInt32 {
-        UInt32(clamping: (now.nanoseconds - origin.nanoseconds) / 100_000_000)
+    deinit {
+        state.deinitialize(count: 1)
+        state.deallocate()
     }
 
     // MARK: The loop
@@ -136,7 +113,8 @@ public final class Worker {
     private func run() throws(SystemError) {
         var mayWait = true
         while !isFinished {
-            try poller.wait(milliseconds: mayWait ? waitMilliseconds : 0)
+            if mayWait, let moment = nextMoment { try alarm.ring(by: moment) }
+            try poller.wait(milliseconds: mayWait ? nil : 0)
             tickClock()
             advanceReady()
             advanceAgain()
@@ -144,6 +122,7 @@ public final class Worker {
             mayWait = runServices()
             flushDirty()
             closeRetired()
+            if logsAccess { handOverAccess() }
             mayWait = mayWait && again.isEmpty && dirty.isEmpty
         }
     }
@@ -153,25 +132,30 @@ public final class Worker {
         return connections.count == 0 || now >= drainDeadline
     }
 
-    private var waitMilliseconds: Int? {
-        var wait = timers.millisecondsToNext(from: now)
-        if acceptState == .paused { wait = min(wait ?? 100, 100) }
-        if let drainDeadline {
-            wait = min(wait ?? Int.max, Int(clamping: drainDeadline.milliseconds(since: now)) + 1)
-        }
-        return wait
+    /// When the loop must turn again though nothing happens outside.
+    private var nextMoment: Instant? {
+        var moment = timers.next
+        if acceptState == .paused { moment = earlier(moment, now.adding(milliseconds: 100)) }
+        if let drainDeadline { moment = earlier(moment, drainDeadline) }
+        if logsAccess, let due = accessLines?.due { moment = earlier(moment, due) }
+        return moment
+    }
+
+    private func earlier(_ first: Instant?, _ second: Instant) -> Instant {
+        first.map { min($0, second) } ?? second
     }
 
     private func tickClock() {
         now = .now
-        refreshDate()
+        tenth = UInt32(clamping: (now.nanoseconds - origin.nanoseconds) / 100_000_000)
+        if now >= dateDue { refreshDate() }
     }
 
+    /// Makes the `Date` of this second; due again when the next one begins.
     private func refreshDate() {
-        let seconds = WallClock.milliseconds / 1000
-        guard seconds != dateSecond else { return }
-        dateSecond = seconds
-        dateBytes = HTTPDate.text(secondsSince1970: Int(seconds))
+        let milliseconds = WallClock.milliseconds
+        state.pointee.date = ResponseDate(secondsSince1970: Int(milliseconds / 1000))
+        dateDue = now.adding(milliseconds: UInt64(clamping: 1000 - milliseconds % 1000))
     }
 
     private func advanceReady() {
@@ -180,6 +164,8 @@ public final class Worker {
             let event = poller[position]
             if event.data == Self.mailboxData {
                 hasMail = true
+            } else if event.data == Self.alarmData {
+                alarm.rang()
             } else if event.data >> 32 == 0 {
                 accept(from: listeners[Int(event.data - Self.firstListenerData)])
             } else if let connection = connections[Token(bits: event.data)] {
@@ -197,15 +183,16 @@ public final class Worker {
     /// Goes on with those who were cut off by their budget in the last tick.
     private func advanceAgain() {
         guard !again.isEmpty else { return }
-        let round = again
-        again.removeAll(keepingCapacity: true)
-        for connection in round {
+        let round = again.count
+        for position in 0..<round {
+            let connection = again[position]
             connection.flags.remove(.again)
             // A drain may have been waiting for this one to become idle.
             drainDeadline == nil || connection.phase != .http
                 ? advance(connection) : drainHTTP(connection)
             sendEarly()
         }
+        again.removeFirst(round)
     }
 
     private func readMail() {
@@ -234,7 +221,10 @@ public final class Worker {
     /// - Returns: whether the next wait may block.
     private func runServices() -> Bool {
         var mayWait = true
-        for service in services where service.work(on: self) == .more { mayWait = false }
+        for index in 0..<state.pointee.services.count
+        where state.pointee.services[index].work(on: self) == .more {
+            mayWait = false
+        }
         return mayWait
     }
 
@@ -257,7 +247,7 @@ public final class Worker {
             connection.flags.remove(.dirty)
             flush(connection)
         }
-        dirty.removeAll(keepingCapacity: true)
+        dirty.removeAll()
         arena.removeAll()
     }
 

@@ -84,12 +84,14 @@ func withRequest<R>(
         var (parser, head) = (RequestParser(), RequestHead())
         let outcome = parser.parse(whole, into: &head, limits: .default)
         guard case .head(let consumed) = outcome else { throw NotARequest(outcome: outcome) }
-        var request = Request(
-            head: head, headBytes: whole,
-            body: UnsafeRawBufferPointer(rebasing: whole[consumed...]),
-            exchange: ExchangeID(worker: 0, connection: 1, sequence: 2), peer: .local,
-            scheme: scheme)
-        return try body(&request)
+        return try withUnsafePointer(to: head) { head in
+            var request = Request(
+                head: head, headBytes: whole,
+                body: UnsafeRawBufferPointer(rebasing: whole[consumed...]),
+                exchange: ExchangeID(worker: 0, connection: 1, sequence: 2), peer: .local,
+                scheme: scheme)
+            return try body(&request)
+        }
     }
 }
 
@@ -97,7 +99,8 @@ struct NotARequest: Error {
     let outcome: HeadOutcome
 }
 
-let someDate = Array("Sun, 06 Nov 1994 08:49:37 GMT".utf8)
+/// Sun, 06 Nov 1994 08:49:37 GMT
+let someDate = ResponseDate(secondsSince1970: 784_111_777)
 
 /// What a client gets for `response`, as text, the queued rest included.
 func written(
@@ -107,13 +110,13 @@ func written(
     var output = ByteBuffer(capacity: 64)
     let context = ResponseContext(
         method: method, minorVersion: minorVersion, persistence: persistence, defaults: defaults)
-    let rest = someDate.withUnsafeBytes {
-        ResponseWriter.write(response, for: context, date: $0, into: &output).rest
-    }
-    switch rest {
-    case .empty: break
-    case .slice(let slice): output.append(slice)
-    case .slices(let slices): for slice in slices { output.append(slice) }
+    let written = ResponseWriter.write(response, for: context, date: someDate, into: &output)
+    if written.owesBody {
+        switch response.body {
+        case .empty: break
+        case .slice(let slice): output.append(slice)
+        case .slices(let slices): for slice in slices { output.append(slice) }
+        }
     }
     return String(decoding: output.readable, as: UTF8.self)
 }

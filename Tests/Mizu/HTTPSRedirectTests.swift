@@ -14,11 +14,13 @@ private func withRequest<R>(
         var (parser, head) = (RequestParser(), RequestHead())
         let outcome = parser.parse(whole, into: &head, limits: .default)
         guard case .head = outcome else { throw NotARequest(outcome: outcome) }
-        let request = Request(
-            head: head, headBytes: whole, body: UnsafeRawBufferPointer(start: nil, count: 0),
-            exchange: ExchangeID(worker: 0, connection: 0, sequence: 0), peer: .local,
-            scheme: scheme)
-        return try body(request)
+        return try withUnsafePointer(to: head) { head in
+            let request = Request(
+                head: head, headBytes: whole, body: UnsafeRawBufferPointer(start: nil, count: 0),
+                exchange: ExchangeID(worker: 0, connection: 0, sequence: 0), peer: .local,
+                scheme: scheme)
+            return try body(request)
+        }
     }
 }
 

@@ -11,10 +11,12 @@ private func ask(_ router: Router, _ method: String, _ target: String) throws ->
         var (parser, head) = (RequestParser(), RequestHead())
         let outcome = parser.parse(whole, into: &head, limits: .default)
         guard case .head = outcome else { throw NotARequest() }
-        var request = Request(
-            head: head, headBytes: whole, body: UnsafeRawBufferPointer(start: nil, count: 0),
-            exchange: ExchangeID(worker: 0, connection: 0, sequence: 0), peer: .local)
-        return router.respond(to: &request)
+        return withUnsafePointer(to: head) { head in
+            var request = Request(
+                head: head, headBytes: whole, body: UnsafeRawBufferPointer(start: nil, count: 0),
+                exchange: ExchangeID(worker: 0, connection: 0, sequence: 0), peer: .local)
+            return router.respond(to: &request)
+        }
     }
 }
 
@@ -244,5 +246,42 @@ struct MiddlewareTests {
         await #expect(processExitsWith: .failure) {
             _ = Router { routes in routes.get("/*rest/more") { _ in .text("") } }
         }
+    }
+}
+
+@Suite("Routes: paths without parameters")
+struct LiteralPathTests {
+    /// Sixty paths that differ in one byte or are parts of each other, and longer ones.
+    private static let paths: [String] = {
+        var paths = ["/"]
+        for index in 0..<60 { paths.append("/a/" + String(index)) }
+        for length in [60, 62, 63, 64, 65, 200] {
+            paths.append("/" + String(repeating: "x", count: length - 1))
+        }
+        return paths
+    }()
+
+    private let router = Router { routes in
+        for (index, path) in Self.paths.enumerated() {
+            routes.get(path) { _ in .text("get \(index)") }
+            routes.post(path) { _ in .text("post \(index)") }
+        }
+        routes.get("/a/:id") { _ in .text("parameter") }
+        routes.get("/*rest") { _ in .text("rest") }
+    }
+
+    @Test("each is found by its own method and nothing else is")
+    func all() throws {
+        for (index, path) in Self.paths.enumerated() {
+            #expect(body(try ask(router, "GET", path)) == "get \(index)")
+            #expect(body(try ask(router, "HEAD", path)) == "get \(index)")
+            #expect(body(try ask(router, "POST", path)) == "post \(index)")
+            #expect(try ask(router, "DELETE", path).status == .methodNotAllowed)
+        }
+        #expect(body(try ask(router, "GET", "/a/60")) == "parameter")
+        #expect(body(try ask(router, "GET", "/%61/7")) == "get 8")
+        #expect(body(try ask(router, "GET", "/a")) == "rest")
+        #expect(body(try ask(router, "GET", "/a/1/")) == "rest")
+        #expect(body(try ask(router, "GET", "/xx")) == "rest")
     }
 }

@@ -25,7 +25,7 @@ final class TestServer: Sendable {
     var port: UInt16 { server.ports[0] }
 
     init(
-        workers count: Int = 1, drainMilliseconds: UInt64 = 2000,
+        workers count: Int = 1, drainMilliseconds: UInt64 = 2000, accessLog: AccessLog? = nil,
         _ change: (inout ServerLimits) -> Void = { _ in },
         configure: (inout ServerConfiguration) -> Void = { _ in }
     ) throws {
@@ -35,6 +35,7 @@ final class TestServer: Sendable {
             router: Self.router(later), logger: .silent)
         configuration.webSockets = [{ TestService(recorder) }]
         configuration.drainMilliseconds = drainMilliseconds
+        configuration.accessLog = accessLog
         configure(&configuration)
         change(&configuration.limits)
         server = try Server.start(configuration, on: workers)
@@ -45,6 +46,10 @@ final class TestServer: Sendable {
 
     private static func router(_ later: Later) -> Router {
         Router { routes in
+            routes.use { request in
+                request.user = request.header("x-user")
+                return nil
+            }
             routes.get("/") { _ in .text("hello") }
             routes.post("/echo") { .json($0.bodySlice()) }
             routes.get("/large") { _ in .json(ByteSlice([UInt8](repeating: 120, count: 8 << 20))) }

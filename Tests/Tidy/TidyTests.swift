@@ -24,7 +24,7 @@ struct TidyTests {
             "Bytes": [],
             "EventLoop": ["CLinux", "Glibc", "MizuBytes"],
             "Transport": ["MizuEventLoop", "COpenSSL", "CLinux", "Glibc", "MizuBytes"],
-            "HTTP": ["MizuBytes", "CZlib"],
+            "HTTP": ["MizuBytes", "CScan", "CZlib"],
             "WebSocket": ["MizuBytes", "CZlib"],
             "Routing": ["MizuHTTP", "MizuBytes"],
             "Live": ["MizuBytes"],

@@ -85,15 +85,18 @@ private struct Pipeline {
 
     /// Everything that a handler can ask of a head.
     private func readRequest(_ bytes: UnsafeRawBufferPointer) {
-        let request = Request(
-            head: head, headBytes: bytes, body: bytes,
-            exchange: ExchangeID(worker: 0, connection: 0, sequence: 0), peer: .local)
-        _ = (request.path, request.target, request.host, request.query["a"], request.cookie("a"))
-        _ = OriginPolicy(origins: ["http://a"]).verdict(on: request)
-        _ = ContentCoding.preferred(by: request)
-        _ = SafePath.name(head.path.bytes(in: bytes))
-        let file = Representation("0123456789", mediaType: .text, lastModified: 784_111_777)
-        _ = file.respond(to: request).body.count
+        withUnsafePointer(to: head) { head in
+            let request = Request(
+                head: head, headBytes: bytes, body: bytes,
+                exchange: ExchangeID(worker: 0, connection: 0, sequence: 0), peer: .local)
+            _ = (request.path, request.target, request.host, request.query["a"])
+            _ = request.cookie("a")
+            _ = OriginPolicy(origins: ["http://a"]).verdict(on: request)
+            _ = ContentCoding.preferred(by: request)
+            _ = SafePath.name(request.head.path.bytes(in: bytes))
+            let file = Representation("0123456789", mediaType: .text, lastModified: 784_111_777)
+            _ = file.respond(to: request).body.count
+        }
     }
 }
 

@@ -1,0 +1,125 @@
+// What a worker keeps of each connection, and how `Connection`, a pointer to it, shows that.
+// A field more costs its bytes times the connections of a machine.
+
+import MizuBytes
+import MizuEventLoop
+import MizuHTTP
+import MizuTransport
+import MizuWebSocket
+
+struct ConnectionState {
+    // In this order the fields take 104 bytes, and malloc makes 112 of them: each word lies at its
+    // border and small ones fill the gaps behind odd ones.
+    let token: Token
+    var input: LentBuffer?
+    var incomplete: IncompleteRequest?
+    var queue: SendQueue?
+    var messages: MessageReader?
+    var phase = Connection.Phase.http
+    var deadline = Connection.Deadline.none
+    var service: UInt8 = 0
+    var closing = CloseMachine()
+    /// The client; where a PROXY header came, whom that names.
+    var peer: PeerAddress
+    /// A request that was handed to a handler which answers later; `exchangeSequence` names it.
+    var awaited: AwaitedExchange?
+    let transport: Transport
+    var exchangeSequence: UInt32 = 0
+    var parser = RequestParser()
+
+    /// The part of the worker's output arena that is this connection's, in this tick.
+    var arenaStart: Int32 = 0
+    var arenaCount: Int32 = 0
+
+    /// Tenths of a second since the worker began: when a frame was last sent and received.
+    var sentTenth: UInt32 = 0
+    var receivedTenth: UInt32 = 0
+    var flags: Connection.Flags = []
+    /// WebSocket messages in the arena part; does not count beyond what it holds.
+    var arenaMessages: UInt16 = 0
+
+    init(token: Token, transport: Transport, peer: PeerAddress) {
+        self.token = token
+        self.transport = transport
+        self.peer = peer
+    }
+}
+
+// What `connection.phase` stands for. Written out, because a subscript by key path is not always
+// turned into a load.
+extension Connection {
+    @inline(__always) var token: Token { state.pointee.token }
+    var input: LentBuffer? {
+        @inline(__always) _read { yield state.pointee.input }
+        @inline(__always) nonmutating _modify { yield &state.pointee.input }
+    }
+    var incomplete: IncompleteRequest? {
+        @inline(__always) _read { yield state.pointee.incomplete }
+        @inline(__always) nonmutating _modify { yield &state.pointee.incomplete }
+    }
+    var queue: SendQueue? {
+        @inline(__always) _read { yield state.pointee.queue }
+        @inline(__always) nonmutating _modify { yield &state.pointee.queue }
+    }
+    var messages: MessageReader? {
+        @inline(__always) _read { yield state.pointee.messages }
+        @inline(__always) nonmutating _modify { yield &state.pointee.messages }
+    }
+    var phase: Phase {
+        @inline(__always) _read { yield state.pointee.phase }
+        @inline(__always) nonmutating _modify { yield &state.pointee.phase }
+    }
+    var deadline: Deadline {
+        @inline(__always) _read { yield state.pointee.deadline }
+        @inline(__always) nonmutating _modify { yield &state.pointee.deadline }
+    }
+    var service: UInt8 {
+        @inline(__always) _read { yield state.pointee.service }
+        @inline(__always) nonmutating _modify { yield &state.pointee.service }
+    }
+    var closing: CloseMachine {
+        @inline(__always) _read { yield state.pointee.closing }
+        @inline(__always) nonmutating _modify { yield &state.pointee.closing }
+    }
+    var peer: PeerAddress {
+        @inline(__always) _read { yield state.pointee.peer }
+        @inline(__always) nonmutating _modify { yield &state.pointee.peer }
+    }
+    var awaited: AwaitedExchange? {
+        @inline(__always) _read { yield state.pointee.awaited }
+        @inline(__always) nonmutating _modify { yield &state.pointee.awaited }
+    }
+    @inline(__always) var transport: Transport { state.pointee.transport }
+    var exchangeSequence: UInt32 {
+        @inline(__always) _read { yield state.pointee.exchangeSequence }
+        @inline(__always) nonmutating _modify { yield &state.pointee.exchangeSequence }
+    }
+    var parser: RequestParser {
+        @inline(__always) _read { yield state.pointee.parser }
+        @inline(__always) nonmutating _modify { yield &state.pointee.parser }
+    }
+    var arenaStart: Int32 {
+        @inline(__always) _read { yield state.pointee.arenaStart }
+        @inline(__always) nonmutating _modify { yield &state.pointee.arenaStart }
+    }
+    var arenaCount: Int32 {
+        @inline(__always) _read { yield state.pointee.arenaCount }
+        @inline(__always) nonmutating _modify { yield &state.pointee.arenaCount }
+    }
+    var sentTenth: UInt32 {
+        @inline(__always) _read { yield state.pointee.sentTenth }
+        @inline(__always) nonmutating _modify { yield &state.pointee.sentTenth }
+    }
+    var receivedTenth: UInt32 {
+        @inline(__always) _read { yield state.pointee.receivedTenth }
+        @inline(__always) nonmutating _modify { yield &state.pointee.receivedTenth }
+    }
+    var flags: Flags {
+        @inline(__always) _read { yield state.pointee.flags }
+        @inline(__always) nonmutating _modify { yield &state.pointee.flags }
+    }
+    var arenaMessages: UInt16 {
+        @inline(__always) _read { yield state.pointee.arenaMessages }
+        @inline(__always) nonmutating _modify { yield &state.pointee.arenaMessages }
+    }
+}

@@ -1,0 +1,179 @@
+// What of a worker changes with every tick, in one block of memory behind a pointer. As stored
+// properties of the class each change would be checked for exclusive access at run time, which cost
+// a quarter of all instructions of a request; behind a pointer nothing is checked.
+//
+// Why that is sound: a worker is confined to its thread, so only re-entrance could overlap two
+// accesses. Each access below lasts for one call of a method of the field's own type, none of which
+// knows a worker; where a field is lent to code that might (`compose`), its contract forbids it.
+
+import CLinux
+import MizuBytes
+import MizuEventLoop
+import MizuHTTP
+import MizuTransport
+
+struct WorkerState: ~Copyable {
+    var now: Instant
+    /// Tenths of a second since this worker began.
+    var tenth: UInt32 = 0
+    var poller: Poller
+    var alarm: Alarm
+    var listeners: [Listener]
+    var reserve: Descriptor?
+    var acceptState = AcceptState.open
+    var exhaustionLogged: Instant?
+    var connections = SlotTable<Connection>()
+    var timers: TimerWheel
+    var services: [any WebSocketService] = []
+    var deliveries: [Int: Delivery] = [:]
+    var messageRates: [Int: TransferRate] = [:]
+    var turnedAway = 0
+    var fullLogged: Instant?
+
+    var readBuffer: ByteBuffer
+    var arena: ByteBuffer
+    var lastHead = LastHead()
+    var gzip = GzipEncoder()
+    /// Of the second that began last; see `dateDue`.
+    var date = ResponseDate(secondsSince1970: 0)
+    var dateDue: Instant
+
+    var dirty = ConnectionList()
+    var again = ConnectionList()
+    var retired = ConnectionList()
+    var mail: [WorkerMail] = []
+    var expired: [Int] = []
+    var drainDeadline: Instant?
+
+    enum AcceptState { case open, paused, stopped }
+
+    init(
+        poller: consuming Poller, alarm: consuming Alarm, listeners: [Listener], now: Instant,
+        readBytesMax: Int
+    ) {
+        self.poller = poller
+        self.alarm = alarm
+        self.listeners = listeners
+        self.now = now
+        dateDue = now
+        timers = TimerWheel(now: now)
+        readBuffer = ByteBuffer(capacity: readBytesMax)
+        arena = ByteBuffer(capacity: 64 * 1024)
+        reserve = Worker.openReserve()
+    }
+}
+
+extension Worker {
+    /// The time of this tick.
+    public internal(set) var now: Instant {
+        get { state.pointee.now }
+        set { state.pointee.now = newValue }
+    }
+    /// Tenths of a second since this worker began.
+    var tenth: UInt32 {
+        @inline(__always) _read { yield state.pointee.tenth }
+        @inline(__always) _modify { yield &state.pointee.tenth }
+    }
+    var poller: Poller {
+        @inline(__always) _read { yield state.pointee.poller }
+        @inline(__always) _modify { yield &state.pointee.poller }
+    }
+    var alarm: Alarm {
+        @inline(__always) _read { yield state.pointee.alarm }
+        @inline(__always) _modify { yield &state.pointee.alarm }
+    }
+    var listeners: [Listener] {
+        @inline(__always) _read { yield state.pointee.listeners }
+        @inline(__always) _modify { yield &state.pointee.listeners }
+    }
+    var reserve: Descriptor? {
+        @inline(__always) _read { yield state.pointee.reserve }
+        @inline(__always) _modify { yield &state.pointee.reserve }
+    }
+    var acceptState: WorkerState.AcceptState {
+        @inline(__always) _read { yield state.pointee.acceptState }
+        @inline(__always) _modify { yield &state.pointee.acceptState }
+    }
+    var exhaustionLogged: Instant? {
+        @inline(__always) _read { yield state.pointee.exhaustionLogged }
+        @inline(__always) _modify { yield &state.pointee.exhaustionLogged }
+    }
+    var connections: SlotTable<Connection> {
+        @inline(__always) _read { yield state.pointee.connections }
+        @inline(__always) _modify { yield &state.pointee.connections }
+    }
+    var timers: TimerWheel {
+        @inline(__always) _read { yield state.pointee.timers }
+        @inline(__always) _modify { yield &state.pointee.timers }
+    }
+    var services: [any WebSocketService] {
+        @inline(__always) _read { yield state.pointee.services }
+        @inline(__always) _modify { yield &state.pointee.services }
+    }
+    /// By slot: those whose peers must show that they take what they were sent.
+    var deliveries: [Int: Delivery] {
+        @inline(__always) _read { yield state.pointee.deliveries }
+        @inline(__always) _modify { yield &state.pointee.deliveries }
+    }
+    /// By slot: WebSocket messages that are arriving.
+    var messageRates: [Int: TransferRate] {
+        @inline(__always) _read { yield state.pointee.messageRates }
+        @inline(__always) _modify { yield &state.pointee.messageRates }
+    }
+    /// Connections that are only being told that they may not come in.
+    var turnedAway: Int {
+        @inline(__always) _read { yield state.pointee.turnedAway }
+        @inline(__always) _modify { yield &state.pointee.turnedAway }
+    }
+    var fullLogged: Instant? {
+        @inline(__always) _read { yield state.pointee.fullLogged }
+        @inline(__always) _modify { yield &state.pointee.fullLogged }
+    }
+    /// Lent to whichever connection is being read.
+    var readBuffer: ByteBuffer {
+        @inline(__always) _read { yield state.pointee.readBuffer }
+        @inline(__always) _modify { yield &state.pointee.readBuffer }
+    }
+    /// What this tick's connections send, one after the other.
+    var arena: ByteBuffer {
+        @inline(__always) _read { yield state.pointee.arena }
+        @inline(__always) _modify { yield &state.pointee.arena }
+    }
+    /// The head that was parsed last.
+    var head: RequestHead {
+        @inline(__always) _read { yield state.pointee.lastHead.head.pointee }
+    }
+    var gzip: GzipEncoder {
+        @inline(__always) _read { yield state.pointee.gzip }
+        @inline(__always) _modify { yield &state.pointee.gzip }
+    }
+    var dateDue: Instant {
+        @inline(__always) _read { yield state.pointee.dateDue }
+        @inline(__always) _modify { yield &state.pointee.dateDue }
+    }
+    var dirty: ConnectionList {
+        @inline(__always) _read { yield state.pointee.dirty }
+        @inline(__always) _modify { yield &state.pointee.dirty }
+    }
+    var again: ConnectionList {
+        @inline(__always) _read { yield state.pointee.again }
+        @inline(__always) _modify { yield &state.pointee.again }
+    }
+    /// Connections that ended in this tick.
+    var retired: ConnectionList {
+        @inline(__always) _read { yield state.pointee.retired }
+        @inline(__always) _modify { yield &state.pointee.retired }
+    }
+    var mail: [WorkerMail] {
+        @inline(__always) _read { yield state.pointee.mail }
+        @inline(__always) _modify { yield &state.pointee.mail }
+    }
+    var expired: [Int] {
+        @inline(__always) _read { yield state.pointee.expired }
+        @inline(__always) _modify { yield &state.pointee.expired }
+    }
+    var drainDeadline: Instant? {
+        @inline(__always) _read { yield state.pointee.drainDeadline }
+        @inline(__always) _modify { yield &state.pointee.drainDeadline }
+    }
+}
