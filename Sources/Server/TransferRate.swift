@@ -49,9 +49,12 @@ struct TransferRate: Equatable {
 
     /// Judges the window that has ended and begins the next one. What came in the grace before the
     /// first window counts for that.
-    mutating func windowEnded(_ count: Int, _ pace: TransferPace, now: Instant) -> Verdict {
+    /// - Parameter owed: what there was to transfer when the window began: all of it is enough.
+    mutating func windowEnded(
+        _ count: Int, of owed: Int = .max, _ pace: TransferPace, now: Instant
+    ) -> Verdict {
         let (bytes, isOver) = count.subtractingReportingOverflow(mark)
-        guard isOver || bytes >= pace.windowBytesMin else { return .tooSlow }
+        guard isOver || bytes >= min(pace.windowBytesMin, owed) else { return .tooSlow }
         mark = count
         end = now.adding(milliseconds: pace.windowMilliseconds)
         return .goOn

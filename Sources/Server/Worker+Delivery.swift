@@ -15,6 +15,9 @@ import MizuTransport
 struct Delivery {
     /// Bytes given to the kernel since the watch began.
     var sent = 0
+    /// What was on its way when the window began. Who has taken all of that is not slow, whatever
+    /// has been added since.
+    var owed: Int
     var rate: TransferRate
 }
 
@@ -23,15 +26,17 @@ extension Worker {
     /// does not begin anew.
     func watchDelivery(_ connection: Connection) {
         let slot = connection.token.index
-        let delivery =
-            deliveries[slot]
-            ?? Delivery(
-                rate: TransferRate(
-                    -connection.transport.unacknowledgedBytes, deliveryPace(of: connection),
-                    now: now))
+        let delivery = deliveries[slot] ?? newDelivery(to: connection)
         deliveries[slot] = delivery
         connection.deadline = .writeStall
         timers.set(slot, deadline: delivery.rate.end)
+    }
+
+    private func newDelivery(to connection: Connection) -> Delivery {
+        let unacknowledged = connection.transport.unacknowledgedBytes
+        return Delivery(
+            owed: connection.pendingBytes + unacknowledged,
+            rate: TransferRate(-unacknowledged, deliveryPace(of: connection), now: now))
     }
 
     /// Called where bytes go out while a delivery is watched.
@@ -75,9 +80,11 @@ extension Worker {
             return deliveryEnded(connection)
         }
         let verdict = delivery.rate.windowEnded(
-            delivery.sent - unacknowledged, deliveryPace(of: connection), now: now)
+            delivery.sent - unacknowledged, of: delivery.owed, deliveryPace(of: connection),
+            now: now)
         switch verdict {
         case .goOn:
+            delivery.owed = connection.pendingBytes + unacknowledged
             deliveries[slot] = delivery
             connection.deadline = .writeStall
             timers.set(slot, deadline: delivery.rate.end)

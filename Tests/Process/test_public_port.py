@@ -111,6 +111,18 @@ def test_many_ranges_of_one_file_are_answered_with_the_file(server):
     assert answer.status == 206 and len(answer.body) < 500
 
 
+def test_an_upgrade_to_another_protocol_is_passed_over(server):
+    settings = [("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"),
+                ("HTTP2-Settings", "AAMAAABkAAQAoAAAAAIAAAAA")]
+    with Connection(server) as connection:
+        assert connection.request("GET", "/healthz", settings).status == 200
+        assert connection.request("GET", "/healthz").status == 200, "and HTTP/1.1 goes on"
+        assert connection.request("GET", "/ws", settings).status in (400, 426)
+    with Connection(server) as connection:
+        connection.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        assert connection.response().status == 505 and connection.is_closed_by_peer()
+
+
 # --- crowds ---------------------------------------------------------------------------------------
 
 

@@ -202,6 +202,15 @@ struct TransferRateTests {
         }
     }
 
+    @Test("who has taken all that there was is not slow, however little it was")
+    func owed() {
+        var rate = TransferRate(0, pace, now: at(0))
+        #expect(rate.windowEnded(300, of: 300, pace, now: at(15_000)) == .goOn)
+        #expect(rate.windowEnded(310, of: 10, pace, now: at(25_000)) == .goOn)
+        #expect(rate.windowEnded(5310, of: 1_000_000, pace, now: at(35_000)) == .goOn)
+        #expect(rate.windowEnded(5319, of: 10, pace, now: at(45_000)) == .tooSlow)
+    }
+
     @Test("a count that jumps or runs over is no trap")
     func extremes() {
         var rate = TransferRate(.min, pace, now: at(0))
