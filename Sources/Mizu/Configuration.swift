@@ -29,6 +29,9 @@ public struct Configuration: Sendable {
     /// Changes of a scope that are kept for pulls, and for how long.
     public var retainedChanges = 1_000_000
     public var retainedMilliseconds: Int64 = 7 * 86_400_000
+    /// Where TLS is spoken; empty: nowhere.
+    public var tlsAddresses: [ListenAddress] = []
+    public var publicPort = PublicPort()
 
     /// Who to become once ports are bound and keys are read; nil: stay who we are.
     public var runAs: RunAs?
@@ -87,7 +90,9 @@ extension Configuration {
     }
 
     /// Every setting, in the order in which people read them.
-    public static let settings: [Setting] = [
+    public static let settings: [Setting] = generalSettings + publicPortSettings
+
+    private static let generalSettings: [Setting] = [
         Setting(
             name: "ADDR", fallback: ":8080",
             help: "Where to listen: host:port, several with commas; port 0 lets the kernel choose"
@@ -216,7 +221,7 @@ extension Configuration {
         },
     ]
 
-    private static func parseFlag(_ text: String) -> Bool? {
+    static func parseFlag(_ text: String) -> Bool? {
         switch text.lowercased() {
         case "true", "1", "yes", "on": true
         case "false", "0", "no", "off": false
