@@ -16,6 +16,10 @@ func say(_ text: String, to descriptor: Int32) {
 
 /// - Returns: the exit code.
 func serve(_ options: Options) -> Int32 {
+    guard options.tlsAddress == nil else {
+        say("echo-server: TLS is not built in yet\n", to: 2)
+        return 1
+    }
     do {
         cl_raise_open_files()
         let lifetime = try ProcessLifetime()
