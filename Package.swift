@@ -84,7 +84,7 @@ let package = Package(
             name: "EchoServer",
             dependencies: [
                 "MizuServer", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuTransport",
-                "MizuEventLoop", "MizuBytes", "CLinux", log,
+                "MizuLive", "MizuEventLoop", "MizuBytes", "CLinux", log,
             ], path: "Sources/EchoServer"),
 
         tests("Bytes", ["MizuBytes"]),

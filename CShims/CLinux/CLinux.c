@@ -22,6 +22,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -77,6 +78,19 @@ int cl_epoll_wait(int epoll, cl_event *events, int max, int timeout_ms) {
         events[i].events = ready[i].events;
     }
     return count;
+}
+
+int cl_timerfd(void) {
+    return result(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+}
+
+int cl_timerfd_arm(int fd, uint64_t at_ns) {
+    // Zero would disarm it.
+    if (at_ns == 0) at_ns = 1;
+    struct itimerspec when = {
+        .it_value = {
+            .tv_sec = (time_t)(at_ns / 1000000000u), .tv_nsec = (long)(at_ns % 1000000000u)}};
+    return result(timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL));
 }
 
 int cl_eventfd(void) { return result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
@@ -287,6 +301,10 @@ int64_t cl_realtime_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int cl_contains(const void *bytes, size_t count, const void *part, size_t part_count) {
+    return memmem(bytes, count, part, part_count) != NULL;
 }
 
 int cl_cpu_count(void) {

@@ -11,8 +11,9 @@ struct ServeCommand: ParsableCommand {
         commandName: "serve",
         abstract: "Serve the todo app until SIGTERM or SIGINT.",
         discussion: """
-            Prints one line 'listening on URL' for each address on standard output; everything \
-            else goes to standard error. Each flag can also be set in the environment.
+            Prints one line 'listening on URL' for each address on standard output (and the access \
+            log where ACCESS_LOG is -); everything else goes to standard error. Each flag can also \
+            be set in the environment.
 
             \(Configuration.settingsHelp)
 
@@ -42,6 +43,12 @@ struct ServeCommand: ParsableCommand {
     var retainDays: String?
     @Option(help: "Seconds of silence after which a socket gets a word (HEARTBEAT).")
     var heartbeat: String?
+    @Option(help: "user or user:group to become once ports are bound (RUN_AS).")
+    var runAs: String?
+    @Option(help: "A file that gets a line for each request, - or off (ACCESS_LOG).")
+    var accessLog: String?
+    @Option(help: "json or common (ACCESS_LOG_FORMAT).")
+    var accessLogFormat: String?
 
     func run() throws {
         do {
@@ -61,6 +68,8 @@ struct ServeCommand: ParsableCommand {
             ("HOSTS", hosts), ("DEV", dev ? "true" : nil), ("DRAIN_TIMEOUT", drainTimeout),
             ("LOG_LEVEL", logLevel), ("RETAIN_CHANGES", retainChanges),
             ("RETAIN_DAYS", retainDays), ("HEARTBEAT", heartbeat),
+            ("RUN_AS", runAs), ("ACCESS_LOG", accessLog),
+            ("ACCESS_LOG_FORMAT", accessLogFormat),
         ]
         for case (let name, let value?) in flags { try configuration.set(name, to: value) }
         return configuration

@@ -1,61 +1,13 @@
 // echo-server: the smallest server on the public parts, a target for load generators and outside
-// suites. `GET /` says hello, `/ws` sends every message back. No limit for an address, no Origin
-// check, no compression.
+// suites. No limit for an address, no Origin check, no compression of answers, no redirect.
 
 import CLinux
 import Glibc
 import Logging
-import MizuBytes
 import MizuEventLoop
 import MizuHTTP
-import MizuRouting
 import MizuServer
 import MizuTransport
-import MizuWebSocket
-
-/// What the command line says.
-struct Options {
-    var address = ListenAddress(host: "127.0.0.1", port: 9000)
-    var workers = Int(cl_cpu_count())
-
-    /// - Throws: what is wrong, for one line to a person.
-    init(_ arguments: [String]) throws(UsageError) {
-        var rest = arguments.dropFirst()
-        while let flag = rest.popFirst() {
-            let parts = flag.split(separator: "=", maxSplits: 1).map(String.init)
-            guard let name = parts.first, ["--addr", "--workers"].contains(name) else {
-                throw UsageError(text: "unknown argument \(flag)")
-            }
-            guard let value = parts.count > 1 ? parts[1] : rest.popFirst() else {
-                throw UsageError(text: "\(name) needs a value")
-            }
-            if name == "--addr", let address = ListenAddress(value) {
-                self.address = address
-            } else if name == "--workers", let workers = Int(value), (1...1024) ~= workers {
-                self.workers = workers
-            } else {
-                throw UsageError(text: "\(name) cannot be \(value)")
-            }
-        }
-    }
-}
-
-struct UsageError: Error {
-    let text: String
-}
-
-/// Sends every message back as it came.
-final class EchoService: WebSocketService {
-    func opened(_ socket: Token, request: borrowing Request, on worker: Worker) {}
-    func closed(_ socket: Token, on worker: Worker) {}
-
-    func received(
-        _ payload: UnsafeRawBufferPointer, as kind: MessageKind, from socket: Token,
-        on worker: Worker
-    ) {
-        worker.send(payload, as: kind, to: socket)
-    }
-}
 
 func say(_ text: String, to descriptor: Int32) {
     let bytes = Array(text.utf8)
@@ -64,24 +16,25 @@ func say(_ text: String, to descriptor: Int32) {
 
 /// - Returns: the exit code.
 func serve(_ options: Options) -> Int32 {
-    let hello = Response.text("Hello, World!")
-    let router = Router { routes in
-        routes.get("/") { _ in hello }
-        routes.get("/ws") { _ in .upgradeToWebSocket(service: 0) }
-    }
-    var configuration = ServerConfiguration(
-        addresses: [options.address], router: router, logger: Logger(label: "echo-server"))
-    configuration.compression = .none
-    configuration.defaults = .none
-    configuration.limits.messageBytesMax = 16 << 20
-    configuration.limits.sendQueueBytesMax = 64 << 20
-    configuration.limits.sendQueueMessagesMax = 1 << 20
-    configuration.webSockets = [{ EchoService() }]
     do {
         cl_raise_open_files()
         let lifetime = try ProcessLifetime()
-        let server = try Server.start(configuration, on: Workers(count: options.workers))
-        say("listening on http://\(options.address.authority(port: server.ports[0]))\n", to: 1)
+        let workers = try Workers(count: options.workers)
+        var configuration = ServerConfiguration(
+            addresses: options.address.map { [$0] } ?? [], router: EchoRoutes.router(workers),
+            logger: Logger(label: "echo-server"))
+        configuration.compression = .none
+        configuration.defaults = .none
+        configuration.limits.http.bodyBytesMax = 64 << 20
+        configuration.limits.messageBytesMax = 16 << 20
+        configuration.limits.messageFragmentsMax = 100_000
+        configuration.limits.sendQueueBytesMax = 64 << 20
+        configuration.limits.sendQueueMessagesMax = 1 << 20
+        configuration.webSockets = [{ EchoService() }]
+        let server = try Server.start(configuration, on: workers)
+        if let address = options.address {
+            say("listening on http://\(address.authority(port: server.ports[0]))\n", to: 1)
+        }
         lifetime.run(server)
         return 0
     } catch {
@@ -91,8 +44,13 @@ func serve(_ options: Options) -> Int32 {
 }
 
 do {
-    exit(serve(try Options(CommandLine.arguments)))
+    let options = try Options(CommandLine.arguments)
+    if options.wantsHelp {
+        say(Options.usage, to: 1)
+        exit(0)
+    }
+    exit(serve(options))
 } catch {
-    say("echo-server: \(error.text)\nusage: echo-server [--addr HOST:PORT] [--workers N]\n", to: 2)
+    say("echo-server: \(error.text)\n\(Options.usage)", to: 2)
     exit(2)
 }

@@ -35,13 +35,22 @@ public struct Poller: ~Copyable {
             "epoll_ctl", cl_epoll_add_edge(epoll.raw, descriptor, UInt32(CL_IN), data))
     }
 
+    /// The same for a listener that several pollers watch: a connection wakes one of them that
+    /// waits, not all (EPOLLEXCLUSIVE).
+    public borrowing func registerShared(
+        _ descriptor: Int32, data: UInt64
+    ) throws(SystemError) {
+        try SystemError.check("epoll_ctl", cl_epoll_add_shared(epoll.raw, descriptor, data))
+    }
+
     /// Takes `descriptor` out without closing it.
     public borrowing func unregister(_ descriptor: Int32) {
         _ = cl_epoll_delete(epoll.raw, descriptor)
     }
 
     /// Waits for events, at most `milliseconds` (nil: without end). The batch is valid until the
-    /// next call. A signal ends the wait early with an empty batch.
+    /// next call. A signal ends the wait early with an empty batch. A busy loop sets an `Alarm`
+    /// instead of a time-out.
     public mutating func wait(milliseconds: Int?) throws(SystemError) {
         let timeout = milliseconds.map { Int32(clamping: $0) } ?? -1
         count = Int(

@@ -112,13 +112,10 @@ public struct TimerWheel: ~Copyable {
         earliestTick = count > 0 ? target &+ UInt32(ticksToNextBucket()) : .max
     }
 
-    /// Milliseconds until a deadline can have passed, never later than that; nil when the wheel is
-    /// empty.
-    public func millisecondsToNext(from now: Instant) -> Int? {
+    /// The first moment at which a deadline can have passed; nil when the wheel is empty.
+    public var next: Instant? {
         guard count > 0 else { return nil }
-        let at = origin + UInt64(earliestTick) * Self.tickNanoseconds
-        let wait = at > now.nanoseconds ? at - now.nanoseconds : 0
-        return Int((wait + 999_999) / 1_000_000)
+        return Instant(nanoseconds: origin + UInt64(earliestTick) * Self.tickNanoseconds)
     }
 
     /// Ticks from the current one to the next bucket that holds something, 1 to `bucketCount`; some

@@ -3,37 +3,47 @@
 
 /// The value of a `Content-Type` field.
 public struct MediaType: Sendable, Equatable {
+    private let value: Value
+
     // A literal for the common ones, so that an answer needs no memory for it.
-    private let literal: StaticString
-    private let custom: String?
+    private enum Value: Sendable {
+        case literal(StaticString)
+        case custom(String)
+    }
 
     /// A type known to the source code.
     public init(_ literal: StaticString) {
-        self.literal = literal
-        custom = nil
+        value = .literal(literal)
     }
 
     /// For values already checked as field values.
     init(checked text: String) {
-        literal = ""
-        custom = text
+        value = .custom(text)
     }
 
-    public var text: String { custom ?? "\(literal)" }
+    public var text: String {
+        switch value {
+        case .literal(let text): "\(text)"
+        case .custom(let text): text
+        }
+    }
 
     /// Bytes of its text.
     @inline(__always)
-    var count: Int { custom?.utf8.count ?? literal.utf8CodeUnitCount }
+    var count: Int {
+        switch value {
+        case .literal(let text): text.utf8CodeUnitCount
+        case .custom(let text): text.utf8.count
+        }
+    }
 
     /// Calls `body` with the bytes; the pointer must not outlive the call.
     @inline(__always)
     func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
-        if var custom {
-            custom.withUTF8 { body(UnsafeRawBufferPointer($0)) }
-        } else {
-            body(
-                UnsafeRawBufferPointer(
-                    start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+        switch value {
+        case .literal(let text):
+            body(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        case .custom(var text): text.withUTF8 { body(UnsafeRawBufferPointer($0)) }
         }
     }
 

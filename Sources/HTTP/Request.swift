@@ -138,6 +138,13 @@ public struct Request: ~Copyable {
         }
     }
 
+    /// Calls `body` with the name and the value of each field line as they were sent, in order.
+    public func forEachField(_ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
+        for field in head.fields {
+            body(field.name.bytes(in: headBytes), field.value.bytes(in: headBytes))
+        }
+    }
+
     /// `host[:port]` as the client named it; nil for HTTP/1.0 without `Host`.
     public var host: String? { head.host.isEmpty ? nil : head.host.bytes(in: headBytes).text }
 

@@ -22,7 +22,7 @@ public struct Response: Sendable {
         /// Send nothing yet: the answer comes through the worker's mailbox, by `ExchangeID`.
         case pending
         /// Answer 101 and go on as a WebSocket, served by the service with this index.
-        case webSocket(service: Int, subprotocol: ByteSlice?)
+        indirect case webSocket(service: Int, subprotocol: ByteSlice?)
     }
 
     public enum Body: Sendable {

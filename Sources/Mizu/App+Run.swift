@@ -12,14 +12,20 @@ import MizuSyncService
 extension App {
     /// Serves until the process is told to end. Prints one line `listening on URL` for each
     /// listener on standard output, once connections are accepted.
-    /// - Throws: `StartError` where an address cannot be had.
+    /// - Throws: `StartError` where an address cannot be had, or rights cannot be given up.
     public func run() throws(StartError) {
         cl_raise_open_files()
-        let server = try start()
-        for (address, port) in zip(configuration.addresses, server.ports) {
-            announce("listening on http://\(address.authority(port: port))\n")
+        try settle()
+        let urls = daemon.listeners.entries.map { entry in
+            let scheme = entry.role == .https ? "https" : "http"
+            return "\(scheme)://\(entry.address.authority(port: entry.address.port))"
         }
-        if isOpenToAll, !configuration.addresses.allSatisfy(\.isLoopback) {
+        let isOnlyLoopback = daemon.listeners.entries.allSatisfy(\.address.isLoopback)
+        let server = try start()
+        for url in urls { announce("listening on \(url)\n") }
+        // Behind the lines above, where both go to standard output.
+        try startAccessLog()
+        if isOpenToAll, !isOnlyLoopback {
             logger.notice(
                 """
                 everyone who can reach this server may read and change every scope: \
@@ -27,15 +33,30 @@ extension App {
                 """
             )
         }
-        lifetime.run(server)
+        if Privileges.isRoot {
+            logger.notice("the server runs as root: set RUN_AS=user, or start it as a user")
+        }
+        lifetime.run(
+            server, notifier: daemon.notifier,
+            status: "listening on \(urls.joined(separator: ", "))")
         synchronisation?.service.stop()
+        daemon.accessLog?.stop()
     }
 
     private func start() throws(StartError) -> Server {
         do throws(ServerStartError) {
-            return try Server.start(serverConfiguration(), on: workers)
+            return try Server.start(
+                serverConfiguration(), on: workers, listeners: &daemon.listeners)
         } catch {
             throw StartError(error.description)
+        }
+    }
+
+    private func startAccessLog() throws(StartError) {
+        do throws(SystemError) {
+            try daemon.accessLog?.start()
+        } catch {
+            throw StartError("cannot start: \(error)")
         }
     }
 
@@ -47,6 +68,7 @@ extension App {
         ) { request in
             Self.admit(request, by: origins)
         }
+        server.accessLog = daemon.accessLog
         server.drainMilliseconds = configuration.drainMilliseconds
         server.limits.heartbeatMilliseconds = configuration.heartbeatMilliseconds
         server.limits.silenceMilliseconds = max(1_000, configuration.heartbeatMilliseconds * 3)

@@ -22,6 +22,8 @@ public final class App {
     let lifetime: ProcessLifetime
     var routes: [@Sendable (inout Routes) -> Void] = []
     var live = LiveHooks()
+    /// What is held of the process: listeners, rights, logs, the service manager.
+    var daemon: Daemon
     private(set) var synchronisation: Synchronisation?
     /// No `authorize` was given: whoever reaches the server may do everything.
     private(set) var isOpenToAll = false
@@ -40,7 +42,10 @@ public final class App {
         self.assets =
             configuration.isDevelopment
             ? assets.reading(from: ["Assets", "Assets/Templates/sync/Assets"]) : assets
-        logger = StandardErrorLog.logger(level: configuration.logLevel)
+        let environment = Configuration.processEnvironment()
+        logger = StandardErrorLog.logger(
+            level: configuration.logLevel, journal: environment["JOURNAL_STREAM"])
+        daemon = try Daemon.from(environment: environment, logger: logger)
         do throws(SystemError) {
             lifetime = try ProcessLifetime()
             workers = try Workers(count: configuration.workers ?? Int(cl_cpu_count()))
@@ -128,6 +133,8 @@ public final class App {
         _ mutator: some Mutator, authorize: Authorize? = nil
     ) throws(StartError) -> Sync {
         precondition(synchronisation == nil, "an app has one database: call sync once")
+        // The database's files belong to whom the process runs as, and its threads have no rights.
+        try settle()
         let feed = LiveFeed(workers: workers)
         let service = try openService(mutator, authorize: authorize ?? { _, _, _ in true }, feed)
         synchronisation = Synchronisation(service: service, feed: feed)

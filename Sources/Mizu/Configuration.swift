@@ -5,6 +5,7 @@
 import Glibc
 import Logging
 import MizuHTTP
+import MizuServer
 import MizuTransport
 
 /// A setting that could not be understood; `description` is one line for a person.
@@ -28,6 +29,12 @@ public struct Configuration: Sendable {
     /// Changes of a scope that are kept for pulls, and for how long.
     public var retainedChanges = 1_000_000
     public var retainedMilliseconds: Int64 = 7 * 86_400_000
+
+    /// Who to become once ports are bound and keys are read; nil: stay who we are.
+    public var runAs: RunAs?
+    /// The access log's file, `-` for standard output; nil: none.
+    public var accessLog: String?
+    public var accessLogFormat = AccessLogFormat.json
 
     public init() {}
 
@@ -177,6 +184,34 @@ extension Configuration {
                 return "write seconds from 0.1 to 3600"
             }
             configuration.heartbeatMilliseconds = UInt64(milliseconds)
+            return nil
+        },
+        Setting(
+            name: "RUN_AS", fallback: "not set",
+            help: "user or user:group to become for good once ports are bound; for a start as root"
+        ) { configuration, text in
+            guard let identity = RunAs(text) else { return "write user or user:group" }
+            configuration.runAs = identity
+            return nil
+        },
+        Setting(
+            name: "ACCESS_LOG", fallback: "off",
+            help: "A file that gets a line for each request, - for standard output, off"
+        ) { configuration, text in
+            guard !text.utf8.contains(0), text.utf8.last != UInt8(ascii: "/") else {
+                return "write a file's path, - or off"
+            }
+            configuration.accessLog = text == "off" ? nil : text
+            return nil
+        },
+        Setting(
+            name: "ACCESS_LOG_FORMAT", fallback: "json",
+            help: "json (an object a line) or common (the common log format)"
+        ) { configuration, text in
+            guard let format = AccessLogFormat(rawValue: text.lowercased()) else {
+                return "write json or common"
+            }
+            configuration.accessLogFormat = format
             return nil
         },
     ]

@@ -2,6 +2,7 @@
 // Off the hot path: the server logs accidents, not requests.
 
 import CLinux
+import Glibc
 import Logging
 import MizuBytes
 
@@ -13,14 +14,24 @@ public enum StandardErrorLog {
     }
 
     /// A logger that writes lines of `level` and above to standard error.
-    static func logger(level: Logger.Level) -> Logger {
-        var logger = Logger(label: "mizu") { _ in StandardErrorHandler() }
+    /// - Parameter journal: `JOURNAL_STREAM`; where it names standard error, lines begin with their
+    ///   priority, so that `journalctl -p` can tell them apart (sd-daemon(3)).
+    static func logger(level: Logger.Level, journal: String? = nil) -> Logger {
+        let isJournal = journal.map(isStandardError) ?? false
+        var logger = Logger(label: "mizu") { _ in StandardErrorHandler(hasPriority: isJournal) }
         logger.logLevel = level
         return logger
+    }
+
+    /// Whether `DEVICE:INODE` is where standard error goes: it may have been redirected since.
+    private static func isStandardError(_ journal: String) -> Bool {
+        var file = stat()
+        return fstat(2, &file) == 0 && journal == "\(file.st_dev):\(file.st_ino)"
     }
 }
 
 private struct StandardErrorHandler: LogHandler {
+    let hasPriority: Bool
     var logLevel = Logger.Level.info
     var metadata = Logger.Metadata()
 
@@ -31,6 +42,7 @@ private struct StandardErrorHandler: LogHandler {
 
     func log(event: LogEvent) {
         var line = ByteBuffer(capacity: 160)
+        if hasPriority { line.append("<\(priority(of: event.level))>") }
         line.append(RFC3339.text(millisecondsSince1970: Int(cl_realtime_ms())))
         line.append(" \(event.level.rawValue) ")
         // One event is one line, whatever it quotes.
@@ -40,5 +52,17 @@ private struct StandardErrorHandler: LogHandler {
         line.append(UInt8(ascii: "\n"))
         // One write for a line, so that lines of two threads do not mix.
         _ = cl_write(2, line.readable.baseAddress, line.count)
+    }
+
+    /// As syslog(3) numbers them.
+    private func priority(of level: Logger.Level) -> Int {
+        switch level {
+        case .trace, .debug: 7
+        case .info: 6
+        case .notice: 5
+        case .warning: 4
+        case .error: 3
+        case .critical: 2
+        }
     }
 }

@@ -7,7 +7,7 @@
 import MizuBytes
 import MizuHTTP
 
-public struct Router: Sendable {
+public final class Router: Sendable {
     private let trie: RouteTrie
     /// The routes without parameters again, by the whole path.
     private let literals: LiteralPaths

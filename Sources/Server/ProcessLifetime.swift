@@ -1,15 +1,23 @@
-// From the first signal to the last worker: waits on the main thread, drains on SIGTERM and SIGINT,
-// and returns when every worker has ended. Make it before any thread starts, so that all of them
-// inherit the signal mask.
+// From the first signal to the last worker: waits on the main thread and returns when every worker
+// has ended. Make it before any thread starts, so that all of them inherit the signal mask.
+//
+//   SIGTERM, SIGINT ──► drain      SIGHUP ──► reloads      SIGUSR1 ──► reopenings
+//
+// What happens is told to the service manager, and with its watchdog on, that the workers live.
 
 import MizuEventLoop
 
 public final class ProcessLifetime {
+    /// Called in order on SIGHUP, on the main thread: read again what can change while we serve.
+    public var reloads: [() -> Void] = []
+    /// Called in order on SIGUSR1, on the main thread: open log files anew.
+    public var reopenings: [() -> Void] = []
     private let signals: Signals
     private var poller: Poller
 
     private static let signalData: UInt64 = 0
     private static let finishedData: UInt64 = 1
+    private static let pulseData: UInt64 = 2
 
     public init() throws(SystemError) {
         signals = try Signals()
@@ -19,21 +27,71 @@ public final class ProcessLifetime {
 
     /// Blocks until `server` has drained. A second signal while it drains changes nothing: the
     /// drain has its own deadline.
-    /// - Parameter hangUp: called on SIGHUP and SIGUSR1, which do not end the process.
-    public func run(_ server: Server, hangUp: () -> Void = {}) {
+    /// - Parameters:
+    ///   - notifier: is told of readiness, reloads and the end, and while the workers live.
+    ///   - status: one line for `systemctl status`.
+    public func run(_ server: Server, notifier: ServiceNotifier? = nil, status: String = "") {
         do throws(SystemError) {
             try poller.registerInput(server.finishedPollable, data: Self.finishedData)
+            var watchdog = try notifier.flatMap { (notifier) throws(SystemError) in
+                try Watchdog(notifier, server.workers)
+            }
+            if let watchdog { try poller.registerInput(watchdog.pollable, data: Self.pulseData) }
+            notifier?.ready(status: status)
             while !server.hasFinished {
-                try poller.wait(milliseconds: nil)
+                try poller.wait(milliseconds: watchdog?.waitMilliseconds)
                 while let signal = signals.next() {
                     switch signal {
-                    case .terminate: server.drain()
-                    case .hangUp, .user1: hangUp()
+                    case .terminate:
+                        if !server.workers.isDraining { notifier?.stopping() }
+                        // From here on the stop's own time limit holds; workers that have
+                        // finished cannot answer.
+                        watchdog = nil
+                        server.drain()
+                    case .hangUp:
+                        // Who is on the way out is not ready again.
+                        let told = server.workers.isDraining ? nil : notifier
+                        told?.reloading()
+                        for reload in reloads { reload() }
+                        told?.ready(status: status)
+                    case .user1: for reopen in reopenings { reopen() }
                     }
                 }
+                watchdog?.turn()
             }
         } catch {
             server.configuration.logger.critical("the process cannot wait: \(error)")
         }
+    }
+}
+
+/// Asks the workers twice in each interval and passes on that all have answered.
+private struct Watchdog {
+    private let notifier: ServiceNotifier
+    private let pulse: WorkerPulse
+    private let halfMilliseconds: UInt64
+    private var nextQuestion: Instant
+
+    /// Nil where the service manager does not ask for signs of life.
+    init?(_ notifier: ServiceNotifier, _ workers: Workers) throws(SystemError) {
+        guard let interval = notifier.watchdogMilliseconds else { return nil }
+        self.notifier = notifier
+        pulse = try WorkerPulse(workers)
+        halfMilliseconds = max(1, interval / 2)
+        nextQuestion = .now
+    }
+
+    var pollable: Int32 { pulse.pollable }
+
+    var waitMilliseconds: Int {
+        Int(clamping: nextQuestion.milliseconds(since: .now)) + 1
+    }
+
+    mutating func turn() {
+        if pulse.takeAnswer() { notifier.alive() }
+        let now = Instant.now
+        guard now >= nextQuestion else { return }
+        pulse.ask()
+        nextQuestion = now.adding(milliseconds: halfMilliseconds)
     }
 }

@@ -18,7 +18,8 @@ public final class Server: Sendable {
     public let workers: Workers
     private let running: Atomic<Int>
     private let finished: Mailbox<Void>
-    /// The ports in force, in the order of `configuration.addresses`.
+    /// The ports in force, in the order of `configuration.addresses`, or of the listeners that
+    /// were passed in.
     public let ports: [UInt16]
 
     /// Binds every address for every worker and starts the workers; connections are accepted from
@@ -27,11 +28,26 @@ public final class Server: Sendable {
     public static func start(
         _ configuration: ServerConfiguration, on workers: Workers
     ) throws(ServerStartError) -> Server {
-        let bound = try bind(configuration, count: workers.count)
+        var listeners = AcquiredListeners()
+        try listeners.bind(configuration.addresses, workers: workers.count)
+        return try start(configuration, on: workers, listeners: &listeners)
+    }
+
+    /// Starts the workers on listeners that were acquired before; `configuration.addresses` means
+    /// nothing then.
+    /// - Parameter listeners: taken over and left empty: who else kept one would keep it listening.
+    public static func start(
+        _ configuration: ServerConfiguration, on workers: Workers,
+        listeners: inout AcquiredListeners
+    ) throws(ServerStartError) -> Server {
+        let acquired = listeners
+        listeners = AcquiredListeners()
+        try acquired.listen()
         do throws(SystemError) {
-            let server = try Server(configuration, workers: workers, ports: bound.ports)
+            let ports = acquired.entries.map(\.address.port)
+            let server = try Server(configuration, workers: workers, ports: ports)
             for index in 0..<workers.count {
-                var own = bound.listeners.map { $0[index] }
+                var own = acquired.listeners(of: index)
                 try startThread("mizu-worker-\(index)") {
                     Worker.main(server, index: index, listeners: &own)
                 }
@@ -40,23 +56,6 @@ public final class Server: Sendable {
         } catch {
             throw .system(error)
         }
-    }
-
-    private static func bind(
-        _ configuration: ServerConfiguration, count: Int
-    ) throws(ServerStartError) -> (listeners: [[Listener]], ports: [UInt16]) {
-        var listeners: [[Listener]] = []
-        var ports: [UInt16] = []
-        for address in configuration.addresses {
-            do throws(SystemError) {
-                let own = try Listener.acquire(address, count: count)
-                ports.append(own.first?.port ?? 0)
-                listeners.append(own)
-            } catch {
-                throw .address(address, error)
-            }
-        }
-        return (listeners, ports)
     }
 
     private init(
@@ -89,6 +88,7 @@ public final class Server: Sendable {
 /// Why a server did not start, for one line to a person.
 public enum ServerStartError: Error, CustomStringConvertible {
     case address(ListenAddress, SystemError)
+    case inherited(InheritedSocket, SystemError)
     case system(SystemError)
 
     public var description: String {
@@ -101,6 +101,9 @@ public enum ServerStartError: Error, CustomStringConvertible {
             case 99: "\(address) is no address of this machine"
             default: "cannot listen on \(address): \(error.reason)"
             }
+        case .inherited(let socket, let error):
+            "descriptor \(socket.descriptor) of LISTEN_FDS is no listening TCP socket: "
+                + error.reason
         case .system(let error): "cannot start: \(error)"
         }
     }

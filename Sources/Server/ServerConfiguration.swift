@@ -68,6 +68,9 @@ public struct ServerConfiguration: Sendable {
     /// Compresses answers where the client accepts it.
     public var compression = Compression.gzip
 
+    /// Where each answer leaves a line; nil: nowhere.
+    public var accessLog: AccessLog?
+
     public enum Compression: Sendable { case none, gzip }
 
     public init(

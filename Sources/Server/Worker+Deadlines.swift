@@ -108,6 +108,7 @@ extension Worker {
     /// Ends the connection now; what it has not sent is lost.
     func retire(_ connection: Connection) {
         guard connection.phase != .closed else { return }
+        if logsAccess { abandonAccess(connection) }
         leaveService(connection)
         connection.phase = .closed
         connection.input = nil
@@ -179,5 +180,6 @@ extension Worker {
     func retireAll() {
         connections.forEach { retire($0) }
         closeRetired()
+        if logsAccess { accessLines?.handOver() }
     }
 }

@@ -70,6 +70,7 @@ extension Worker {
 
     /// Refuses what can be refused before its body is read; else parks the head.
     private func beginBody(_ connection: Connection, _ headBytes: UnsafeRawBufferPointer) {
+        if logsAccess { beginAccess(connection, headBytes) }
         let context = ResponseContext(head, defaults: defaults)
         if case .length(let count) = head.framing, count > limits.http.bodyBytesMax {
             return write(tooLarge(), for: context, to: connection)
@@ -153,6 +154,7 @@ extension Worker {
         connection.exchangeSequence &+= 1
         var context = ResponseContext(head, defaults: defaults)
         if drainDeadline != nil { context.persistence = .close }
+        if logsAccess { beginAccess(connection, headBytes) }
         var request = makeRequest(connection, headBytes, body: body)
         if let refusal = admit(&request) {
             return write(refusal, for: context, to: connection)
@@ -160,11 +162,13 @@ extension Worker {
         var response = router.respond(to: &request)
         switch response.kind {
         case .complete:
+            if logsAccess { noteAccess(connection, user: request.user) }
             if compression == .gzip {
                 gzip.encode(&response, for: request)
             }
             write(response, for: context, to: connection)
         case .pending:
+            if logsAccess { noteAccess(connection, user: request.user) }
             connection.awaited = AwaitedExchange(
                 context: context,
                 coding: compression == .gzip
@@ -201,6 +205,7 @@ extension Worker {
     func write(
         _ response: Response, for context: ResponseContext, to connection: Connection
     ) {
+        if logsAccess { endAccess(connection, response, method: context.method) }
         var written = WrittenResponse(owesBody: false, persistence: .close)
         compose(for: connection) { output in
             written = ResponseWriter.write(

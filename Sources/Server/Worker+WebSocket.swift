@@ -26,6 +26,7 @@ extension Worker {
         service: Int, subprotocol: ByteSlice?
     ) {
         precondition(service < services.count, "no WebSocket service \(service)")
+        if logsAccess { noteAccess(connection, user: request.user) }
         do throws(HandshakeRefusal) {
             let handshake = try Self.handshake(
                 request, minorVersion: Int(context.minorVersion), subprotocol: subprotocol)
@@ -36,6 +37,7 @@ extension Worker {
         } catch {
             return write(Response(error), for: context, to: connection)
         }
+        if logsAccess { endAccess(connection, status: 101, bytes: 0) }
         connection.phase = .webSocket
         connection.service = UInt8(truncatingIfNeeded: service)
         connection.messages = MessageReader(role: .server)
@@ -147,6 +149,12 @@ extension Worker {
     }
 
     // MARK: What services say
+
+    /// This worker's instance of the service with that index in `ServerConfiguration.webSockets`;
+    /// nil where there is none.
+    public func service(_ index: Int) -> (any WebSocketService)? {
+        index >= 0 && index < services.count ? services[index] : nil
+    }
 
     /// The connection of a socket that can still be told something.
     private func open(_ socket: Token) -> Connection? {

@@ -28,6 +28,9 @@ public final class Worker {
     let defaults: SafeDefaults
     let compression: ServerConfiguration.Compression
     let messageLimits: WebSocketLimits
+    /// Asked before anything is done for the access log, so that it costs nothing where it is off.
+    let logsAccess: Bool
+    let accessLines: AccessLines?
     let origin: Instant
     /// What changes with each tick; see `WorkerState`.
     let state: UnsafeMutablePointer<WorkerState>
@@ -37,7 +40,8 @@ public final class Worker {
 
     // Tokens have generations from 1, so data below 2^32 is free for what is no connection.
     private static let mailboxData: UInt64 = 0
-    private static let firstListenerData: UInt64 = 1
+    private static let alarmData: UInt64 = 1
+    private static let firstListenerData: UInt64 = 2
 
     /// The thread's body: makes the worker and runs it to its end.
     /// - Parameter listeners: taken over and left empty: whoever else kept one would keep it
@@ -66,12 +70,17 @@ public final class Worker {
         compression = server.configuration.compression
         messageLimits = WebSocketLimits(
             messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.messageFragmentsMax)
-        origin = .now
+        logsAccess = server.configuration.accessLog != nil
+        let began = Instant.now
+        origin = began
+        accessLines = server.configuration.accessLog.map { AccessLines($0, now: began) }
         state = .allocate(capacity: 1)
         let fresh = try Poller()
+        let alarm = try Alarm()
+        try fresh.registerInput(alarm.pollable, data: Self.alarmData)
         state.initialize(
             to: WorkerState(
-                poller: fresh, listeners: acquired, now: origin,
+                poller: fresh, alarm: alarm, listeners: acquired, now: began,
                 readBytesMax: limits.readBytesMax))
         acquired = []
         services = server.configuration.webSockets.map { $0() }
@@ -79,7 +88,11 @@ public final class Worker {
         try poller.registerInput(server.workers.mailbox(index).pollable, data: Self.mailboxData)
         for (position, listener) in listeners.enumerated() {
             let data = Self.firstListenerData + UInt64(position)
-            try poller.registerInput(listener.pollable, data: data)
+            if listener.isShared {
+                try poller.registerShared(listener.pollable, data: data)
+            } else {
+                try poller.registerInput(listener.pollable, data: data)
+            }
         }
     }
 
@@ -93,7 +106,8 @@ public final class Worker {
     private func run() throws(SystemError) {
         var mayWait = true
         while !isFinished {
-            try poller.wait(milliseconds: mayWait ? waitMilliseconds : 0)
+            if mayWait, let moment = nextMoment { try alarm.ring(by: moment) }
+            try poller.wait(milliseconds: mayWait ? nil : 0)
             tickClock()
             advanceReady()
             advanceAgain()
@@ -101,6 +115,7 @@ public final class Worker {
             mayWait = runServices()
             flushDirty()
             closeRetired()
+            if logsAccess { handOverAccess() }
             mayWait = mayWait && again.isEmpty && dirty.isEmpty
         }
     }
@@ -110,13 +125,17 @@ public final class Worker {
         return connections.count == 0 || now >= drainDeadline
     }
 
-    private var waitMilliseconds: Int? {
-        var wait = timers.millisecondsToNext(from: now)
-        if acceptState == .paused { wait = min(wait ?? 100, 100) }
-        if let drainDeadline {
-            wait = min(wait ?? Int.max, Int(clamping: drainDeadline.milliseconds(since: now)) + 1)
-        }
-        return wait
+    /// When the loop must turn again though nothing happens outside.
+    private var nextMoment: Instant? {
+        var moment = timers.next
+        if acceptState == .paused { moment = earlier(moment, now.adding(milliseconds: 100)) }
+        if let drainDeadline { moment = earlier(moment, drainDeadline) }
+        if logsAccess, let due = accessLines?.due { moment = earlier(moment, due) }
+        return moment
+    }
+
+    private func earlier(_ first: Instant?, _ second: Instant) -> Instant {
+        first.map { min($0, second) } ?? second
     }
 
     private func tickClock() {
@@ -138,6 +157,8 @@ public final class Worker {
             let event = poller[position]
             if event.data == Self.mailboxData {
                 hasMail = true
+            } else if event.data == Self.alarmData {
+                alarm.rang()
             } else if event.data >> 32 == 0 {
                 accept(from: listeners[Int(event.data - Self.firstListenerData)])
             } else if let connection = connections[Token(bits: event.data)] {

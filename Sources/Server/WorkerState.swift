@@ -17,6 +17,7 @@ struct WorkerState: ~Copyable {
     /// Tenths of a second since this worker began.
     var tenth: UInt32 = 0
     var poller: Poller
+    var alarm: Alarm
     var listeners: [Listener]
     var reserve: Descriptor?
     var acceptState = AcceptState.open
@@ -42,8 +43,12 @@ struct WorkerState: ~Copyable {
 
     enum AcceptState { case open, paused, stopped }
 
-    init(poller: consuming Poller, listeners: [Listener], now: Instant, readBytesMax: Int) {
+    init(
+        poller: consuming Poller, alarm: consuming Alarm, listeners: [Listener], now: Instant,
+        readBytesMax: Int
+    ) {
         self.poller = poller
+        self.alarm = alarm
         self.listeners = listeners
         self.now = now
         dateDue = now
@@ -68,6 +73,10 @@ extension Worker {
     var poller: Poller {
         @inline(__always) _read { yield state.pointee.poller }
         @inline(__always) _modify { yield &state.pointee.poller }
+    }
+    var alarm: Alarm {
+        @inline(__always) _read { yield state.pointee.alarm }
+        @inline(__always) _modify { yield &state.pointee.alarm }
     }
     var listeners: [Listener] {
         @inline(__always) _read { yield state.pointee.listeners }

@@ -1,11 +1,13 @@
 // A listening socket and how it is acquired. Each worker has its own, bound with SO_REUSEPORT, so
 // the kernel spreads connections; before that the address is tried once without it, because a
 // second process could otherwise join in and take half of the traffic without an error.
+// One that another process has opened for us (a service manager) is shared by all workers instead.
 
 import CLinux
 import MizuEventLoop
 
-/// A listening TCP socket (listen(2)). Any thread; in use it belongs to one worker.
+/// A TCP socket that accepts (listen(2)). Any thread; in use it belongs to one worker, or, where it
+/// `isShared`, to several, each of which watches it with `Poller.registerShared`.
 public final class Listener: Sendable {
     public enum Accepted: Sendable {
         /// A non-blocking socket that the caller now owns, and where it comes from: an IPv6
@@ -22,12 +24,15 @@ public final class Listener: Sendable {
     private let descriptor: Descriptor
     /// The port in force, which the kernel chose where 0 was asked for.
     public let port: UInt16
+    /// Inherited: one descriptor for all workers.
+    public let isShared: Bool
 
     public var pollable: Int32 { descriptor.raw }
 
-    private init(owning raw: Int32, port: UInt16) {
+    private init(owning raw: Int32, isShared: Bool = false) {
         descriptor = Descriptor(owning: raw)
-        self.port = port
+        port = UInt16(clamping: cl_local_port(raw))
+        self.isShared = isShared
     }
 
     private static func open(
@@ -35,12 +40,13 @@ public final class Listener: Sendable {
     ) throws(SystemError) -> Listener {
         let raw = try SystemError.check(
             "bind", cl_listen(address.host, port, backlog, Int32(flags)))
-        return Listener(owning: raw, port: UInt16(clamping: cl_local_port(raw)))
+        return Listener(owning: raw)
     }
 
-    /// One listener for each worker, all at the same address and port. Throws EADDRINUSE where any
-    /// other process listens there, EINVAL where the host is no numeric address.
-    public static func acquire(
+    /// One bound socket for each worker, all at the same address and port; clients are refused
+    /// until `listen`. Throws EADDRINUSE where any other process listens there, EINVAL where the
+    /// host is no numeric address.
+    public static func bind(
         _ address: ListenAddress, count: Int
     ) throws(SystemError) -> [Listener] {
         var port = address.port
@@ -50,11 +56,46 @@ public final class Listener: Sendable {
         }
         var listeners: [Listener] = []
         for _ in 0..<count {
-            let listener = try open(address, port: port, flags: Int(CL_REUSEPORT))
+            let listener = try open(
+                address, port: port, flags: Int(CL_REUSEPORT) | Int(CL_NO_LISTEN))
             port = listener.port
             listeners.append(listener)
         }
         return listeners
+    }
+
+    /// What `bind` gives, listening.
+    public static func acquire(
+        _ address: ListenAddress, count: Int
+    ) throws(SystemError) -> [Listener] {
+        let listeners = try bind(address, count: count)
+        for listener in listeners { try listener.listen() }
+        return listeners
+    }
+
+    /// Takes over the listening socket `raw`, which another process has opened; it is made
+    /// non-blocking and is not passed on to children. Throws ENOTSOCK, EINVAL where it does not
+    /// listen, EAFNOSUPPORT where it is not TCP.
+    public static func adopt(_ raw: Int32) throws(SystemError) -> Listener {
+        try SystemError.check("listener", cl_adopt_listener(raw))
+        return Listener(owning: raw, isShared: true)
+    }
+
+    /// The numeric address and the port that it is bound to.
+    public var address: ListenAddress {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
+            guard let base = text.baseAddress,
+                cl_local_address(descriptor.raw, base, text.count) == 0
+            else { return ListenAddress(host: "", port: port) }
+            return ListenAddress(host: String(cString: base), port: port)
+        }
+    }
+
+    /// From now on clients are let into the queue (listen(2)). One that was inherited listens
+    /// already, with the queue that its opener chose.
+    public func listen() throws(SystemError) {
+        guard !isShared else { return }
+        try SystemError.check("listen", cl_start_listening(descriptor.raw, Self.backlog))
     }
 
     /// Takes one connection from the queue (accept4(2)).

@@ -44,3 +44,27 @@ import Testing
         }
     }
 }
+
+@Suite("Alarm")
+struct AlarmTests {
+    @Test("goes off at its moment, not before; an earlier moment counts, a later one does not")
+    func order() throws {
+        var poller = try Poller()
+        var alarm = try Alarm()
+        try poller.registerInput(alarm.pollable, data: 7)
+        let start = Instant.now
+        try alarm.ring(by: start.adding(milliseconds: 5_000))
+        try alarm.ring(by: start.adding(milliseconds: 20))
+        try alarm.ring(by: start.adding(milliseconds: 9_000))
+        try poller.wait(milliseconds: 5_000)
+        #expect(poller.count == 1 && poller[0].data == 7)
+        #expect(Instant.now.milliseconds(since: start) >= 20)
+        alarm.rang()
+        try poller.wait(milliseconds: 0)
+        #expect(poller.count == 0)
+        // Set again without having been read.
+        try alarm.ring(by: Instant.now)
+        try poller.wait(milliseconds: 5_000)
+        #expect(poller.count == 1)
+    }
+}

@@ -35,7 +35,7 @@ def wait_until(question, seconds=10.0, what="a condition"):
 class Process:
     """A child with its standard output collected by line and its standard error in a file."""
 
-    def __init__(self, command, env, cwd, open_files=None):
+    def __init__(self, command, env, cwd, open_files=None, before_exec=None, pass_fds=()):
         self.folder = Path(cwd)
         self.error_path = Path(tempfile.mkstemp(dir=cwd, prefix="stderr-", suffix=".log")[1])
         self.lines = []
@@ -44,13 +44,16 @@ class Process:
         def limit():
             if open_files is not None:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))
+            if before_exec:
+                before_exec()
 
         environment = {"PATH": os.environ.get("PATH", ""), "SWIFT_BACKTRACE": "interactive=no"}
         environment.update(env)
         with open(self.error_path, "wb") as error:
             self.child = subprocess.Popen(
                 command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=error, preexec_fn=limit)
+                stdout=subprocess.PIPE, stderr=error, preexec_fn=limit,
+                pass_fds=pass_fds)
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
 
@@ -101,11 +104,11 @@ class Server(Process):
     """`mizu serve` on a port of its own; `host`, `port` and `authority` say where."""
 
     def __init__(self, folder, database="sqlite:mizu.db", env=None, args=(), open_files=None,
-                 address="127.0.0.1:0"):
+                 address="127.0.0.1:0", command=(MIZU, "serve"), **options):
         settings = {"ADDR": address, "DATABASE_URL": database}
         settings.update(env or {})
         settings = {name: value for name, value in settings.items() if value is not None}
-        super().__init__([MIZU, "serve", *args], settings, folder, open_files)
+        super().__init__([*command, *args], settings, folder, open_files, **options)
 
     def ready(self):
         try:

@@ -25,7 +25,7 @@ final class TestServer: Sendable {
     var port: UInt16 { server.ports[0] }
 
     init(
-        workers count: Int = 1, drainMilliseconds: UInt64 = 2000,
+        workers count: Int = 1, drainMilliseconds: UInt64 = 2000, accessLog: AccessLog? = nil,
         _ change: (inout ServerLimits) -> Void = { _ in }
     ) throws {
         let (workers, later, recorder) = (try Workers(count: count), Later(), Recorder())
@@ -34,6 +34,7 @@ final class TestServer: Sendable {
             router: Self.router(later), logger: .silent)
         configuration.webSockets = [{ TestService(recorder) }]
         configuration.drainMilliseconds = drainMilliseconds
+        configuration.accessLog = accessLog
         change(&configuration.limits)
         server = try Server.start(configuration, on: workers)
         (self.workers, self.later, self.recorder) = (workers, later, recorder)
@@ -43,6 +44,10 @@ final class TestServer: Sendable {
 
     private static func router(_ later: Later) -> Router {
         Router { routes in
+            routes.use { request in
+                request.user = request.header("x-user")
+                return nil
+            }
             routes.get("/") { _ in .text("hello") }
             routes.post("/echo") { .json($0.bodySlice()) }
             routes.get("/large") { _ in .json(ByteSlice([UInt8](repeating: 120, count: 8 << 20))) }

@@ -6,6 +6,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "CLinuxProcess.h"
+
 // epoll(7). The layout of struct epoll_event on x86-64 is packed; ours is not, so the events are
 // copied out once for each batch.
 typedef struct {
@@ -25,6 +27,10 @@ int cl_epoll_create(void);
 int cl_epoll_add_edge(int epoll, int fd, uint32_t events, uint64_t data);
 int cl_epoll_delete(int epoll, int fd);
 int cl_epoll_wait(int epoll, cl_event *events, int max, int timeout_ms);
+
+// timerfd_create(2) of CLOCK_MONOTONIC; `arm` sets the moment of its one expiry in nanoseconds.
+int cl_timerfd(void);
+int cl_timerfd_arm(int fd, uint64_t at_ns);
 
 int cl_eventfd(void);
 int cl_eventfd_signal(int fd);
@@ -62,6 +68,8 @@ int64_t cl_raise_open_files(void);
 int cl_random(void *bytes, size_t count);
 uint64_t cl_monotonic_ns(void);
 int64_t cl_realtime_ms(void);
+// 1 where `part` stands somewhere in `bytes`, else 0 (memmem(3)).
+int cl_contains(const void *bytes, size_t count, const void *part, size_t part_count);
 int cl_cpu_count(void);
 void cl_thread_name(const char *name);
 const char *cl_error_text(int error);

@@ -1,0 +1,131 @@
+// What the process is to the machine around it, and the one order in which it comes to be: ports
+// are bound and secrets read with the rights it was started with, then the rights go, and only then
+// are files opened, threads started and clients let in.
+//
+//   listeners ─► beforeDrop ─► RUN_AS ─► readableAfterDrop ─► access log ─► database ─► workers
+//
+// `App.sync` and `App.run` take the steps, whichever comes first, once.
+
+import Glibc
+import Logging
+import MizuEventLoop
+import MizuServer
+
+/// The parts of an app that are the process's. The main thread's, before the server runs.
+struct Daemon {
+    let service: ServiceEnvironment
+    let notifier: ServiceNotifier?
+    var listeners = AcquiredListeners()
+    var accessLog: AccessLog?
+    var isSettled = false
+
+    /// Steps that need the rights of the start: reading private keys. In order.
+    var beforeDrop: [() throws(StartError) -> Void] = []
+    /// Files that will be read again while the process runs, by whom it has become.
+    var readableAfterDrop: [String] = []
+
+    /// Reads what the service manager says and takes it out of the environment.
+    static func from(
+        environment: [String: String], logger: Logger
+    ) throws(StartError) -> Daemon {
+        for name in ServiceEnvironment.variables { unsetenv(name) }
+        let service: ServiceEnvironment
+        do throws(ServiceEnvironmentError) {
+            service = try ServiceEnvironment(environment: environment, processID: getpid())
+        } catch {
+            throw StartError(error.description)
+        }
+        return Daemon(
+            service: service, notifier: notifier(to: service, logger: logger))
+    }
+
+    private init(service: ServiceEnvironment, notifier: ServiceNotifier?) {
+        self.service = service
+        self.notifier = notifier
+    }
+
+    private static func notifier(
+        to service: ServiceEnvironment, logger: Logger
+    ) -> ServiceNotifier? {
+        guard let path = service.notifySocket else { return nil }
+        do throws(SystemError) {
+            return try ServiceNotifier(
+                path: path, watchdogMicroseconds: service.watchdogMicroseconds)
+        } catch {
+            logger.warning("nothing can be reported to NOTIFY_SOCKET=\(path): \(error.reason)")
+            return nil
+        }
+    }
+}
+
+extension App {
+    /// Runs `step` with the rights that the process was started with, before `RUN_AS`: for reading
+    /// private keys. Call it before `sync`.
+    public func beforeDrop(_ step: @escaping () throws(StartError) -> Void) {
+        precondition(!daemon.isSettled, "App.beforeDrop after sync: the rights have gone")
+        daemon.beforeDrop.append(step)
+    }
+
+    /// Says in the log at start, where `RUN_AS` is set, if the process will not be able to read
+    /// `path` again. Call it before `sync`.
+    public func expectsToRead(_ path: String) {
+        precondition(!daemon.isSettled, "App.expectsToRead after sync: it was looked at already")
+        daemon.readableAfterDrop.append(path)
+    }
+
+    /// Runs `body` on SIGHUP, on the main thread, while the server serves: read again what can
+    /// change. It must end soon and must not throw: what cannot be read leaves the old in use.
+    public func onReload(_ body: @escaping () -> Void) { lifetime.reloads.append(body) }
+
+    /// Takes the steps up to the access log, once.
+    func settle() throws(StartError) {
+        guard !daemon.isSettled else { return }
+        daemon.isSettled = true
+        try acquireListeners()
+        for step in daemon.beforeDrop { try step() }
+        try dropPrivileges()
+        try openAccessLog()
+    }
+
+    private func acquireListeners() throws(StartError) {
+        do throws(ServerStartError) {
+            if daemon.service.inherited.isEmpty {
+                try daemon.listeners.bind(configuration.addresses, workers: workers.count)
+            } else {
+                try daemon.listeners.inherit(daemon.service.inherited)
+            }
+        } catch {
+            throw StartError(error.description)
+        }
+        guard daemon.listeners.entries.allSatisfy({ $0.role == .http }) else {
+            throw StartError("LISTEN_FDNAMES names https, and there is no certificate")
+        }
+    }
+
+    private func dropPrivileges() throws(StartError) {
+        guard let identity = configuration.runAs else { return }
+        do throws(PrivilegeError) {
+            try Privileges.drop(to: identity)
+        } catch {
+            throw StartError(error.description)
+        }
+        for path in daemon.readableAfterDrop {
+            guard let obstacle = Privileges.obstacle(toReading: path) else { continue }
+            logger.warning(
+                "RUN_AS=\(identity) cannot read \(path) again: \(obstacle.reason). Reloads fail"
+            )
+        }
+    }
+
+    private func openAccessLog() throws(StartError) {
+        guard let path = configuration.accessLog else { return }
+        do throws(SystemError) {
+            let log = try AccessLog(
+                path: path, format: configuration.accessLogFormat, logger: logger)
+            daemon.accessLog = log
+            lifetime.reopenings.append { log.reopen() }
+        } catch {
+            throw StartError("cannot write ACCESS_LOG=\(path): \(error.reason)")
+        }
+    }
+}

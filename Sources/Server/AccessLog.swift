@@ -1,0 +1,202 @@
+// The access log's writer: one thread that owns the file. Workers hand it batches of whole lines
+// and never wait for it: what would be over `pendingBytesMax` is dropped, counted and reported. A
+// disk that is full costs lines, not answers; the first write that succeeds again begins a line.
+//
+//   worker ──post──► mailbox ──► writer's thread ──► file      SIGUSR1 ──reopen──► the same mailbox
+
+import CLinux
+import Logging
+import MizuEventLoop
+import Synchronization
+
+/// A log of requests in a file or on standard output. Any thread.
+public final class AccessLog: Sendable {
+    /// Bytes of lines that wait for the file; beyond it lines are dropped.
+    static let pendingBytesMax = 4 << 20
+    /// How often, at most, lost lines are spoken of.
+    static let reportMilliseconds: UInt64 = 60_000
+    /// How long `stop` waits for what is still to be written.
+    static let stopMilliseconds: UInt64 = 2_000
+
+    private enum Mail: Sendable {
+        case lines([UInt8], count: Int)
+        case reopen
+        case stop
+    }
+
+    public let format: AccessLogFormat
+    /// `-` is standard output.
+    private let path: String
+    private let logger: Logger
+    private let mailbox: Mailbox<Mail>
+    private let stopped: Mailbox<Void>
+    private let pendingBytes = Atomic<Int>(0)
+    private let droppedLines = Atomic<Int>(0)
+    private let firstFile: Mutex<LogFile?>
+
+    /// Opens the file; made with mode 0640 where it is missing.
+    /// - Parameter path: the file, or `-` for standard output.
+    public init(
+        path: String, format: AccessLogFormat, logger: Logger
+    ) throws(SystemError) {
+        self.path = path
+        self.format = format
+        self.logger = logger
+        mailbox = try Mailbox()
+        stopped = try Mailbox()
+        firstFile = Mutex(try LogFile(path))
+    }
+
+    /// Starts the writer's thread. What was posted before is written then.
+    public func start() throws(SystemError) {
+        var poller = try Poller()
+        try poller.registerInput(mailbox.pollable, data: 0)
+        try startThread("mizu-access-log") {
+            if let file = self.firstFile.withLock({ $0.take() }) { self.run(file, &poller) }
+            self.stopped.post(())
+        }
+    }
+
+    /// Hands over whole lines. Never waits.
+    func post(_ lines: [UInt8], count: Int) {
+        let waiting = pendingBytes.add(lines.count, ordering: .relaxed).newValue
+        guard waiting <= Self.pendingBytesMax else {
+            pendingBytes.subtract(lines.count, ordering: .relaxed)
+            droppedLines.add(count, ordering: .relaxed)
+            return
+        }
+        mailbox.post(.lines(lines, count: count))
+    }
+
+    /// Opens the path anew, after what was posted before is written: the old file may have been
+    /// moved away (logrotate). Where that fails the old one stays.
+    public func reopen() { mailbox.post(.reopen) }
+
+    /// Writes what waits and ends the thread; gives up after `stopMilliseconds`, because nobody may
+    /// be reading the other end. Call it when the workers have ended.
+    public func stop() {
+        mailbox.post(.stop)
+        let deadline = Instant.now.adding(milliseconds: Self.stopMilliseconds)
+        do throws(SystemError) {
+            var poller = try Poller()
+            try poller.registerInput(stopped.pollable, data: 0)
+            while true {
+                try poller.wait(milliseconds: Int(clamping: deadline.milliseconds(since: .now)))
+                if poller.count > 0 { return }
+                guard Instant.now < deadline else { break }
+            }
+        } catch {
+            return logger.error("the access log's end cannot be waited for: \(error)")
+        }
+        logger.warning("the access log is not whole: its reader takes nothing")
+    }
+
+    // MARK: The writer's thread
+
+    private func run(_ file: consuming LogFile, _ poller: inout Poller) {
+        var file = file
+        var losses = Losses()
+        var mails: [Mail] = []
+        while true {
+            guard (try? poller.wait(milliseconds: nil)) != nil else { continue }
+            mailbox.drain(into: &mails)
+            for mail in mails {
+                switch mail {
+                case .lines(let lines, let count):
+                    do throws(SystemError) {
+                        try file.write(lines)
+                    } catch {
+                        losses.add(count, because: error.reason)
+                    }
+                    pendingBytes.subtract(lines.count, ordering: .relaxed)
+                case .reopen: reopen(&file)
+                case .stop:
+                    countDropped(&losses)
+                    return losses.report(to: logger)
+                }
+            }
+            mails.removeAll(keepingCapacity: mails.capacity <= 1_024)
+            countDropped(&losses)
+            losses.reportSometimes(to: logger, every: Self.reportMilliseconds)
+        }
+    }
+
+    private func countDropped(_ losses: inout Losses) {
+        let count = droppedLines.exchange(0, ordering: .relaxed)
+        if count > 0 { losses.add(count, because: "they came faster than they could be written") }
+    }
+
+    private func reopen(_ file: inout LogFile) {
+        do throws(SystemError) {
+            file = try LogFile(path)
+        } catch {
+            logger.error("the access log stays in the old file: \(path): \(error.reason)")
+        }
+    }
+}
+
+/// Lines that will be missing, until they have been spoken of.
+private struct Losses {
+    private var count = 0
+    private var reason = ""
+    private var reported: Instant?
+
+    mutating func add(_ lines: Int, because reason: String) {
+        count += lines
+        self.reason = reason
+    }
+
+    mutating func reportSometimes(to logger: Logger, every milliseconds: UInt64) {
+        let now = Instant.now
+        if let reported, now.milliseconds(since: reported) < milliseconds { return }
+        report(to: logger)
+    }
+
+    mutating func report(to logger: Logger) {
+        guard count > 0 else { return }
+        logger.warning("\(count) lines of the access log are lost: \(reason)")
+        count = 0
+        reported = .now
+    }
+}
+
+/// A file that lines are appended to.
+struct LogFile: ~Copyable {
+    private let descriptor: Descriptor
+    /// The last write ended inside a line.
+    private var isTorn = false
+
+    /// - Parameter path: `-` for standard output.
+    init(_ path: String) throws(SystemError) {
+        descriptor = Descriptor(
+            owning: try SystemError.check(
+                "open", path == "-" ? cl_duplicate(1) : cl_open_log(path)))
+    }
+
+    /// Writes all of `lines`, or throws where the rest is lost.
+    mutating func write(_ lines: [UInt8]) throws(SystemError) {
+        if isTorn {
+            try writeAll([UInt8(ascii: "\n")])
+            isTorn = false
+        }
+        try writeAll(lines)
+    }
+
+    private mutating func writeAll(_ bytes: [UInt8]) throws(SystemError) {
+        var done = 0
+        while done < bytes.count {
+            let written = bytes.withUnsafeBytes {
+                cl_write_some(
+                    descriptor.raw, UnsafeRawBufferPointer(rebasing: $0[done...]).baseAddress,
+                    bytes.count - done)
+            }
+            if written <= 0 {
+                isTorn = isTorn || (done > 0 && bytes[done - 1] != UInt8(ascii: "\n"))
+                // A file that takes no byte and gives no reason is as good as full.
+                throw SystemError(
+                    call: "write", errno: written < 0 ? Int32(clamping: -written) : 28)
+            }
+            done += written
+        }
+    }
+}

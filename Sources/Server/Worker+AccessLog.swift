@@ -1,0 +1,113 @@
+// A worker's part of the access log: it remembers a request from its head to its answer, writes the
+// line, and hands lines over in batches. Where the log is off, none of this is called: each place
+// that would asks `logsAccess` first.
+
+import MizuEventLoop
+import MizuHTTP
+
+/// Requests that wait for their answers and lines that wait to be handed over. One worker's thread.
+final class AccessLines {
+    /// A batch is handed over when it has so many bytes, or when its first line is so old.
+    static let batchBytesMax = 32 * 1024
+    static let batchMilliseconds: UInt64 = 100
+
+    private let log: AccessLog
+    /// By connection: each has one request under way.
+    private var open: [Token: AccessEntry] = [:]
+    private var lines: [UInt8] = []
+    private var count = 0
+    private var firstLine: Instant
+
+    init(_ log: AccessLog, now: Instant) {
+        self.log = log
+        firstLine = now
+    }
+
+    /// When the lines that wait are to be handed over at the latest; nil where none waits.
+    var due: Instant? {
+        count > 0 ? firstLine.adding(milliseconds: Self.batchMilliseconds) : nil
+    }
+
+    func isOpen(_ connection: Token) -> Bool { open[connection] != nil }
+
+    func begin(_ entry: AccessEntry, on connection: Token) { open[connection] = entry }
+
+    func note(_ user: String?, on connection: Token) { open[connection]?.user = user }
+
+    /// The request that `connection` has under way; from now on it has none.
+    func take(_ connection: Token) -> AccessEntry? { open.removeValue(forKey: connection) }
+
+    func add(_ entry: AccessEntry, status: UInt16, bytes: Int, now: Instant) {
+        if count == 0 { firstLine = now }
+        entry.append(as: log.format, status: status, bytes: bytes, end: now, to: &lines)
+        count += 1
+        if lines.count >= Self.batchBytesMax { handOver() }
+    }
+
+    func isDue(_ now: Instant) -> Bool { due.map { now >= $0 } ?? false }
+
+    func handOver() {
+        guard count > 0 else { return }
+        log.post(lines, count: count)
+        lines = []
+        count = 0
+    }
+}
+
+extension Worker {
+    /// What a request is logged with whose connection ended before its answer, as nginx writes it.
+    private static let clientClosedRequest: UInt16 = 499
+
+    /// The head in `self.head` has come. Does nothing where that was said already: a head whose
+    /// body arrives later is parsed twice.
+    @inline(never)
+    func beginAccess(_ connection: Connection, _ headBytes: UnsafeRawBufferPointer) {
+        guard let accessLines, !accessLines.isOpen(connection.token) else { return }
+        let entry = AccessEntry(
+            head, in: headBytes, peer: connection.peer,
+            startMilliseconds: WallClock.milliseconds, start: .now)
+        accessLines.begin(entry, on: connection.token)
+    }
+
+    /// Who asks is known once the middleware has run.
+    @inline(never)
+    func noteAccess(_ connection: Connection, user: String?) {
+        accessLines?.note(user, on: connection.token)
+    }
+
+    /// An answer is written. The time is that of its being composed, not of its last byte.
+    @inline(never)
+    func endAccess(
+        _ connection: Connection, _ response: Response, method: HTTPMethod
+    ) {
+        let hasContent = method != .head && !response.status.isAlwaysWithoutContent
+        endAccess(
+            connection, status: response.status.code,
+            bytes: hasContent ? response.body.count : 0)
+    }
+
+    @inline(never)
+    func endAccess(_ connection: Connection, status: UInt16, bytes: Int) {
+        guard let accessLines else { return }
+        let now = Instant.now
+        let entry =
+            accessLines.take(connection.token)
+            ?? AccessEntry(
+                peer: connection.peer, startMilliseconds: WallClock.milliseconds, start: now)
+        accessLines.add(entry, status: status, bytes: bytes, now: now)
+    }
+
+    /// The connection ends; a request that it has under way gets no answer. (Who leaves while a
+    /// handler thinks is noticed only when its answer is sent, and is logged with that.)
+    @inline(never)
+    func abandonAccess(_ connection: Connection) {
+        guard let accessLines, let entry = accessLines.take(connection.token) else { return }
+        accessLines.add(entry, status: Self.clientClosedRequest, bytes: 0, now: .now)
+    }
+
+    /// The end of a tick.
+    @inline(never)
+    func handOverAccess() {
+        if let accessLines, accessLines.isDue(now) { accessLines.handOver() }
+    }
+}
