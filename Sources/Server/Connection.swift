@@ -1,8 +1,9 @@
 // One connection's state: where it is in its life, what it waits for, what it has still to send.
 // It holds no buffer while it waits, and it does nothing: the worker reads, parses and writes.
 //
-//            accept
-//              ▼
+//            accept ──TLS──► handshaking           handshaking: TLS comes to be (Worker+TLS)
+//              ▼                  │
+//            http ◄───────────────┘
 //            http ──upgraded──► webSocket          http: requests and answers alternate
 //              │                    │              webSocket: frames both ways
 //              └──── closeAfterFlush ──► lingering lingering: our last byte is out; what comes is
@@ -46,7 +47,7 @@ final class IncompleteRequest {
 struct Connection {
     let state: UnsafeMutablePointer<ConnectionState>
 
-    enum Phase: UInt8 { case http, webSocket, lingering, closed }
+    enum Phase: UInt8 { case handshaking, http, webSocket, lingering, closed }
 
     struct Flags: OptionSet {
         let rawValue: UInt16
@@ -72,7 +73,8 @@ struct Connection {
 
     /// What the one timer of a connection means when it fires.
     enum Deadline: UInt8 {
-        case none, idle, head, body, handler, writeStall, linger, heartbeat, closeHandshake
+        case none, handshake, idle, head, body, handler, writeStall, linger, heartbeat,
+            closeHandshake
         case queueFull
     }
 
@@ -87,8 +89,13 @@ struct Connection {
         state.deallocate()
     }
 
+    /// Whether it came through TLS.
+    var isSecure: Bool { self.transport.isSecure }
+
     /// Bytes that wait to be sent.
-    var pendingBytes: Int { Int(self.arenaCount) + (self.queue?.bytes ?? 0) }
+    var pendingBytes: Int {
+        Int(self.arenaCount) + (self.queue?.bytes ?? 0) + self.transport.unsentBytes
+    }
     /// Messages that wait to be sent; those that one short write left behind count as one.
     var waitingMessages: Int { Int(self.arenaMessages) + (self.queue?.count ?? 0) }
 }

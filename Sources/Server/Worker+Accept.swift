@@ -13,12 +13,14 @@ extension Worker {
         return raw < 0 ? nil : Descriptor(owning: raw)
     }
 
-    func accept(from listener: Listener) {
+    /// - Parameter position: a place in `listeners`.
+    func accept(at position: Int) {
         guard acceptState == .open else { return }
-        while true {
+        let listener = listeners[position]
+        while mayAccept(at: position) {
             switch listener.accept() {
             case .socket(let raw, let high, let low, let port):
-                open(raw, peer: Self.peer(high: high, low: low, port: port))
+                open(raw, at: position, peer: Self.peer(high: high, low: low, port: port))
             case .wouldBlock: return
             case .aborted: continue
             case .exhausted(let error):
@@ -34,13 +36,14 @@ extension Worker {
         return .v6(high: high, low: low, port: port)
     }
 
-    private func open(_ raw: Int32, peer: PeerAddress) {
+    private func open(_ raw: Int32, at listener: Int, peer: PeerAddress) {
         guard connections.count < limits.workerConnectionsMax else {
             _ = cl_close(raw)
             return
         }
+        let transport = transport(of: raw, at: listener)
         let connection = connections.insert {
-            Connection(token: $0, transport: .plain(raw), peer: peer)
+            Connection(token: $0, transport: transport, peer: peer)
         }
         do throws(SystemError) {
             try poller.register(raw, data: connection.token.bits)
@@ -50,7 +53,7 @@ extension Worker {
             return
         }
         // The edge for bytes that are there already comes with the next wait.
-        arm(connection, .idle)
+        transport.isSecure ? beginHandshake(connection) : arm(connection, .idle)
     }
 
     /// Closes one waiting connection with the reserve descriptor's help.
@@ -78,7 +81,7 @@ extension Worker {
     func resumeAccepting() {
         acceptState = .open
         if reserve == nil { reserve = Self.openReserve() }
-        for listener in listeners { accept(from: listener) }
+        for position in listeners.indices { accept(at: position) }
     }
 
     /// One line for one episode, however many connections it costs.
@@ -97,7 +100,7 @@ extension Worker {
         // Those who wait in the queue are still served: closing it would reset them.
         if acceptState != .stopped {
             acceptState = .open
-            for listener in listeners { accept(from: listener) }
+            for position in listeners.indices { accept(at: position) }
         }
         acceptState = .stopped
         for listener in listeners { poller.unregister(listener.pollable) }

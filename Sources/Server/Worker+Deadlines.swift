@@ -19,7 +19,7 @@ extension Worker {
         {
             switch deadline {
             case .none, .idle, .head, .body, .handler, .heartbeat: return
-            case .writeStall, .linger, .closeHandshake, .queueFull: break
+            case .handshake, .writeStall, .linger, .closeHandshake, .queueFull: break
             }
         }
         connection.deadline = deadline
@@ -30,6 +30,7 @@ extension Worker {
     private func milliseconds(of deadline: Connection.Deadline) -> UInt64 {
         switch deadline {
         case .none: .max
+        case .handshake: limits.handshakeMilliseconds
         case .idle: limits.idleMilliseconds
         case .head: limits.headMilliseconds
         case .body: limits.bodyMilliseconds
@@ -45,6 +46,7 @@ extension Worker {
     /// Sets the timer that the connection's state asks for, when nothing waits to be sent.
     func armForPhase(_ connection: Connection) {
         switch connection.phase {
+        case .handshaking: arm(connection, .handshake)
         case .http:
             if connection.awaited != nil {
                 arm(connection, .handler)
@@ -66,7 +68,7 @@ extension Worker {
         connection.deadline = .none
         switch deadline {
         case .none: break
-        case .idle, .writeStall, .linger, .closeHandshake: retire(connection)
+        case .handshake, .idle, .writeStall, .linger, .closeHandshake: retire(connection)
         case .head, .body: refuse(connection, with: .requestTimeout)
         case .handler:
             logger.error("a handler did not answer within \(limits.handlerMilliseconds) ms")
@@ -109,6 +111,7 @@ extension Worker {
     func retire(_ connection: Connection) {
         guard connection.phase != .closed else { return }
         if logsAccess { abandonAccess(connection) }
+        if connection.transport.isSecure { sayGoodbye(connection) }
         leaveService(connection)
         connection.phase = .closed
         connection.input = nil
@@ -122,6 +125,7 @@ extension Worker {
     }
 
     private func leaveService(_ connection: Connection) {
+        if connection.phase == .handshaking { return leaveHandshake(connection) }
         guard connection.phase == .webSocket else { return }
         connection.phase = .lingering
         connection.messages = nil
@@ -151,6 +155,7 @@ extension Worker {
         stopAccepting()
         connections.forEach { connection in
             switch connection.phase {
+            case .handshaking: drainHandshake(connection)
             case .http: drainHTTP(connection)
             case .webSocket:
                 services[Int(connection.service)].draining(connection.token, on: self)

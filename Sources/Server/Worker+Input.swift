@@ -20,6 +20,7 @@ extension Worker {
     /// Takes the connection as far as its bytes and its peer allow.
     func advance(_ connection: Connection) {
         guard connection.phase != .closed else { return }
+        if connection.phase == .handshaking, !takeHandshakeStep(connection) { return }
         if connection.input != nil {
             guard takeHeld(connection) else { return }
         }
@@ -28,7 +29,8 @@ extension Worker {
             guard budget > 0 else { return goOnNextTick(connection) }
             guard connection.phase != .closed, !isPaused(connection) else { return }
             guard let count = read(connection) else { return }
-            budget -= count
+            // Through TLS a read may bring nothing, at a price.
+            budget -= max(count, 256)
         }
     }
 
@@ -68,11 +70,13 @@ extension Worker {
     private func receive(
         _ connection: Connection, into room: UnsafeMutableRawBufferPointer
     ) -> Int? {
-        switch connection.transport.read(into: room) {
-        case .bytes(let count):
-            // A short read has emptied the socket; the next bytes bring an edge. After a hang-up
-            // there is no further edge, so read on until the end is seen.
-            if count < room.count && !connection.flags.contains(.hungUp) {
+        let outcome = connection.transport.read(into: room)
+        if connection.transport.isSecure { noteSecureRead(connection) }
+        switch outcome {
+        case .bytes(let count, let left):
+            // Where nothing is left the next bytes bring an edge. After a hang-up there is no
+            // further edge, so read on until the end is seen.
+            if left == .none && !connection.flags.contains(.hungUp) {
                 connection.flags.remove(.mayRead)
             }
             connection.receivedTenth = tenth
@@ -86,7 +90,7 @@ extension Worker {
             return nil
         case .failed:
             connection.flags.remove(.mayRead)
-            retire(connection)
+            failSecure(connection)
             return nil
         }
     }
@@ -136,7 +140,7 @@ extension Worker {
             } else {
                 retire(connection)
             }
-        case .webSocket, .lingering: retire(connection)
+        case .handshaking, .webSocket, .lingering: retire(connection)
         case .closed: break
         }
     }

@@ -128,6 +128,7 @@ extension Worker {
                 countSent(count, on: connection)
             case .blocked(let count):
                 countSent(count, on: connection)
+                if connection.transport.isSecure { noteSecureProgress(connection) }
                 connection.flags.insert([.writeBlocked, .wasBlocked])
                 return
             case .failed:
@@ -194,7 +195,7 @@ extension Worker {
             }
         }
         switch connection.deadline {
-        case .writeStall, .closeHandshake, .queueFull: break
+        case .handshake, .writeStall, .closeHandshake, .queueFull: break
         case .none, .idle, .head, .body, .handler, .linger, .heartbeat:
             arm(connection, .writeStall)
         }

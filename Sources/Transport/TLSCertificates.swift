@@ -39,6 +39,8 @@ public final class TLSCertificates: Sendable {
     public let lacksChain: Bool
     /// The first day on which one of them is no longer valid, seconds since 1970.
     public let validUntil: Int64
+    /// The state of the files before they were read.
+    public let stamps: TLSFiles.Stamps
     let loaded: [Loaded]
     let choice: TLSChoice
 
@@ -57,6 +59,7 @@ public final class TLSCertificates: Sendable {
     ) throws(TLSError) {
         self.files = files
         self.ticketKeys = ticketKeys
+        stamps = files.stamps()
         var kept: [Loaded] = []
         var warnings: [String] = []
         var subjects: [TLSChoice.Subject] = []

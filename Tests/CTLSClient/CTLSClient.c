@@ -71,6 +71,8 @@ tc_client *tc_new(const tc_options *options) {
 }
 
 void tc_free(tc_client *client) {
+    // Without a shutdown OpenSSL would take the session for a bad one.
+    SSL_set_shutdown(client->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(client->ssl);
     SSL_CTX_free(client->context);
     SSL_SESSION_free(client->session);
@@ -156,7 +158,12 @@ void *tc_session(const tc_client *client) {
     if (session) SSL_SESSION_up_ref(session);
     return session;
 }
-void tc_set_session(tc_client *client, void *session) { SSL_set_session(client->ssl, session); }
+// A copy: OpenSSL's clients use one but once.
+void tc_set_session(tc_client *client, void *session) {
+    SSL_SESSION *copy = SSL_SESSION_dup(session);
+    SSL_set_session(client->ssl, copy);
+    SSL_SESSION_free(copy);
+}
 void tc_free_session(void *session) { SSL_SESSION_free(session); }
 
 const char *tc_protocol(tc_client *client) {

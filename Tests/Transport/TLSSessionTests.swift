@@ -217,6 +217,7 @@ import Testing
             return
         }
         #expect(count > 4 && pair.text != "late")
+        _ = pair.receiveRaw()
         pair.closePeer()
         pair.readServer()
         #expect(pair.serverEnd == "ended")
