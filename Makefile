@@ -4,11 +4,11 @@ PYTHON ?= /usr/bin/python3
 FUZZ_SECONDS ?= 6
 export PYTHON FUZZ_SECONDS
 
-.PHONY: help run test build assets soak asan tsan fuzz lint format
+.PHONY: help run test build assets soak asan tsan fuzz lint format bench-http
 .DEFAULT_GOAL := help
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## install what the build needs, build, serve the todo app on http://127.0.0.1:8080
 	@Tests/run setup-build >&2
@@ -36,6 +36,9 @@ tsan: ## Swift tests under the thread sanitizer
 
 fuzz: ## every fuzzer for FUZZ_SECONDS (6)
 	@Tests/run fuzz
+
+bench-http: ## HTTP beside nginx and the kernel's floor (ROUNDS=5 SECONDS_EACH=3): .build/bench/http.txt
+	@Tests/run bench-http
 
 lint: ## what swift format would change, as errors
 	@Tests/run lint

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <link.h>
 #include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -214,3 +216,20 @@ int cl_epoll_add_shared(int epoll, int fd, uint64_t data) {
         .events = EPOLLIN | EPOLLET | EPOLLEXCLUSIVE, .data = {.u64 = data}};
     return result(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
 }
+
+// Only segments that the file maps without the right to write: their pages are the page cache's own
+// (elf(5)). What relocation writes to lies in writable segments, read-only afterwards or not.
+static int forget_object(struct dl_phdr_info *object, size_t size, void *unused) {
+    (void)size, (void)unused;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W)) continue;
+        uintptr_t start = (object->dlpi_addr + segment->p_vaddr + page - 1) & ~(page - 1);
+        uintptr_t end = (object->dlpi_addr + segment->p_vaddr + segment->p_filesz) & ~(page - 1);
+        if (end > start) madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void cl_forget_start(void) { dl_iterate_phdr(forget_object, NULL); }

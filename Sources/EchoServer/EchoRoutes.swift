@@ -1,4 +1,4 @@
-// What echo-server answers to HTTP.
+// What echo-server answers to HTTP: what outside suites and load generators ask for, no more.
 
 import MizuBytes
 import MizuHTTP

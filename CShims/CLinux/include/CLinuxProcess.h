@@ -51,3 +51,7 @@ int cl_local_address(int fd, char *text, size_t size);
 int cl_start_listening(int fd, int backlog);
 // Readiness for input of a descriptor that several epolls watch: wakes one of them, not all.
 int cl_epoll_add_shared(int epoll, int fd, uint64_t data);
+
+// Gives back the pages of code and constants that only the start has used: they stay in the page
+// cache, and what is used again is mapped again. Touches nothing that was written to.
+void cl_forget_start(void);
