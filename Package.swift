@@ -22,7 +22,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 // relocations (DT_RELR, glibc 2.36) are 20 KB instead of 660 KB that the start would read.
 let smallBinary: [LinkerSetting] = [
     .unsafeFlags(
-        ["-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs", "-Xlinker", "--icf=all"],
+        [
+            "-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs", "-Xlinker",
+            "--icf=all",
+        ],
         .when(platforms: [.linux]))
 ]
 

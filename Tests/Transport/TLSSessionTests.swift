@@ -173,6 +173,17 @@ import Testing
         #expect(pair.session.unsentBytes <= TLSSession.unaskedBytesMax + 1000)
     }
 
+    @Test("of ours a session that waits takes 64 bytes; all buffers are the engine's")
+    func footprint() throws {
+        let pair = TLSPair(engine)
+        try #require(pair.handshake())
+        pair.say("question")
+        _ = pair.write(Array("answer".utf8))
+        // With the word that malloc keeps for itself.
+        #expect(usableSize(Unmanaged.passUnretained(pair.session).toOpaque()) + 8 <= 64)
+        #expect(pair.session.unsentBytes == 0 && pair.session.unsent == nil)
+    }
+
     // MARK: Ends
 
     @Test("the peer's close_notify is an end; ours comes back", arguments: [12, 13] as [Int32])
@@ -350,3 +361,6 @@ import Testing
         #expect(TLSPair(engine, ClientOptions(protocols: "\u{2}h2\u{8}http/1.1")).handshake())
     }
 }
+
+@_silgen_name("malloc_usable_size")
+private func usableSize(_ object: UnsafeRawPointer) -> Int
