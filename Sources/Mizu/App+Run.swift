@@ -22,6 +22,7 @@ extension App {
         }
         let isOnlyLoopback = daemon.listeners.entries.allSatisfy(\.address.isLoopback)
         let server = try start()
+        try watchCertificates(of: server)
         for url in urls { announce("listening on \(url)\n") }
         // Behind the lines above, where both go to standard output.
         try startAccessLog()
@@ -68,6 +69,8 @@ extension App {
         ) { request in
             Self.admit(request, by: origins)
         }
+        server.tlsAddresses = configuration.tls.addressesInForce
+        server.tls = daemon.certificates
         server.accessLog = daemon.accessLog
         server.drainMilliseconds = configuration.drainMilliseconds
         server.limits.heartbeatMilliseconds = configuration.heartbeatMilliseconds

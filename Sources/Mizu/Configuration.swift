@@ -36,6 +36,9 @@ public struct Configuration: Sendable {
     public var accessLog: String?
     public var accessLogFormat = AccessLogFormat.json
 
+    /// Certificates and where they are shown.
+    public var tls = TLS()
+
     public init() {}
 
     /// The defaults with what `environment` (name to text) says; a name with an empty text counts
@@ -87,16 +90,14 @@ extension Configuration {
     }
 
     /// Every setting, in the order in which people read them.
-    public static let settings: [Setting] = [
+    public static let settings: [Setting] = generalSettings + tlsSettings
+
+    private static let generalSettings: [Setting] = [
         Setting(
             name: "ADDR", fallback: ":8080",
             help: "Where to listen: host:port, several with commas; port 0 lets the kernel choose"
         ) { configuration, text in
-            let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-            let addresses = parts.compactMap { ListenAddress(String($0)) }
-            guard addresses.count == parts.count else {
-                return "write host:port, :port or [ipv6]:port with a port of 0 to 65535"
-            }
+            guard let addresses = parseAddresses(text) else { return addressesExpected }
             configuration.addresses = addresses
             return nil
         },
@@ -216,7 +217,16 @@ extension Configuration {
         },
     ]
 
-    private static func parseFlag(_ text: String) -> Bool? {
+    static let addressesExpected =
+        "write host:port, :port or [ipv6]:port with a port of 0 to 65535"
+
+    static func parseAddresses(_ text: String) -> [ListenAddress]? {
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+        let addresses = parts.compactMap { ListenAddress(String($0)) }
+        return addresses.count == parts.count ? addresses : nil
+    }
+
+    static func parseFlag(_ text: String) -> Bool? {
         switch text.lowercased() {
         case "true", "1", "yes", "on": true
         case "false", "0", "no", "off": false
