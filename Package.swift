@@ -47,11 +47,14 @@ let package = Package(
             name: "CZlib", path: "CShims/CZlib", linkerSettings: [.linkedLibrary("z")]),
         .target(
             name: "CSQLite", path: "CShims/CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
+        .target(
+            name: "COpenSSL", path: "CShims/COpenSSL",
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "CAssets", path: "CShims/CAssets"),
 
         room("Bytes", []),
         room("EventLoop", ["MizuBytes", "CLinux"]),
-        room("Transport", ["MizuBytes", "MizuEventLoop", "CLinux"]),
+        room("Transport", ["MizuBytes", "MizuEventLoop", "CLinux", "COpenSSL"]),
         room("HTTP", ["MizuBytes", "CScan", "CZlib"]),
         room("WebSocket", ["MizuBytes", "CZlib"]),
         room("Routing", ["MizuHTTP", "MizuBytes"]),
@@ -96,6 +99,10 @@ let package = Package(
 
         tests("Bytes", ["MizuBytes"]),
         tests("EventLoop", ["MizuEventLoop", "MizuTransport", "MizuBytes", "CLinux"]),
+        .target(
+            name: "CTLSClient", path: "Tests/CTLSClient",
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        tests("Transport", ["MizuTransport", "MizuEventLoop", "MizuBytes", "CTLSClient"]),
         tests("HTTP", ["MizuHTTP", "MizuBytes", "CZlib"]),
         tests("Routing", ["MizuRouting", "MizuHTTP", "MizuBytes"]),
         tests("WebSocket", ["MizuWebSocket", "MizuBytes"]),

@@ -19,6 +19,7 @@ struct ServeCommand: ParsableCommand {
 
             EXAMPLES
               mizu serve
+              mizu serve --tls-self-signed
               mizu serve --addr 127.0.0.1:0 --database-url memory:
               ADDR=:80 DATABASE_URL=sqlite:/var/lib/mizu/mizu.db mizu serve
             """)
@@ -69,6 +70,16 @@ struct ServeCommand: ParsableCommand {
     var hsts: String?
     @Option(help: "Folder of ACME challenges (ACME_DIR).")
     var acmeDir: String?
+    @Option(help: "Where to listen with TLS (TLS_ADDR).")
+    var tlsAddr: String?
+    @Option(help: "PEM files with certificates and chains, or a directory (TLS_CERT).")
+    var tlsCert: String?
+    @Option(help: "PEM files with the private keys (TLS_KEY).")
+    var tlsKey: String?
+    @Option(help: "DER files with OCSP responses to staple (TLS_OCSP).")
+    var tlsOcsp: String?
+    @Flag(help: "Make a certificate for localhost, for development (TLS_SELF_SIGNED).")
+    var tlsSelfSigned = false
 
     func run() throws {
         do {
@@ -95,6 +106,8 @@ struct ServeCommand: ParsableCommand {
             ("LIMIT_EXEMPT", limitExempt), ("TRUSTED_PROXIES", trustedProxies),
             ("PROXY_PROTOCOL", proxyProtocol), ("HTTPS_REDIRECT", httpsRedirect),
             ("HSTS", hsts), ("ACME_DIR", acmeDir),
+            ("TLS_ADDR", tlsAddr), ("TLS_CERT", tlsCert), ("TLS_KEY", tlsKey),
+            ("TLS_OCSP", tlsOcsp), ("TLS_SELF_SIGNED", tlsSelfSigned ? "true" : nil),
         ]
         for case (let name, let value?) in flags { try configuration.set(name, to: value) }
         return configuration

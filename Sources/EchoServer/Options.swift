@@ -26,6 +26,15 @@ struct Options {
 
         """
 
+    /// The certificates' files; several with commas, keys in the same order.
+    var tlsFiles: TLSFiles? {
+        guard let tlsCertificate else { return nil }
+        func paths(_ text: String) -> [String] {
+            text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        }
+        return TLSFiles(certificates: paths(tlsCertificate), keys: tlsKey.map(paths) ?? [])
+    }
+
     /// - Throws: what is wrong, for one line to a person.
     init(_ arguments: [String]) throws(UsageError) {
         var rest = arguments.dropFirst()

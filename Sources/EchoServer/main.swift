@@ -14,12 +14,16 @@ func say(_ text: String, to descriptor: Int32) {
     _ = bytes.withUnsafeBytes { cl_write(descriptor, $0.baseAddress, $0.count) }
 }
 
+/// Reads the certificates; what is odd about them goes to standard error.
+func load(_ files: TLSFiles) throws -> TLSCertificates {
+    let certificates = try TLSCertificates(
+        files, ticketKeys: TLSTicketKeys(), now: WallClock.milliseconds / 1000)
+    for warning in certificates.warnings { say("echo-server: \(warning)\n", to: 2) }
+    return certificates
+}
+
 /// - Returns: the exit code.
 func serve(_ options: Options) -> Int32 {
-    guard options.tlsAddress == nil else {
-        say("echo-server: TLS is not built in yet\n", to: 2)
-        return 1
-    }
     do {
         cl_raise_open_files()
         let lifetime = try ProcessLifetime()
@@ -35,9 +39,19 @@ func serve(_ options: Options) -> Int32 {
         configuration.limits.sendQueueBytesMax = 64 << 20
         configuration.limits.sendQueueMessagesMax = 1 << 20
         configuration.webSockets = [{ EchoService() }]
+        let certificates = try options.tlsFiles.map(load)
+        if let address = options.tlsAddress { configuration.tlsAddresses = [address] }
+        configuration.tls = certificates
         let server = try Server.start(configuration, on: workers)
         if let address = options.address {
             say("listening on http://\(address.authority(port: server.ports[0]))\n", to: 1)
+        }
+        if let address = options.tlsAddress {
+            say("listening on https://\(address.authority(port: server.tlsPorts[0]))\n", to: 1)
+        }
+        if let certificates {
+            let reloader = try TLSReloader(server, certificates)
+            lifetime.reloads.append { reloader.reload() }
         }
         lifetime.run(server)
         return 0

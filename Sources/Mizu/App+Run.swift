@@ -22,6 +22,7 @@ extension App {
         }
         let isOnlyLoopback = daemon.listeners.entries.allSatisfy(\.address.isLoopback)
         let server = try start()
+        try watchCertificates(of: server)
         for url in urls { announce("listening on \(url)\n") }
         // Behind the lines above, where both go to standard output.
         try startAccessLog()
@@ -73,6 +74,8 @@ extension App {
         ) { request in
             Self.admit(request, by: origins, redirect)
         }
+        server.tlsAddresses = configuration.tls.addressesInForce
+        server.tls = daemon.certificates
         server.accessLog = daemon.accessLog
         server.drainMilliseconds = configuration.drainMilliseconds
         server.limits.heartbeatMilliseconds = configuration.heartbeatMilliseconds
@@ -117,9 +120,9 @@ extension App {
     /// Where plain requests are sent once there is an https address.
     private var httpsRedirect: HTTPSRedirect? {
         guard configuration.publicPort.redirectsToHTTPS,
-            let address = configuration.tlsAddresses.first
+            let secure = daemon.listeners.entries.first(where: { $0.role == .https })
         else { return nil }
-        return HTTPSRedirect(port: address.port, hosts: configuration.hosts)
+        return HTTPSRedirect(port: secure.address.port, hosts: configuration.hosts)
     }
 
     /// Refuses what comes from another site's page or asks for another host, and sends plain

@@ -29,8 +29,6 @@ public struct Configuration: Sendable {
     /// Changes of a scope that are kept for pulls, and for how long.
     public var retainedChanges = 1_000_000
     public var retainedMilliseconds: Int64 = 7 * 86_400_000
-    /// Where TLS is spoken; empty: nowhere.
-    public var tlsAddresses: [ListenAddress] = []
     public var publicPort = PublicPort()
 
     /// Who to become once ports are bound and keys are read; nil: stay who we are.
@@ -38,6 +36,9 @@ public struct Configuration: Sendable {
     /// The access log's file, `-` for standard output; nil: none.
     public var accessLog: String?
     public var accessLogFormat = AccessLogFormat.json
+
+    /// Certificates and where they are shown.
+    public var tls = TLS()
 
     public init() {}
 
@@ -90,18 +91,14 @@ extension Configuration {
     }
 
     /// Every setting, in the order in which people read them.
-    public static let settings: [Setting] = generalSettings + publicPortSettings
+    public static let settings: [Setting] = generalSettings + tlsSettings + publicPortSettings
 
     private static let generalSettings: [Setting] = [
         Setting(
             name: "ADDR", fallback: ":8080",
             help: "Where to listen: host:port, several with commas; port 0 lets the kernel choose"
         ) { configuration, text in
-            let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-            let addresses = parts.compactMap { ListenAddress(String($0)) }
-            guard addresses.count == parts.count else {
-                return "write host:port, :port or [ipv6]:port with a port of 0 to 65535"
-            }
+            guard let addresses = parseAddresses(text) else { return addressesExpected }
             configuration.addresses = addresses
             return nil
         },
@@ -220,6 +217,15 @@ extension Configuration {
             return nil
         },
     ]
+
+    static let addressesExpected =
+        "write host:port, :port or [ipv6]:port with a port of 0 to 65535"
+
+    static func parseAddresses(_ text: String) -> [ListenAddress]? {
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+        let addresses = parts.compactMap { ListenAddress(String($0)) }
+        return addresses.count == parts.count ? addresses : nil
+    }
 
     static func parseFlag(_ text: String) -> Bool? {
         switch text.lowercased() {

@@ -2,7 +2,8 @@
 // are bound and secrets read with the rights it was started with, then the rights go, and only then
 // are files opened, threads started and clients let in.
 //
-//   listeners ─► beforeDrop ─► RUN_AS ─► readableAfterDrop ─► access log ─► database ─► workers
+//   listeners ─► certificates ─► beforeDrop ─► RUN_AS ─► readableAfterDrop ─► access log ─►
+//   database ─► workers
 //
 // `App.sync` and `App.run` take the steps, whichever comes first, once.
 
@@ -10,6 +11,7 @@ import Glibc
 import Logging
 import MizuEventLoop
 import MizuServer
+import MizuTransport
 
 /// The parts of an app that are the process's. The main thread's, before the server runs.
 struct Daemon {
@@ -17,6 +19,7 @@ struct Daemon {
     let notifier: ServiceNotifier?
     var listeners = AcquiredListeners()
     var accessLog: AccessLog?
+    var certificates: TLSCertificates?
     var isSettled = false
 
     /// Steps that need the rights of the start: reading private keys. In order.
@@ -82,8 +85,10 @@ extension App {
         guard !daemon.isSettled else { return }
         daemon.isSettled = true
         try acquireListeners()
+        try loadCertificates()
         for step in daemon.beforeDrop { try step() }
         try dropPrivileges()
+        try makeCertificate()
         try openAccessLog()
     }
 
@@ -91,13 +96,16 @@ extension App {
         do throws(ServerStartError) {
             if daemon.service.inherited.isEmpty {
                 try daemon.listeners.bind(configuration.addresses, workers: workers.count)
+                try daemon.listeners.bind(
+                    configuration.tls.addressesInForce, role: .https, workers: workers.count)
             } else {
                 try daemon.listeners.inherit(daemon.service.inherited)
             }
         } catch {
             throw StartError(error.description)
         }
-        guard daemon.listeners.entries.allSatisfy({ $0.role == .http }) else {
+        guard configuration.tls.isOn || daemon.listeners.entries.allSatisfy({ $0.role == .http })
+        else {
             throw StartError("LISTEN_FDNAMES names https, and there is no certificate")
         }
     }

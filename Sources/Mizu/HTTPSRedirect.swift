@@ -1,14 +1,13 @@
 // Sends plain requests to the https address (308, RFC 9110 §15.4.9: the method and the content go
 // again as they were). Two paths stay: `/.well-known/acme-challenge/`, because a certificate is
 // asked for before there is one (RFC 8555 §8.3), and `/healthz`, because who asks is near.
-// A pure function of the request, but for the port, which the kernel may choose at start.
+// A pure function of the request.
 
 import MizuHTTP
-import Synchronization
 
 /// The redirect of the plain addresses. Any thread.
-final class HTTPSRedirect: Sendable {
-    private let port: Atomic<Int>
+struct HTTPSRedirect: Sendable {
+    private let port: UInt16
     /// For requests that name no host: HTTP/1.0 alone may do that.
     private let fallbackHost: String?
 
@@ -16,12 +15,9 @@ final class HTTPSRedirect: Sendable {
     ///   - port: of the https address.
     ///   - hosts: the names that the server answers to; the first stands in for a missing `Host`.
     init(port: UInt16, hosts: [String]) {
-        self.port = Atomic(Int(port))
+        self.port = port
         fallbackHost = hosts.first
     }
-
-    /// The port that the kernel chose.
-    func isBound(to port: UInt16) { self.port.store(Int(port), ordering: .relaxed) }
 
     /// The answer to a plain request; nil for what came by TLS and for what stays.
     func response(to request: borrowing Request) -> Response? {
@@ -34,7 +30,6 @@ final class HTTPSRedirect: Sendable {
                     .badRequest, code: "invalid_request",
                     message: "this server speaks https, and the request names no host"))
         }
-        let port = port.load(ordering: .relaxed)
         let authority = Self.name(of: host) + (port == 443 ? "" : ":\(port)")
         var response = Response.redirect(
             to: "https://" + authority + Self.originForm(of: request, path: path),

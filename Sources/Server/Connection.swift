@@ -1,9 +1,9 @@
 // One connection's state: where it is in its life, what it waits for, what it has still to send.
 // It holds no buffer while it waits, and it does nothing: the worker reads, parses and writes.
 //
-//            accept ──► proxyHeader      proxyHeader: a trusted proxy says whose connection it is
+//            accept ──► proxyHeader ──┐    proxyHeader: a trusted proxy says whose connection it is
+//              ├──TLS──► handshaking ◄┘    handshaking: TLS comes to be (Worker+TLS)
 //              ▼            │
-//              ◄────────────┘
 //            http ──upgraded──► webSocket          http: requests and answers alternate
 //              │                    │              webSocket: frames both ways
 //              └──── closeAfterFlush ──► lingering lingering: our last byte is out; what comes is
@@ -50,7 +50,7 @@ final class IncompleteRequest {
 struct Connection {
     let state: UnsafeMutablePointer<ConnectionState>
 
-    enum Phase: UInt8 { case http, webSocket, lingering, closed, proxyHeader }
+    enum Phase: UInt8 { case http, webSocket, lingering, closed, proxyHeader, handshaking }
 
     struct Flags: OptionSet {
         let rawValue: UInt16
@@ -86,7 +86,7 @@ struct Connection {
 
     /// What the one timer of a connection means when it fires.
     enum Deadline: UInt8 {
-        case none, idle, head, body, handler, linger, heartbeat, closeHandshake
+        case none, handshake, idle, head, body, handler, linger, heartbeat, closeHandshake
         // About what the peer has not taken; these stand last (`isDeliveryWatched`).
         case writeStall, queueFull
     }
@@ -105,9 +105,13 @@ struct Connection {
     /// Its deadline is about what it has not taken.
     @inline(__always)
     var isDeliveryWatched: Bool { deadline.rawValue >= Deadline.writeStall.rawValue }
+    /// Whether it came through TLS.
+    var isSecure: Bool { self.transport.isSecure }
 
     /// Bytes that wait to be sent.
-    var pendingBytes: Int { Int(self.arenaCount) + (self.queue?.bytes ?? 0) }
+    var pendingBytes: Int { unencryptedBytes + self.transport.unsentBytes }
+    /// Those that the transport has not been given.
+    var unencryptedBytes: Int { Int(self.arenaCount) + (self.queue?.bytes ?? 0) }
     /// Messages that wait to be sent; those that one short write left behind count as one.
     var waitingMessages: Int { Int(self.arenaMessages) + (self.queue?.count ?? 0) }
 }

@@ -8,7 +8,7 @@ import MizuTransport
 import MizuWebSocket
 
 struct ConnectionState {
-    // In this order the fields take 104 bytes, and malloc makes 112 of them: each word lies at its
+    // In this order the fields take 108 bytes, and malloc makes 128 of them: each word lies at its
     // border and small ones fill the gaps behind odd ones.
     let token: Token
     var input: LentBuffer?
@@ -89,7 +89,9 @@ extension Connection {
         @inline(__always) _read { yield state.pointee.awaited }
         @inline(__always) nonmutating _modify { yield &state.pointee.awaited }
     }
-    @inline(__always) var transport: Transport { state.pointee.transport }
+    var transport: Transport {
+        @inline(__always) _read { yield state.pointee.transport }
+    }
     var exchangeSequence: UInt32 {
         @inline(__always) _read { yield state.pointee.exchangeSequence }
         @inline(__always) nonmutating _modify { yield &state.pointee.exchangeSequence }

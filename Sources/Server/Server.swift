@@ -22,6 +22,10 @@ public final class Server: Sendable {
     /// The ports in force, in the order of `configuration.addresses`, or of the listeners that
     /// were passed in.
     public let ports: [UInt16]
+    /// Those of TLS, in the order of `configuration.tlsAddresses`; they are the last of `ports`.
+    public var tlsPorts: [UInt16] { Array(ports.dropFirst(plainListeners)) }
+    /// The listeners before this place are plain, the others TLS.
+    let plainListeners: Int
 
     /// Binds every address for every worker and starts the workers; connections are accepted from
     /// now on.
@@ -31,6 +35,9 @@ public final class Server: Sendable {
     ) throws(ServerStartError) -> Server {
         var listeners = AcquiredListeners()
         try listeners.bind(configuration.addresses, workers: workers.count)
+        if configuration.tls != nil {
+            try listeners.bind(configuration.tlsAddresses, role: .https, workers: workers.count)
+        }
         return try start(configuration, on: workers, listeners: &listeners)
     }
 
@@ -43,10 +50,15 @@ public final class Server: Sendable {
     ) throws(ServerStartError) -> Server {
         let acquired = listeners
         listeners = AcquiredListeners()
+        let plainListeners = acquired.entries.count { $0.role == .http }
+        precondition(
+            plainListeners == acquired.entries.count || configuration.tls != nil,
+            "Server.start: a TLS listener and no certificate")
         try acquired.listen()
         do throws(SystemError) {
             let ports = acquired.entries.map(\.address.port)
-            let server = try Server(configuration, workers: workers, ports: ports)
+            let server = try Server(
+                configuration, workers: workers, ports: ports, plainListeners: plainListeners)
             for index in 0..<workers.count {
                 var own = acquired.listeners(of: index)
                 try startThread("mizu-worker-\(index)") {
@@ -60,12 +72,14 @@ public final class Server: Sendable {
     }
 
     private init(
-        _ configuration: ServerConfiguration, workers: Workers, ports: [UInt16]
+        _ configuration: ServerConfiguration, workers: Workers, ports: [UInt16],
+        plainListeners: Int
     ) throws(SystemError) {
         self.configuration = configuration
         admission = Admission(configuration)
         self.workers = workers
         self.ports = ports
+        self.plainListeners = plainListeners
         running = Atomic(workers.count)
         finished = try Mailbox()
     }
@@ -84,6 +98,11 @@ public final class Server: Sendable {
     /// `drainMilliseconds`. May be called again without effect.
     public func drain() {
         workers.drain(until: Instant.now.adding(milliseconds: configuration.drainMilliseconds))
+    }
+
+    /// New TLS connections get `certificates` from now on; open ones keep theirs.
+    public func use(_ certificates: TLSCertificates) {
+        workers.performOnAll { $0.use(certificates) }
     }
 
     func workerEnded() {

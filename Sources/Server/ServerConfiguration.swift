@@ -25,6 +25,12 @@ public struct ServerLimits: Sendable {
     public var turnedAwayMax = 64
     /// Nothing sent yet, or nothing between two requests: the connection closes.
     public var idleMilliseconds: UInt64 = 60_000
+    /// From the accepted TLS connection to the end of its handshake: the connection closes.
+    public var handshakeMilliseconds: UInt64 = 10_000
+    /// TLS handshakes that are open in one worker; beyond it new clients wait in the kernel's queue.
+    public var workerHandshakesMax = 1_000
+    /// Steps of handshakes, about 0.2 ms each, that one tick takes; the others go on in the next.
+    public var tickHandshakeStepsMax = 16
     /// From the first byte of a request to the end of its head: 408 and close.
     public var headMilliseconds: UInt64 = 10_000
     /// How fast a body or a WebSocket message must come (408; 1008), and an answer be taken (the
@@ -62,6 +68,11 @@ public struct ServerLimits: Sendable {
 /// Everything a `Server` needs. Values and Sendable closures; read-only once it runs.
 public struct ServerConfiguration: Sendable {
     public var addresses: [ListenAddress]
+    /// Where to listen for TLS; means nothing without `tls`.
+    public var tlsAddresses: [ListenAddress] = []
+    /// The certificates to begin with; `Server.use` changes them.
+    public var tls: TLSCertificates?
+    public var tlsOptions = TLSOptions()
     public var limits = ServerLimits()
     /// How long a drain may take before open connections are dropped.
     public var drainMilliseconds: UInt64 = 5_000

@@ -13,12 +13,14 @@ extension Worker {
         return raw < 0 ? nil : Descriptor(owning: raw)
     }
 
-    func accept(from listener: Listener) {
+    /// - Parameter position: a place in `listeners`.
+    func accept(at position: Int) {
         guard acceptState == .open else { return }
-        while true {
+        let listener = listeners[position]
+        while mayAccept(at: position) {
             switch listener.accept() {
             case .socket(let raw, let high, let low, let port):
-                admit(raw, PeerAddress(high: high, low: low, port: port))
+                admit(raw, PeerAddress(high: high, low: low, port: port), at: position)
             case .wouldBlock: return
             case .aborted: continue
             case .exhausted(let error):
@@ -29,13 +31,15 @@ extension Worker {
 
     /// Makes the connection of a socket that was let in, or is to be told that it was not.
     /// - Returns: nil where it cannot be waited for; it is closed then.
-    func open(_ raw: Int32, peer: PeerAddress, _ flags: Connection.Flags) -> Connection? {
+    func open(
+        _ transport: Transport, peer: PeerAddress, _ flags: Connection.Flags
+    ) -> Connection? {
         let connection = connections.insert {
-            Connection(token: $0, transport: .plain(raw), peer: peer)
+            Connection(token: $0, transport: transport, peer: peer)
         }
         connection.flags.insert(flags)
         do throws(SystemError) {
-            try poller.register(raw, data: connection.token.bits)
+            try poller.register(transport.descriptor, data: connection.token.bits)
             return connection
         } catch {
             logger.error("a connection was dropped: \(error)")
@@ -71,7 +75,7 @@ extension Worker {
     func resumeAccepting() {
         acceptState = .open
         if reserve == nil { reserve = Self.openReserve() }
-        for listener in listeners { accept(from: listener) }
+        for position in listeners.indices { accept(at: position) }
     }
 
     /// One line for one episode, however many connections it costs.
@@ -90,7 +94,7 @@ extension Worker {
         // Those who wait in the queue are still served: closing it would reset them.
         if acceptState != .stopped {
             acceptState = .open
-            for listener in listeners { accept(from: listener) }
+            for position in listeners.indices { accept(at: position) }
         }
         acceptState = .stopped
         for listener in listeners { poller.unregister(listener.pollable) }

@@ -14,22 +14,44 @@ import MizuTransport
 extension Worker {
     /// A connection was accepted. The edge for bytes that are there already comes with the next
     /// wait.
-    func admit(_ raw: Int32, _ peer: PeerAddress) {
+    /// - Parameter listener: a place in `listeners`.
+    func admit(_ raw: Int32, _ peer: PeerAddress, at listener: Int) {
         let isFull = connections.count - turnedAway >= limits.workerConnectionsMax
         switch isFull ? .full : admission.enter(peer) {
         case .admitted(let isCounted):
             let isProxy = admission.proxies.contains(peer)
             var flags: Connection.Flags = isCounted ? .addressCounted : []
             if isProxy { flags.insert(.viaProxy) }
-            guard let connection = open(raw, peer: peer, flags) else { return }
+            let transport = transport(of: raw, at: listener)
+            guard let connection = open(transport, peer: peer, flags) else { return }
             if isProxy, proxyProtocol == .required {
                 connection.phase = .proxyHeader
                 arm(connection, .head)
             } else {
-                arm(connection, .idle)
+                begin(connection)
             }
-        case let verdict: turnAway(raw, peer, verdict)
+        case let verdict: turnAway(raw, peer, verdict, isSecure: listener >= server.plainListeners)
         }
+    }
+
+    /// Whose connection it is is known: what comes is a handshake or a request.
+    /// - Returns: whether it may be read now.
+    @discardableResult
+    private func begin(_ connection: Connection) -> Bool {
+        guard connection.transport.isSecure else {
+            connection.phase = .http
+            arm(connection, .idle)
+            return true
+        }
+        // A handshake costs more than anything that follows: an address has so many of them.
+        if !connection.flags.contains(.viaProxy),
+            !server.admitsHandshake(connection.peer, now: now)
+        {
+            retire(connection)
+            return false
+        }
+        beginHandshake(connection)
+        return true
     }
 
     /// What ends with a connection, wherever it ends.
@@ -45,15 +67,22 @@ extension Worker {
 
     // MARK: Who may not come in
 
-    private func turnAway(_ raw: Int32, _ peer: PeerAddress, _ verdict: Admission.Verdict) {
+    private func turnAway(
+        _ raw: Int32, _ peer: PeerAddress, _ verdict: Admission.Verdict, isSecure: Bool
+    ) {
         if case .full = verdict { logFull() }
+        // Who came for TLS could not read it, and a handshake would cost more than is left.
+        guard !isSecure else {
+            _ = cl_close(raw)
+            return
+        }
         sendRefusal(verdict, to: raw)
         guard turnedAway < limits.turnedAwayMax else {
             _ = cl_close(raw)
             return
         }
         turnedAway += 1
-        guard let connection = open(raw, peer: peer, .turnedAway) else { return }
+        guard let connection = open(.plain(raw), peer: peer, .turnedAway) else { return }
         beginLinger(connection)
     }
 
@@ -83,7 +112,7 @@ extension Worker {
             byteCount: ProxyHeader.blockBytesMax + 1, alignment: 8
         ) { room -> ProxyHeader? in
             switch connection.transport.peek(into: room) {
-            case .bytes(let count):
+            case .bytes(let count, _):
                 return ProxyHeader(UnsafeRawBufferPointer(rebasing: room[..<count]))
             case .wouldBlock: return .needMore
             case .ended, .failed: return nil
@@ -101,22 +130,28 @@ extension Worker {
         case .malformed:
             logger.warning(
                 "a trusted proxy sent no PROXY header: set PROXY_PROTOCOL=off or set up the proxy")
-            connection.phase = .http
-            write(Response(Self.badProxyHeader), for: .refused, to: connection)
+            turnAway(connection, with: Response(Self.badProxyHeader))
             return false
         case .header(let count, let origin):
             connection.transport.drop(count)
-            connection.phase = .http
-            arm(connection, .idle)
-            if case .client(let client, let isSecure) = origin {
-                return name(connection, as: client, isSecure ? .viaSecureProxy : [])
+            if case .client(let client, let isSecure) = origin,
+                !name(connection, as: client, isSecure ? .viaSecureProxy : [])
+            {
+                return false
             }
-            return true
+            return begin(connection)
         }
     }
 
     private static let badProxyHeader = HTTPError(
         .badRequest, code: "invalid_request", message: "the PROXY header is missing or malformed")
+
+    /// Says why before the first request, where the client could read that.
+    private func turnAway(_ connection: Connection, with response: Response) {
+        guard !connection.transport.isSecure else { return retire(connection) }
+        connection.phase = .http
+        write(response, for: .refused, to: connection)
+    }
 
     /// From now on the connection is `client`'s.
     /// - Returns: whether that may have one more.
@@ -134,7 +169,7 @@ extension Worker {
         case .counted: connection.flags.insert(.addressCounted)
         case .free, nil: break
         case .refused:
-            write(Admission.refusal(.addressFull), for: .refused, to: connection)
+            turnAway(connection, with: Admission.refusal(.addressFull))
             return false
         }
         return true

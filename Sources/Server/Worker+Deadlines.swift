@@ -21,7 +21,7 @@ extension Worker {
             case .none, .head, .body, .handler, .heartbeat:
                 if connection.pendingBytes > 0 { return }
                 deliveries[connection.token.index] = nil
-            case .writeStall, .queueFull, .linger: break
+            case .handshake, .writeStall, .queueFull, .linger: break
             case .closeHandshake: deliveries[connection.token.index] = nil
             }
         }
@@ -29,7 +29,7 @@ extension Worker {
         case .writeStall: watchDelivery(connection)
         case .body: armForBody(connection)
         case .heartbeat: setHeartbeat(connection, inMilliseconds: limits.heartbeatMilliseconds)
-        case .none, .idle, .head, .handler, .linger, .closeHandshake, .queueFull:
+        case .none, .handshake, .idle, .head, .handler, .linger, .closeHandshake, .queueFull:
             connection.deadline = deadline
             timers.set(
                 connection.token.index,
@@ -61,6 +61,7 @@ extension Worker {
     private func milliseconds(of deadline: Connection.Deadline) -> UInt64 {
         switch deadline {
         case .none, .body, .writeStall, .heartbeat: .max
+        case .handshake: limits.handshakeMilliseconds
         case .idle: limits.idleMilliseconds
         case .head: limits.headMilliseconds
         case .handler: limits.handlerMilliseconds
@@ -73,6 +74,7 @@ extension Worker {
     /// Sets the timer that the connection's state asks for, when nothing waits to be sent.
     func armForPhase(_ connection: Connection) {
         switch connection.phase {
+        case .handshaking: arm(connection, .handshake)
         case .http:
             if connection.awaited != nil {
                 arm(connection, .handler)
@@ -97,7 +99,7 @@ extension Worker {
         connection.deadline = .none
         switch deadline {
         case .none: break
-        case .idle, .closeHandshake: retire(connection)
+        case .handshake, .idle, .closeHandshake: retire(connection)
         case .writeStall: judgeDelivery(connection)
         case .linger: endLinger(connection)
         case .head where connection.phase == .proxyHeader: retire(connection)
@@ -144,6 +146,7 @@ extension Worker {
     func retire(_ connection: Connection) {
         guard connection.phase != .closed else { return }
         if logsAccess { abandonAccess(connection) }
+        if connection.transport.isSecure { sayGoodbye(connection) }
         leaveService(connection)
         connection.phase = .closed
         connection.input = nil
@@ -158,6 +161,7 @@ extension Worker {
     }
 
     private func leaveService(_ connection: Connection) {
+        if connection.phase == .handshaking { return leaveHandshake(connection) }
         guard connection.phase == .webSocket else { return }
         connection.phase = .lingering
         connection.messages = nil
@@ -187,6 +191,7 @@ extension Worker {
         stopAccepting()
         connections.forEach { connection in
             switch connection.phase {
+            case .handshaking: drainHandshake(connection)
             case .http: drainHTTP(connection)
             case .webSocket:
                 services[Int(connection.service)].draining(connection.token, on: self)

@@ -33,10 +33,16 @@ extension Worker {
     }
 
     private func newDelivery(to connection: Connection) -> Delivery {
-        let unacknowledged = connection.transport.unacknowledgedBytes
+        let onTheWay = bytesOnTheWay(connection)
         return Delivery(
-            owed: connection.pendingBytes + unacknowledged,
-            rate: TransferRate(-unacknowledged, deliveryPace(of: connection), now: now))
+            owed: connection.unencryptedBytes + onTheWay,
+            rate: TransferRate(-onTheWay, deliveryPace(of: connection), now: now))
+    }
+
+    /// Counted as sent and not yet with the peer: what its kernel has not acknowledged and, through
+    /// TLS, what ours has not taken.
+    private func bytesOnTheWay(_ connection: Connection) -> Int {
+        connection.transport.unacknowledgedBytes + connection.transport.unsentBytes
     }
 
     /// Called where bytes go out while a delivery is watched.
@@ -61,7 +67,9 @@ extension Worker {
             deliveries[connection.token.index] = nil
             connection.deadline = .none
             armForPhase(connection)
-        case .none, .idle, .head, .body, .handler, .linger, .heartbeat, .closeHandshake: return
+        case .none, .handshake, .idle, .head, .body, .handler, .linger, .heartbeat,
+            .closeHandshake:
+            return
         }
     }
 
@@ -74,17 +82,17 @@ extension Worker {
     func judgeDelivery(_ connection: Connection) {
         let slot = connection.token.index
         guard var delivery = deliveries[slot] else { return armForPhase(connection) }
-        let unacknowledged = connection.transport.unacknowledgedBytes
-        if connection.pendingBytes == 0, isDelivered(connection, unacknowledged) {
+        let onTheWay = bytesOnTheWay(connection)
+        if connection.pendingBytes == 0, isDelivered(connection, onTheWay) {
             deliveries[slot] = nil
             return deliveryEnded(connection)
         }
         let verdict = delivery.rate.windowEnded(
-            delivery.sent - unacknowledged, of: delivery.owed, deliveryPace(of: connection),
+            delivery.sent - onTheWay, of: delivery.owed, deliveryPace(of: connection),
             now: now)
         switch verdict {
         case .goOn:
-            delivery.owed = connection.pendingBytes + unacknowledged
+            delivery.owed = connection.unencryptedBytes + onTheWay
             deliveries[slot] = delivery
             connection.deadline = .writeStall
             timers.set(slot, deadline: delivery.rate.end)
@@ -107,7 +115,7 @@ extension Worker {
                 connection.token.index,
                 deadline: now.adding(
                     milliseconds: limits.idleMilliseconds - min(quiet, limits.idleMilliseconds)))
-        case .http, .webSocket, .closed, .proxyHeader: armForPhase(connection)
+        case .http, .webSocket, .closed, .proxyHeader, .handshaking: armForPhase(connection)
         }
     }
 

@@ -23,6 +23,7 @@ extension Worker {
         if connection.phase == .proxyHeader {
             guard takeProxyHeader(connection) else { return }
         }
+        if connection.phase == .handshaking, !takeHandshakeStep(connection) { return }
         if connection.input != nil {
             guard takeHeld(connection) else { return }
         }
@@ -31,7 +32,8 @@ extension Worker {
             guard budget > 0 else { return goOnNextTick(connection) }
             guard connection.phase != .closed, !isPaused(connection) else { return }
             guard let count = read(connection) else { return }
-            budget -= count
+            // Through TLS a read may bring nothing, at a price.
+            budget -= max(count, 256)
         }
     }
 
@@ -71,11 +73,13 @@ extension Worker {
     private func receive(
         _ connection: Connection, into room: UnsafeMutableRawBufferPointer
     ) -> Int? {
-        switch connection.transport.read(into: room) {
-        case .bytes(let count):
-            // A short read has emptied the socket; the next bytes bring an edge. After a hang-up
-            // there is no further edge, so read on until the end is seen.
-            if count < room.count && !connection.flags.contains(.hungUp) {
+        let outcome = connection.transport.read(into: room)
+        if connection.transport.isSecure { noteSecureRead(connection) }
+        switch outcome {
+        case .bytes(let count, let left):
+            // Where nothing is left the next bytes bring an edge. After a hang-up there is no
+            // further edge, so read on until the end is seen.
+            if left == .none && !connection.flags.contains(.hungUp) {
                 connection.flags.remove(.mayRead)
             }
             connection.receivedTenth = tenth
@@ -89,7 +93,7 @@ extension Worker {
             return nil
         case .failed:
             connection.flags.remove(.mayRead)
-            retire(connection)
+            failSecure(connection)
             return nil
         }
     }
@@ -143,7 +147,7 @@ extension Worker {
                 retire(connection)
             }
         case .lingering: endLinger(connection)
-        case .webSocket, .proxyHeader: retire(connection)
+        case .handshaking, .webSocket, .proxyHeader: retire(connection)
         case .closed: break
         }
     }

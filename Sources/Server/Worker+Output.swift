@@ -193,7 +193,7 @@ extension Worker {
             }
         }
         switch connection.deadline {
-        case .writeStall, .closeHandshake, .queueFull: break
+        case .handshake, .writeStall, .closeHandshake, .queueFull: break
         case .none, .idle, .head, .body, .handler, .linger, .heartbeat:
             watchDelivery(connection)
         }

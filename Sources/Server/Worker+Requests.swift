@@ -141,7 +141,8 @@ extension Worker {
         _ connection: Connection, _ headBytes: UnsafeRawBufferPointer,
         body: UnsafeRawBufferPointer
     ) -> Request {
-        var (peer, scheme) = (connection.peer, Scheme.http)
+        var peer = connection.peer
+        var scheme = connection.transport.isSecure ? Scheme.https : .http
         if !connection.flags.isDisjoint(with: [.viaProxy, .viaSecureProxy]) {
             (peer, scheme) = forwarded(connection, headBytes, over: scheme)
         }

@@ -90,6 +90,16 @@ public final class Worker {
                 poller: fresh, alarm: alarm, listeners: acquired, now: began,
                 readBytesMax: limits.readBytesMax))
         acquired = []
+        do throws(TLSError) {
+            state.pointee.tls = try server.configuration.tls.map {
+                (certificates) throws(TLSError) in
+                try TLSEngine(certificates, options: server.configuration.tlsOptions)
+            }
+        } catch {
+            // The same certificates made a context when they were loaded: memory is short.
+            logger.critical("worker \(index) has no TLS: \(error)")
+            throw SystemError(call: "SSL_CTX_new", errno: 12)
+        }
         services = server.configuration.webSockets.map { $0() }
         refreshDate()
         try poller.registerInput(server.workers.mailbox(index).pollable, data: Self.mailboxData)
@@ -122,6 +132,7 @@ public final class Worker {
             mayWait = runServices()
             flushDirty()
             closeRetired()
+            if handshakes.listenersWait { acceptAtFreeHandshakes() }
             if logsAccess { handOverAccess() }
             mayWait = mayWait && again.isEmpty && dirty.isEmpty
         }
@@ -159,6 +170,7 @@ public final class Worker {
     }
 
     private func advanceReady() {
+        handshakes.stepsLeft = limits.tickHandshakeStepsMax
         var hasMail = false
         for position in 0..<poller.count {
             let event = poller[position]
@@ -167,7 +179,7 @@ public final class Worker {
             } else if event.data == Self.alarmData {
                 alarm.rang()
             } else if event.data >> 32 == 0 {
-                accept(from: listeners[Int(event.data - Self.firstListenerData)])
+                accept(at: Int(event.data - Self.firstListenerData))
             } else if let connection = connections[Token(bits: event.data)] {
                 if event.isReadable { connection.flags.insert(.mayRead) }
                 if event.isHungUp { connection.flags.insert(.hungUp) }
@@ -182,7 +194,10 @@ public final class Worker {
 
     /// Goes on with those who were cut off by their budget in the last tick.
     private func advanceAgain() {
+        handshakes.waiting = 0
         guard !again.isEmpty else { return }
+        handshakes.servesWaiting = true
+        defer { handshakes.servesWaiting = false }
         let round = again.count
         for position in 0..<round {
             let connection = again[position]

@@ -44,6 +44,9 @@ struct WorkerState: ~Copyable {
     var mail: [WorkerMail] = []
     var expired: [Int] = []
     var drainDeadline: Instant?
+    /// Where certificates were given.
+    var tls: TLSEngine?
+    var handshakes = HandshakeLoad()
 
     enum AcceptState { case open, paused, stopped }
 

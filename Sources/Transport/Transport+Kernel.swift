@@ -18,10 +18,7 @@ extension Transport {
     /// Copies the bytes that wait in the socket to `room`, and leaves them there (MSG_PEEK).
     public func peek(into room: UnsafeMutableRawBufferPointer) -> ReadOutcome {
         let count = cl_peek(descriptor, room.baseAddress, room.count)
-        if count > 0 { return .bytes(count) }
-        if count == 0 { return .ended }
-        if count == -11 || count == -4 { return .wouldBlock }  // EAGAIN, EINTR
-        return .failed(SystemError(call: "recv", errno: Int32(truncatingIfNeeded: -count)))
+        return count > 0 ? .bytes(count, left: .perhaps) : Self.outcome(ofEmpty: count)
     }
 
     /// Takes `count` bytes, which `peek` has seen, off the socket itself.

@@ -1,6 +1,6 @@
-// Moves bytes over one connected socket. Plain TCP today; the TLS issue adds a case beside it, and
-// `read` and `write` are the only places that will know. Owns the descriptor through its caller:
-// the worker closes it when it retires the slot. Non-blocking; one thread.
+// Moves bytes over one connected socket, plain or through TLS; `read`, `write` and the end are the
+// only places that know which. Owns the descriptor through its caller: the worker closes it when it
+// retires the slot. Non-blocking; one thread.
 
 import CLinux
 import MizuBytes
@@ -8,19 +8,29 @@ import MizuEventLoop
 
 public enum Transport {
     case plain(Int32)
+    case tls(TLSSession)
 
     public enum ReadOutcome {
-        case bytes(Int)
+        /// That many bytes, and whether more may wait. Through TLS it may be none at all: a part of
+        /// a record, or of the handshake.
+        case bytes(Int, left: Leftover)
         case wouldBlock
         /// The peer has sent its last byte.
         case ended
         case failed(SystemError)
     }
 
+    public enum Leftover: Sendable {
+        /// The socket was emptied; the next bytes bring an edge.
+        case none
+        case perhaps
+    }
+
     public enum WriteOutcome {
         /// The kernel took all that one call can offer.
         case sent(Int)
-        /// The kernel took that much and is full: wait for the edge.
+        /// The kernel took that much and is full: wait for the edge. Through TLS it is what was
+        /// encrypted; see `unsentBytes`.
         case blocked(Int)
         case failed(SystemError)
     }
@@ -28,6 +38,23 @@ public enum Transport {
     public var descriptor: Int32 {
         switch self {
         case .plain(let descriptor): descriptor
+        case .tls(let session): session.descriptor
+        }
+    }
+
+    public var isSecure: Bool {
+        switch self {
+        case .plain: false
+        case .tls: true
+        }
+    }
+
+    /// Bytes that count as written and that the kernel has not taken; `write` sends them first.
+    @inline(__always)
+    public var unsentBytes: Int {
+        switch self {
+        case .plain: 0
+        case .tls(let session): session.unsentBytes
         }
     }
 
@@ -37,12 +64,21 @@ public enum Transport {
         switch self {
         case .plain(let descriptor):
             let count = cl_recv(descriptor, room.baseAddress, room.count)
-            if count > 0 { return .bytes(count) }
-            if count == 0 { return .ended }
-            if count == -11 || count == -4 { return .wouldBlock }  // EAGAIN, EINTR
-            return .failed(SystemError(call: "recv", errno: Int32(truncatingIfNeeded: -count)))
+            if count > 0 { return .bytes(count, left: count < room.count ? .none : .perhaps) }
+            return Self.outcome(ofEmpty: count)
+        case .tls(let session): return session.read(into: room)
         }
     }
+
+    /// What recv(2) says where it gives no byte.
+    static func outcome(ofEmpty count: Int) -> ReadOutcome {
+        if count == 0 { return .ended }
+        if isFull(count) { return .wouldBlock }
+        return .failed(SystemError(call: "recv", errno: Int32(truncatingIfNeeded: -count)))
+    }
+
+    /// Whether a call was refused only for now: EAGAIN, or EINTR.
+    static func isFull(_ result: Int) -> Bool { result == -11 || result == -4 }
 
     /// Writes `first` and then the queue, in one gathered call (sendmsg(2)), at most 64 parts.
     /// Does not change the queue: the caller counts what went.
@@ -55,6 +91,7 @@ public enum Transport {
                 return Self.outcome(sent, of: first.count, "send")
             }
             return Self.gather(first, queue, to: descriptor)
+        case .tls(let session): return session.write(first, then: queue)
         }
     }
 
@@ -87,12 +124,15 @@ public enum Transport {
     ) -> WriteOutcome {
         if sent == offered { return .sent(sent) }
         if sent >= 0 { return .blocked(sent) }
-        if sent == -11 || sent == -4 { return .blocked(0) }  // EAGAIN, EINTR
+        if isFull(sent) { return .blocked(0) }
         return .failed(SystemError(call: call, errno: Int32(truncatingIfNeeded: -sent)))
     }
 
     /// Says that we send no more; the peer's bytes can still be read (shutdown(2)).
     public func shutdownWrite() {
-        _ = cl_shutdown_write(descriptor)
+        switch self {
+        case .plain(let descriptor): _ = cl_shutdown_write(descriptor)
+        case .tls(let session): session.shutdownWrite()
+        }
     }
 }

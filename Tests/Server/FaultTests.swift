@@ -155,7 +155,8 @@ extension ServerStorey {
 
         @Test("a connection that waits takes little")
         func footprint() {
-            #expect(Self.connectionBytes <= 148)
+            // A TLS one takes 64 more, and what OpenSSL keeps (Tests/Transport).
+            #expect(Self.connectionBytes <= 156)
         }
     }
 }

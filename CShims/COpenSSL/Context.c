@@ -1,0 +1,338 @@
+// Contexts after Mozilla's intermediate profile, less its DHE suites: which versions, suites, groups
+// and options; which certificate a client gets (SNI, RFC 6066 §3), its OCSP response (RFC 6066 §8),
+// the protocol (ALPN, RFC 7301), and the keys of session tickets, which threads share.
+
+#define _GNU_SOURCE
+#include "COpenSSL.h"
+#include "Certificate.h"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+// --- ticket keys ----------------------------------------------------------------------------------
+
+enum { TICKET_KEYS = 3 };
+
+typedef struct {
+    unsigned char name[16], aes[32], hmac[32];
+} ticket_key;
+
+struct co_tickets {
+    pthread_mutex_t lock;
+    atomic_int owners;
+    int64_t period, born; // of the newest, in seconds of the boot clock
+    int count;
+    ticket_key keys[TICKET_KEYS]; // the newest first
+    EVP_CIPHER *cipher;           // fetched once: a fetch for each ticket would look it up by name
+};
+
+static int64_t boot_seconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_BOOTTIME, &time); // goes on while the machine sleeps
+    return time.tv_sec;
+}
+
+// With the lock held.
+static int rotate(co_tickets *tickets) {
+    ticket_key fresh;
+    if (RAND_priv_bytes((unsigned char *)&fresh, sizeof fresh) != 1) return -1;
+    OPENSSL_cleanse(&tickets->keys[TICKET_KEYS - 1], sizeof fresh);
+    memmove(tickets->keys + 1, tickets->keys, sizeof fresh * (TICKET_KEYS - 1));
+    tickets->keys[0] = fresh;
+    OPENSSL_cleanse(&fresh, sizeof fresh);
+    if (tickets->count < TICKET_KEYS) tickets->count++;
+    tickets->born = boot_seconds();
+    return 0;
+}
+
+co_tickets *co_tickets_new(int64_t period_seconds) {
+    co_tickets *tickets = calloc(1, sizeof *tickets);
+    if (!tickets) return NULL;
+    pthread_mutex_init(&tickets->lock, NULL);
+    atomic_init(&tickets->owners, 1);
+    tickets->period = period_seconds;
+    tickets->cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+    if (!tickets->cipher || rotate(tickets) < 0) {
+        co_tickets_free(tickets);
+        return NULL;
+    }
+    return tickets;
+}
+
+void co_tickets_free(co_tickets *tickets) {
+    if (!tickets || atomic_fetch_sub(&tickets->owners, 1) > 1) return;
+    OPENSSL_cleanse(tickets->keys, sizeof tickets->keys);
+    EVP_CIPHER_free(tickets->cipher);
+    pthread_mutex_destroy(&tickets->lock);
+    free(tickets);
+}
+
+int co_tickets_rotate(co_tickets *tickets) {
+    pthread_mutex_lock(&tickets->lock);
+    int result = rotate(tickets);
+    pthread_mutex_unlock(&tickets->lock);
+    return result;
+}
+
+// The newest key, or the one that `name` names. Returns its index, or -1.
+static int find_key(co_tickets *tickets, const unsigned char *name, ticket_key *key) {
+    int found = -1;
+    pthread_mutex_lock(&tickets->lock);
+    int64_t age = boot_seconds() - tickets->born;
+    // Who was away for long has nothing left that is young enough.
+    for (int64_t due = age / tickets->period; due > 0 && due <= TICKET_KEYS; due--)
+        if (rotate(tickets) < 0) break;
+    if (age / tickets->period > TICKET_KEYS) {
+        for (int i = 0; i < TICKET_KEYS; i++)
+            if (rotate(tickets) < 0) break;
+    }
+    if (!name) {
+        found = 0;
+    } else {
+        for (int i = 0; i < tickets->count && found < 0; i++)
+            if (CRYPTO_memcmp(tickets->keys[i].name, name, 16) == 0) found = i;
+    }
+    if (found >= 0) *key = tickets->keys[found];
+    pthread_mutex_unlock(&tickets->lock);
+    return found;
+}
+
+// --- what a context remembers ---------------------------------------------------------------------
+
+typedef struct {
+    char *text;
+    SSL_CTX *context; // NULL: the one that holds this list
+} name_entry;
+
+typedef struct {
+    X509 *leaf;
+    unsigned char *bytes;
+    size_t count;
+    int64_t until;
+} staple;
+
+typedef struct {
+    co_tickets *tickets;
+    name_entry *names; // sorted
+    size_t names_count;
+    staple *staples;
+    size_t staples_count;
+} context_data;
+
+static int data_index = -1;
+
+static void free_data(void *parent, void *pointer, CRYPTO_EX_DATA *ex, int index, long number,
+                      void *argument) {
+    (void)parent, (void)ex, (void)index, (void)number, (void)argument;
+    context_data *data = pointer;
+    if (!data) return;
+    for (size_t i = 0; i < data->names_count; i++) {
+        free(data->names[i].text);
+        SSL_CTX_free(data->names[i].context);
+    }
+    for (size_t i = 0; i < data->staples_count; i++) {
+        X509_free(data->staples[i].leaf);
+        free(data->staples[i].bytes);
+    }
+    free(data->names);
+    free(data->staples);
+    co_tickets_free(data->tickets);
+    free(data);
+}
+
+static void make_index(void) {
+    data_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_data);
+}
+
+static context_data *data_of(const SSL_CTX *context) {
+    return SSL_CTX_get_ex_data(context, data_index);
+}
+
+// --- callbacks ------------------------------------------------------------------------------------
+
+static int ticket_callback(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                           EVP_MAC_CTX *mac, int encrypts) {
+    co_tickets *tickets = data_of(SSL_get_SSL_CTX(ssl))->tickets;
+    ticket_key key;
+    int found = find_key(tickets, encrypts ? NULL : name, &key);
+    if (found < 0) return 0; // a full handshake
+    int result = -1;
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_octet_string(OSSL_MAC_PARAM_KEY, key.hmac, sizeof key.hmac),
+        OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 6),
+        OSSL_PARAM_END,
+    };
+    if (encrypts) {
+        memcpy(name, key.name, sizeof key.name);
+        if (RAND_bytes(iv, 16) == 1 &&
+            EVP_EncryptInit_ex2(cipher, tickets->cipher, key.aes, iv, NULL) &&
+            EVP_MAC_CTX_set_params(mac, parameters))
+            result = 1;
+    } else if (EVP_MAC_CTX_set_params(mac, parameters) &&
+               EVP_DecryptInit_ex2(cipher, tickets->cipher, key.aes, iv, NULL)) {
+        result = found == 0 ? 1 : 2; // 2: give the client a new one
+    }
+    OPENSSL_cleanse(&key, sizeof key);
+    return result;
+}
+
+static int compare_name(const void *text, const void *entry) {
+    return strcmp(text, ((const name_entry *)entry)->text);
+}
+
+static name_entry *find_name(const context_data *data, const char *text) {
+    if (data->names_count == 0) return NULL;
+    return bsearch(text, data->names, data->names_count, sizeof *data->names, compare_name);
+}
+
+static int name_callback(SSL *ssl, int *alert, void *argument) {
+    (void)alert;
+    const context_data *data = argument;
+    const char *asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    char text[256];
+    size_t count = asked ? strlen(asked) : 0;
+    if (count == 0 || count >= sizeof text) return SSL_TLSEXT_ERR_NOACK;
+    for (size_t i = 0; i <= count; i++)
+        text[i] = asked[i] >= 'A' && asked[i] <= 'Z' ? asked[i] + 32 : asked[i];
+    if (text[count - 1] == '.') text[count - 1] = 0;
+    name_entry *entry = find_name(data, text);
+    if (!entry) {
+        // A wildcard stands for one whole label (RFC 6125 §6.4.3).
+        char *dot = strchr(text, '.');
+        if (dot && dot != text) {
+            *--dot = '*';
+            entry = find_name(data, dot);
+        }
+    }
+    // Whoever asks for another name gets the first certificate, and says what it thinks of it.
+    if (!entry) return SSL_TLSEXT_ERR_NOACK;
+    if (entry->context) SSL_set_SSL_CTX(ssl, entry->context);
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static int staple_callback(SSL *ssl, void *argument) {
+    (void)argument;
+    const context_data *data = data_of(SSL_get_SSL_CTX(ssl));
+    X509 *leaf = SSL_get_certificate(ssl);
+    for (size_t i = 0; i < data->staples_count; i++) {
+        const staple *staple = data->staples + i;
+        if (staple->leaf != leaf || staple->until < (int64_t)time(NULL)) continue;
+        unsigned char *copy = OPENSSL_memdup(staple->bytes, staple->count);
+        if (!copy) break;
+        SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)staple->count);
+        return SSL_TLSEXT_ERR_OK;
+    }
+    return SSL_TLSEXT_ERR_NOACK;
+}
+
+static int protocol_callback(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_count,
+                             const unsigned char *offered, unsigned int offered_count,
+                             void *argument) {
+    (void)ssl, (void)argument;
+    static const unsigned char ours[] = "\x08http/1.1"; // by preference; `h2` will stand before it
+    unsigned char *found = NULL;
+    if (SSL_select_next_proto(&found, chosen_count, ours, sizeof ours - 1, offered,
+                              offered_count) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *chosen = found;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+// --- contexts -------------------------------------------------------------------------------------
+
+static int configure(SSL_CTX *context, int flags) {
+    static const unsigned char scope[] = "mizu";
+    uint64_t options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
+    if (flags & CO_KERNEL_TLS) options |= SSL_OP_ENABLE_KTLS;
+    SSL_CTX_set_options(context, options);
+    SSL_CTX_clear_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    // Two periods of the ticket keys: no ticket that a client still holds is without its key.
+    SSL_CTX_set_timeout(context, 24 * 3600);
+    SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticket_callback);
+    SSL_CTX_set_tlsext_status_cb(context, staple_callback);
+    SSL_CTX_set_alpn_select_cb(context, protocol_callback, NULL);
+    return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) &&
+           SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) &&
+           SSL_CTX_set_cipher_list(context, "ECDHE-ECDSA-AES128-GCM-SHA256:"
+                                            "ECDHE-RSA-AES128-GCM-SHA256:"
+                                            "ECDHE-ECDSA-AES256-GCM-SHA384:"
+                                            "ECDHE-RSA-AES256-GCM-SHA384:"
+                                            "ECDHE-ECDSA-CHACHA20-POLY1305:"
+                                            "ECDHE-RSA-CHACHA20-POLY1305") &&
+           SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+                                             "TLS_CHACHA20_POLY1305_SHA256") &&
+           SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384") &&
+           SSL_CTX_set_session_id_context(context, scope, sizeof scope - 1);
+}
+
+co_context *co_context_new(co_tickets *tickets, int flags) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_index);
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    context_data *data = calloc(1, sizeof *data);
+    if (!context || !data || !SSL_CTX_set_ex_data(context, data_index, data)) {
+        free(data);
+        SSL_CTX_free(context);
+        ERR_clear_error();
+        return NULL;
+    }
+    atomic_fetch_add(&tickets->owners, 1);
+    data->tickets = tickets;
+    if (!configure(context, flags)) {
+        SSL_CTX_free(context);
+        context = NULL;
+    }
+    ERR_clear_error();
+    return (co_context *)context;
+}
+
+void co_context_free(co_context *context) { SSL_CTX_free((SSL_CTX *)context); }
+
+static int add_staple(context_data *data, const co_certificate *certificate) {
+    if (!certificate->staple) return 0;
+    staple *grown = realloc(data->staples, sizeof(staple) * (data->staples_count + 1));
+    if (!grown) return -1;
+    data->staples = grown;
+    unsigned char *bytes = malloc(certificate->staple_count);
+    if (!bytes) return -1;
+    memcpy(bytes, certificate->staple, certificate->staple_count);
+    X509_up_ref(certificate->leaf);
+    grown[data->staples_count++] = (staple){certificate->leaf, bytes, certificate->staple_count,
+                                            certificate->staple_until};
+    return 0;
+}
+
+int co_context_add(co_context *context, const co_certificate *certificate) {
+    SSL_CTX *target = (SSL_CTX *)context;
+    int fine = SSL_CTX_use_cert_and_key(target, certificate->leaf, certificate->key,
+                                        certificate->chain, 1) == 1 &&
+               add_staple(data_of(target), certificate) == 0;
+    ERR_clear_error();
+    return fine ? 0 : -1;
+}
+
+int co_context_add_name(co_context *first, const char *name, co_context *other) {
+    context_data *data = data_of((SSL_CTX *)first);
+    name_entry *grown = realloc(data->names, sizeof(name_entry) * (data->names_count + 1));
+    if (!grown) return -1;
+    data->names = grown;
+    char *text = strdup(name);
+    if (!text) return -1;
+    // A reference to itself would never let go.
+    SSL_CTX *target = other == first ? NULL : (SSL_CTX *)other;
+    if (target) SSL_CTX_up_ref(target);
+    grown[data->names_count++] = (name_entry){text, target};
+    SSL_CTX_set_tlsext_servername_callback((SSL_CTX *)first, name_callback);
+    SSL_CTX_set_tlsext_servername_arg((SSL_CTX *)first, data);
+    return 0;
+}

@@ -1,0 +1,84 @@
+// The app's certificates: read while the process may still read them, or made for development, and
+// read again on SIGHUP and when their files change.
+
+import Glibc
+import MizuEventLoop
+import MizuServer
+import MizuTransport
+
+extension App {
+    /// Reads the certificates that the settings name, with the rights of the start.
+    func loadCertificates() throws(StartError) {
+        if let complaint = configuration.tls.complaint { throw StartError(complaint) }
+        guard !configuration.tls.files.certificates.isEmpty else { return }
+        try load(configuration.tls.files)
+        for entry in (try? configuration.tls.files.entries()) ?? [] {
+            daemon.readableAfterDrop.append(entry.certificate)
+            if entry.key != entry.certificate { daemon.readableAfterDrop.append(entry.key) }
+        }
+    }
+
+    /// Makes one for development where that is asked for. Needs no rights, and must not leave
+    /// files of root's where `RUN_AS` keeps its database: after the drop.
+    func makeCertificate() throws(StartError) {
+        guard configuration.tls.isSelfSigned else { return }
+        let path = selfSignedPath
+        if let slash = path.lastIndex(of: "/") { makeFolders(String(path[..<slash])) }
+        let made: (files: TLSFiles, isNew: Bool)
+        do throws(TLSError) {
+            made = try TLSSelfSigned.files(at: path, now: Self.seconds)
+        } catch {
+            throw StartError(error.description)
+        }
+        try load(made.files)
+        logger.notice(
+            """
+            \(made.isNew ? "made" : "using") a certificate for localhost: \(path); clients refuse \
+            it until they are told to trust it
+            """
+        )
+    }
+
+    private func load(_ files: TLSFiles) throws(StartError) {
+        do throws(TLSError) {
+            let certificates = try TLSCertificates(
+                files, ticketKeys: TLSTicketKeys(), now: Self.seconds)
+            for warning in certificates.warnings { logger.warning("\(warning)") }
+            daemon.certificates = certificates
+        } catch {
+            throw StartError(error.description)
+        }
+    }
+
+    private static var seconds: Int64 { WallClock.milliseconds / 1000 }
+
+    /// Beside the database; without one, where that would be.
+    private var selfSignedPath: String {
+        let name = "tls-self-signed.pem"
+        guard configuration.database.hasPrefix("sqlite:") else { return "data/" + name }
+        let database = configuration.database.dropFirst("sqlite:".count)
+        guard let slash = database.lastIndex(of: "/") else { return name }
+        return database[...slash] + name
+    }
+
+    /// What cannot be made shows when the file is written.
+    private func makeFolders(_ path: String) {
+        var made = path.hasPrefix("/") ? "/" : ""
+        for part in path.split(separator: "/") {
+            made += part
+            mkdir(made, 0o755)
+            made += "/"
+        }
+    }
+
+    /// Starts looking after the files; a reload is asked for by SIGHUP.
+    func watchCertificates(of server: Server) throws(StartError) {
+        guard let certificates = daemon.certificates else { return }
+        do throws(SystemError) {
+            let reloader = try TLSReloader(server, certificates)
+            lifetime.reloads.append { reloader.reload() }
+        } catch {
+            throw StartError("cannot start: \(error)")
+        }
+    }
+}

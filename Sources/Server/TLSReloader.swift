@@ -1,0 +1,83 @@
+// Reads certificates again, when it is told to (SIGHUP) and when their files change, and hands the
+// new ones to the workers. On a thread of its own, because it waits for the disk. A bad set changes
+// nothing but the log: the old one stays in use.
+
+import Logging
+import MizuEventLoop
+import MizuTransport
+
+/// Watches the files of a server's certificates. Any thread.
+public final class TLSReloader: Sendable {
+    private let requests: Mailbox<Void>
+
+    /// How often the files are looked at. A change counts once it is the same at two looks: who
+    /// renews a certificate writes several files.
+    public static let lookMilliseconds = 2_000
+
+    /// Starts watching for `server`, until that has finished.
+    /// - Parameter certificates: those in force.
+    public init(
+        _ server: Server, _ certificates: TLSCertificates, everyMilliseconds: Int = lookMilliseconds
+    ) throws(SystemError) {
+        let requests = try Mailbox<Void>()
+        self.requests = requests
+        try startThread("mizu-tls-files") {
+            var watch = Watch(server: server, certificates: certificates)
+            do throws(SystemError) {
+                try watch.run(requests, everyMilliseconds: everyMilliseconds)
+            } catch {
+                server.configuration.logger.error("certificates are no longer watched: \(error)")
+            }
+        }
+    }
+
+    /// Reads the files again now, whether or not they have changed; returns at once.
+    public func reload() { requests.post(()) }
+}
+
+/// The thread's own state.
+private struct Watch {
+    let server: Server
+    var certificates: TLSCertificates
+    /// What was read last, good or bad, and what was seen at the last look.
+    var read: TLSFiles.Stamps
+    var seen: TLSFiles.Stamps
+
+    init(server: Server, certificates: TLSCertificates) {
+        self.server = server
+        self.certificates = certificates
+        read = certificates.stamps
+        seen = read
+    }
+
+    mutating func run(
+        _ requests: Mailbox<Void>, everyMilliseconds: Int
+    ) throws(SystemError) {
+        var poller = try Poller()
+        var taken: [Void] = []
+        try poller.registerInput(requests.pollable, data: 0)
+        while !server.hasFinished {
+            try poller.wait(milliseconds: everyMilliseconds)
+            taken.removeAll()
+            requests.drain(into: &taken)
+            look(isTold: !taken.isEmpty)
+        }
+    }
+
+    private mutating func look(isTold: Bool) {
+        let found = certificates.files.stamps()
+        defer { seen = found }
+        guard isTold || (found != read && found == seen) else { return }
+        read = found
+        let logger = server.configuration.logger
+        do throws(TLSError) {
+            let fresh = try certificates.reloaded(now: WallClock.milliseconds / 1000)
+            for warning in fresh.warnings { logger.warning("\(warning)") }
+            certificates = fresh
+            server.use(fresh)
+            logger.notice("certificates were read again; new connections get them")
+        } catch {
+            logger.error("the old certificates stay in use: \(error)")
+        }
+    }
+}

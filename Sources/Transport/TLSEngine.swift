@@ -1,0 +1,129 @@
+// What one worker needs for all of its TLS connections: the contexts, one BIO that they share, one
+// buffer for ciphertext that came and one for what leaves. So a connection that waits owns nothing
+// but OpenSSL's own state. One thread.
+
+import COpenSSL
+
+/// How TLS is to be done beyond its certificates.
+public struct TLSOptions: Sendable {
+    /// Lets the kernel encrypt where OpenSSL can hand it over. Our sessions have no descriptor that
+    /// OpenSSL knows, so today it always does without.
+    public var kernelTLS = KernelTLS.off
+    /// Ciphertext bytes of one read.
+    public var readBytesMax = 64 * 1024
+
+    public enum KernelTLS: Sendable { case off, ifOffered }
+
+    public init() {}
+}
+
+/// The makers of contexts from certificates.
+enum TLSContexts {
+    /// A context for each set of certificates; the first, which is returned, knows the others by
+    /// name and keeps them alive. The caller frees it.
+    static func make(
+        _ loaded: [TLSCertificates.Loaded], _ choice: TLSChoice, _ keys: TLSTicketKeys,
+        _ files: TLSFiles, kernelTLS: TLSOptions.KernelTLS
+    ) throws(TLSError) -> OpaquePointer {
+        var contexts: [OpaquePointer] = []
+        // The first one is the caller's; the others live on in its table of names.
+        defer { for context in contexts.dropFirst() { co_context_free(context) } }
+        do throws(TLSError) {
+            for set in choice.sets {
+                let flags = kernelTLS == .ifOffered ? Int32(CO_KERNEL_TLS) : 0
+                guard let context = co_context_new(keys.handle, flags) else {
+                    throw TLSError("OpenSSL gives no context: memory is short, or it is too old")
+                }
+                contexts.append(context)
+                for index in set where co_context_add(context, loaded[index].handle) != 0 {
+                    let entries = (try? files.entries()) ?? []
+                    let path = index < entries.count ? entries[index].certificate : "a certificate"
+                    throw TLSError(
+                        "\(path) is refused by OpenSSL: its key is too short or its signature weak")
+                }
+            }
+            guard let first = contexts.first else { throw TLSError("no certificate is named") }
+            for (name, set) in choice.names
+            where co_context_add_name(first, name, contexts[set]) != 0 {
+                throw TLSError("memory is short")
+            }
+            return first
+        } catch {
+            contexts.first.map { co_context_free($0) }
+            throw error
+        }
+    }
+}
+
+/// A worker's TLS. Not for other threads.
+public final class TLSEngine {
+    public private(set) var certificates: TLSCertificates
+    let options: TLSOptions
+    /// New sessions begin with it.
+    private(set) var context: OpaquePointer
+    /// What the session that is being called reads and writes.
+    let wire: UnsafeMutablePointer<co_wire>
+    /// Ciphertext as it came from the kernel; lent to whichever session is being read.
+    let input: UnsafeMutableRawBufferPointer
+    /// Where small pieces are gathered for one record.
+    let record: UnsafeMutableRawBufferPointer
+    /// OpenSSL's words for the last failure of a session, for a line at level debug.
+    public internal(set) var lastFailure: StaticReason = StaticReason()
+
+    /// Plaintext bytes of one record (RFC 8446 §5.1).
+    static let recordBytesMax = 16_384
+
+    /// Text that OpenSSL keeps for the life of the process.
+    public struct StaticReason: CustomStringConvertible {
+        var text: UnsafePointer<CChar>?
+        public var description: String { text.map { String(cString: $0) } ?? "" }
+    }
+
+    public init(
+        _ certificates: TLSCertificates, options: TLSOptions = TLSOptions()
+    ) throws(TLSError) {
+        self.certificates = certificates
+        self.options = options
+        context = try Self.makeContext(certificates, options)
+        guard let wire = co_wire_new() else {
+            co_context_free(context)
+            throw TLSError("OpenSSL gives no BIO: memory is short")
+        }
+        self.wire = wire
+        input = .allocate(byteCount: options.readBytesMax, alignment: 16)
+        record = .allocate(byteCount: Self.recordBytesMax, alignment: 16)
+    }
+
+    deinit {
+        co_context_free(context)
+        co_wire_free(wire)
+        input.deallocate()
+        record.deallocate()
+    }
+
+    /// New sessions get `certificates` from now on; those that are open keep theirs.
+    public func use(_ certificates: TLSCertificates) throws(TLSError) {
+        let fresh = try Self.makeContext(certificates, options)
+        co_context_free(context)
+        context = fresh
+        self.certificates = certificates
+    }
+
+    private static func makeContext(
+        _ certificates: TLSCertificates, _ options: TLSOptions
+    ) throws(TLSError) -> OpaquePointer {
+        try TLSContexts.make(
+            certificates.loaded, certificates.choice, certificates.ticketKeys, certificates.files,
+            kernelTLS: options.kernelTLS)
+    }
+
+    /// What the wire's sessions wrote since `output_count` was last set to 0.
+    var output: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: wire.pointee.output, count: wire.pointee.output_count)
+    }
+
+    /// One large flush must not keep its buffer for ever.
+    func releaseLargeMemory() {
+        if wire.pointee.output_capacity > 256 * 1024 { co_wire_trim(wire) }
+    }
+}

@@ -1,0 +1,242 @@
+// Which certificate a client gets, what a set of files must be like, tickets that outlive keys and
+// reloads, and stapled responses.
+
+import CTLSClient
+import Glibc
+import MizuBytes
+import Testing
+
+@testable import MizuTransport
+
+@Suite("TLS certificates") struct TLSCertificateTests {
+    let folder = Folder()
+
+    private func refusal(_ files: TLSFiles) -> String {
+        do throws(TLSError) {
+            _ = try TLSCertificates(files, ticketKeys: TLSTicketKeys(), now: now())
+            return "taken"
+        } catch {
+            return error.description.replacing(folder.path + "/", with: "")
+        }
+    }
+
+    @Test("each fault of a file is told in one line that names it")
+    func faults() {
+        let ca = TestCertificate("Test CA", isCA: true)
+        folder.make("fine")
+        folder.make("old", begins: -86_400, ends: -3600)
+        folder.make("early", begins: 86_400, ends: 172_800)
+        folder.make("weak", kind: TC_WEAK_RSA)
+        folder.make("other")
+        let loose = folder.make("loose", issuer: ca, chain: false)
+        tc_save(loose.handle, folder.file("bare.crt"))
+        tc_save_key(loose.handle, folder.file("locked.key"), "secret")
+        folder.write("nothing here", to: "text.pem")
+        folder.write(
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", to: "junk.pem")
+        func check(_ certificate: String, _ key: String? = nil, _ part: String) {
+            let line = refusal(
+                TLSFiles(
+                    certificates: [folder.file(certificate)],
+                    keys: key.map { [folder.file($0)] } ?? []))
+            #expect(line.contains(part) && !line.contains("\n"), "\(certificate): \(line)")
+        }
+        check("absent.pem", nil, "absent.pem cannot be read: No such file")
+        check("fine.pem", "absent.key", "absent.key cannot be read: No such file")
+        check("old.pem", nil, "old.pem has expired, on 20")
+        check("early.pem", nil, "early.pem is not valid before 20")
+        check("weak.pem", nil, "weak.pem is refused by OpenSSL")
+        check(
+            "fine.pem", "other.pem", "other.pem is not the key of the (first) certificate in fine")
+        check("text.pem", nil, "text.pem holds no certificate in PEM form")
+        check("junk.pem", nil, "junk.pem holds a certificate that cannot be understood")
+        check("bare.crt", nil, "bare.crt holds no private key in PEM form")
+        check("bare.crt", "locked.key", "locked.key holds a key with a password")
+        check("fine.pem", nil, "taken")
+        check("loose.pem", nil, "taken")
+    }
+
+    @Test("numbers of files that do not fit are told")
+    func counts() {
+        let files = TLSFiles(certificates: ["a", "b"], keys: ["c"])
+        #expect(refusal(files) == "2 certificates but 1 keys are named")
+        #expect(refusal(TLSFiles(certificates: [])) == "no certificate is named")
+    }
+
+    @Test("a missing chain is a warning at start, and no reason to give up a set that has it")
+    func chain() throws {
+        let ca = TestCertificate("Test CA", isCA: true)
+        folder.make("a", issuer: ca)
+        let whole = try load(folder, "a.pem")
+        #expect(whole.warnings == [] && !whole.lacksChain)
+        let pair = try TLSPair(TLSEngine(whole))
+        #expect(pair.handshake() && tc_chain_count(pair.client) == 2)
+        unlink(folder.file("a.pem"))
+        folder.make("a", issuer: ca, chain: false)
+        #expect(throws: TLSError.self) { try whole.reloaded(now: now()) }
+        let loose = try load(folder, "a.pem")
+        #expect(loose.lacksChain && loose.warnings.count == 1)
+        #expect(loose.warnings[0].contains("a.pem lacks its chain"))
+        #expect(throws: Never.self) { try loose.reloaded(now: now()) }
+    }
+
+    // MARK: Names
+
+    @Test("the name that a client asks for chooses; the first is for all others")
+    func names() throws {
+        folder.make("a", "a.example,www.a.example")
+        folder.make("b", "b.example,*.b.example")
+        let engine = try TLSEngine(load(folder, "a.pem", "b.pem"))
+        let table: [(String?, String)] = [
+            (nil, "a.example"), ("a.example", "a.example"), ("b.example", "b.example"),
+            ("B.Example", "b.example"), ("x.b.example", "b.example"),
+            ("x.y.b.example", "a.example"), ("c.example", "a.example"), ("example", "a.example"),
+        ]
+        for version in [12, 13] as [Int32] {
+            for (name, expected) in table {
+                let pair = TLSPair(engine, ClientOptions(version: version, name: name))
+                #expect(pair.handshake())
+                #expect(String(cString: tc_peer_name(pair.client)) == expected, "\(name ?? "none")")
+            }
+        }
+    }
+
+    @Test("RSA and ECDSA stand side by side, and the client's list decides")
+    func kinds() throws {
+        folder.make("e", "a.example")
+        folder.make("r", "a.example", kind: TC_RSA)
+        let engine = try TLSEngine(load(folder, "r.pem", "e.pem"))
+        for version in [12, 13] as [Int32] {
+            let rsa = TLSPair(
+                engine, ClientOptions(version: version, signatures: "RSA-PSS+SHA256:RSA+SHA256"))
+            #expect(rsa.handshake() && tc_key_kind(rsa.client) == Int32(TC_RSA))
+            let ecdsa = TLSPair(
+                engine,
+                ClientOptions(version: version, name: "a.example", signatures: "ECDSA+SHA256"))
+            #expect(ecdsa.handshake() && tc_key_kind(ecdsa.client) == Int32(TC_EC))
+        }
+    }
+
+    @Test("for each name the first certificate of each kind that covers it")
+    func choice() {
+        let choice = TLSChoice([
+            TLSChoice.Subject(names: ["a", "*.b.c"], keyKind: 1),
+            TLSChoice.Subject(names: ["a"], keyKind: 2),
+            TLSChoice.Subject(names: ["x.b.c", "a"], keyKind: 2),
+            TLSChoice.Subject(names: [], keyKind: 3),
+        ])
+        #expect(choice.sets == [[0, 1], [0], [0, 2]])
+        #expect(choice.names.map(\.name) == ["*.b.c", "a", "x.b.c"])
+        #expect(choice.names.map(\.set) == [1, 0, 2])
+        #expect(TLSChoice.covers("*.b", "a.b") && !TLSChoice.covers("*.b", "b"))
+        #expect(!TLSChoice.covers("*.b", ".b") && !TLSChoice.covers("*.b", "a.a.b"))
+    }
+
+    @Test("a directory is read anew each time: pairs by name, or as certbot keeps them")
+    func directories() throws {
+        let other = Folder()
+        let made = TestCertificate("a.example", isCA: false)
+        tc_save(made.handle, folder.file("one.crt"))
+        tc_save_key(made.handle, folder.file("one.key"), nil)
+        folder.make("two")
+        let files = TLSFiles(certificates: [folder.path])
+        #expect(
+            try files.entries().map { $0.key.split(separator: "/").last } == ["one.key", "two.pem"])
+        let before = files.stamps()
+        #expect(before == files.stamps())
+        folder.make("three")
+        #expect(before != files.stamps())
+        #expect(try files.entries().count == 3)
+        tc_save(made.handle, other.file("fullchain.pem"))
+        tc_save(made.handle, other.file("cert.pem"))
+        tc_save_key(made.handle, other.file("privkey.pem"), nil)
+        #expect(try TLSFiles(certificates: [other.path]).entries().count == 1)
+        #expect(refusal(TLSFiles(certificates: [other.path])) == "taken")
+        #expect(refusal(TLSFiles(certificates: [Folder().path])).contains("cannot be read"))
+    }
+
+    // MARK: Tickets
+
+    @Test("tickets outlive two new keys and a reload, not three", arguments: [12, 13] as [Int32])
+    func rotation(version: Int32) throws {
+        folder.make("a")
+        let keys = try TLSTicketKeys()
+        let first = try load(folder, "a.pem", keys: keys)
+        let engine = try TLSEngine(first)
+        let pair = TLSPair(engine, ClientOptions(version: version))
+        try #require(pair.handshake())
+        _ = pair.hear()
+        let session = tc_session(pair.client)
+        defer { tc_free_session(session) }
+        unlink(folder.file("a.pem"))
+        folder.make("a")
+        try engine.use(first.reloaded(now: now()))
+        for round in 0...3 {
+            let again = TLSPair(engine, ClientOptions(version: version), resuming: session)
+            #expect(again.handshake())
+            #expect(tc_was_resumed(again.client) == (round < 3 ? 1 : 0), "after \(round) keys")
+            keys.rotate()
+        }
+        // Another process's ticket is no ticket of ours.
+        let foreign = try TLSEngine(load(folder, "a.pem"))
+        let stranger = TLSPair(foreign, ClientOptions(version: version), resuming: session)
+        #expect(stranger.handshake() && tc_was_resumed(stranger.client) == 0)
+    }
+
+    @Test("open sessions live on with the certificate that they began with")
+    func reload() throws {
+        folder.make("a", "old.example")
+        let engine = try TLSEngine(load(folder, "a.pem"))
+        let open = TLSPair(engine)
+        try #require(open.handshake())
+        unlink(folder.file("a.pem"))
+        folder.make("a", "new.example")
+        try engine.use(engine.certificates.reloaded(now: now()))
+        open.say("still here")
+        #expect(open.text == "still here")
+        let new = TLSPair(engine)
+        #expect(new.handshake() && String(cString: tc_peer_name(new.client)) == "new.example")
+    }
+
+    // MARK: OCSP
+
+    @Test("a good response is stapled; others are left out with a line")
+    func stapling() throws {
+        let ca = TestCertificate("Test CA", isCA: true)
+        let stranger = TestCertificate("Test CA", isCA: true)
+        let leaf = folder.make("a", issuer: ca)
+        let other = folder.make("b", issuer: ca)
+        func response(
+            _ name: String, of: TestCertificate, by: TestCertificate, isGood: Bool = true,
+            begins: Int64 = -60, ends: Int64 = 3600
+        ) {
+            let good: Int32 = isGood ? 1 : 0
+            tc_save_status(of.handle, by.handle, folder.file(name), good, begins, ends)
+        }
+        response("good", of: leaf, by: ca)
+        response("foreign", of: other, by: ca)
+        response("forged", of: leaf, by: stranger)
+        response("old", of: leaf, by: ca, begins: -7200, ends: -3600)
+        response("bad", of: leaf, by: ca, isGood: false)
+        folder.write("text", to: "text")
+        let table = [
+            ("good", ""), ("foreign", "says nothing of"), ("old", "is out of date"),
+            ("bad", "is not good"), ("text", "is not an OCSP response"), ("none", "cannot be read"),
+            ("forged", "forged"),
+        ]
+        for (name, part) in table {
+            let loaded = try TLSCertificates(
+                TLSFiles(
+                    certificates: [folder.file("a.pem")], responses: [folder.file(name)]),
+                ticketKeys: TLSTicketKeys(), now: now())
+            #expect(loaded.warnings.isEmpty == part.isEmpty, "\(name)")
+            #expect(loaded.warnings.allSatisfy { $0.contains(part) }, "\(loaded.warnings)")
+            for version in [12, 13] as [Int32] {
+                let pair = try TLSPair(
+                    TLSEngine(loaded), ClientOptions(version: version, asksStatus: true))
+                #expect(pair.handshake())
+                #expect((tc_status_count(pair.client) > 0) == (name == "good"))
+            }
+        }
+    }
+}
