@@ -23,9 +23,11 @@ final class TestServer: Sendable {
     let later: Later
     let recorder: Recorder
     var port: UInt16 { server.ports[0] }
+    var tlsPort: UInt16 { server.tlsPorts[0] }
 
     init(
         workers count: Int = 1, drainMilliseconds: UInt64 = 2000, accessLog: AccessLog? = nil,
+        tls: TLSCertificates? = nil,
         _ change: (inout ServerLimits) -> Void = { _ in }
     ) throws {
         let (workers, later, recorder) = (try Workers(count: count), Later(), Recorder())
@@ -35,6 +37,8 @@ final class TestServer: Sendable {
         configuration.webSockets = [{ TestService(recorder) }]
         configuration.drainMilliseconds = drainMilliseconds
         configuration.accessLog = accessLog
+        configuration.tlsAddresses = [ListenAddress(host: "127.0.0.1", port: 0)]
+        configuration.tls = tls
         change(&configuration.limits)
         server = try Server.start(configuration, on: workers)
         (self.workers, self.later, self.recorder) = (workers, later, recorder)
