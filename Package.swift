@@ -116,7 +116,7 @@ let package = Package(
             [
                 "MizuSyncService", "MizuServer", "MizuTransport", "MizuHTTP", "MizuRouting",
                 "MizuWebSocket", "MizuSync", "MizuLive", "MizuEventLoop", "MizuBytes", "CLinux",
-                log,
+                "CTLSClient", log,
             ]),
         tests("Mizu", ["Mizu", "MizuServer", "MizuHTTP", "MizuTransport", "MizuBytes"]),
         tests("Tidy", []),

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-// --- files ----------------------------------------------------------------------------------------
+// --- files ---------------------------------------------------------------------------------------
 
 typedef struct {
     unsigned char *bytes;
@@ -56,7 +56,7 @@ static int64_t seconds_of(const ASN1_TIME *time) {
     return time && ASN1_TIME_to_tm(time, &parts) ? (int64_t)timegm(&parts) : 0;
 }
 
-// --- names ----------------------------------------------------------------------------------------
+// --- names ---------------------------------------------------------------------------------------
 
 // In lower case; a name with an odd byte is left out, and so is one too long to be asked for.
 static void add_name(co_certificate *certificate, const unsigned char *text, int count) {
@@ -91,7 +91,7 @@ static void find_names(co_certificate *certificate) {
     GENERAL_NAMES_free(names);
 }
 
-// --- loading --------------------------------------------------------------------------------------
+// --- loading -------------------------------------------------------------------------------------
 
 static int refuse_password(char *room, int count, int writes, void *asked) {
     (void)room, (void)count, (void)writes;
@@ -202,7 +202,7 @@ int co_certificate_has_chain(const co_certificate *certificate) {
            issuer_of(certificate) != NULL;
 }
 
-// --- OCSP -----------------------------------------------------------------------------------------
+// --- OCSP ----------------------------------------------------------------------------------------
 
 // What the response says of this certificate (RFC 6960 §3.2).
 static co_problem_kind check_staple(co_certificate *certificate, OCSP_BASICRESP *basic) {
@@ -260,7 +260,7 @@ co_problem co_certificate_staple(co_certificate *certificate, const char *path) 
     return problem;
 }
 
-// --- a certificate for development ----------------------------------------------------------------
+// --- a certificate for development ---------------------------------------------------------------
 
 static int add_extension(X509 *leaf, int kind, const char *value) {
     X509V3_CTX context;

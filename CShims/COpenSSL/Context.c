@@ -1,5 +1,5 @@
-// Contexts after Mozilla's intermediate profile, less its DHE suites: which versions, suites, groups
-// and options; which certificate a client gets (SNI, RFC 6066 §3), its OCSP response (RFC 6066 §8),
+// Contexts after Mozilla's intermediate profile, less its DHE suites: which versions, suites,
+// groups and options; which certificate a client gets (SNI, RFC 6066 §3), its OCSP response (RFC 6066 §8),
 // the protocol (ALPN, RFC 7301), and the keys of session tickets, which threads share.
 
 #define _GNU_SOURCE
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-// --- ticket keys ----------------------------------------------------------------------------------
+// --- ticket keys ---------------------------------------------------------------------------------
 
 enum { TICKET_KEYS = 3 };
 
@@ -104,7 +104,7 @@ static int find_key(co_tickets *tickets, const unsigned char *name, ticket_key *
     return found;
 }
 
-// --- what a context remembers ---------------------------------------------------------------------
+// --- what a context remembers --------------------------------------------------------------------
 
 typedef struct {
     char *text;
@@ -155,7 +155,7 @@ static context_data *data_of(const SSL_CTX *context) {
     return SSL_CTX_get_ex_data(context, data_index);
 }
 
-// --- callbacks ------------------------------------------------------------------------------------
+// --- callbacks -----------------------------------------------------------------------------------
 
 static int ticket_callback(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                            EVP_MAC_CTX *mac, int encrypts) {
@@ -245,7 +245,7 @@ static int protocol_callback(SSL *ssl, const unsigned char **chosen, unsigned ch
     return SSL_TLSEXT_ERR_OK;
 }
 
-// --- contexts -------------------------------------------------------------------------------------
+// --- contexts ------------------------------------------------------------------------------------
 
 static int configure(SSL_CTX *context, int flags) {
     static const unsigned char scope[] = "mizu";

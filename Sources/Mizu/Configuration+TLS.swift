@@ -1,4 +1,5 @@
-// The settings of TLS: where to listen, which certificates, or one that is made here for development.
+// The settings of TLS: where to listen, which certificates, or one that is made here for
+// development.
 
 import MizuTransport
 

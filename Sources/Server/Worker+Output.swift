@@ -109,7 +109,12 @@ extension Worker {
             connection.deadline != .writeStall, connection.deadline != .queueFull
         else { return false }
         switch connection.transport.write(arenaPart(of: connection), then: nil) {
-        case .sent:
+        case .sent(let count):
+            // Through TLS one call may take less than there is.
+            guard count == Int(connection.arenaCount) else {
+                countSent(count, on: connection)
+                return false
+            }
             connection.arenaCount = 0
             connection.arenaMessages = 0
             return true

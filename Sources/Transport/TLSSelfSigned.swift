@@ -1,6 +1,6 @@
 // A certificate for development: ECDSA P-256 for localhost, 127.0.0.1 and ::1, which signs itself.
-// It is kept in one file with its key and used until it expires, so that a browser which was told to
-// trust it is asked once.
+// It is kept in one file with its key and used until it expires, so that a browser is told once to
+// trust it.
 
 import COpenSSL
 import Glibc

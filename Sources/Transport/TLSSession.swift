@@ -309,8 +309,8 @@ extension TLSSession {
         unread = nil
     }
 
-    /// Sends close_notify, or the alert of a failure, as far as the kernel takes it at once; nothing
-    /// where bytes before it cannot leave, so that the peer sees that something is missing.
+    /// Sends close_notify, or the alert of a failure, as far as the kernel takes it at once;
+    /// nothing where bytes before it cannot leave, so that the peer sees that something is missing.
     public func sayGoodbye() {
         guard !flags.contains(.discarding) else { return }
         if !flags.contains(.failed), let handle, isEstablished {

@@ -27,7 +27,7 @@ public enum Transport {
     }
 
     public enum WriteOutcome {
-        /// The kernel took all that one call can offer.
+        /// The kernel took all that one call can offer, which may be less than there is.
         case sent(Int)
         /// The kernel took that much and is full: wait for the edge. Through TLS it is what was
         /// encrypted; see `unsentBytes`.

@@ -175,7 +175,7 @@ const char *tc_protocol(tc_client *client) {
     return client->name;
 }
 
-// --- certificates ---------------------------------------------------------------------------------
+// --- certificates --------------------------------------------------------------------------------
 
 struct tc_certificate {
     X509 *leaf;
@@ -250,7 +250,8 @@ int tc_save_status(const tc_certificate *of, const tc_certificate *issuer, const
                    int is_good, int64_t begins, int64_t ends) {
     OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
     OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), of->leaf, issuer->leaf);
-    ASN1_TIME *this_update = X509_gmtime_adj(NULL, begins), *next_update = X509_gmtime_adj(NULL, ends);
+    ASN1_TIME *this_update = X509_gmtime_adj(NULL, begins);
+    ASN1_TIME *next_update = X509_gmtime_adj(NULL, ends);
     OCSP_basic_add1_status(basic, id, is_good ? V_OCSP_CERTSTATUS_GOOD : V_OCSP_CERTSTATUS_UNKNOWN,
                            0, NULL, this_update, next_update);
     OCSP_basic_sign(basic, issuer->leaf, issuer->key, EVP_sha256(), NULL, 0);

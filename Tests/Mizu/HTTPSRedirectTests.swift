@@ -71,11 +71,6 @@ struct HTTPSRedirectTests {
         #expect(try location(text, port: 8443) == "https://h:8443/a")
         let old = "GET /a HTTP/1.0\r\n\r\n"
         #expect(try location(old, hosts: ["a.example:80", "b"]) == "https://a.example/a")
-        let redirect = HTTPSRedirect(port: 0, hosts: [])
-        redirect.isBound(to: 4430)
-        try withRequest(text) {
-            #expect(redirect.response(to: $0)?.field("Location") == "https://h:4430/a")
-        }
     }
 
     @Test("Strict-Transport-Security from an operator's words")

@@ -131,6 +131,13 @@ final class RawClient {
         return Array(input[..<count])
     }
 
+    /// What comes next; nil at the end.
+    func some() -> [UInt8]? {
+        if input.isEmpty { guard fill() else { return nil } }
+        defer { input = [] }
+        return input
+    }
+
     /// Everything up to the end.
     func readToEnd() -> (bytes: [UInt8], ending: Ending?) {
         while fill() {}

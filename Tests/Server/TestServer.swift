@@ -23,9 +23,11 @@ final class TestServer: Sendable {
     let later: Later
     let recorder: Recorder
     var port: UInt16 { server.ports[0] }
+    var tlsPort: UInt16 { server.tlsPorts[0] }
 
     init(
         workers count: Int = 1, drainMilliseconds: UInt64 = 2000, accessLog: AccessLog? = nil,
+        tls: TLSCertificates? = nil,
         _ change: (inout ServerLimits) -> Void = { _ in },
         configure: (inout ServerConfiguration) -> Void = { _ in }
     ) throws {
@@ -36,6 +38,8 @@ final class TestServer: Sendable {
         configuration.webSockets = [{ TestService(recorder) }]
         configuration.drainMilliseconds = drainMilliseconds
         configuration.accessLog = accessLog
+        configuration.tlsAddresses = [ListenAddress(host: "127.0.0.1", port: 0)]
+        configuration.tls = tls
         configure(&configuration)
         change(&configuration.limits)
         server = try Server.start(configuration, on: workers)

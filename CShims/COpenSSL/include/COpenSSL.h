@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-// --- certificates ---------------------------------------------------------------------------------
+// --- certificates --------------------------------------------------------------------------------
 
 // A leaf, its chain and its key. Unchanging once loaded, so any thread may use it.
 typedef struct co_certificate co_certificate;
@@ -58,7 +58,7 @@ co_problem co_certificate_staple(co_certificate *, const char *path);
 // a new file of mode 0600. Returns 0 or -errno.
 int co_self_signed(const char *path, int64_t days);
 
-// --- ticket keys ----------------------------------------------------------------------------------
+// --- ticket keys ---------------------------------------------------------------------------------
 
 // The keys of session tickets (RFC 5077, RFC 8446 §4.6.1), for all threads of the process. The
 // newest encrypts; the two before it still decrypt. Each is newest for `period` seconds.
@@ -67,7 +67,7 @@ co_tickets *co_tickets_new(int64_t period_seconds);
 void co_tickets_free(co_tickets *); // contexts that use them keep them alive
 int co_tickets_rotate(co_tickets *);
 
-// --- contexts -------------------------------------------------------------------------------------
+// --- contexts ------------------------------------------------------------------------------------
 
 typedef struct co_context co_context; // an SSL_CTX
 enum { CO_KERNEL_TLS = 1 };
@@ -78,7 +78,7 @@ int co_context_add(co_context *, const co_certificate *); // 0, or -1 where Open
 // names in ascending order of their bytes.
 int co_context_add_name(co_context *first, const char *name, co_context *other);
 
-// --- sessions -------------------------------------------------------------------------------------
+// --- sessions ------------------------------------------------------------------------------------
 
 // What the session that is being called reads and writes: one for each thread, shared by all of its
 // sessions. Input is the caller's memory; output is grown as needed and belongs to the wire.
@@ -93,7 +93,8 @@ typedef struct {
 
 co_wire *co_wire_new(void);
 void co_wire_free(co_wire *);
-// Puts bytes that are ready to leave before what sessions will write: 0, or -1 where memory is short.
+// Puts bytes that are ready to leave before what sessions will write. Returns 0, or -1 where
+// memory is short.
 int co_wire_put(co_wire *, const void *bytes, size_t count);
 // Gives the output's memory back; what is in it is lost.
 void co_wire_trim(co_wire *);
