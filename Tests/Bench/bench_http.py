@@ -36,6 +36,8 @@ class Bench:
         self.report = Report(machine.description(self.server_cpu, self.load_cpu))
         self.report.description["rounds"] = f"{options.rounds} of {options.seconds_each} s"
         self.echo = Path(options.echo).resolve()
+        if not self.echo.is_relative_to(machine.ROOT.resolve()):
+            self.report.description["commit"] = f"not known: {self.echo} was built elsewhere"
         self.tools = {name: self._tool(name, folder) for name in ("floor", "wsload")}
         self.pair = machine.certificate(scratch)
         self.wrk = load.Wrk(self.load_cpu, options.seconds_each)
