@@ -1,6 +1,6 @@
 // TLS connections in the loop: how many handshakes are open, how many steps of them a tick takes,
-// and what follows a read: output that was not asked for, the end of the handshake, or its failure. The
-// handshake itself is part of `Transport.read`; everything else treats both kinds alike.
+// and what follows a read: output that was not asked for, the end of the handshake, or its failure.
+// The handshake itself is part of `Transport.read`; everything else treats both kinds alike.
 //
 // A step costs far more than a request, so a tick takes a few; the others wait for the next one in
 // the order in which they came, and open connections are served in between. Beyond the cap nobody

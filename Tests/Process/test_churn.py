@@ -168,3 +168,15 @@ def test_nothing_grows_where_connections_come_and_go(tmp_path):
         check_churn(running, running.port)
     finally:
         running.kill()
+
+
+def test_nothing_grows_where_tls_clients_come_and_go(tmp_path, certificate):
+    cert, key = certificate
+    running = start(tmp_path, "--tls-addr", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key)
+    try:
+        running.host, running.port = running.wait_listening()
+        running.authority = f"{running.host}:{running.port}"
+        wait_until(lambda: len(running.lines) == 2, 10, "a line for each address")
+        check_churn(running, running.port, int(running.lines[1].rsplit(":", 1)[1]))
+    finally:
+        running.kill()
