@@ -39,10 +39,19 @@ public final class ProcessLifetime {
             }
             if let watchdog { try poller.registerInput(watchdog.pollable, data: Self.pulseData) }
             notifier?.ready(status: status)
-            // A third of what is resident now was needed to get here and is not needed again.
-            cl_forget_start()
+            // A third of what is resident now was needed to get here and is not needed again; but
+            // whoever waited for us to start is served before that.
+            var forgetsAt: Instant? = Instant.now.adding(milliseconds: 250)
             while !server.hasFinished {
-                try poller.wait(milliseconds: watchdog?.waitMilliseconds)
+                if let moment = forgetsAt, Instant.now >= moment {
+                    cl_forget_start()
+                    forgetsAt = nil
+                }
+                let waits = [
+                    watchdog?.waitMilliseconds,
+                    forgetsAt.map { Int(clamping: $0.milliseconds(since: .now)) + 1 },
+                ]
+                try poller.wait(milliseconds: waits.compactMap { $0 }.min())
                 while let signal = signals.next() {
                     switch signal {
                     case .terminate:
