@@ -118,6 +118,7 @@ let package = Package(
                 "MizuWebSocket", "MizuSync", "MizuLive", "MizuEventLoop", "MizuBytes", "CLinux",
                 "CTLSClient", log,
             ]),
+        tests("Mizu", ["Mizu", "MizuServer", "MizuHTTP", "MizuTransport", "MizuBytes"]),
         tests("Tidy", []),
     ],
     swiftLanguageModes: [.v6],

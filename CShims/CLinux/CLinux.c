@@ -7,6 +7,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -249,6 +251,25 @@ ssize_t cl_sendv(int fd, const struct iovec *parts, int count) {
 
 int cl_shutdown_write(int fd) { return result(shutdown(fd, SHUT_WR)); }
 
+ssize_t cl_peek(int fd, void *bytes, size_t count) {
+    ssize_t received = recv(fd, bytes, count, MSG_PEEK);
+    return received < 0 ? -errno : received;
+}
+
+int cl_unacknowledged(int fd) {
+    int count = 0;
+    // After a reset the kernel still counts what it will never send: only the state tells.
+    uint8_t state = 0;
+    socklen_t length = sizeof state;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &length) == 0 && state == TCP_CLOSE) return 0;
+    return ioctl(fd, SIOCOUTQ, &count) < 0 ? -errno : count;
+}
+
+int cl_reset_on_close(int fd) {
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    return result(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
+}
+
 ssize_t cl_write(int fd, const void *bytes, size_t count) {
     size_t done = 0;
     while (done < count) {
@@ -275,6 +296,11 @@ int64_t cl_raise_open_files(void) {
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0) return (int64_t)before;
     }
     return (int64_t)limit.rlim_cur;
+}
+
+int64_t cl_open_files(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : (int64_t)limit.rlim_cur;
 }
 
 int cl_random(void *bytes, size_t count) {

@@ -50,6 +50,26 @@ struct ServeCommand: ParsableCommand {
     var accessLog: String?
     @Option(help: "json or common (ACCESS_LOG_FORMAT).")
     var accessLogFormat: String?
+    @Option(help: "Connections at a time (CONNECTIONS_MAX).")
+    var connectionsMax: String?
+    @Option(help: "Connections of one address, or off (ADDRESS_CONNECTIONS).")
+    var addressConnections: String?
+    @Option(help: "TLS handshakes of one address, N/s:BURST or off (ADDRESS_HANDSHAKES).")
+    var addressHandshakes: String?
+    @Option(help: "Requests of /_sync and socket messages, N/s:BURST or off (RATE_LIMIT).")
+    var rateLimit: String?
+    @Option(help: "Addresses and networks without limits (LIMIT_EXEMPT).")
+    var limitExempt: String?
+    @Option(help: "Proxies that are believed (TRUSTED_PROXIES).")
+    var trustedProxies: String?
+    @Option(help: "on: trusted proxies send PROXY headers (PROXY_PROTOCOL).")
+    var proxyProtocol: String?
+    @Option(help: "off: no redirect to https (HTTPS_REDIRECT).")
+    var httpsRedirect: String?
+    @Option(help: "Strict-Transport-Security: seconds and more (HSTS).")
+    var hsts: String?
+    @Option(help: "Folder of ACME challenges (ACME_DIR).")
+    var acmeDir: String?
     @Option(help: "Where to listen with TLS (TLS_ADDR).")
     var tlsAddr: String?
     @Option(help: "PEM files with certificates and chains, or a directory (TLS_CERT).")
@@ -81,6 +101,11 @@ struct ServeCommand: ParsableCommand {
             ("RETAIN_DAYS", retainDays), ("HEARTBEAT", heartbeat),
             ("RUN_AS", runAs), ("ACCESS_LOG", accessLog),
             ("ACCESS_LOG_FORMAT", accessLogFormat),
+            ("CONNECTIONS_MAX", connectionsMax), ("ADDRESS_CONNECTIONS", addressConnections),
+            ("ADDRESS_HANDSHAKES", addressHandshakes), ("RATE_LIMIT", rateLimit),
+            ("LIMIT_EXEMPT", limitExempt), ("TRUSTED_PROXIES", trustedProxies),
+            ("PROXY_PROTOCOL", proxyProtocol), ("HTTPS_REDIRECT", httpsRedirect),
+            ("HSTS", hsts), ("ACME_DIR", acmeDir),
             ("TLS_ADDR", tlsAddr), ("TLS_CERT", tlsCert), ("TLS_KEY", tlsKey),
             ("TLS_OCSP", tlsOcsp), ("TLS_SELF_SIGNED", tlsSelfSigned ? "true" : nil),
         ]

@@ -28,12 +28,16 @@ public struct BodyReader: Sendable {
     /// Bytes of all extensions so far: many small chunks must not carry a flood beside them.
     private var extensionCount = 0
     private var size: UInt64 = 0
+    /// Names that a trailer's could still be, a bit each, and its bytes so far.
+    private var names = TrailerNames()
     private var digits = 0
     private let limits: HTTPLimits
 
     private enum Phase {
         case fixed, untilClose, complete
-        case size, extensionBlank, `extension`, sizeEnd
+        case size, extensionBlank, sizeEnd
+        case extensionStart, extensionName, extensionValueStart, extensionValue
+        case extensionQuoted, extensionEscape, extensionQuoteEnd
         case data, dataReturn, dataFeed
         case trailerStart, trailerName, trailerValue, trailerFeed, endFeed
         case rejected(HTTPReject)
@@ -123,7 +127,10 @@ public struct BodyReader: Sendable {
     /// One byte that is not chunk data. Returns why it is refused, if it is.
     private mutating func step(_ byte: UInt8) -> HTTPReject? {
         switch phase {
-        case .size, .extensionBlank, .extension, .sizeEnd: return stepInSizeLine(byte)
+        case .size, .extensionBlank, .sizeEnd: return stepInSizeLine(byte)
+        case .extensionStart, .extensionName, .extensionValueStart, .extensionValue,
+            .extensionQuoted, .extensionEscape, .extensionQuoteEnd:
+            return stepInExtension(byte)
         case .dataReturn:
             guard byte == ASCIIByte.carriageReturn else { return .badChunkEnd }
             phase = .dataFeed
@@ -155,7 +162,7 @@ public struct BodyReader: Sendable {
             if byte == ASCIIByte.carriageReturn {
                 phase = .sizeEnd
             } else if byte == UInt8(ascii: ";") {
-                phase = .extension
+                phase = .extensionStart
             } else if byte.isBlank {
                 phase = .extensionBlank
             } else {
@@ -164,18 +171,69 @@ public struct BodyReader: Sendable {
         case .extensionBlank:
             if byte.isBlank { return nil }
             guard byte == UInt8(ascii: ";") else { return .badChunkSize }
-            phase = .extension
-        case .extension:
-            extensionCount += 1
-            guard extensionCount <= 16 * limits.chunkLineBytesMax else { return .chunkLineTooLong }
-            if byte == ASCIIByte.carriageReturn {
-                phase = .sizeEnd
-            } else if !byte.has(.value) {
-                return .badChunkSize
-            }
+            phase = .extensionStart
         default:
             guard byte == ASCIIByte.lineFeed else { return .badChunkSize }
             return beginChunk()
+        }
+        return nil
+    }
+
+    /// `*( BWS ";" BWS name [ "=" ( token / quoted-string ) ] )` (RFC 9112 §7.1.1), dropped. What
+    /// is not of this form, white space around "=" too, some readers end elsewhere.
+    private mutating func stepInExtension(_ byte: UInt8) -> HTTPReject? {
+        lineCount += 1
+        extensionCount += 1
+        guard lineCount <= limits.chunkLineBytesMax,
+            extensionCount <= 16 * limits.chunkLineBytesMax
+        else { return .chunkLineTooLong }
+        switch phase {
+        case .extensionStart:
+            if byte.isBlank { return nil }
+            guard byte.has(.token) else { return .badChunkSize }
+            phase = .extensionName
+        case .extensionName:
+            if byte.has(.token) { return nil }
+            if byte == UInt8(ascii: "=") {
+                phase = .extensionValueStart
+                return nil
+            }
+            return stepBehindExtension(byte)
+        case .extensionValueStart:
+            if byte == UInt8(ascii: "\"") {
+                phase = .extensionQuoted
+            } else {
+                guard byte.has(.token) else { return .badChunkSize }
+                phase = .extensionValue
+            }
+        case .extensionValue:
+            return byte.has(.token) ? nil : stepBehindExtension(byte)
+        case .extensionQuoted:
+            if byte == UInt8(ascii: "\"") {
+                phase = .extensionQuoteEnd
+            } else if byte == UInt8(ascii: "\\") {
+                phase = .extensionEscape
+            } else if !byte.has(.value) {
+                return .badChunkSize
+            }
+        case .extensionEscape:
+            guard byte.has(.value) else { return .badChunkSize }
+            phase = .extensionQuoted
+        default: return stepBehindExtension(byte)
+        }
+        return nil
+    }
+
+    /// After a name or a value: the line's end or another extension.
+    private mutating func stepBehindExtension(_ byte: UInt8) -> HTTPReject? {
+        if byte == ASCIIByte.carriageReturn {
+            phase = .sizeEnd
+        } else if byte == UInt8(ascii: ";") {
+            phase = .extensionStart
+        } else if byte.isBlank {
+            phase = .extensionBlank
+        } else {
+            return .badChunkSize
         }
         return nil
     }
@@ -199,13 +257,18 @@ public struct BodyReader: Sendable {
                 phase = .endFeed
             } else {
                 guard byte.has(.token) else { return .badFieldName }
+                names = TrailerNames()
+                names.take(byte)
                 phase = .trailerName
             }
         case .trailerName:
             if byte == ASCIIByte.colon {
+                guard !names.isForbidden else { return .badFieldName }
                 phase = .trailerValue
             } else if !byte.has(.token) {
                 return byte.isBlank ? .spaceBeforeColon : .badFieldName
+            } else {
+                names.take(byte)
             }
         case .trailerValue:
             if byte == ASCIIByte.carriageReturn {

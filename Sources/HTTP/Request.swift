@@ -21,7 +21,7 @@ public struct ExchangeID: Sendable, Hashable {
     }
 }
 
-/// Whether the connection that a request came over is encrypted.
+/// Whether the connection that a request came over is encrypted, as far as the client sees it.
 public enum Scheme: Sendable {
     case http, https
 }
@@ -67,6 +67,9 @@ public struct Request: ~Copyable {
         get { stored ?? [:] }
         set { stored = newValue }
     }
+
+    /// Whether the client sent it by TLS, to this server or to a proxy that is trusted.
+    public var isSecure: Bool { scheme == .https }
 
     /// The method that was sent: a HEAD that a GET handler answers still says HEAD.
     public var method: HTTPMethod { head.method }

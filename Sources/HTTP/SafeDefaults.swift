@@ -9,6 +9,12 @@ public enum SafeDefaults: Sendable {
     case none
     /// No sniffing, no foreign referrer; for pages a strict Content-Security-Policy as well.
     case web
+    /// The same, of an answer to a request that came by TLS: whoever writes it may add what only
+    /// such an answer may say (RFC 6797 §7.2).
+    case secureWeb
+
+    /// These, for a request that came by TLS.
+    public var secured: SafeDefaults { self == .web ? .secureWeb : self }
 
     /// For pages: everything from the own origin, nothing inline, no framing. `'self'` in
     /// `connect-src` covers ws and wss of the same origin (CSP Level 3 §6.7.2.8).
@@ -21,7 +27,7 @@ public enum SafeDefaults: Sendable {
     func write(for response: Response, into output: inout ByteBuffer) {
         switch self {
         case .none: return
-        case .web:
+        case .web, .secureWeb:
             // Nearly every answer has no fields of its own, and then no look-up is needed.
             if response.fields.isEmpty {
                 output.append(SafeDefaults.both)

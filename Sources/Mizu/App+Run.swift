@@ -45,6 +45,10 @@ extension App {
     }
 
     private func start() throws(StartError) -> Server {
+        let port = configuration.publicPort
+        if port.usesProxyProtocol, port.trustedProxies.isEmpty {
+            throw StartError("PROXY_PROTOCOL=on: say in TRUSTED_PROXIES who sends the headers")
+        }
         do throws(ServerStartError) {
             return try Server.start(
                 serverConfiguration(), on: workers, listeners: &daemon.listeners)
@@ -64,16 +68,23 @@ extension App {
     /// All that was declared, as the server wants it.
     func serverConfiguration() -> ServerConfiguration {
         let origins = OriginPolicy(hosts: configuration.hosts)
+        let redirect = httpsRedirect
         var server = ServerConfiguration(
             addresses: configuration.addresses, router: router(), logger: logger
         ) { request in
-            Self.admit(request, by: origins)
+            Self.admit(request, by: origins, redirect)
         }
         server.tlsAddresses = configuration.tls.addressesInForce
         server.tls = daemon.certificates
         server.accessLog = daemon.accessLog
         server.drainMilliseconds = configuration.drainMilliseconds
         server.limits.heartbeatMilliseconds = configuration.heartbeatMilliseconds
+        let port = configuration.publicPort
+        server.limits.connectionsMax = port.connectionsMax
+        server.addressLimits = port.addresses
+        server.trustedProxies = TrustedProxies(port.trustedProxies)
+        server.proxyProtocol = port.usesProxyProtocol ? .required : .off
+        server.strictTransportSecurity = port.transportSecurity
         server.limits.silenceMilliseconds = max(1_000, configuration.heartbeatMilliseconds * 3)
         if let sync = synchronisation?.service {
             let hooks = live
@@ -84,12 +95,20 @@ extension App {
 
     private func router() -> Router {
         let builders = routes
+        let challenges = configuration.publicPort.challengeFolder.map {
+            AcmeChallenges(folder: $0)
+        }
         let hasSockets = synchronisation != nil
         return Router { routes in
             routes.get("/healthz") { _ in
                 var response = Response.text("ok")
                 response.set("Cache-Control", literal: "no-store")
                 return response
+            }
+            if let challenges {
+                routes.get(AcmeChallenges.prefix + ":token") { request in
+                    challenges.respond(request.parameter("token") ?? "")
+                }
             }
             if hasSockets {
                 routes.get("/ws") { _ in .upgradeToWebSocket(service: 0) }
@@ -98,13 +117,25 @@ extension App {
         }
     }
 
-    /// Refuses what comes from another site's page or asks for another host, before any body is
-    /// read (protocol.md, "Origin").
+    /// Where plain requests are sent once there is an https address.
+    private var httpsRedirect: HTTPSRedirect? {
+        guard configuration.publicPort.redirectsToHTTPS,
+            let secure = daemon.listeners.entries.first(where: { $0.role == .https })
+        else { return nil }
+        return HTTPSRedirect(port: secure.address.port, hosts: configuration.hosts)
+    }
+
+    /// Refuses what comes from another site's page or asks for another host, and sends plain
+    /// requests to https, before any body is read (protocol.md, "Origin").
     private static func admit(
-        _ request: borrowing Request, by origins: OriginPolicy
+        _ request: borrowing Request, by origins: OriginPolicy, _ redirect: HTTPSRedirect?
     ) -> Response? {
+        let verdict = origins.verdict(on: request)
+        if let redirect, verdict != .hostDenied, let answer = redirect.response(to: request) {
+            return answer
+        }
         let error: HTTPError
-        switch origins.verdict(on: request) {
+        switch verdict {
         case .allowed: return nil
         case .originDenied:
             error = HTTPError(

@@ -149,6 +149,8 @@ public final class App {
         var limits = SyncLimits()
         limits.logChangesMax = configuration.retainedChanges
         limits.logMillisecondsMax = configuration.retainedMilliseconds
+        let port = configuration.publicPort
+        let limiter = port.requestRate.map { RateLimiter($0, exempt: port.addresses.exempt) }
         var random = SystemRandomNumberGenerator()
         let epoch = Name.random(using: &random)
         do throws(StoreError) {
@@ -156,7 +158,7 @@ public final class App {
             do throws(SyncStartError) {
                 return try SyncService.start(
                     store, mutator: mutator, limits: limits, workers: workers, logger: logger,
-                    authorize: authorize, publish: { feed.publish($0) })
+                    limiter: limiter, authorize: authorize, publish: { feed.publish($0) })
             } catch {
                 throw StoreError(.unavailable, error.description)
             }

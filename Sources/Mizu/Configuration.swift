@@ -29,6 +29,7 @@ public struct Configuration: Sendable {
     /// Changes of a scope that are kept for pulls, and for how long.
     public var retainedChanges = 1_000_000
     public var retainedMilliseconds: Int64 = 7 * 86_400_000
+    public var publicPort = PublicPort()
 
     /// Who to become once ports are bound and keys are read; nil: stay who we are.
     public var runAs: RunAs?
@@ -90,7 +91,7 @@ extension Configuration {
     }
 
     /// Every setting, in the order in which people read them.
-    public static let settings: [Setting] = generalSettings + tlsSettings
+    public static let settings: [Setting] = generalSettings + tlsSettings + publicPortSettings
 
     private static let generalSettings: [Setting] = [
         Setting(

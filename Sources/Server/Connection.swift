@@ -1,9 +1,9 @@
 // One connection's state: where it is in its life, what it waits for, what it has still to send.
 // It holds no buffer while it waits, and it does nothing: the worker reads, parses and writes.
 //
-//            accept ──TLS──► handshaking           handshaking: TLS comes to be (Worker+TLS)
-//              ▼                  │
-//            http ◄───────────────┘
+//            accept ──► proxyHeader ──┐    proxyHeader: a trusted proxy says whose connection it is
+//              ├──TLS──► handshaking ◄┘    handshaking: TLS comes to be (Worker+TLS)
+//              ▼            │
 //            http ──upgraded──► webSocket          http: requests and answers alternate
 //              │                    │              webSocket: frames both ways
 //              └──── closeAfterFlush ──► lingering lingering: our last byte is out; what comes is
@@ -30,11 +30,14 @@ final class IncompleteRequest {
     let headBytes: ByteSlice
     var bodyReader: BodyReader
     var body: ByteBuffer
+    /// Of decoded bytes: what frames them is no progress.
+    var rate: TransferRate
 
-    init(headBytes: ByteSlice, bodyReader: BodyReader, capacity: Int) {
+    init(headBytes: ByteSlice, bodyReader: BodyReader, capacity: Int, rate: TransferRate) {
         self.headBytes = headBytes
         self.bodyReader = bodyReader
         body = ByteBuffer(capacity: capacity)
+        self.rate = rate
     }
 }
 
@@ -47,7 +50,7 @@ final class IncompleteRequest {
 struct Connection {
     let state: UnsafeMutablePointer<ConnectionState>
 
-    enum Phase: UInt8 { case handshaking, http, webSocket, lingering, closed }
+    enum Phase: UInt8 { case http, webSocket, lingering, closed, proxyHeader, handshaking }
 
     struct Flags: OptionSet {
         let rawValue: UInt16
@@ -69,13 +72,23 @@ struct Connection {
         static let inHead = Flags(rawValue: 1 << 7)
         /// A write came up short since the output was last all out.
         static let wasBlocked = Flags(rawValue: 1 << 8)
+        /// A WebSocket message or frame has begun to arrive and is not complete.
+        static let inMessage = Flags(rawValue: 1 << 9)
+        /// Counted as one of its address's connections.
+        static let addressCounted = Flags(rawValue: 1 << 10)
+        /// Was not let in: only its refusal is sent.
+        static let turnedAway = Flags(rawValue: 1 << 11)
+        /// Comes from a trusted proxy, whose X-Forwarded fields are believed.
+        static let viaProxy = Flags(rawValue: 1 << 12)
+        /// The client came to the proxy by TLS, as the PROXY header says.
+        static let viaSecureProxy = Flags(rawValue: 1 << 13)
     }
 
     /// What the one timer of a connection means when it fires.
     enum Deadline: UInt8 {
-        case none, handshake, idle, head, body, handler, writeStall, linger, heartbeat,
-            closeHandshake
-        case queueFull
+        case none, handshake, idle, head, body, handler, linger, heartbeat, closeHandshake
+        // About what the peer has not taken; these stand last (`isDeliveryWatched`).
+        case writeStall, queueFull
     }
 
     init(token: Token, transport: Transport, peer: PeerAddress) {
@@ -89,13 +102,16 @@ struct Connection {
         state.deallocate()
     }
 
+    /// Its deadline is about what it has not taken.
+    @inline(__always)
+    var isDeliveryWatched: Bool { deadline.rawValue >= Deadline.writeStall.rawValue }
     /// Whether it came through TLS.
     var isSecure: Bool { self.transport.isSecure }
 
     /// Bytes that wait to be sent.
-    var pendingBytes: Int {
-        Int(self.arenaCount) + (self.queue?.bytes ?? 0) + self.transport.unsentBytes
-    }
+    var pendingBytes: Int { unencryptedBytes + self.transport.unsentBytes }
+    /// Those that the transport has not been given.
+    var unencryptedBytes: Int { Int(self.arenaCount) + (self.queue?.bytes ?? 0) }
     /// Messages that wait to be sent; those that one short write left behind count as one.
     var waitingMessages: Int { Int(self.arenaMessages) + (self.queue?.count ?? 0) }
 }

@@ -19,7 +19,8 @@ struct ConnectionState {
     var deadline = Connection.Deadline.none
     var service: UInt8 = 0
     var closing = CloseMachine()
-    let peer: PeerAddress
+    /// The client; where a PROXY header came, whom that names.
+    var peer: PeerAddress
     /// A request that was handed to a handler which answers later; `exchangeSequence` names it.
     var awaited: AwaitedExchange?
     let transport: Transport
@@ -80,7 +81,10 @@ extension Connection {
         @inline(__always) _read { yield state.pointee.closing }
         @inline(__always) nonmutating _modify { yield &state.pointee.closing }
     }
-    @inline(__always) var peer: PeerAddress { state.pointee.peer }
+    var peer: PeerAddress {
+        @inline(__always) _read { yield state.pointee.peer }
+        @inline(__always) nonmutating _modify { yield &state.pointee.peer }
+    }
     var awaited: AwaitedExchange? {
         @inline(__always) _read { yield state.pointee.awaited }
         @inline(__always) nonmutating _modify { yield &state.pointee.awaited }

@@ -16,6 +16,7 @@ import Synchronization
 public final class Server: Sendable {
     public let configuration: ServerConfiguration
     public let workers: Workers
+    let admission: Admission
     private let running: Atomic<Int>
     private let finished: Mailbox<Void>
     /// The ports in force, in the order of `configuration.addresses`, or of the listeners that
@@ -75,11 +76,18 @@ public final class Server: Sendable {
         plainListeners: Int
     ) throws(SystemError) {
         self.configuration = configuration
+        admission = Admission(configuration)
         self.workers = workers
         self.ports = ports
         self.plainListeners = plainListeners
         running = Atomic(workers.count)
         finished = try Mailbox()
+    }
+
+    /// Whether `peer` may begin a TLS handshake now; counts it. True where addresses have no
+    /// limits.
+    public func admitsHandshake(_ peer: PeerAddress, now: Instant) -> Bool {
+        admission.addresses?.admitHandshake(peer, now: now) ?? true
     }
 
     /// Becomes readable once the last worker has ended.

@@ -15,8 +15,14 @@ public struct ServerLimits: Sendable {
     public var readBytesMax = 64 * 1024
     /// Bytes read from one connection in one tick; beyond it the others go first.
     public var tickReadBytesMax = 256 * 1024
-    /// Connections of one worker; beyond it new ones are closed at once.
+    /// Connections of one worker; beyond it new ones get 503.
     public var workerConnectionsMax = 100_000
+    /// Connections of the process; beyond it new ones get 503. Nil: what the limit of open files
+    /// leaves.
+    public var connectionsMax: Int?
+    /// Connections of one worker that are told that they may not come in and given time to read
+    /// it; beyond it they are closed behind the answer.
+    public var turnedAwayMax = 64
     /// Nothing sent yet, or nothing between two requests: the connection closes.
     public var idleMilliseconds: UInt64 = 60_000
     /// From the accepted TLS connection to the end of its handshake: the connection closes.
@@ -27,10 +33,12 @@ public struct ServerLimits: Sendable {
     public var tickHandshakeStepsMax = 16
     /// From the first byte of a request to the end of its head: 408 and close.
     public var headMilliseconds: UInt64 = 10_000
-    /// From the end of the head to the end of the body: 408 and close.
-    public var bodyMilliseconds: UInt64 = 30_000
-    /// From the last byte that the kernel took while more waits: the connection is dropped.
-    public var writeStallMilliseconds: UInt64 = 30_000
+    /// How fast a body or a WebSocket message must come (408; 1008), and an answer be taken (the
+    /// connection is reset).
+    public var pace = TransferPace()
+    /// An answer of more bytes than this is watched until the peer has acknowledged it, also when
+    /// the kernel took all of it at once.
+    public var unwatchedAnswerBytesMax = 64 * 1024
     /// From a handler's `.pending` to its answer: 503 and close.
     public var handlerMilliseconds: UInt64 = 60_000
     /// How long we read on after our last byte, so that a reset cannot overtake the answer.
@@ -44,7 +52,8 @@ public struct ServerLimits: Sendable {
     /// reading from it; what the server would tell by itself is left out (protocol.md).
     public var sendQueueBytesMax = 1 << 20
     public var sendQueueMessagesMax = 256
-    /// A socket whose queue stays full that long is closed with 4000.
+    /// A socket whose queue stays full that long, or takes less than `pace` in that time while
+    /// something waits, is closed with 4000.
     public var sendQueueFullMilliseconds: UInt64 = 30_000
     /// A socket that was sent nothing for that long gets a word (protocol.md: 25 s).
     public var heartbeatMilliseconds: UInt64 = 25_000
@@ -76,6 +85,14 @@ public struct ServerConfiguration: Sendable {
     public var defaults = SafeDefaults.web
     /// The services that `Response.upgrade` names by index; each worker makes its own.
     public var webSockets: [@Sendable () -> any WebSocketService] = []
+    /// Limits for each address; nil: none.
+    public var addressLimits: AddressLimits?
+    /// Whose X-Forwarded-For, X-Forwarded-Proto and PROXY headers are believed.
+    public var trustedProxies = TrustedProxies()
+    public var proxyProtocol = ProxyProtocolUse.off
+    /// `Strict-Transport-Security` of answers to requests that came by TLS (RFC 6797 §6.1); nil:
+    /// none.
+    public var strictTransportSecurity: String?
     /// Compresses answers where the client accepts it.
     public var compression = Compression.gzip
 
@@ -83,6 +100,10 @@ public struct ServerConfiguration: Sendable {
     public var accessLog: AccessLog?
 
     public enum Compression: Sendable { case none, gzip }
+
+    /// Whether connections from trusted proxies begin with a PROXY header. All or none: where it
+    /// were optional, a client could send one through a proxy that does not.
+    public enum ProxyProtocolUse: Sendable { case off, required }
 
     public init(
         addresses: [ListenAddress], router: Router, logger: Logger,

@@ -20,7 +20,7 @@ extension Worker {
         while mayAccept(at: position) {
             switch listener.accept() {
             case .socket(let raw, let high, let low, let port):
-                open(raw, at: position, peer: Self.peer(high: high, low: low, port: port))
+                admit(raw, PeerAddress(high: high, low: low, port: port), at: position)
             case .wouldBlock: return
             case .aborted: continue
             case .exhausted(let error):
@@ -29,31 +29,23 @@ extension Worker {
         }
     }
 
-    private static func peer(high: UInt64, low: UInt64, port: UInt16) -> PeerAddress {
-        if high == 0, low >> 32 == 0xFFFF {
-            return .v4(address: UInt32(truncatingIfNeeded: low), port: port)
-        }
-        return .v6(high: high, low: low, port: port)
-    }
-
-    private func open(_ raw: Int32, at listener: Int, peer: PeerAddress) {
-        guard connections.count < limits.workerConnectionsMax else {
-            _ = cl_close(raw)
-            return
-        }
-        let transport = transport(of: raw, at: listener)
+    /// Makes the connection of a socket that was let in, or is to be told that it was not.
+    /// - Returns: nil where it cannot be waited for; it is closed then.
+    func open(
+        _ transport: Transport, peer: PeerAddress, _ flags: Connection.Flags
+    ) -> Connection? {
         let connection = connections.insert {
             Connection(token: $0, transport: transport, peer: peer)
         }
+        connection.flags.insert(flags)
         do throws(SystemError) {
-            try poller.register(raw, data: connection.token.bits)
+            try poller.register(transport.descriptor, data: connection.token.bits)
+            return connection
         } catch {
             logger.error("a connection was dropped: \(error)")
             retire(connection)
-            return
+            return nil
         }
-        // The edge for bytes that are there already comes with the next wait.
-        transport.isSecure ? beginHandshake(connection) : arm(connection, .idle)
     }
 
     /// Closes one waiting connection with the reserve descriptor's help.
@@ -65,6 +57,8 @@ extension Worker {
         logExhaustion()
         switch listener.accept() {
         case .socket(let raw, _, _, _):
+            // Best effort: where a request has come already, the close resets the connection.
+            sendRefusal(.full, to: raw)
             _ = cl_close(raw)
             return true
         case .aborted: return true

@@ -63,8 +63,12 @@ extension Worker {
     @inline(never)
     func beginAccess(_ connection: Connection, _ headBytes: UnsafeRawBufferPointer) {
         guard let accessLines, !accessLines.isOpen(connection.token) else { return }
+        // Behind a proxy it is the client's address that people look for.
+        let peer =
+            connection.flags.contains(.viaProxy)
+            ? forwarded(connection, headBytes, over: .http).peer : connection.peer
         let entry = AccessEntry(
-            head, in: headBytes, peer: connection.peer,
+            head, in: headBytes, peer: peer,
             startMilliseconds: WallClock.milliseconds, start: .now)
         accessLines.begin(entry, on: connection.token)
     }

@@ -14,30 +14,58 @@ extension Worker {
     /// does not take what it was sent, what it asks for meanwhile must not put off the end of
     /// that: `armForPhase` sets what is due once all is out.
     func arm(_ connection: Connection, _ deadline: Connection.Deadline) {
-        if connection.deadline == .writeStall || connection.deadline == .queueFull,
-            connection.pendingBytes > 0
-        {
+        if connection.isDeliveryWatched {
             switch deadline {
-            case .none, .idle, .head, .body, .handler, .heartbeat: return
-            case .handshake, .writeStall, .linger, .closeHandshake, .queueFull: break
+            // The kernel may hold an answer yet; when all is delivered, the rest is idle time.
+            case .idle: return
+            case .none, .head, .body, .handler, .heartbeat:
+                if connection.pendingBytes > 0 { return }
+                deliveries[connection.token.index] = nil
+            case .handshake, .writeStall, .queueFull, .linger: break
+            case .closeHandshake: deliveries[connection.token.index] = nil
             }
         }
-        connection.deadline = deadline
-        timers.set(
-            connection.token.index, deadline: now.adding(milliseconds: milliseconds(of: deadline)))
+        switch deadline {
+        case .writeStall: watchDelivery(connection)
+        case .body: armForBody(connection)
+        case .heartbeat: setHeartbeat(connection, inMilliseconds: limits.heartbeatMilliseconds)
+        case .none, .handshake, .idle, .head, .handler, .linger, .closeHandshake, .queueFull:
+            connection.deadline = deadline
+            timers.set(
+                connection.token.index,
+                deadline: now.adding(milliseconds: milliseconds(of: deadline)))
+        }
+    }
+
+    /// A body's window begins, at its start or after a pause that was not the peer's.
+    private func armForBody(_ connection: Connection) {
+        guard let incomplete = connection.incomplete else { return }
+        incomplete.rate = TransferRate(
+            incomplete.bodyReader.decodedCount, limits.pace, now: now)
+        connection.deadline = .body
+        timers.set(connection.token.index, deadline: incomplete.rate.end)
+    }
+
+    private func judgeBody(_ connection: Connection) {
+        guard let incomplete = connection.incomplete else { return armForPhase(connection) }
+        switch incomplete.rate.windowEnded(
+            incomplete.bodyReader.decodedCount, limits.pace, now: now)
+        {
+        case .goOn:
+            connection.deadline = .body
+            timers.set(connection.token.index, deadline: incomplete.rate.end)
+        case .tooSlow: refuse(connection, with: .requestTimeout)
+        }
     }
 
     private func milliseconds(of deadline: Connection.Deadline) -> UInt64 {
         switch deadline {
-        case .none: .max
+        case .none, .body, .writeStall, .heartbeat: .max
         case .handshake: limits.handshakeMilliseconds
         case .idle: limits.idleMilliseconds
         case .head: limits.headMilliseconds
-        case .body: limits.bodyMilliseconds
         case .handler: limits.handlerMilliseconds
-        case .writeStall: limits.writeStallMilliseconds
         case .linger: limits.lingerMilliseconds
-        case .heartbeat: limits.heartbeatMilliseconds
         case .closeHandshake: limits.closeHandshakeMilliseconds
         case .queueFull: limits.sendQueueFullMilliseconds
         }
@@ -57,7 +85,10 @@ extension Worker {
             } else {
                 arm(connection, .idle)
             }
-        case .webSocket: arm(connection, connection.closing.isOpen ? .heartbeat : .closeHandshake)
+        case .webSocket:
+            messageGoesOn(connection)
+            arm(connection, connection.closing.isOpen ? .heartbeat : .closeHandshake)
+        case .proxyHeader: arm(connection, .head)
         case .lingering: arm(connection, .linger)
         case .closed: break
         }
@@ -68,8 +99,12 @@ extension Worker {
         connection.deadline = .none
         switch deadline {
         case .none: break
-        case .handshake, .idle, .writeStall, .linger, .closeHandshake: retire(connection)
-        case .head, .body: refuse(connection, with: .requestTimeout)
+        case .handshake, .idle, .closeHandshake: retire(connection)
+        case .writeStall: judgeDelivery(connection)
+        case .linger: endLinger(connection)
+        case .head where connection.phase == .proxyHeader: retire(connection)
+        case .head: refuse(connection, with: .requestTimeout)
+        case .body: judgeBody(connection)
         case .handler:
             logger.error("a handler did not answer within \(limits.handlerMilliseconds) ms")
             refuse(connection, with: .serviceUnavailable)
@@ -80,7 +115,7 @@ extension Worker {
 
     /// Says 4000 as soon as the peer reads again: what it has not begun to get is dropped, because
     /// nothing of it counts any more, and the close frame takes its place.
-    private func closeTooSlow(_ connection: Connection) {
+    func closeTooSlow(_ connection: Connection) {
         connection.queue?.dropUnbegun()
         connection.flags.remove(.queueFull)
         close(connection, code: 4000, reason: "too slow")
@@ -120,6 +155,7 @@ extension Worker {
         connection.queue = nil
         connection.arenaCount = 0
         timers.cancel(connection.token.index)
+        releaseAdmission(of: connection)
         connections.retire(connection.token)
         retired.append(connection)
     }
@@ -161,6 +197,7 @@ extension Worker {
                 services[Int(connection.service)].draining(connection.token, on: self)
                 close(connection, code: 1012, reason: "the server restarts")
             case .lingering, .closed: break
+            case .proxyHeader: retire(connection)
             }
             sendEarly()
         }

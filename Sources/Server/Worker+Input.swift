@@ -20,6 +20,9 @@ extension Worker {
     /// Takes the connection as far as its bytes and its peer allow.
     func advance(_ connection: Connection) {
         guard connection.phase != .closed else { return }
+        if connection.phase == .proxyHeader {
+            guard takeProxyHeader(connection) else { return }
+        }
         if connection.phase == .handshaking, !takeHandshakeStep(connection) { return }
         if connection.input != nil {
             guard takeHeld(connection) else { return }
@@ -137,10 +140,14 @@ extension Worker {
             if connection.pendingBytes > 0 {
                 connection.flags.insert(.closeAfterFlush)
                 markDirty(connection)
+            } else if connection.deadline == .writeStall {
+                // The kernel may hold an answer yet that the peer still reads.
+                beginLinger(connection)
             } else {
                 retire(connection)
             }
-        case .handshaking, .webSocket, .lingering: retire(connection)
+        case .lingering: endLinger(connection)
+        case .handshaking, .webSocket, .proxyHeader: retire(connection)
         case .closed: break
         }
     }

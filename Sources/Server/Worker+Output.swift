@@ -133,7 +133,6 @@ extension Worker {
                 countSent(count, on: connection)
             case .blocked(let count):
                 countSent(count, on: connection)
-                if connection.transport.isSecure { noteSecureProgress(connection) }
                 connection.flags.insert([.writeBlocked, .wasBlocked])
                 return
             case .failed:
@@ -161,8 +160,8 @@ extension Worker {
         connection.arenaCount -= Int32(fromArena)
         if connection.arenaCount == 0 { connection.arenaMessages = 0 }
         if count > fromArena { connection.queue?.advance(sent: count - fromArena) }
-        if count > 0 && connection.deadline == .writeStall {
-            arm(connection, .writeStall)
+        if connection.isDeliveryWatched {
+            countDelivered(count, on: connection)
         }
     }
 
@@ -182,9 +181,7 @@ extension Worker {
         connection.queue = nil
         connection.arenaMessages = 0
         guard !connection.flags.contains(.closeAfterFlush) else { return beginLinger(connection) }
-        if connection.deadline == .writeStall || connection.deadline == .queueFull {
-            armForPhase(connection)
-        }
+        if connection.isDeliveryWatched { handedOver(connection) }
         guard connection.flags.contains(.wasBlocked) else { return }
         connection.flags.remove(.wasBlocked)
         regainedRoom(connection)
@@ -196,13 +193,14 @@ extension Worker {
             connection.flags.insert(.queueFull)
             // A socket that is closing has a shorter deadline already, which stands.
             if connection.phase == .webSocket, connection.closing.isOpen {
+                watchDelivery(connection)
                 return arm(connection, .queueFull)
             }
         }
         switch connection.deadline {
         case .handshake, .writeStall, .closeHandshake, .queueFull: break
         case .none, .idle, .head, .body, .handler, .linger, .heartbeat:
-            arm(connection, .writeStall)
+            watchDelivery(connection)
         }
         if !isFull, connection.flags.contains(.queueFull) { regainedRoom(connection) }
     }

@@ -71,12 +71,13 @@ extension Worker {
     /// Refuses what can be refused before its body is read; else parks the head.
     private func beginBody(_ connection: Connection, _ headBytes: UnsafeRawBufferPointer) {
         if logsAccess { beginAccess(connection, headBytes) }
-        let context = ResponseContext(head, defaults: defaults)
+        var context = ResponseContext(head, defaults: defaults)
         if case .length(let count) = head.framing, count > limits.http.bodyBytesMax {
             return write(tooLarge(), for: context, to: connection)
         }
         var request = makeRequest(
             connection, headBytes, body: UnsafeRawBufferPointer(start: nil, count: 0))
+        if request.isSecure { context.defaults = defaults.secured }
         if var refusal = admit(&request) {
             // Its body would come unasked: the connection cannot be used again.
             refusal.connection = .close
@@ -91,7 +92,8 @@ extension Worker {
         let reader = BodyReader(head.framing, limits: limits.http)
         // Memory follows the bytes that have come, not the length that was claimed.
         connection.incomplete = IncompleteRequest(
-            headBytes: ByteSlice(copying: headBytes), bodyReader: reader, capacity: 4096)
+            headBytes: ByteSlice(copying: headBytes), bodyReader: reader, capacity: 4096,
+            rate: TransferRate(0, limits.pace, now: now))
         arm(connection, .body)
         if head.expectsContinue {
             compose(for: connection) { ResponseWriter.writeContinue(into: &$0) }
@@ -139,12 +141,17 @@ extension Worker {
         _ connection: Connection, _ headBytes: UnsafeRawBufferPointer,
         body: UnsafeRawBufferPointer
     ) -> Request {
-        Request(
+        var peer = connection.peer
+        var scheme = connection.transport.isSecure ? Scheme.https : .http
+        if !connection.flags.isDisjoint(with: [.viaProxy, .viaSecureProxy]) {
+            (peer, scheme) = forwarded(connection, headBytes, over: scheme)
+        }
+        return Request(
             head: state.pointee.lastHead.head, headBytes: headBytes, body: body,
             exchange: ExchangeID(
                 worker: UInt16(truncatingIfNeeded: index), connection: connection.token.bits,
                 sequence: connection.exchangeSequence),
-            peer: connection.peer)
+            peer: peer, scheme: scheme)
     }
 
     private func dispatch(
@@ -156,6 +163,7 @@ extension Worker {
         if drainDeadline != nil { context.persistence = .close }
         if logsAccess { beginAccess(connection, headBytes) }
         var request = makeRequest(connection, headBytes, body: body)
+        if request.isSecure { context.defaults = defaults.secured }
         if let refusal = admit(&request) {
             return write(refusal, for: context, to: connection)
         }
@@ -205,13 +213,18 @@ extension Worker {
     func write(
         _ response: Response, for context: ResponseContext, to connection: Connection
     ) {
+        if context.defaults == .secureWeb, let transportSecurity {
+            return writeSecured(response, transportSecurity, for: context, to: connection)
+        }
         if logsAccess { endAccess(connection, response, method: context.method) }
         var written = WrittenResponse(owesBody: false, persistence: .close)
         compose(for: connection) { output in
             written = ResponseWriter.write(
                 response, for: context, date: state.pointee.date, into: &output)
         }
+        var isWatched = false
         if written.owesBody {
+            isWatched = response.body.count > limits.unwatchedAnswerBytesMax
             switch response.body {
             case .empty: break
             case .slice(let slice): enqueue(slice, for: connection)
@@ -222,9 +235,25 @@ extension Worker {
         if written.persistence == .close {
             connection.flags.insert(.closeAfterFlush)
             connection.incomplete = nil
+        } else if isWatched {
+            watchDelivery(connection)
         } else {
             arm(connection, .idle)
         }
+    }
+
+    /// With `Strict-Transport-Security` (RFC 6797 §7.1), unless the handler has set its own.
+    private func writeSecured(
+        _ response: Response, _ policy: String, for context: ResponseContext,
+        to connection: Connection
+    ) {
+        var (secured, written) = (response, context)
+        written.defaults = .web
+        // The policy was checked when it was configured.
+        if !secured.has("Strict-Transport-Security") {
+            try? secured.set("Strict-Transport-Security", policy)
+        }
+        write(secured, for: written, to: connection)
     }
 
     /// Ends a connection whose request did not come or was not answered in time.
@@ -235,6 +264,7 @@ extension Worker {
         var response = Response.text("\(status.code) \(status.reason)\n", status: status)
         response.connection = .close
         response.set("Cache-Control", literal: "no-store")
+        if status == .serviceUnavailable { response.set("Retry-After", literal: "1") }
         write(response, for: .refused, to: connection)
     }
 }

@@ -1,6 +1,6 @@
 // TLS connections in the loop: how many handshakes are open, how many steps of them a tick takes,
-// and what follows a read: output that was not asked for, the end of the handshake, or its failure. The
-// handshake itself is part of `Transport.read`; everything else treats both kinds alike.
+// and what follows a read: output that was not asked for, the end of the handshake, or its failure.
+// The handshake itself is part of `Transport.read`; everything else treats both kinds alike.
 //
 // A step costs far more than a request, so a tick takes a few; the others wait for the next one in
 // the order in which they came, and open connections are served in between. Beyond the cap nobody
@@ -101,14 +101,6 @@ extension Worker {
             // Whoever came in time is heard while we drain, but not for long.
             arm(connection, drainDeadline == nil ? .idle : .linger)
         }
-    }
-
-    /// The kernel has taken ciphertext, though no plaintext may have been counted.
-    func noteSecureProgress(_ connection: Connection) {
-        guard case .tls(let session) = connection.transport, session.tookProgress(),
-            connection.deadline == .writeStall
-        else { return }
-        arm(connection, .writeStall)
     }
 
     // MARK: Ends

@@ -27,11 +27,19 @@ extension Worker {
     ) {
         precondition(service < services.count, "no WebSocket service \(service)")
         if logsAccess { noteAccess(connection, user: request.user) }
+        // Another parser might take the content for the first frames, or frames for content.
+        guard request.head.framing == .none || request.head.framing == .length(0) else {
+            var response = Response.text("a handshake has no content\n", status: .badRequest)
+            response.connection = .close
+            return write(response, for: context, to: connection)
+        }
         do throws(HandshakeRefusal) {
             let handshake = try Self.handshake(
                 request, minorVersion: Int(context.minorVersion), subprotocol: subprotocol)
             guard context.persistence == .keepAlive else {
-                return write(.status(.serviceUnavailable), for: context, to: connection)
+                var response = Response.status(.serviceUnavailable)
+                response.set("Retry-After", literal: "1")
+                return write(response, for: context, to: connection)
             }
             compose(for: connection) { handshake.appendResponse(to: &$0) }
         } catch {
@@ -84,10 +92,15 @@ extension Worker {
     ) -> InputStep {
         guard hasOutputRoom(connection) else { return .pause(0) }
         let outcome = connection.messages?.read(bytes, limits: messageLimits)
+        let isAssembling = connection.messages?.isAssembling == true
         switch outcome {
         case nil: return .took(bytes.count)
-        case .needMore(let consumed): return .needMore(consumed)
+        case .needMore(let consumed):
+            // A frame's head in part is a beginning, too, and more of it no other one.
+            if isAssembling || consumed < bytes.count { messageBegan(connection) }
+            return .needMore(consumed)
         case .message(let kind, let payload, let consumed):
+            messageEnded(connection)
             if connection.closing.isOpen {
                 let service = services[Int(connection.service)]
                 payload.withUnsafeBytes(from: bytes) {
@@ -96,12 +109,15 @@ extension Worker {
             }
             return .took(consumed)
         case .ping(let range, let consumed):
+            isAssembling ? messageBegan(connection) : messageEnded(connection)
             if connection.closing.isOpen {
                 let payload = UnsafeRawBufferPointer(rebasing: bytes[range])
                 send(.pong, payload, to: connection)
             }
             return .took(consumed)
-        case .pong(_, let consumed): return .took(consumed)
+        case .pong(_, let consumed):
+            isAssembling ? messageBegan(connection) : messageEnded(connection)
+            return .took(consumed)
         case .close(let code, _, _):
             perform(connection.closing.peerClosed(code), reason: "", on: connection)
             return .took(bytes.count)
@@ -226,6 +242,9 @@ extension Worker {
         guard milliseconds(since: connection.receivedTenth) < limits.silenceMilliseconds else {
             return retire(connection)
         }
+        guard messageIsInTime(connection) else {
+            return close(connection, code: 1008, reason: "the message came too slowly")
+        }
         let interval = limits.heartbeatMilliseconds
         if milliseconds(since: connection.sentTenth) + 100 >= interval {
             services[Int(connection.service)].heartbeat(connection.token, on: self)
@@ -234,14 +253,13 @@ extension Worker {
             ping(connection.token)
         }
         guard connection.phase == .webSocket, connection.closing.isOpen else { return }
-        connection.deadline = .heartbeat
         // The next word is due an interval after the last one.
         let quiet = milliseconds(since: connection.sentTenth)
         let wait = interval > quiet + 100 ? interval - quiet : interval
-        timers.set(connection.token.index, deadline: now.adding(milliseconds: wait))
+        setHeartbeat(connection, inMilliseconds: wait)
     }
 
-    private func milliseconds(since tenth: UInt32) -> UInt64 {
+    func milliseconds(since tenth: UInt32) -> UInt64 {
         UInt64(self.tenth - min(self.tenth, tenth)) * 100
     }
 }

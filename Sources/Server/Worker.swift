@@ -28,6 +28,10 @@ public final class Worker {
     let defaults: SafeDefaults
     let compression: ServerConfiguration.Compression
     let messageLimits: WebSocketLimits
+    /// Who may come in; shared by all workers.
+    let admission: Admission
+    let proxyProtocol: ServerConfiguration.ProxyProtocolUse
+    let transportSecurity: String?
     /// Asked before anything is done for the access log, so that it costs nothing where it is off.
     let logsAccess: Bool
     let accessLines: AccessLines?
@@ -67,6 +71,9 @@ public final class Worker {
         router = server.configuration.router
         admit = server.configuration.admit
         defaults = server.configuration.defaults
+        admission = server.admission
+        proxyProtocol = server.configuration.proxyProtocol
+        transportSecurity = server.configuration.strictTransportSecurity
         compression = server.configuration.compression
         messageLimits = WebSocketLimits(
             messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.messageFragmentsMax)

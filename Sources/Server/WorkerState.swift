@@ -25,6 +25,10 @@ struct WorkerState: ~Copyable {
     var connections = SlotTable<Connection>()
     var timers: TimerWheel
     var services: [any WebSocketService] = []
+    var deliveries: [Int: Delivery] = [:]
+    var messageRates: [Int: TransferRate] = [:]
+    var turnedAway = 0
+    var fullLogged: Instant?
 
     var readBuffer: ByteBuffer
     var arena: ByteBuffer
@@ -108,6 +112,25 @@ extension Worker {
     var services: [any WebSocketService] {
         @inline(__always) _read { yield state.pointee.services }
         @inline(__always) _modify { yield &state.pointee.services }
+    }
+    /// By slot: those whose peers must show that they take what they were sent.
+    var deliveries: [Int: Delivery] {
+        @inline(__always) _read { yield state.pointee.deliveries }
+        @inline(__always) _modify { yield &state.pointee.deliveries }
+    }
+    /// By slot: WebSocket messages that are arriving.
+    var messageRates: [Int: TransferRate] {
+        @inline(__always) _read { yield state.pointee.messageRates }
+        @inline(__always) _modify { yield &state.pointee.messageRates }
+    }
+    /// Connections that are only being told that they may not come in.
+    var turnedAway: Int {
+        @inline(__always) _read { yield state.pointee.turnedAway }
+        @inline(__always) _modify { yield &state.pointee.turnedAway }
+    }
+    var fullLogged: Instant? {
+        @inline(__always) _read { yield state.pointee.fullLogged }
+        @inline(__always) _modify { yield &state.pointee.fullLogged }
     }
     /// Lent to whichever connection is being read.
     var readBuffer: ByteBuffer {

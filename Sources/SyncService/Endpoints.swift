@@ -3,6 +3,7 @@
 // Nothing here knows what a mutation means.
 
 import MizuBytes
+import MizuEventLoop
 import MizuHTTP
 import MizuRouting
 import MizuServer
@@ -12,6 +13,7 @@ extension SyncService {
     /// Adds the three routes. Every answer below `/_sync` says `Cache-Control: no-store`.
     public func mount(on routes: inout Routes) {
         routes.group("/_sync") { routes in
+            routes.use { request in self.tooOften(request) }
             routes.post("/push") { request in
                 do throws(Refusal) { return try self.push(request) } catch {
                     return Response(error)
@@ -33,6 +35,13 @@ extension SyncService {
                 response = response.uncached
             }
         }
+    }
+
+    /// The refusal of a request that comes too soon behind others of its address or user.
+    private func tooOften(_ request: borrowing Request) -> Response? {
+        guard let limiter else { return nil }
+        let wait = limiter.wait(limiter.asker(request.peer), user: request.user, now: .now)
+        return wait.map { Response(.tooOften(waitSeconds: $0)) }
     }
 
     private func push(_ request: borrowing Request) throws(Refusal) -> Response {
@@ -127,6 +136,12 @@ extension SyncService {
 }
 
 extension Refusal {
+    static func tooOften(waitSeconds: Int) -> Refusal {
+        .rateLimited(
+            "too many requests of this address or user; try again in \(waitSeconds) s",
+            retryAfterSeconds: waitSeconds)
+    }
+
     static func scopeDenied(_ scope: Name) -> Refusal {
         Refusal(
             status: 403, code: "scope_denied",

@@ -28,6 +28,8 @@ public final class LiveService: WebSocketService {
     var lastAsk = 0
     /// By slot: the topic that the last heartbeat told of.
     var heartbeatTopics: ContiguousArray<TopicID?> = []
+    /// By slot: whose address a socket's messages are counted for; nil: they are not.
+    var askers: ContiguousArray<RateLimiter.Asker?> = []
     /// Composes JSON text before it is framed.
     var text = ByteBuffer(capacity: 1024)
     private var random = SystemRandomNumberGenerator()
@@ -49,6 +51,7 @@ public final class LiveService: WebSocketService {
             Session(
                 id: id, token: socket.bits, user: request.user,
                 sinceMilliseconds: Int(WallClock.milliseconds)))
+        enter(socket, request.peer, on: worker)
     }
 
     public func closed(_ socket: Token, on worker: Worker) {
@@ -56,6 +59,7 @@ public final class LiveService: WebSocketService {
         topics.removeAll(socket.bits)
         sessions.close(socket.bits)
         if socket.index < heartbeatTopics.count { heartbeatTopics[socket.index] = nil }
+        if socket.index < askers.count { askers[socket.index] = nil }
         if let session { hooks.onClose(session) }
     }
 
@@ -77,8 +81,10 @@ public final class LiveService: WebSocketService {
         }
         do throws(MessageRefusal) {
             let message = try ClientMessage(parsing: ByteSlice(copying: payload), limits: limits)
+            guard mayAsk(socket, message.ref, on: worker) else { return }
             perform(message, byteCount: payload.count, from: socket, on: worker)
         } catch {
+            guard mayAsk(socket, error.ref, on: worker) else { return }
             say(to: socket, on: worker) { LiveWriter.error(error, to: &$0) }
         }
     }

@@ -24,6 +24,8 @@ public final class SyncService: Sendable {
     public let tail: LogTail
     let workers: Workers
     let authorize: Authorize
+    /// How often an address and a user may ask; nil: as often as they like.
+    let limiter: RateLimiter?
     let logger: Logger
     private let committer: Committer
     private let readers: Readers
@@ -31,11 +33,13 @@ public final class SyncService: Sendable {
     /// Starts the committer and the reader threads on `store`.
     /// - Parameters:
     ///   - store: taken over; closed by `stop`.
+    ///   - limiter: asked for each request below `/_sync` and each message of a socket.
     ///   - publish: gets every commit's changes before any answer leaves: the seam by which
     ///     topics are fed.
     public static func start(
         _ store: sending any SyncStore, mutator: any Mutator, limits: SyncLimits,
-        workers: Workers, logger: Logger, authorize: @escaping Authorize,
+        workers: Workers, logger: Logger, limiter: RateLimiter? = nil,
+        authorize: @escaping Authorize,
         publish: @escaping @Sendable ([CommittedChanges]) -> Void
     ) throws(SyncStartError) -> SyncService {
         let tail = LogTail(limits: limits)
@@ -51,7 +55,7 @@ public final class SyncService: Sendable {
             try committer.start(engine)
             return SyncService(
                 limits: limits, tail: tail, workers: workers, authorize: authorize,
-                logger: logger, committer: committer, readers: readers)
+                limiter: limiter, logger: logger, committer: committer, readers: readers)
         } catch let error as StoreError {
             throw .store(error)
         } catch let error as SystemError {
@@ -63,12 +67,13 @@ public final class SyncService: Sendable {
 
     private init(
         limits: SyncLimits, tail: LogTail, workers: Workers, authorize: @escaping Authorize,
-        logger: Logger, committer: Committer, readers: Readers
+        limiter: RateLimiter?, logger: Logger, committer: Committer, readers: Readers
     ) {
         self.limits = limits
         self.tail = tail
         self.workers = workers
         self.authorize = authorize
+        self.limiter = limiter
         self.logger = logger
         self.committer = committer
         self.readers = readers

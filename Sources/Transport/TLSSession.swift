@@ -47,8 +47,6 @@ public final class TLSSession {
         static let discarding = Flags(rawValue: 1 << 3)
         /// The first bytes were a request in plain HTTP.
         static let plainHTTP = Flags(rawValue: 1 << 4)
-        /// The kernel has taken something since `tookProgress`.
-        static let progressed = Flags(rawValue: 1 << 5)
     }
 
     /// Plaintext bytes that are encrypted before the kernel is asked.
@@ -226,7 +224,6 @@ extension TLSSession {
             unsent = nil
             return .failed(SystemError(call: "send", errno: Int32(truncatingIfNeeded: -sent)))
         }
-        if sent > 0 { flags.insert(.progressed) }
         unsent = nil
         if sent < offered {
             keep(UnsafeRawBufferPointer(rebasing: engine.output[max(0, sent)...]))
@@ -293,17 +290,11 @@ extension TLSSession {
             self.unsent = nil
             return .failed(SystemError(call: "send", errno: Int32(truncatingIfNeeded: -sent)))
         }
-        if sent > 0 {
-            flags.insert(.progressed)
-            unsent.bytes.consume(sent)
-        }
+        if sent > 0 { unsent.bytes.consume(sent) }
         guard unsent.bytes.isEmpty else { return .blocked(0) }
         self.unsent = nil
         return .sent(0)
     }
-
-    /// Whether the kernel has taken ciphertext since this was last asked.
-    public func tookProgress() -> Bool { flags.remove(.progressed) != nil }
 
     // MARK: The end
 

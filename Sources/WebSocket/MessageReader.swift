@@ -93,6 +93,9 @@ public struct MessageReader {
     /// Whether a message has begun and not ended: for deadlines, and for who counts memory.
     public var isAssembling: Bool { assembly != nil }
 
+    /// Payload bytes of the message under way that have come.
+    public var assembledBytes: Int { assembly?.count ?? 0 }
+
     /// Memory that the message under way holds, in bytes.
     public var assemblyBytes: Int { assembly?.capacityBytes ?? 0 }
 

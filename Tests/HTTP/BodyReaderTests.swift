@@ -68,6 +68,8 @@ struct BodyReaderTests {
         ("1\r\na\r\n2\r\nbc\r\n0\r\n\r\n", "abc"), ("A\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
         ("a;x=y;z=\"q;r\"\r\n0123456789\r\n0;end\r\n\r\n", "0123456789"),
         ("1 \t;x\r\na\r\n0\r\n\r\n", "a"), ("0000000000000001\r\na\r\n00\r\n\r\n", "a"),
+        ("1;a=b ; c=\"\\\"d\";e\r\na\r\n0\r\n\r\n", "a"),
+        ("1\r\na\r\n0\r\nHosts: y\r\nHos: z\r\nContent-Lengths: 1\r\n\r\n", "a"),
         ("2\r\n\r\n\r\n0\r\n\r\n", "\r\n"), ("1\r\na\r\n0\r\nX: y\r\nZ:\r\n\r\n", "a"),
     ]
 
@@ -94,6 +96,16 @@ struct BodyReaderTests {
         ("0\r\nX: y\rZ", .bareCarriageReturn), ("0\r\n\rX", .bareCarriageReturn),
         ("0\r\n\n", .badFieldName), ("0\r\nGET / HTTP/1.1\r\n", .spaceBeforeColon),
         ("0\r\n: y\r\n", .badFieldName),
+        ("1;\r\na\r\n", .badChunkSize), ("1; \r\na\r\n", .badChunkSize),
+        ("1;;a\r\n", .badChunkSize), ("1;=a\r\n", .badChunkSize), ("1;a=\r\n", .badChunkSize),
+        ("1;a b\r\n", .badChunkSize), ("1;a=b c\r\n", .badChunkSize),
+        ("1;a=\"b\r\n", .badChunkSize), ("1;a=\"b\"c\r\n", .badChunkSize),
+        ("1;a=\"\\\r\n", .badChunkSize), ("1;a=\"\n\"\r\n", .badChunkSize),
+        ("1;\u{e9}\r\n", .badChunkSize), ("1;a \r\n", .badChunkSize),
+        ("1_0\r\n", .badChunkSize), ("1\u{b}\r\n", .badChunkSize), ("1h\r\n", .badChunkSize),
+        ("0\r\nContent-Length: 5\r\n\r\n", .badFieldName),
+        ("0\r\nX: y\r\ntransfer-encoding: chunked\r\n\r\n", .badFieldName),
+        ("0\r\nHOST: x\r\n\r\n", .badFieldName),
     ]
 
     @Test("chunks that could be read in two ways are refused", arguments: bad)

@@ -9,7 +9,7 @@ import Testing
 struct MutationTests {
     private let seeds = [
         "GET /a/b?x=1 HTTP/1.1\r\nHost: h:80\r\nAccept-Encoding: gzip;q=0.5, *\r\n\r\n",
-        "POST http://[::1]:1/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "POST http://[::1]:1/ HTTP/1.1\r\nHost: [::1]:1\r\nTransfer-Encoding: chunked\r\n\r\n",
         "POST / HTTP/1.0\r\nContent-Length: 12\r\nConnection: keep-alive, x\r\n\r\n",
         "OPTIONS * HTTP/1.1\r\nHost: a.b\r\nExpect: 100-continue\r\nUpgrade: x\r\n\r\n",
         "\r\nCONNECT a:443 HTTP/1.1\r\nHost: a:443\r\nRange: bytes=0-1,-5\r\n\r\n",

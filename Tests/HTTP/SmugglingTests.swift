@@ -59,6 +59,12 @@ struct SmugglingTests {
         (line + "Host: %4\r\n\r\n", .badHost), (line + "Host: :80\r\n\r\n", .badHost),
         (line + "Host: []\r\n\r\n", .badHost), (line + "Host: http://h\r\n\r\n", .badHost),
         (line + "Host: h\\\r\n\r\n", .badHost), (line + "Host: h?\r\n\r\n", .badHost),
+        (host + "Content_Length: 1\r\n", .badFieldName),
+        (host + "transfer_encoding: chunked\r\n", .badFieldName),
+        ("GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n", .badHost),
+        ("GET http://a/ HTTP/1.1\r\nHost: a:8080\r\n\r\n", .badHost),
+        ("GET http://a:80/ HTTP/1.1\r\nHost: a:443\r\n\r\n", .badHost),
+        ("GET http://a/ HTTP/1.1\r\nHost: a.\r\n\r\n", .badHost),
         (host + "Expect: the worst\r\n", .unsupportedExpectation),
         (host + "Expect: 100-continue, x\r\n", .unsupportedExpectation),
     ]
@@ -123,6 +129,15 @@ struct SmugglingTests {
     func ambiguousFraming(text: String, reject: HTTPReject) {
         #expect(parse(Self.post + text)?.outcome == .reject(reject))
         #expect(parse(Self.post + text + "\r\n0\r\n\r\n")?.outcome == .reject(reject))
+    }
+
+    @Test(
+        "a target that names a host agrees with Host, whatever the case and the default port",
+        arguments: ["http://H", "HTTP://h:80/", "http://h:/a", "https://h:80/", "http://h?x"])
+    func agreement(target: String) {
+        let port = target.hasPrefix("https") ? ":80" : ""
+        let text = "GET \(target) HTTP/1.1\r\nHost: h\(port)\r\n\r\n"
+        #expect(parse(text)?.outcome == .head(consumed: text.utf8.count))
     }
 
     @Test("HTTP/1.0 has no transfer coding (§6.1)")

@@ -1,5 +1,6 @@
 """`echo-server`: 13 bytes at `/`, an echo at `/ws`, and what outside suites ask beside."""
 
+import os
 import signal
 import subprocess
 
@@ -22,6 +23,28 @@ def echo(tmp_path_factory):
         assert all(LISTENING.match(line) for line in process.lines), process.lines
     finally:
         process.kill()
+
+
+@pytest.fixture
+def start_echo(tmp_path):
+    """start_echo() starts an echo-server with two workers for one test."""
+    running = []
+
+    def starter():
+        process = Process([ECHO, "--addr", "127.0.0.1:0", "--workers", "2"], {}, tmp_path)
+        running.append(process)
+        process.host, process.port = process.wait_listening()
+        process.authority = f"{process.host}:{process.port}"
+        return process
+
+    yield starter
+    for process in running:
+        process.kill()
+
+
+def resident_bytes(pid):
+    with open(f"/proc/{pid}/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_the_root_is_hello_world(echo):
@@ -81,6 +104,40 @@ def test_what_is_no_file_is_404(echo, path):
     assert fetch(echo, "GET", path).status == 404
 
 
+def test_a_file_costs_no_memory_of_its_size(start_echo):
+    echo = start_echo()
+    with Connection(echo) as connection:
+        connection.send(encode("GET", "/file/1073741824", echo.authority))
+        connection.take_through(b"\r\n\r\n")
+        connection.take(8 << 20)
+        assert resident_bytes(echo.child.pid) < 48 << 20
+
+
+def test_a_body_of_64_mib_comes_back(echo):
+    # Sent in pieces while the answer cannot begin: it does when all has been read.
+    body = bytes(range(256)) * (1 << 18)
+    answer = fetch(echo, "PUT", "/", body=body)
+    assert answer.status == 200 and answer.body == body
+
+
+def test_100_continue_is_said_before_a_body_and_not_before_a_refusal(echo):
+    expect = [("Expect", "100-continue"), ("Content-Length", "3")]
+    with Connection(echo) as connection:
+        assert connection.request("POST", "/", expect).status == 100
+        connection.send(b"abc")
+        assert connection.response().body == b"abc"
+    with Connection(echo) as connection:
+        assert connection.request("POST", "/nothing", expect).status == 404
+        assert connection.is_closed_by_peer()
+
+
+def test_nothing_is_compressed_redirected_or_asked_for_its_origin(echo):
+    answer = fetch(echo, "GET", "/file/100000", [("Accept-Encoding", "gzip, br")])
+    assert answer.get("content-encoding") is None and len(answer.body) == 100_000
+    with WebSocket(echo, headers=[("Origin", "https://elsewhere.example")]) as ws:
+        assert ws.answer.status == 101
+
+
 def test_methods_as_any_good_server_answers_them(echo):
     head = fetch(echo, "HEAD", "/")
     assert head.status == 200 and head.body == b"" and head.get("content-length") == "13"
@@ -112,6 +169,35 @@ def test_what_is_published_reaches_every_subscriber_of_every_worker_once(echo):
     finally:
         for ws in sockets:
             ws.close()
+
+
+def test_a_subscription_may_have_any_order_and_white_space(echo):
+    with WebSocket(echo) as ws:
+        for text in ('\t{"topic" : "loose" , "type" : "subscribe"}\r\n',
+                     r'{"type":"subscribe","topic":"l\u006fose"}'):
+            ws.send_text(text)
+            assert ws.receive() == (TEXT, b'{"type":"ack"}'), text
+        # The same topic twice is one subscription.
+        assert fetch(echo, "POST", "/publish?topic=loose", body=b"once").status == 202
+        assert ws.receive() == (TEXT, b"once")
+        ws.send_frame(BINARY, b'{"type":"subscribe","topic":"loose"}')
+        assert ws.receive() == (BINARY, b'{"type":"subscribe","topic":"loose"}')
+
+
+def test_what_a_subscriber_does_not_read_is_bounded(start_echo):
+    echo = start_echo()
+    body = b"x" * (1 << 20)
+    with WebSocket(echo) as slow, WebSocket(echo) as reader:
+        for ws in (slow, reader):
+            ws.send_json({"type": "subscribe", "topic": "t"})
+            assert ws.receive() == (TEXT, b'{"type":"ack"}')
+        with Connection(echo) as publisher:
+            for _ in range(160):
+                assert publisher.request("POST", "/publish?topic=t", body=body).status == 202
+                assert reader.receive() == (TEXT, body)
+        # 64 MiB wait for the one who does not read, and not 160; what is over is the process
+        # itself and what is under way.
+        assert resident_bytes(echo.child.pid) < 112 << 20
 
 
 @pytest.mark.parametrize("text", ['{"type":"subscribe"}', '{"type":"subscribe","topic":""}',

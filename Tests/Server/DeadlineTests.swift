@@ -27,7 +27,7 @@ extension ServerStorey {
         func stopped() throws {
             let server = try TestServer {
                 $0.headMilliseconds = 50
-                $0.bodyMilliseconds = 50
+                $0.pace = .milliseconds(50)
             }
             for part in ["GET / HTT", "GET / HTTP/1.1\r\nHost: a\r\n", Self.post + "abc"] {
                 let client = server.client()
@@ -45,7 +45,7 @@ extension ServerStorey {
         func trickle(start: String) throws {
             let server = try TestServer {
                 $0.headMilliseconds = 100
-                $0.bodyMilliseconds = 100
+                $0.pace = .milliseconds(100)
                 $0.lingerMilliseconds = 100
             }
             let client = server.client()
@@ -71,7 +71,7 @@ extension ServerStorey {
 
         @Test("who does not read what it asked for is dropped")
         func writeStall() throws {
-            let server = try TestServer { $0.writeStallMilliseconds = 100 }
+            let server = try TestServer { $0.pace = .milliseconds(100) }
             let client = server.client(receiveBytes: 4096)
             client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
             #expect(try server.becomesEmpty())
@@ -80,7 +80,7 @@ extension ServerStorey {
         @Test("asking for more does not put off the end of who does not read")
         func stallIsNotStretched() throws {
             let server = try TestServer {
-                $0.writeStallMilliseconds = 200
+                $0.pace = .milliseconds(200)
                 $0.idleMilliseconds = 60_000
                 $0.sendQueueBytesMax = 64 << 20
                 $0.sendQueueMessagesMax = 1 << 20
@@ -168,7 +168,6 @@ extension ServerStorey {
             let server = try TestServer {
                 $0.closeHandshakeMilliseconds = 50
                 $0.sendQueueFullMilliseconds = 60_000
-                $0.writeStallMilliseconds = 60_000
             }
             let (polite, _) = try server.socket()
             polite.say("bye")

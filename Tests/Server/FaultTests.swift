@@ -123,13 +123,16 @@ extension ServerStorey {
             }
         }
 
-        @Test("beyond the limit of connections new ones are closed, and old ones served")
+        @Test("beyond the limit of connections new ones get 503, and old ones are served")
         func tooMany() throws {
             let server = try TestServer { $0.workerConnectionsMax = 3 }
             let clients = (0..<3).map { _ in server.client() }
             for client in clients { #expect(client.get("/")?.status == 200) }
             let late = server.client()
-            #expect(late.readToEnd().bytes == [])
+            let refusal = late.response()
+            #expect(refusal?.status == 503 && refusal?.closes == true)
+            #expect(refusal?.head.contains("Retry-After: ") == true)
+            #expect(late.readToEnd() == ([], .closed))
             clients[0].close()
             #expect(
                 eventually {

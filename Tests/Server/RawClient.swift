@@ -30,7 +30,8 @@ final class RawClient {
     private(set) var ending: Ending?
 
     /// - Parameter receiveBytes: size of the kernel's receive buffer, for those who do not read.
-    init(_ port: UInt16, receiveBytes: Int32? = nil) {
+    /// - Parameter from: its own address, one of 127.0.0.0/8.
+    init(_ port: UInt16, receiveBytes: Int32? = nil, from: UInt32? = nil) {
         fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var limit = timeval(tv_sec: 10, tv_usec: 0)
         let size = socklen_t(MemoryLayout<timeval>.size)
@@ -43,6 +44,16 @@ final class RawClient {
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        if let from {
+            var own = address
+            own.sin_port = 0
+            own.sin_addr.s_addr = from.bigEndian
+            withUnsafePointer(to: &own) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    _ = bind(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+        }
         let connected = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
@@ -91,9 +102,9 @@ final class RawClient {
     func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
     /// - Returns: false at the end, which is then in `ending`.
-    private func fill() -> Bool {
+    private func fill(_ bytesMax: Int = 64 * 1024) -> Bool {
         guard ending == nil else { return false }
-        var room = [UInt8](repeating: 0, count: 64 * 1024)
+        var room = [UInt8](repeating: 0, count: bytesMax)
         let count = recv(fd, &room, room.count, 0)
         if count > 0 {
             input += room[..<count]
@@ -101,6 +112,17 @@ final class RawClient {
         }
         ending = count == 0 ? .closed : errno == EAGAIN ? .timedOut : .reset
         return false
+    }
+
+    /// Reads once, at most so many bytes, which a later call finds.
+    /// - Returns: false at the end, which is then in `ending`.
+    func read(_ bytesMax: Int) -> Bool { fill(bytesMax) }
+
+    /// Whether something has come, or comes in time.
+    func hasInput(milliseconds: Int32) -> Bool {
+        if !input.isEmpty { return true }
+        var entry = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
+        return poll(&entry, 1, milliseconds) > 0
     }
 
     private func take(_ count: Int) -> [UInt8]? {

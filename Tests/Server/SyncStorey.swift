@@ -46,14 +46,14 @@ final class SyncServer: Sendable {
 
     init(
         workers count: Int = 1, shelf: MemoryShelf = MemoryShelf(), epoch: Name = "e1",
-        _ change: (inout ServerLimits) -> Void = { _ in }
+        limiter: RateLimiter? = nil, _ change: (inout ServerLimits) -> Void = { _ in }
     ) throws {
         let workers = try Workers(count: count)
         let (feed, permissions) = (LiveFeed(workers: workers), Permissions())
         let closed = Recorder()
         let service = try SyncService.start(
             MemoryStore(on: shelf, epoch: epoch), mutator: PutMutator(), limits: SyncLimits(),
-            workers: workers, logger: .silent,
+            workers: workers, logger: .silent, limiter: limiter,
             authorize: { _, scope, _ in permissions.allows("\(scope)") },
             publish: { feed.publish($0) })
         let hooks = Self.hooks(permissions, closed)

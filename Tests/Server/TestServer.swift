@@ -28,7 +28,8 @@ final class TestServer: Sendable {
     init(
         workers count: Int = 1, drainMilliseconds: UInt64 = 2000, accessLog: AccessLog? = nil,
         tls: TLSCertificates? = nil,
-        _ change: (inout ServerLimits) -> Void = { _ in }
+        _ change: (inout ServerLimits) -> Void = { _ in },
+        configure: (inout ServerConfiguration) -> Void = { _ in }
     ) throws {
         let (workers, later, recorder) = (try Workers(count: count), Later(), Recorder())
         var configuration = ServerConfiguration(
@@ -39,6 +40,7 @@ final class TestServer: Sendable {
         configuration.accessLog = accessLog
         configuration.tlsAddresses = [ListenAddress(host: "127.0.0.1", port: 0)]
         configuration.tls = tls
+        configure(&configuration)
         change(&configuration.limits)
         server = try Server.start(configuration, on: workers)
         (self.workers, self.later, self.recorder) = (workers, later, recorder)
@@ -56,6 +58,7 @@ final class TestServer: Sendable {
             routes.post("/echo") { .json($0.bodySlice()) }
             routes.get("/large") { _ in .json(ByteSlice([UInt8](repeating: 120, count: 8 << 20))) }
             routes.get("/page") { _ in .json(ByteSlice([UInt8](repeating: 120, count: 64 << 10))) }
+            routes.get("/who") { .text("\($0.peer.text) \($0.isSecure)") }
             routes.get("/later") { request in
                 later.add(request.exchange)
                 return .pending
@@ -74,8 +77,8 @@ final class TestServer: Sendable {
     @discardableResult
     func waitUntilFinished() -> Bool { eventually { server.hasFinished } }
 
-    func client(receiveBytes: Int32? = nil) -> RawClient {
-        RawClient(port, receiveBytes: receiveBytes)
+    func client(receiveBytes: Int32? = nil, from: UInt32? = nil) -> RawClient {
+        RawClient(port, receiveBytes: receiveBytes, from: from)
     }
 
     /// A client that speaks WebSocket, and its token.
@@ -189,6 +192,15 @@ final class TestService: WebSocketService {
         guard let socket = slices.popLast() else { return .done }
         worker.send(text: "slice", to: socket)
         return slices.isEmpty ? .done : .more
+    }
+}
+
+extension TransferPace {
+    /// Windows of that length without grace, at a pace of 10,000 B/s: far
+    /// above what tests trickle, far below what a client takes that reads.
+    static func milliseconds(_ milliseconds: UInt64) -> TransferPace {
+        TransferPace(
+            graceMilliseconds: 0, windowMilliseconds: milliseconds, bytesPerSecondMin: 10_000)
     }
 }
 

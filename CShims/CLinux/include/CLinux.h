@@ -58,6 +58,12 @@ ssize_t cl_recv(int fd, void *bytes, size_t count);
 ssize_t cl_send(int fd, const void *bytes, size_t count);
 ssize_t cl_sendv(int fd, const struct iovec *parts, int count);
 int cl_shutdown_write(int fd);
+// Reads without taking: the bytes stay in the socket.
+ssize_t cl_peek(int fd, void *bytes, size_t count);
+// Bytes that were written and the peer's kernel has not acknowledged; a FIN counts as one.
+int cl_unacknowledged(int fd);
+// Makes close(2) drop what is unsent and reset the connection.
+int cl_reset_on_close(int fd);
 
 // Writes all of it, unless the other side has gone.
 ssize_t cl_write(int fd, const void *bytes, size_t count);
@@ -65,6 +71,8 @@ int cl_close(int fd);
 int cl_open_null(void);
 // Raises the soft limit of open files to the hard one; returns the limit in force.
 int64_t cl_raise_open_files(void);
+// The limit of open files in force.
+int64_t cl_open_files(void);
 int cl_random(void *bytes, size_t count);
 uint64_t cl_monotonic_ns(void);
 int64_t cl_realtime_ms(void);

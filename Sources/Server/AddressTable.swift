@@ -1,0 +1,111 @@
+// How much each address has: connections that are open, and new TLS handshakes a second. One table
+// for the process, because the kernel spreads an address's connections over all workers; touched
+// when a connection begins and ends, never for a request. Any thread.
+//
+// Bounded by what it counts: an address has an entry while it has a connection, so there are never
+// more entries than connections, whoever owns how many addresses; handshakes are in TokenBuckets,
+// whose memory is fixed. IPv6 is counted by /64, which is what one customer gets (RFC 6177).
+
+import MizuEventLoop
+import MizuHTTP
+import Synchronization
+
+/// Limits for each address. Those in `exempt` have none.
+public struct AddressLimits: Sendable {
+    /// Connections of one address; beyond it new ones are answered 429. Nil: no limit.
+    public var connectionsMax: Int? = 1_000
+    /// New TLS handshakes of one address; beyond it new ones are closed. Nil: no limit.
+    public var handshakes: TokenRate? = TokenRate(perSecond: 50, burst: 200)
+    public var exempt = AddressRanges.loopback
+
+    public init() {}
+}
+
+/// An address as limits see it: IPv4 whole, IPv6 its first 64 bits.
+struct AddressKey: Hashable, Sendable {
+    private let bits: UInt64
+    private let isV4: Bool
+
+    /// Nil for a Unix socket, which has no address.
+    init?(_ peer: PeerAddress) {
+        switch peer {
+        case .v4(let address, _): (bits, isV4) = (UInt64(address), true)
+        case .v6(let high, _, _): (bits, isV4) = (high, false)
+        case .local: return nil
+        }
+    }
+
+    /// 64 mixed bits; others in each process, so that nobody can choose what collides.
+    var hash: UInt64 {
+        var hasher = Hasher()
+        hash(into: &hasher)
+        return UInt64(bitPattern: Int64(hasher.finalize()))
+    }
+}
+
+/// Connections and handshakes by address.
+public final class AddressTable: Sendable {
+    private let limits: AddressLimits
+    private let shards: [Shard]
+    private let handshakes: TokenBuckets?
+
+    private static let shardCount = 16
+
+    private final class Shard: Sendable {
+        let counts = Mutex<[AddressKey: Int]>([:])
+    }
+
+    public init(_ limits: AddressLimits) {
+        self.limits = limits
+        shards = (0..<Self.shardCount).map { _ in Shard() }
+        handshakes = limits.handshakes.map { TokenBuckets($0) }
+    }
+
+    public enum Entry: Sendable, Equatable {
+        /// Counted: `leave` must be called when the connection ends.
+        case counted
+        /// Exempt, or there is no limit.
+        case free
+        /// The address has as many as it may have.
+        case refused
+    }
+
+    /// Counts a new connection of `peer`.
+    public func enter(_ peer: PeerAddress) -> Entry {
+        guard let connectionsMax = limits.connectionsMax, let key = AddressKey(peer),
+            !limits.exempt.contains(peer)
+        else { return .free }
+        return shard(of: key).counts.withLock { counts in
+            let count = counts[key, default: 0]
+            guard count < connectionsMax else { return .refused }
+            counts[key] = count + 1
+            return .counted
+        }
+    }
+
+    /// A connection that was `.counted` has ended.
+    public func leave(_ peer: PeerAddress) {
+        guard let key = AddressKey(peer) else { return }
+        shard(of: key).counts.withLock { counts in
+            let count = counts[key, default: 0]
+            counts[key] = count > 1 ? count - 1 : nil
+        }
+    }
+
+    /// Whether `peer` may begin a TLS handshake now; takes one of its tokens.
+    public func admitHandshake(_ peer: PeerAddress, now: Instant) -> Bool {
+        guard let handshakes, let key = AddressKey(peer), !limits.exempt.contains(peer) else {
+            return true
+        }
+        return handshakes.take(key.hash, now: now) == .taken
+    }
+
+    /// Addresses that have a connection. O(shards); for tests and people.
+    public var addressCount: Int {
+        shards.reduce(0) { $0 + $1.counts.withLock { $0.count } }
+    }
+
+    private func shard(of key: AddressKey) -> Shard {
+        shards[Int(truncatingIfNeeded: key.hash >> 60)]
+    }
+}

@@ -1,0 +1,82 @@
+// Whose request it is where a proxy stands in front: the nearest address of X-Forwarded-For that is
+// no proxy of ours, and the scheme of X-Forwarded-Proto. Asked only for connections that come from
+// one of TRUSTED_PROXIES: whoever else sends these fields writes what it likes. `Forwarded`
+// (RFC 7239) is not read: a proxy that sets the one passes the client's own other on.
+
+import MizuBytes
+import MizuHTTP
+
+/// The proxies that are believed. Any thread.
+public struct TrustedProxies: Sendable {
+    let ranges: AddressRanges
+
+    /// Addresses of one request that are looked at, from the nearest on.
+    static let hopsMax = 32
+
+    public init(_ ranges: AddressRanges = AddressRanges()) { self.ranges = ranges }
+
+    var isEmpty: Bool { ranges.isEmpty }
+    func contains(_ peer: PeerAddress) -> Bool { ranges.contains(peer) }
+
+    /// The client of a request that came from the trusted `proxy`.
+    /// - Returns: `proxy` itself where the field is missing or its last entry is no address. Where
+    ///   an entry further away is none, the last proxy before it.
+    func client(
+        _ head: RequestHead, in bytes: UnsafeRawBufferPointer, from proxy: PeerAddress
+    ) -> PeerAddress {
+        var client = proxy
+        var hops = 0
+        // Several lines are one list (RFC 9110 §5.3); the nearest proxy wrote at its end.
+        for field in head.fields.reversed()
+        where ASCII.equalIgnoringCase(field.name.bytes(in: bytes), "x-forwarded-for") {
+            let value = field.value.bytes(in: bytes)
+            var end = value.count
+            while end >= 0 {
+                var start = end
+                while start > 0, value[start - 1] != UInt8(ascii: ",") { start -= 1 }
+                hops += 1
+                let entry = UnsafeRawBufferPointer(rebasing: value[start..<end])
+                guard hops <= Self.hopsMax, let address = Self.address(entry) else {
+                    return client
+                }
+                client = address
+                guard ranges.contains(address) else { return client }
+                end = start - 1
+            }
+        }
+        return client
+    }
+
+    /// The scheme that the nearest proxy was asked by; nil where it does not say.
+    func scheme(_ head: RequestHead, in bytes: UnsafeRawBufferPointer) -> Scheme? {
+        for field in head.fields.reversed()
+        where ASCII.equalIgnoringCase(field.name.bytes(in: bytes), "x-forwarded-proto") {
+            let value = field.value.bytes(in: bytes)
+            let start = value.lastIndex(of: UInt8(ascii: ",")).map { $0 + 1 } ?? 0
+            let last = Self.trimmed(UnsafeRawBufferPointer(rebasing: value[start...]))
+            if ASCII.equalIgnoringCase(last, "https") { return .https }
+            return ASCII.equalIgnoringCase(last, "http") ? .http : nil
+        }
+        return nil
+    }
+
+    /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`: proxies
+    /// write all of these.
+    private static func address(_ entry: UnsafeRawBufferPointer) -> PeerAddress? {
+        var text = trimmed(entry)
+        guard let first = text.first else { return nil }
+        if first == UInt8(ascii: "[") {
+            guard let end = text.firstIndex(of: UInt8(ascii: "]")) else { return nil }
+            text = UnsafeRawBufferPointer(rebasing: text[1..<end])
+        } else if text.filter({ $0 == UInt8(ascii: ":") }).count == 1,
+            let colon = text.firstIndex(of: UInt8(ascii: ":"))
+        {
+            text = UnsafeRawBufferPointer(rebasing: text[..<colon])
+        }
+        return PeerAddress(address: text)
+    }
+
+    private static func trimmed(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: bytes[ASCII.trimmingOWS(bytes)])
+    }
+}

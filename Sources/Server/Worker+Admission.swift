@@ -1,0 +1,190 @@
+// How a connection is let in or turned away, and whose it is. Whoever may not come in is told so
+// at once, in bytes that one send takes, and then given a moment to read it; a few at a time, so
+// that a crowd at the door costs nothing but the door.
+//
+// Where a trusted proxy writes PROXY headers, its connections begin in `proxyHeader`: the header is
+// looked at in the socket and taken off it alone, so that what follows, plain or TLS, is untouched.
+
+import CLinux
+import MizuBytes
+import MizuEventLoop
+import MizuHTTP
+import MizuTransport
+
+extension Worker {
+    /// A connection was accepted. The edge for bytes that are there already comes with the next
+    /// wait.
+    /// - Parameter listener: a place in `listeners`.
+    func admit(_ raw: Int32, _ peer: PeerAddress, at listener: Int) {
+        let isFull = connections.count - turnedAway >= limits.workerConnectionsMax
+        switch isFull ? .full : admission.enter(peer) {
+        case .admitted(let isCounted):
+            let isProxy = admission.proxies.contains(peer)
+            var flags: Connection.Flags = isCounted ? .addressCounted : []
+            if isProxy { flags.insert(.viaProxy) }
+            let transport = transport(of: raw, at: listener)
+            guard let connection = open(transport, peer: peer, flags) else { return }
+            if isProxy, proxyProtocol == .required {
+                connection.phase = .proxyHeader
+                arm(connection, .head)
+            } else {
+                begin(connection)
+            }
+        case let verdict: turnAway(raw, peer, verdict, isSecure: listener >= server.plainListeners)
+        }
+    }
+
+    /// Whose connection it is is known: what comes is a handshake or a request.
+    /// - Returns: whether it may be read now.
+    @discardableResult
+    private func begin(_ connection: Connection) -> Bool {
+        guard connection.transport.isSecure else {
+            connection.phase = .http
+            arm(connection, .idle)
+            return true
+        }
+        // A handshake costs more than anything that follows: an address has so many of them.
+        if !connection.flags.contains(.viaProxy),
+            !server.admitsHandshake(connection.peer, now: now)
+        {
+            retire(connection)
+            return false
+        }
+        beginHandshake(connection)
+        return true
+    }
+
+    /// What ends with a connection, wherever it ends.
+    func releaseAdmission(of connection: Connection) {
+        if !deliveries.isEmpty { deliveries[connection.token.index] = nil }
+        if !messageRates.isEmpty { messageRates[connection.token.index] = nil }
+        if connection.flags.contains(.turnedAway) {
+            turnedAway -= 1
+        } else {
+            admission.leave(connection.flags.contains(.addressCounted) ? connection.peer : nil)
+        }
+    }
+
+    // MARK: Who may not come in
+
+    private func turnAway(
+        _ raw: Int32, _ peer: PeerAddress, _ verdict: Admission.Verdict, isSecure: Bool
+    ) {
+        if case .full = verdict { logFull() }
+        // Who came for TLS could not read it, and a handshake would cost more than is left.
+        guard !isSecure else {
+            _ = cl_close(raw)
+            return
+        }
+        sendRefusal(verdict, to: raw)
+        guard turnedAway < limits.turnedAwayMax else {
+            _ = cl_close(raw)
+            return
+        }
+        turnedAway += 1
+        guard let connection = open(.plain(raw), peer: peer, .turnedAway) else { return }
+        beginLinger(connection)
+    }
+
+    /// Writes the refusal to a socket that is new, so that its send buffer takes all of it.
+    func sendRefusal(_ verdict: Admission.Verdict, to raw: Int32) {
+        var output = ByteBuffer(capacity: 512)
+        _ = ResponseWriter.write(
+            Admission.refusal(verdict), for: .refused, date: state.pointee.date, into: &output)
+        let bytes = output.readable
+        _ = cl_send(raw, bytes.baseAddress, bytes.count)
+    }
+
+    /// One line for one episode. Crowded addresses are not logged: there may be very many.
+    private func logFull() {
+        if let last = fullLogged, now.milliseconds(since: last) < 60_000 { return }
+        fullLogged = now
+        logger.warning("the limit of connections is reached: new ones get 503 until old ones end")
+    }
+
+    // MARK: Behind a proxy
+
+    /// Takes the PROXY header off the connection, once it is there.
+    /// - Returns: whether the connection may be read now.
+    func takeProxyHeader(_ connection: Connection) -> Bool {
+        // One byte more than the largest, so that a larger one is seen to be too large.
+        let outcome = withUnsafeTemporaryAllocation(
+            byteCount: ProxyHeader.blockBytesMax + 1, alignment: 8
+        ) { room -> ProxyHeader? in
+            switch connection.transport.peek(into: room) {
+            case .bytes(let count, _):
+                return ProxyHeader(UnsafeRawBufferPointer(rebasing: room[..<count]))
+            case .wouldBlock: return .needMore
+            case .ended, .failed: return nil
+            }
+        }
+        switch outcome {
+        case nil:
+            retire(connection)
+            return false
+        case .needMore:
+            // The next byte brings an edge; after a hang-up there is none and nothing will come.
+            if connection.flags.contains(.hungUp) { retire(connection) }
+            connection.flags.remove(.mayRead)
+            return false
+        case .malformed:
+            logger.warning(
+                "a trusted proxy sent no PROXY header: set PROXY_PROTOCOL=off or set up the proxy")
+            turnAway(connection, with: Response(Self.badProxyHeader))
+            return false
+        case .header(let count, let origin):
+            connection.transport.drop(count)
+            if case .client(let client, let isSecure) = origin,
+                !name(connection, as: client, isSecure ? .viaSecureProxy : [])
+            {
+                return false
+            }
+            return begin(connection)
+        }
+    }
+
+    private static let badProxyHeader = HTTPError(
+        .badRequest, code: "invalid_request", message: "the PROXY header is missing or malformed")
+
+    /// Says why before the first request, where the client could read that.
+    private func turnAway(_ connection: Connection, with response: Response) {
+        guard !connection.transport.isSecure else { return retire(connection) }
+        connection.phase = .http
+        write(response, for: .refused, to: connection)
+    }
+
+    /// From now on the connection is `client`'s.
+    /// - Returns: whether that may have one more.
+    private func name(
+        _ connection: Connection, as client: PeerAddress, _ flags: Connection.Flags
+    ) -> Bool {
+        connection.peer = client
+        connection.flags.remove(.viaProxy)
+        connection.flags.insert(flags)
+        if admission.proxies.contains(client) {
+            connection.flags.insert(.viaProxy)
+            return true
+        }
+        switch admission.addresses?.enter(client) {
+        case .counted: connection.flags.insert(.addressCounted)
+        case .free, nil: break
+        case .refused:
+            turnAway(connection, with: Admission.refusal(.addressFull))
+            return false
+        }
+        return true
+    }
+
+    /// Whose request it is and by which scheme it came, where a proxy stands in front.
+    func forwarded(
+        _ connection: Connection, _ headBytes: UnsafeRawBufferPointer, over scheme: Scheme
+    ) -> (peer: PeerAddress, scheme: Scheme) {
+        let told: Scheme = connection.flags.contains(.viaSecureProxy) ? .https : scheme
+        guard connection.flags.contains(.viaProxy) else { return (connection.peer, told) }
+        let proxies = admission.proxies
+        return (
+            proxies.client(head, in: headBytes, from: connection.peer),
+            proxies.scheme(head, in: headBytes) ?? told
+        )
+    }
+}

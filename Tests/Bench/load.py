@@ -1,0 +1,142 @@
+"""The load and what it counted: wrk, `../shared/tools/wsload`, and one client for callgrind."""
+
+import json
+import re
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from machine import Skipped
+
+PIPELINE = Path(__file__).with_name("pipeline.lua")
+# Five fields, as a program sends them; wrk itself sends `Host` alone.
+GET = ("GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+       "User-Agent: curl/7.88.1 (x86_64-pc-linux)\r\nAccept: text/plain, */*\r\n"
+       "Accept-Language: en-GB,en;q=0.8\r\nCache-Control: no-cache\r\n\r\n")
+
+
+class Wrk:
+    """`wrk -t1 -c64` from one processor against `url`, on the server that is charged for it."""
+
+    def __init__(self, cpu, seconds, connections=64):
+        self.cpu, self.seconds, self.connections = cpu, seconds, connections
+
+    def command(self, url, script=None, seconds=None):
+        return ["taskset", "-c", str(self.cpu), "wrk", "-t1", f"-c{self.connections}",
+                f"-d{seconds or self.seconds}s", *(["-s", str(script)] if script else []), url]
+
+    def measure(self, server, url, script=None, seconds=None):
+        """{per_second, per_cpu_second} of `server` under this load."""
+        before = server.cpu_nanoseconds()
+        done = subprocess.run(
+            self.command(url, script, seconds), capture_output=True, text=True,
+            timeout=(seconds or self.seconds) + 60)
+        if done.returncode != 0:
+            raise Skipped(f"wrk failed: {(done.stderr or done.stdout).strip()[:200]}")
+        requests, took = parse_wrk(done.stdout)
+        busy = server.cpu_nanoseconds() - before
+        if busy <= 0:
+            raise Skipped(f"{server.name} used no processor time: is it the one that answers?")
+        return {"per_second": requests / took, "per_cpu_second": requests * 1e9 / busy}
+
+
+def parse_wrk(text):
+    """(requests, seconds) from what wrk prints. Raises Skipped where an answer was not 2xx or a
+    socket failed: a fast refusal is no figure."""
+    wrong = re.search(r"^\s*(Non-2xx or 3xx responses: \d+|Socket errors: .*)$", text, re.MULTILINE)
+    if wrong and not re.fullmatch(
+            r"Socket errors: connect 0, read 0, write 0, timeout 0", wrong[1].strip()):
+        raise Skipped(f"wrk: {wrong[1].strip()}")
+    found = re.search(r"^\s*(\d+) requests in ([\d.]+)(us|ms|s|m|h),", text, re.MULTILINE)
+    if not found or int(found[1]) == 0:
+        raise Skipped(f"wrk counted nothing: {text.strip()[-200:]}")
+    scale = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}[found[3]]
+    return int(found[1]), float(found[2]) * scale
+
+
+class WsLoad:
+    """`wsload` from one processor; its JSON comes back as it is, errors as Skipped."""
+
+    def __init__(self, binary, cpu):
+        self.binary, self.cpu = binary, cpu
+
+    def command(self, mode, server, url, *options):
+        pids = ",".join(map(str, server.processes()))
+        return ["taskset", "-c", str(self.cpu), str(self.binary), mode, "--url", url, "--pid", pids,
+                "--json", *map(str, options)]
+
+    @staticmethod
+    def result(command, server):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        try:
+            result = json.loads(done.stdout)
+        except ValueError:
+            result = None
+        if done.returncode != 0 or result is None:
+            raise Skipped(f"wsload on {server.name}: {reason(done, result)}")
+        return result
+
+    def handshake_command(self, server, seconds, kind):
+        return self.command(
+            "handshake", server, server.https, "--conns", 16, "--secs", seconds, "--warmup", 0,
+            "--tls", 13, "--expect", "Hello, World!",
+            *(["--resume"] if kind == "resumed" else []))
+
+    def handshakes(self, server, seconds, kind):
+        """{per_second, per_cpu_second} of TLS 1.3 connections with one request each; `kind` is
+        "full" or "resumed"."""
+        before = server.cpu_nanoseconds()
+        result = self.result(self.handshake_command(server, seconds, kind), server)
+        busy = server.cpu_nanoseconds() - before
+        # Each place's first connection has nothing to resume yet.
+        if result[kind] < 0.95 * (result["full"] + result["resumed"]):
+            raise Skipped(f"{server.name}: only {result[kind]} handshakes were {kind}")
+        if busy <= 0:
+            raise Skipped(f"{server.name} used no processor time: is it the one that answers?")
+        return {"per_second": result["per_s"], "per_cpu_second": result["done"] * 1e9 / busy}
+
+    def idle_command(self, server, url, connections):
+        return self.command("idle", server, url, "--conns", connections, "--secs", 1)
+
+    def idle_bytes(self, server, url, connections, warm_up=200):
+        """Resident bytes that each of `connections` idle connections costs, after a warm-up."""
+        self.result(self.idle_command(server, url, warm_up), server)
+        time.sleep(0.5)
+        result = self.result(self.idle_command(server, url, connections), server)
+        if result["opened"] != connections:
+            raise Skipped(f"{server.name}: {result['opened']} of {connections} connections opened")
+        return result["bytes_per_conn_rss"]
+
+
+def reason(done, result):
+    """What went wrong with a wsload run, in a line."""
+    words = done.stderr.strip().splitlines()
+    if words:
+        return words[0]
+    wrong = {name: value for name, value in (result or {}).items()
+             if name in ("failed", "closed_early", "protocol_errors", "content_errors") and value}
+    return f"exit code {done.returncode} {wrong or ''}".strip()
+
+
+def ask(port, count):
+    """`count` requests on one connection, one after the other, each answered before the next."""
+    request = GET.format(port=port).encode()
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(count):
+            connection.sendall(request)
+            answer = b""
+            while not answer.endswith(b"Hello, World!"):
+                part = connection.recv(65536)
+                if not part:
+                    raise Skipped("the connection ended in the middle of an answer")
+                answer += part
+
+
+def instructions_of(callgrind):
+    """The sum of all events in the text of a callgrind.out file."""
+    found = re.search(r"^(?:summary|totals): (\d+)", callgrind, re.MULTILINE)
+    if not found:
+        raise Skipped("callgrind wrote no total")
+    return int(found[1])

@@ -1,0 +1,76 @@
+// The one table of settings: what it takes, what it refuses, and that the README and the command
+// say the same.
+
+import Foundation
+import MizuHTTP
+import MizuServer
+import Testing
+
+@testable import Mizu
+
+@Suite("Settings")
+struct ConfigurationTests {
+    private static func text(_ path: String) throws -> String {
+        let root = URL(fileURLWithPath: #filePath)
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        return try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
+    }
+
+    @Test("README's table has a row for each setting, in order, and the command a flag")
+    func documented() throws {
+        let names = Configuration.settings.map(\.name)
+        #expect(Set(names).count == names.count)
+        let rows = try Self.text("README.md").split(separator: "\n").compactMap { line in
+            line.firstMatch(of: /^\| `([A-Z_]+)` \|/).map { String($0.1) }
+        }
+        #expect(rows == names)
+        let command = try Self.text("Sources/CLI/ServeCommand.swift")
+        for name in names { #expect(command.contains("(\"\(name)\", "), "no flag for \(name)") }
+    }
+
+    @Test("settings of a public port are understood")
+    func publicPort() throws {
+        let port = try Configuration.from(environment: [
+            "CONNECTIONS_MAX": "500", "ADDRESS_CONNECTIONS": "7", "ADDRESS_HANDSHAKES": "3/s:9",
+            "RATE_LIMIT": "4/s", "LIMIT_EXEMPT": "10.0.0.0/8", "TRUSTED_PROXIES": "192.0.2.1",
+            "PROXY_PROTOCOL": "on", "HTTPS_REDIRECT": "off", "HSTS": "60; includeSubDomains",
+            "ACME_DIR": "/srv/acme",
+        ]).publicPort
+        #expect(port.connectionsMax == 500 && port.addresses.connectionsMax == 7)
+        #expect(port.addresses.handshakes == TokenRate(perSecond: 3, burst: 9))
+        #expect(port.requestRate == TokenRate(perSecond: 4, burst: 40))
+        for exempt in ["127.0.0.1", "::1", "10.1.1.1"] {
+            let peer = try #require(PeerAddress(address: exempt))
+            #expect(port.addresses.exempt.contains(peer))
+        }
+        #expect(port.trustedProxies == AddressRanges("192.0.2.1"))
+        #expect(port.usesProxyProtocol && !port.redirectsToHTTPS)
+        #expect(port.transportSecurity == "max-age=60; includeSubDomains")
+        #expect(port.challengeFolder == "/srv/acme")
+        let off = try Configuration.from(environment: [
+            "ADDRESS_CONNECTIONS": "off", "ADDRESS_HANDSHAKES": "off", "RATE_LIMIT": "off",
+            "LIMIT_EXEMPT": "none", "TRUSTED_PROXIES": "none", "HSTS": "off", "ACME_DIR": "none",
+        ]).publicPort
+        #expect(off.addresses.connectionsMax == nil && off.addresses.handshakes == nil)
+        #expect(off.requestRate == nil && off.addresses.exempt.isEmpty)
+        #expect(off.trustedProxies.isEmpty && off.transportSecurity == nil)
+        #expect(off.challengeFolder == nil)
+    }
+
+    @Test(
+        "a slip is refused in words",
+        arguments: [
+            ("CONNECTIONS_MAX", "0"), ("CONNECTIONS_MAX", "off"), ("ADDRESS_CONNECTIONS", "-1"),
+            ("ADDRESS_HANDSHAKES", "5"), ("RATE_LIMIT", "0/s"), ("LIMIT_EXEMPT", "10.0.0.1/8"),
+            ("TRUSTED_PROXIES", "proxy.example"), ("PROXY_PROTOCOL", "maybe"),
+            ("HTTPS_REDIRECT", "no way"), ("HSTS", "yes"),
+        ])
+    func slips(name: String, text: String) {
+        do throws(ConfigurationError) {
+            _ = try Configuration.from(environment: [name: text])
+            Issue.record("\(name)=\(text) was taken")
+        } catch {
+            #expect(error.description.hasPrefix("\(name)=\(text): write "))
+        }
+    }
+}
