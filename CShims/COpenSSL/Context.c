@@ -1,6 +1,7 @@
 // Contexts after Mozilla's intermediate profile, less its DHE suites: which versions, suites,
-// groups and options; which certificate a client gets (SNI, RFC 6066 §3), its OCSP response (§8), the
-// protocol (ALPN, RFC 7301), and the keys of session tickets, which threads share.
+// groups and options; which certificate a client gets (SNI, RFC 6066 §3), its OCSP response
+// (RFC 6066 §8), the protocol (ALPN, RFC 7301), and the keys of session tickets, which threads
+// share.
 
 #define _GNU_SOURCE
 #include "COpenSSL.h"

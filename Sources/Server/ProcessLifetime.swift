@@ -41,7 +41,7 @@ public final class ProcessLifetime {
             notifier?.ready(status: status)
             // A third of what is resident now was needed to get here and is not needed again; but
             // whoever waited for us to start is served before that.
-            var forgetsAt: Instant? = Instant.now.adding(milliseconds: 250)
+            var forgetsAt: Instant? = Instant.now.adding(milliseconds: 50)
             while !server.hasFinished {
                 if let moment = forgetsAt, Instant.now >= moment {
                     cl_forget_start()

@@ -138,6 +138,8 @@ extension Worker {
         // close.
         connection.flags.subtract([.queueFull, .wasBlocked])
         connection.transport.shutdownWrite()
+        // The end that was seen may have been TLS's, with bytes or a FIN behind it.
+        if connection.transport.isSecure { connection.flags.insert(.mayRead) }
         arm(connection, .linger)
         goOnNextTick(connection)
     }
