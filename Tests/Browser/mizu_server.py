@@ -17,8 +17,9 @@ START_SECONDS = 20
 
 
 class Server:
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, settings: dict | None = None):
         self.directory = directory
+        self.settings = settings or {}
         self.url = ""
         self._address = "127.0.0.1:0"
         self._process: subprocess.Popen | None = None
@@ -30,6 +31,7 @@ class Server:
             **os.environ,
             "ADDR": self._address,
             "DATABASE_URL": f"sqlite:{self.directory / 'mizu.db'}",
+            **self.settings,
         }
         self._log = open(self.directory / "server.log", "ab")
         self._process = subprocess.Popen(
@@ -37,7 +39,8 @@ class Server:
             cwd=self.directory, env=environment, stdout=subprocess.PIPE, stderr=self._log,
         )
         self.url = self._listening_url() + "/"
-        self._address = self.url.removeprefix("http://").rstrip("/")
+        if self.url.startswith("http://"):
+            self._address = self.url.removeprefix("http://").rstrip("/")
 
     def kill(self) -> None:
         """kill -9: whatever was acknowledged must be durable by now."""
@@ -94,6 +97,9 @@ class Server:
 
         threading.Thread(target=read, daemon=True).start()
         line = lines.get(timeout=START_SECONDS)
+        if "TLS_ADDR" in self.settings and line:
+            # The plain address comes first, and sends everybody to this one.
+            line = lines.get(timeout=START_SECONDS)
         if not line.startswith("listening on "):
             log = (self.directory / "server.log").read_text(errors="replace")
             raise RuntimeError(f"the server did not start: {line!r}\n{log[-4000:]}")
