@@ -131,6 +131,7 @@ if Context.environment["MIZU_FUZZ"] != nil {
     let fuzzers: [(String, [Target.Dependency])] = [
         ("FuzzJSON", ["MizuBytes"]), ("FuzzHTTP", ["MizuHTTP", "MizuBytes"]),
         ("FuzzWebSocket", ["MizuWebSocket", "MizuBytes"]),
+        ("FuzzTLS", ["MizuTransport", "CTLSClient"]),
     ]
     for (name, dependencies) in fuzzers {
         package.targets.append(
