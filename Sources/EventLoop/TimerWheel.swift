@@ -18,7 +18,11 @@ public struct TimerWheel: ~Copyable {
     private var currentTick: UInt32
     /// No bucket that holds something has its turn before this tick: a tick of the loop that is
     /// earlier has nothing to look for.
-    private var earliestTick = UInt32.max
+    private var earliestTick = UInt32.max {
+        didSet { dueNanoseconds = nanoseconds(at: earliestTick) }
+    }
+    /// The first moment of `earliestTick`.
+    @usableFromInline var dueNanoseconds = UInt64.max
     private let origin: UInt64
     public private(set) var count = 0
 
@@ -83,6 +87,11 @@ public struct TimerWheel: ~Copyable {
         unlink(index)
     }
 
+    /// Whether a deadline may have passed. Cheap, for a loop that asks in each turn; where it is
+    /// false `advance` need not be called.
+    @inlinable
+    public func isDue(at now: Instant) -> Bool { now.nanoseconds >= dueNanoseconds }
+
     /// Appends to `expired` every slot whose deadline has passed; each is taken off the wheel.
     public mutating func advance(to now: Instant, expired: inout [Int]) {
         let target = tick(at: now, rounding: 0)
@@ -114,8 +123,11 @@ public struct TimerWheel: ~Copyable {
 
     /// The first moment at which a deadline can have passed; nil when the wheel is empty.
     public var next: Instant? {
-        guard count > 0 else { return nil }
-        return Instant(nanoseconds: origin + UInt64(earliestTick) * Self.tickNanoseconds)
+        count > 0 ? Instant(nanoseconds: dueNanoseconds) : nil
+    }
+
+    private func nanoseconds(at tick: UInt32) -> UInt64 {
+        tick == .max ? .max : origin + UInt64(tick) * Self.tickNanoseconds
     }
 
     /// Ticks from the current one to the next bucket that holds something, 1 to `bucketCount`; some

@@ -36,7 +36,11 @@ public struct Request: ~Copyable {
     public let scheme: Scheme
 
     /// What the route's `:name` and `*rest` matched; set by the router.
-    public var parameters = PathParameters()
+    public var parameters: PathParameters {
+        get { captured ?? PathParameters() }
+        set { captured = newValue }
+    }
+    private var captured: PathParameters?
     /// Who asks, once a middleware has found out.
     public var user: String?
     private var stored: [String: any Sendable]?

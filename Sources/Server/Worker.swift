@@ -225,6 +225,7 @@ public final class Worker {
     }
 
     private func runTimers() {
+        guard timers.isDue(at: now) else { return }
         expired.removeAll(keepingCapacity: true)
         timers.advance(to: now, expired: &expired)
         // What an earlier one of these has set anew, such as a close handshake, has not passed.
