@@ -18,6 +18,25 @@ class Sent:
     body: dict
 
 
+class Held:
+    """A request that goes on only when the test says so."""
+
+    def __init__(self) -> None:
+        self._route: Route | None = None
+        self._is_released = False
+
+    def take(self, route: Route) -> None:
+        if self._is_released:
+            route.continue_()
+        else:
+            self._route = route
+
+    def release(self) -> None:
+        self._is_released = True
+        if self._route:
+            self._route.continue_()
+
+
 @dataclass
 class Faults:
     sent: list[Sent] = field(default_factory=list)
@@ -44,6 +63,12 @@ class Faults:
             self._add(path, lambda route: route.fulfill(
                 status=200, content_type="application/json",
                 body=json.dumps(make(json.loads(route.request.post_data)))))
+
+    def hold(self, path: str) -> Held:
+        """The next request to `path` waits until it is released: a state lasts that long."""
+        held = Held()
+        self._add(path, held.take)
+        return held
 
     def lose_answer(self, path: str) -> None:
         """The server does what it is asked, and its answer never arrives."""
