@@ -144,10 +144,12 @@ extension Worker {
         """
 
     /// close_notify, unless bytes before it are lost: then the peer must see that something is
-    /// missing (RFC 8446 §6.1).
+    /// missing (RFC 8446 §6.1). Where the peer has said its own and closed the connection behind
+    /// it, nobody is left to hear ours: it would be answered with a reset.
     func sayGoodbye(_ connection: Connection) {
         guard case .tls(let session) = connection.transport, connection.arenaCount == 0,
-            connection.queue == nil
+            connection.queue == nil,
+            !(session.peerHasClosed && connection.flags.contains(.hungUp))
         else { return }
         session.sayGoodbye()
     }

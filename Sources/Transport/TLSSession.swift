@@ -67,6 +67,8 @@ public final class TLSSession {
     public var isEstablished: Bool { handle.map { co_session_is_established($0) != 0 } ?? false }
     /// Whether the client came with a ticket that we understood.
     public var wasResumed: Bool { handle.map { co_session_was_resumed($0) != 0 } ?? false }
+    /// Whether the peer's close_notify came.
+    public var peerHasClosed: Bool { flags.contains(.peerClosed) }
     public var hasFailed: Bool { flags.contains(.failed) }
     /// Whether the peer spoke plain HTTP; then nothing of TLS has been said yet.
     public var isPlainHTTP: Bool { flags.contains(.plainHTTP) }
