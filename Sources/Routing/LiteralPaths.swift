@@ -25,7 +25,9 @@ struct LiteralPaths: Sendable {
     /// Adds `pattern` unless it has parameters or is long.
     mutating func insert(_ pattern: String, method: HTTPMethod, route: Int) {
         let path = Array(pattern.utf8)
-        guard path.count <= Self.pathBytesMax, !path.contains(UInt8(ascii: "%")),
+        // `OPTIONS *` has no path either, and is not about this one (RFC 9110 §9.3.7).
+        guard !(method == .options && pattern == "/"), path.count <= Self.pathBytesMax,
+            !path.contains(UInt8(ascii: "%")),
             !pattern.contains("/:"), !pattern.contains("/*")
         else { return }
         if (count + 1) * 2 > entries.count { grow() }

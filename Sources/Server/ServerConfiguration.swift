@@ -27,8 +27,11 @@ public struct ServerLimits: Sendable {
     public var idleMilliseconds: UInt64 = 60_000
     /// From the accepted TLS connection to the end of its handshake: the connection closes.
     public var handshakeMilliseconds: UInt64 = 10_000
-    /// TLS handshakes open in one worker; beyond it new clients wait in the kernel's queue.
+    /// TLS handshakes open in one worker; beyond it new clients take the place of the oldest that
+    /// has had `handshakeGraceMilliseconds`, or wait in the kernel's queue.
     public var workerHandshakesMax = 1_000
+    /// An honest handshake is over by then; one that is not is the first to go at the cap.
+    public var handshakeGraceMilliseconds: UInt64 = 1_000
     /// Steps of handshakes, about 0.2 ms each, that one tick takes; the others go on in the next.
     public var tickHandshakeStepsMax = 16
     /// From the first byte of a request to the end of its head: 408 and close.

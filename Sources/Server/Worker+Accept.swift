@@ -24,7 +24,9 @@ extension Worker {
             case .wouldBlock: return
             case .aborted: continue
             case .exhausted(let error):
-                guard shed(from: listener) else { return pauseAccepting(error) }
+                guard shed(from: listener, isSecure: position >= server.plainListeners) else {
+                    return pauseAccepting(error)
+                }
             }
         }
     }
@@ -50,7 +52,7 @@ extension Worker {
 
     /// Closes one waiting connection with the reserve descriptor's help.
     /// - Returns: whether one was closed, so that the queue gets shorter.
-    private func shed(from listener: Listener) -> Bool {
+    private func shed(from listener: Listener, isSecure: Bool) -> Bool {
         guard reserve != nil else { return false }
         reserve = nil
         defer { reserve = Self.openReserve() }
@@ -58,7 +60,7 @@ extension Worker {
         switch listener.accept() {
         case .socket(let raw, _, _, _):
             // Best effort: where a request has come already, the close resets the connection.
-            sendRefusal(.full, to: raw)
+            if !isSecure { sendRefusal(.full, to: raw) }
             _ = cl_close(raw)
             return true
         case .aborted: return true

@@ -104,6 +104,14 @@ extension Worker {
 
     // MARK: Behind a proxy
 
+    /// One line a minute: a balancer that only looks whether the port is open is no flood of them.
+    private func logBadProxyHeader() {
+        if let last = proxyLogged, now.milliseconds(since: last) < 60_000 { return }
+        proxyLogged = now
+        logger.warning(
+            "a trusted proxy sent no PROXY header: set PROXY_PROTOCOL=off or set up the proxy")
+    }
+
     /// Takes the PROXY header off the connection, once it is there.
     /// - Returns: whether the connection may be read now.
     func takeProxyHeader(_ connection: Connection) -> Bool {
@@ -128,8 +136,7 @@ extension Worker {
             connection.flags.remove(.mayRead)
             return false
         case .malformed:
-            logger.warning(
-                "a trusted proxy sent no PROXY header: set PROXY_PROTOCOL=off or set up the proxy")
+            logBadProxyHeader()
             turnAway(connection, with: Response(Self.badProxyHeader))
             return false
         case .header(let count, let origin):

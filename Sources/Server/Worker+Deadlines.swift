@@ -191,7 +191,9 @@ extension Worker {
         guard drainDeadline == nil else { return }
         drainDeadline = deadline
         stopAccepting()
-        connections.forEach { connection in
+        // By slot: what is done here takes connections out of the table.
+        for slot in 0..<connections.slotCount {
+            guard let connection = connections.element(at: slot) else { continue }
             switch connection.phase {
             case .handshaking: drainHandshake(connection)
             case .http: drainHTTP(connection)
@@ -222,7 +224,9 @@ extension Worker {
 
     /// The worker's end: whoever is still here loses the connection, and its service is told.
     func retireAll() {
-        connections.forEach { retire($0) }
+        for slot in 0..<connections.slotCount {
+            if let connection = connections.element(at: slot) { retire(connection) }
+        }
         closeRetired()
         if logsAccess { accessLines?.handOver() }
     }

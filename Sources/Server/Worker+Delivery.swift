@@ -35,7 +35,7 @@ extension Worker {
     private func newDelivery(to connection: Connection) -> Delivery {
         let onTheWay = bytesOnTheWay(connection)
         return Delivery(
-            owed: connection.unencryptedBytes + onTheWay,
+            owed: owed(by: connection, onTheWay),
             rate: TransferRate(-onTheWay, deliveryPace(of: connection), now: now))
     }
 
@@ -43,6 +43,13 @@ extension Worker {
     /// TLS, what ours has not taken.
     private func bytesOnTheWay(_ connection: Connection) -> Int {
         connection.transport.unacknowledgedBytes + connection.transport.unsentBytes
+    }
+
+    /// What the peer must take in a window at least, if it takes all that it can. Bytes are counted
+    /// before they are encrypted and on their way after that, so records get some slack.
+    private func owed(by connection: Connection, _ onTheWay: Int) -> Int {
+        let slack = connection.transport.isSecure ? 1_024 + onTheWay / 16 : 0
+        return connection.unencryptedBytes + max(0, onTheWay - slack)
     }
 
     /// Called where bytes go out while a delivery is watched.
@@ -92,7 +99,7 @@ extension Worker {
             now: now)
         switch verdict {
         case .goOn:
-            delivery.owed = connection.unencryptedBytes + onTheWay
+            delivery.owed = owed(by: connection, onTheWay)
             deliveries[slot] = delivery
             connection.deadline = .writeStall
             timers.set(slot, deadline: delivery.rate.end)
@@ -144,7 +151,12 @@ extension Worker {
         connection.flags.insert(.inMessage)
         let rate = TransferRate(0, limits.pace, now: now)
         messageRates[connection.token.index] = rate
-        if connection.deadline == .heartbeat { arm(connection, .heartbeat) }
+        guard connection.deadline == .heartbeat else { return }
+        // The next word stays due when it was.
+        let quiet = milliseconds(since: connection.sentTenth)
+        setHeartbeat(
+            connection,
+            inMilliseconds: limits.heartbeatMilliseconds - min(quiet, limits.heartbeatMilliseconds))
     }
 
     func messageEnded(_ connection: Connection) {

@@ -23,6 +23,26 @@ struct HandshakeLoad {
     var servesWaiting = false
     /// The cap was reached and clients may stand in the listeners' queues.
     var listenersWait = false
+    /// Those that began, the oldest first; `first` is where it begins. Some have left since.
+    private var begun: [(connection: Token, since: Instant)] = []
+    private var first = 0
+
+    mutating func begin(_ connection: Token, at now: Instant) {
+        begun.append((connection, now))
+        open += 1
+    }
+
+    /// The oldest that `isOpen`, and since when it is; forgets those before it. Amortised O(1).
+    mutating func oldest(
+        where isOpen: (Token) -> Bool
+    ) -> (connection: Token, since: Instant)? {
+        while first < begun.count, !isOpen(begun[first].connection) { first += 1 }
+        if first > 1024, first > begun.count / 2 {
+            begun.removeFirst(first)
+            first = 0
+        }
+        return first < begun.count ? begun[first] : nil
+    }
 }
 
 extension Worker {
@@ -55,20 +75,44 @@ extension Worker {
         guard listener >= server.plainListeners,
             handshakes.open >= limits.workerHandshakesMax, acceptState == .open
         else { return true }
+        // Room is made only for somebody who is there (`beginHandshake`).
+        if handshakeIsOverdue { return true }
         handshakes.listenersWait = true
         return false
     }
 
     func beginHandshake(_ connection: Connection) {
         connection.phase = .handshaking
-        handshakes.open += 1
+        // Asking also forgets those that have left: the list is as long as a few seconds are.
+        if handshakeIsOverdue, handshakes.open >= limits.workerHandshakesMax {
+            displaceOldestHandshake()
+        }
+        handshakes.begin(connection.token, at: now)
         // Set once: nothing that the peer sends puts it off.
         arm(connection, .handshake)
     }
 
+    private func oldestHandshake() -> (connection: Token, since: Instant)? {
+        state.pointee.handshakes.oldest { connections[$0]?.phase == .handshaking }
+    }
+
+    /// When the oldest open handshake has had its grace; nil where none is open.
+    var handshakeGraceEnds: Instant? {
+        oldestHandshake()?.since.adding(milliseconds: limits.handshakeGraceMilliseconds)
+    }
+
+    private var handshakeIsOverdue: Bool { handshakeGraceEnds.map { now >= $0 } ?? false }
+
+    /// Ends the oldest open handshake to make room: silence at the door keeps nobody out.
+    private func displaceOldestHandshake() {
+        guard let oldest = oldestHandshake(), let connection = connections[oldest.connection]
+        else { return }
+        retire(connection)
+    }
+
     /// Accepts those who waited for the cap.
     func acceptAtFreeHandshakes() {
-        guard handshakes.open < limits.workerHandshakesMax else { return }
+        guard handshakes.open < limits.workerHandshakesMax || handshakeIsOverdue else { return }
         handshakes.listenersWait = false
         for position in listeners.indices where position >= server.plainListeners {
             accept(at: position)

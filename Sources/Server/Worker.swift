@@ -81,10 +81,11 @@ public final class Worker {
         let began = Instant.now
         origin = began
         accessLines = server.configuration.accessLog.map { AccessLines($0, now: began) }
-        state = .allocate(capacity: 1)
+        // What can fail comes first: `deinit` must find the state initialised.
         let fresh = try Poller()
         let alarm = try Alarm()
         try fresh.registerInput(alarm.pollable, data: Self.alarmData)
+        state = .allocate(capacity: 1)
         state.initialize(
             to: WorkerState(
                 poller: fresh, alarm: alarm, listeners: acquired, now: began,
@@ -131,8 +132,8 @@ public final class Worker {
             runTimers()
             mayWait = runServices()
             flushDirty()
-            closeRetired()
             if handshakes.listenersWait { acceptAtFreeHandshakes() }
+            closeRetired()
             if logsAccess { handOverAccess() }
             mayWait = mayWait && again.isEmpty && dirty.isEmpty
         }
@@ -149,6 +150,9 @@ public final class Worker {
         if acceptState == .paused { moment = earlier(moment, now.adding(milliseconds: 100)) }
         if let drainDeadline { moment = earlier(moment, drainDeadline) }
         if logsAccess, let due = accessLines?.due { moment = earlier(moment, due) }
+        if handshakes.listenersWait, let ends = handshakeGraceEnds {
+            moment = earlier(moment, ends)
+        }
         return moment
     }
 

@@ -29,6 +29,7 @@ struct WorkerState: ~Copyable {
     var messageRates: [Int: TransferRate] = [:]
     var turnedAway = 0
     var fullLogged: Instant?
+    var proxyLogged: Instant?
 
     var readBuffer: ByteBuffer
     var arena: ByteBuffer
@@ -131,6 +132,10 @@ extension Worker {
     var fullLogged: Instant? {
         @inline(__always) _read { yield state.pointee.fullLogged }
         @inline(__always) _modify { yield &state.pointee.fullLogged }
+    }
+    var proxyLogged: Instant? {
+        @inline(__always) _read { yield state.pointee.proxyLogged }
+        @inline(__always) _modify { yield &state.pointee.proxyLogged }
     }
     /// Lent to whichever connection is being read.
     var readBuffer: ByteBuffer {

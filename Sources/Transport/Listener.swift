@@ -106,7 +106,8 @@ public final class Listener: Sendable {
             return .socket(raw, high: peer.high, low: peer.low, port: peer.port)
         }
         switch -raw {
-        case 11: return .wouldBlock  // EAGAIN
+        // EAGAIN; and EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP: nobody comes here any more.
+        case 11, 9, 22, 88, 95: return .wouldBlock
         case 23, 24, 105, 12:  // ENFILE, EMFILE, ENOBUFS, ENOMEM
             return .exhausted(SystemError(call: "accept4", errno: -raw))
         default: return .aborted  // ECONNABORTED and the network errors of accept(2)

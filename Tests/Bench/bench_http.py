@@ -235,6 +235,7 @@ class Bench:
         with servers.EchoServer(
                 self.echo, None, self.pair if tls == "on" else None, workers=None) as server:
             load.ask(server.http_port, 1)
+            time.sleep(0.5)  # idle is what it is when nothing has happened for a while
             for row, size in zip((resident, anonymous), server.memory()):
                 row.add(server.name, size / MB)
 

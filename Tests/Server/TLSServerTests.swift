@@ -156,24 +156,40 @@ extension ServerStorey {
             #expect(try server.becomesEmpty() && openHandshakes(server) == 0)
         }
 
-        @Test("at the cap new clients wait, open ones are served, and the cap opens again")
+        @Test(
+            "at the cap a new client waits until the oldest has had its time, and takes its place")
         func cap() throws {
             let server = try server {
                 $0.workerHandshakesMax = 2
-                $0.handshakeMilliseconds = 400
+                $0.handshakeGraceMilliseconds = 300
             }
             let open = try SecureClient(server.tlsPort)
             try #require(open.handshake())
-            let stalled = try (0..<2).map { _ in try SecureClient(server.tlsPort) }
+            let silent = try (0..<2).map { _ in try SecureClient(server.tlsPort) }
             #expect(eventually { (try? openHandshakes(server)) == 2 })
+            let begin = Instant.now
             let late = try SecureClient(server.tlsPort)
             late.raw.send(late.hello())
             #expect(open.get("/").contains("hello"))
             #expect(server.client().get("/")?.status == 200)
-            #expect(try openHandshakes(server) == 2)
-            // The two have had their time; the third is let in.
+            // Nothing but the passing of time happens now, and the deadline is 10 s away.
             #expect(late.handshake() && late.get("/").contains("hello"))
-            _ = stalled
+            #expect(Instant.now.milliseconds(since: begin) < 5_000)
+            #expect(silent[0].raw.readToEnd().ending != .timedOut)
+            #expect(try openHandshakes(server) == 1)
+        }
+
+        @Test("however many come and say nothing, who speaks is let in")
+        func silence() throws {
+            let server = try server {
+                $0.workerHandshakesMax = 8
+                $0.handshakeGraceMilliseconds = 0
+            }
+            let silent = try (0..<100).map { _ in try SecureClient(server.tlsPort) }
+            let honest = try SecureClient(server.tlsPort)
+            #expect(honest.handshake() && honest.get("/").contains("hello"))
+            #expect(try openHandshakes(server) <= 8)
+            _ = silent
         }
 
         @Test("a storm is worked off step by step, and all get through")
