@@ -217,9 +217,11 @@ def test_memory_keeps_nothing_and_writes_nothing(start, tmp_path):
 def test_hosts_are_the_only_names_where_they_are_configured(start):
     running = start(env={"HOSTS": "todo.example,www.todo.example:8443"}).ready()
     for host, status in (("todo.example", 200), ("evil.example", 403), ("TODO.example", 200)):
-        answer = fetch(running, "GET", "/healthz", [("Host", host)])
+        answer = fetch(running, "GET", "/", [("Host", host)])
         refused = answer.status in (400, 403, 421)
         assert refused if status != 200 else answer.status == 200, (host, answer)
+    # A balancer's probe knows the address, not the name.
+    assert fetch(running, "GET", "/healthz", [("Host", "10.0.0.5")]).status == 200
     body = dump({"scope": "s", "cursor": 0})
     for origin, allowed in (("http://todo.example", True), ("http://evil.example", False)):
         answer = fetch(running, "POST", "/_sync/pull", [
