@@ -10,6 +10,8 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 struct tc_client {
@@ -22,6 +24,10 @@ struct tc_client {
 };
 
 static int client_index = -1;
+
+static void make_index(void) {
+    client_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
 
 static void on_info(const SSL *ssl, int where, int value) {
     tc_client *client = SSL_get_ex_data(ssl, client_index);
@@ -37,7 +43,8 @@ static int on_session(SSL *ssl, SSL_SESSION *session) {
 }
 
 tc_client *tc_new(const tc_options *options) {
-    if (client_index < 0) client_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_index);
     tc_client *client = calloc(1, sizeof *client);
     client->alert = -1;
     client->context = SSL_CTX_new(TLS_client_method());
@@ -193,12 +200,12 @@ static void extend(X509 *leaf, X509 *issuer, int kind, const char *value) {
 
 tc_certificate *tc_make(const char *names, int kind, int64_t begins, int64_t ends, int is_ca,
                         const tc_certificate *issuer) {
-    static long serial = 1000;
+    static atomic_long serial = 1000; // tests run side by side
     tc_certificate *made = calloc(1, sizeof *made);
     made->key = kind == TC_EC ? EVP_EC_gen("P-256") : EVP_RSA_gen(kind == TC_RSA ? 2048 : 1024);
     X509 *leaf = made->leaf = X509_new();
     X509_set_version(leaf, X509_VERSION_3);
-    ASN1_INTEGER_set(X509_get_serialNumber(leaf), serial++);
+    ASN1_INTEGER_set(X509_get_serialNumber(leaf), atomic_fetch_add(&serial, 1));
     X509_gmtime_adj(X509_getm_notBefore(leaf), begins);
     X509_gmtime_adj(X509_getm_notAfter(leaf), ends);
     char first[256] = "";
