@@ -159,15 +159,7 @@ public struct BodyReader: Sendable {
                 return nil
             }
             guard digits > 0 else { return .badChunkSize }
-            if byte == ASCIIByte.carriageReturn {
-                phase = .sizeEnd
-            } else if byte == UInt8(ascii: ";") {
-                phase = .extensionStart
-            } else if byte.isBlank {
-                phase = .extensionBlank
-            } else {
-                return .badChunkSize
-            }
+            return stepBehindExtension(byte)
         case .extensionBlank:
             if byte.isBlank { return nil }
             guard byte == UInt8(ascii: ";") else { return .badChunkSize }
@@ -224,7 +216,7 @@ public struct BodyReader: Sendable {
         return nil
     }
 
-    /// After a name or a value: the line's end or another extension.
+    /// After the size, a name or a value: the line's end or another extension.
     private mutating func stepBehindExtension(_ byte: UInt8) -> HTTPReject? {
         if byte == ASCIIByte.carriageReturn {
             phase = .sizeEnd
