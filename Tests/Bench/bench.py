@@ -30,15 +30,15 @@ class Bench:
         self.report = Report(
             machine.description(self.server_cpu, self.load_cpu, self.PROGRAMS), self.COLUMNS)
         self.report.description["rounds"] = f"{options.rounds} of {options.seconds_each} s"
-        self.echo = Path(options.echo).resolve()
-        if not self.echo.is_relative_to(machine.ROOT.resolve()):
-            self.report.description["commit"] = f"not known: {self.echo} was built elsewhere"
+        self.binary = Path(options.echo).resolve()
+        if not self.binary.is_relative_to(machine.ROOT.resolve()):
+            self.report.description["commit"] = f"not known: {self.binary} was built elsewhere"
         self.tools = {name: self._tool(name, folder) for name in ("floor", "wsload")}
         self.pair = machine.certificate(scratch)
         # Asked once: whether this build of echo-server speaks TLS, and if not, why.
         self.no_tls = None
         try:
-            servers.EchoServer(self.echo, None, self.pair).stop()
+            servers.EchoServer(self.binary, None, self.pair).stop()
         except Skipped as reason:
             self.no_tls = str(reason)
 
@@ -60,11 +60,11 @@ class Bench:
 
     # Starting -------------------------------------------------------------------------------------
 
-    def echo_server(self, tls="off", cpu=None):
+    def echo_server(self, tls="off"):
         if tls == "on" and self.no_tls:
             raise Skipped(self.no_tls)
         return servers.EchoServer(
-            self.echo, self.server_cpu if cpu is None else cpu, self.pair if tls == "on" else None)
+            self.binary, self.server_cpu, self.pair if tls == "on" else None)
 
     def floor(self):
         return servers.Floor(self.tool("floor"), self.server_cpu)
@@ -93,9 +93,9 @@ class Bench:
             row.skip(None, reason)
 
     def rounds(self, measurements, warm_up=1):
-        """Runs each (pairs, name, measure) in turn, `rounds` times over, behind a round of `warm_up`
-        seconds whose figures nobody keeps (0: none). `measure(seconds)` returns a figure for each
-        key of the pairs of rows; whoever gave none once is not asked again."""
+        """Runs each (pairs, name, measure) in turn, `rounds` times over, behind a round of
+        `warm_up` seconds whose figures nobody keeps (0: none). `measure(seconds)` returns a figure
+        for each key of the pairs of rows; whoever gave none once is not asked again."""
         given_up = set()
         for number in range(-1 if warm_up else 0, self.options.rounds):
             for index, (pairs, name, measure) in enumerate(measurements):

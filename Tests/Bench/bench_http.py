@@ -95,7 +95,7 @@ class HTTPBench(Bench):
             return self.leave_out([row], "valgrind is not installed")
         stripped = self.scratch / "echo-server"
         # valgrind 3.19 cannot read DWARF 5; the code is the same without it.
-        subprocess.run(["strip", "-g", "-o", stripped, self.echo], check=True, timeout=60)
+        subprocess.run(["strip", "-g", "-o", stripped, self.binary], check=True, timeout=60)
         starts = {
             "nginx": lambda prefix: servers.Nginx(
                 self.scratch, None, prefix=prefix, processes="one"),
@@ -157,7 +157,7 @@ class HTTPBench(Bench):
         if tls == "on" and self.no_tls:
             return self.leave_out([resident, anonymous], self.no_tls)
         with servers.EchoServer(
-                self.echo, None, self.pair if tls == "on" else None, workers=None) as server:
+                self.binary, None, self.pair if tls == "on" else None, workers=None) as server:
             load.ask(server.http_port, 1)
             time.sleep(0.5)  # idle is what it is when nothing has happened for a while
             for row, size in zip((resident, anonymous), server.memory()):
@@ -173,7 +173,7 @@ class HTTPBench(Bench):
             try:
                 for _ in range(11):
                     row.add("echo-server", 1000 * servers.seconds_to_first_answer(
-                        self.echo, self.scratch, pair))
+                        self.binary, self.scratch, pair))
             except Skipped as reason:
                 row.skip("echo-server", reason)
 

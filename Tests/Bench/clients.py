@@ -191,17 +191,22 @@ def crowd(port, count, network):
 # A probe ------------------------------------------------------------------------------------------
 
 # How long was the server away, when the process that closes the crowd runs on our processor? Both
-# ends of a ping's way are taken where our own turn does not matter: we note the time right before we
-# send, and the kernel stamps the answer when the server sends it, which over loopback is in the
-# server's own system call. If we come to read it late, no figure grows. What we cannot see is a time
-# in which no ping was under way, because we were not let on: the longest of these is told, too, and
-# a run in which it is long says nothing. (The crowd runs with the least priority, so it is short.)
-# And a server that wants to run, but whose processor is with somebody else, is not one that stalls:
-# /proc/PID/task/*/schedstat says how long that was, and it is taken off.
+# ends of a ping's way are taken where our own turn does not matter: we note the time right before
+# we send, and the kernel stamps the answer when the server sends it, which over loopback is in the
+# server's own system call. If we come to read it late, no figure grows. What we cannot see is a
+# time in which no ping was under way, because we were not let on: the longest of these is told,
+# too, and a run in which it is long says nothing. (The crowd ends with the least priority, so it is
+# short; where we may, we take the highest.) And a server that wants to run, but whose processor is
+# with somebody else, is not one that stalls: /proc/PID/task/*/schedstat says how long that was, and
+# it is taken off.
 
 def probe(port, pid, pause=0.002):
     connection = upgraded(int(port))
     connection.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, -20)
+    except PermissionError:
+        pass
     away = Away()
     say({"ready": True})
     answered = time.time_ns()

@@ -1,7 +1,7 @@
 """What the measurements stand on: processors, tools and their versions, free ports, a certificate.
 
-Nothing is installed here (`Tests/run setup-bench` does that), and nothing outside the folder that is
-passed in is written.
+Nothing is installed here (Tests/run does that), and nothing outside the folder that is passed in is
+written.
 """
 
 import datetime

@@ -13,11 +13,13 @@ class Row:
     `promises` are (relation, factor, of): `(">=", 1.10, "nginx")` reads "at least 1.10 times
     nginx", `("<=", 2500, None)` "at most 2,500", `("<= +", 300, "HTTP")` "at most 300 more than
     HTTP". `skip` says why a server, or with None the whole row, has no figure; `fail` that what it
-    did was wrong: its promises are missed, whatever the figures were.
+    did was wrong: its promises are missed, whatever the figures were. `pick` makes one figure of
+    those of all rounds.
     """
 
-    def __init__(self, title, unit, promises=(), digits=0):
+    def __init__(self, title, unit, promises=(), digits=0, pick=statistics.median):
         self.title, self.unit, self.promises, self.digits = title, unit, promises, digits
+        self.pick = pick
         self.figures = {}
         self.skips, self.failures = {}, {}
 
@@ -34,21 +36,21 @@ class Row:
         """Fails the server where it did something wrong, leaves it out where it did nothing."""
         (self.fail if isinstance(reason, Damaged) else self.skip)(server, reason)
 
-    def median(self, server):
+    def figure(self, server):
         figures = self.figures.get(server)
         if not figures or server in self.skips or server in self.failures:
             return None
-        return statistics.median(figures)
+        return self.pick(figures)
 
     def verdicts(self):
         """[(text, met)] for each promise; met is None where a figure is missing."""
-        own, found = self.median("echo-server"), []
+        own, found = self.figure("echo-server"), []
         for relation, factor, of in self.promises:
             wanted = _wanted(relation, factor, of)
             if "echo-server" in self.failures:
                 found.append((f"{wanted}: MISSED", False))
                 continue
-            base = 1 if of is None else self.median(of)
+            base = 1 if of is None else self.figure(of)
             if own is None or base is None or (base == 0 and relation != "<= +"):
                 found.append((f"{wanted}: not measured", None))
                 continue
@@ -61,7 +63,7 @@ class Row:
     def as_json(self):
         return {
             "title": self.title, "unit": self.unit,
-            "medians": {name: self.median(name) for name in self.figures},
+            "figures": {name: self.figure(name) for name in self.figures},
             "rounds": self.figures, "skipped": {name or "row": reason
                                                 for name, reason in self.skips.items()},
             "failed": self.failures,
@@ -121,7 +123,7 @@ class Report:
         lines = [head]
         for row in self.rows:
             cells = "".join(
-                f"{_figure(row.median(name), row.digits):>14}" for name in self.columns)
+                f"{_figure(row.figure(name), row.digits):>14}" for name in self.columns)
             verdict = "; ".join(text for text, _ in row.verdicts())
             lines.append(f"{f'{row.title}, {row.unit}':{width}}{cells}  {verdict}".rstrip())
         return lines

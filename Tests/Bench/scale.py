@@ -20,9 +20,10 @@ CLOSED_SECONDS = 60.0
 
 
 def told_and_closed(start, count, processes, cpus):
-    """{to_all_ms, away_ms, quiet_ms, with_waiting_ms, open_seconds} of `count` subscribers in each
-    of so many servers that `start()` starts; crowds and probes run on `cpus`, not on the server's
-    processor. Raises Damaged where somebody was told twice, something else or nothing."""
+    """{checked, open_seconds, to_all_ms, quiet, closing} of `count` subscribers in each of so many
+    servers that `start()` starts; crowds and probes run on `cpus`, not on the server's processor.
+    The last two are `Watch`es. Raises Damaged where somebody was told twice, something else or
+    nothing."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if files < count + SPARE_FILES:
         raise Skipped(f"one process may open {files:,} files, not {count + SPARE_FILES:,}")
@@ -37,11 +38,25 @@ def told_and_closed(start, count, processes, cpus):
         opened = time.monotonic() - begun
         to_all = tell_all(servers, crowds, count)
         quiet, closing = close_all(stack, servers, crowds, cpus)
-    return {"to_all_ms": to_all, "open_seconds": opened,
-            "quiet_ms": max(probe["longest_ms"] for probe in quiet),
-            "away_ms": max(probe["longest_ms"] for probe in closing),
-            "with_waiting_ms": max(probe["with_waiting_ms"] for probe in closing),
-            "checked": count * processes}
+    return {"checked": count * processes, "open_seconds": opened, "to_all_ms": to_all,
+            "quiet": quiet, "closing": closing}
+
+
+class Watch:
+    """What the probes of all servers say of the same time: the longest absence of a loop, without
+    and with the time in which another had its processor, and whether they saw enough for that."""
+
+    def __init__(self, probes):
+        self.longest_ms, self.with_waiting_ms, self.silence_ms = (
+            max(probe[key] for probe in probes)
+            for key in ("longest_ms", "with_waiting_ms", "silence_ms"))
+        self.has_seen = self.silence_ms <= SILENCE_MS
+
+    def __str__(self):
+        if not self.has_seen:
+            return f"unseen (no probe was let on for {self.silence_ms:.0f} ms)"
+        return (f"{self.longest_ms:.1f} ms ({self.with_waiting_ms:.1f} with the time in which "
+                "another had its processor)")
 
 
 def tell_all(servers, crowds, count):
@@ -94,11 +109,7 @@ def probed(stack, servers, cpus, action):
     time.sleep(0.2)
     for probe in probes:
         probe.tell("end")
-    told = [probe.answer() for probe in probes]
-    silence = max(probe["silence_ms"] for probe in told)
-    if silence > SILENCE_MS:
-        raise Skipped(f"the probe was not let on for {silence:.0f} ms: the machine is too busy")
-    return told
+    return Watch([probe.answer() for probe in probes])
 
 
 def open_files(pid):

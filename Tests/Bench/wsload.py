@@ -2,8 +2,8 @@
 
 Its JSON comes back as it is, or as the figures of a row. What it could not measure is Skipped; what
 came back lost, twice, in the wrong order or changed is Damaged, and no figure stands beside it.
-Another generator can take its place where it has `echo`, `fanout` and `idle` with these results:
-bench_live.py asks for nothing else.
+Another generator can take its place in bench_live.py where it has `echo`, `deliveries`, `latency`
+and `idle` with these results, and a command line for each: nothing else is asked for.
 """
 
 import json
@@ -68,13 +68,17 @@ class WsLoad:
             "--ack", ACKNOWLEDGEMENT, "--publish", server.http, "--pub-path", PUBLISH,
             "--secs", seconds, *options)
 
-    def fanout(self, server, url, connections, seconds, *options):
+    def deliveries_command(self, server, url, connections, seconds, *options):
+        return self.fanout_command(
+            server, url, connections, seconds, "--size", DELIVERY_BYTES, "--rate", 0,
+            "--window", 1, *options)
+
+    def deliveries(self, server, url, connections, seconds, *options):
         """{per_second, per_cpu_second} of deliveries to so many subscribers, one publish after the
         other; each subscriber got each of them once, in order, as it was sent."""
         result = self.result(
-            self.fanout_command(server, url, connections, seconds, "--size", DELIVERY_BYTES,
-                                "--rate", 0, "--window", 1, *options),
-            server, "--deflate" in options)
+            self.deliveries_command(server, url, connections, seconds, *options), server,
+            "--deflate" in options)
         return figures(server, result["deliveries_per_s"], result.get("deliveries_per_srv_cpu_s"),
                        result["deliveries"])
 
@@ -99,7 +103,14 @@ class WsLoad:
             raise Skipped(f"{server.name} used no processor time: is it the one that answers?")
         return {"per_second": result["per_s"], "per_cpu_second": result["done"] * 1e9 / busy}
 
-    # Memory ---------------------------------------------------------------------------------------
+    # Latency and memory ---------------------------------------------------------------------------
+
+    def latency(self, server, url, connections, seconds, rate):
+        """{p99_us, checked}: from each publish, `rate` a second, until a subscriber has it."""
+        result = self.result(
+            self.fanout_command(server, url, connections, seconds, "--size", DELIVERY_BYTES,
+                                "--rate", rate), server)
+        return {"p99_us": result["latency_p99_us"], "checked": result["deliveries"]}
 
     def idle_command(self, server, url, connections, *options):
         """Idle keep-alive connections; with a `ws` URL subscribers, who are told once, when memory
@@ -113,7 +124,7 @@ class WsLoad:
     def idle(self, server, url, connections, *options, warm_up=200):
         """{anonymous, resident} bytes that each of so many idle connections costs, after a
         warm-up."""
-        for count in (warm_up, connections):
+        for count in (min(warm_up, connections), connections):
             result = self.result(
                 self.idle_command(server, url, count, *options), server, "--deflate" in options)
             if result["opened"] != count:
