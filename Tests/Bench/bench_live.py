@@ -77,11 +77,14 @@ class LiveBench(Bench):
     def echo(self):
         title = f"echo of {ECHO_BYTES} bytes, {ECHO_CONNECTIONS} connections"
         pairs = self.pairs_of(title, self.ECHO)
+        try:
+            self.add_echoes(title, pairs, self.wsload())
+        except Skipped as reason:
+            self.leave_out(flat(pairs), reason)
+        self.on_the_wire("an echo", ECHO_BYTES)
+
+    def add_echoes(self, title, pairs, wsload):
         with contextlib.ExitStack() as stack:
-            try:
-                wsload = self.wsload()
-            except Skipped as reason:
-                return self.leave_out(flat(pairs), reason)
             measurements = [
                 (pairs, server.name, self.echoed(wsload, server, server.ws))
                 for server in self.started(stack, flat(pairs), ("floor", self.floor))]
@@ -92,7 +95,6 @@ class LiveBench(Bench):
                     measurements.append(
                         ([pair], server.name, self.echoed(wsload, server, url, *options)))
             self.live_rounds(title, measurements, warm_up=1)
-        self.on_the_wire("an echo", ECHO_BYTES)
 
     def echoed(self, wsload, server, url, *options):
         self.report.command(
@@ -106,16 +108,17 @@ class LiveBench(Bench):
         title = f"deliveries of {DELIVERY_BYTES} bytes to {count:,}"
         pairs = self.pairs_of(title, self.DELIVERIES)
         try:
-            wsload = self.wsload()
+            self.add_deliveries(title, pairs, self.wsload())
         except Skipped as reason:
             self.leave_out(flat(pairs), reason)
-        else:
-            measurements = [(pairs, "floor", self.delivered(wsload, self.floor, "off"))]
-            for pair, (_, tls, options, _) in zip(pairs, self.DELIVERIES):
-                measurements.append(([pair], "echo-server", self.delivered(
-                    wsload, lambda tls=tls: self.echo_server(tls), tls, *options)))
-            self.live_rounds(title, measurements)
         self.on_the_wire("a delivery", DELIVERY_BYTES)
+
+    def add_deliveries(self, title, pairs, wsload):
+        measurements = [(pairs, "floor", self.delivered(wsload, self.floor, "off"))]
+        for pair, (_, tls, options, _) in zip(pairs, self.DELIVERIES):
+            measurements.append(([pair], "echo-server", self.delivered(
+                wsload, lambda tls=tls: self.echo_server(tls), tls, *options)))
+        self.live_rounds(title, measurements)
 
     def delivered(self, wsload, start, tls, *options):
         """Each measurement has a server of its own: the floor forgets no subscriber."""

@@ -73,11 +73,11 @@ class Server:
 
     @property
     def ws(self):
-        return f"ws://127.0.0.1:{self.http_port}/ws"
+        return self.http.replace("http", "ws", 1) + "ws"
 
     @property
     def wss(self):
-        return f"wss://127.0.0.1:{self.https_port}/ws" if self.https_port else None
+        return self.https and self.https.replace("http", "ws", 1) + "ws"
 
     def last_words(self):
         self.errors.seek(0)
