@@ -131,20 +131,22 @@ class Crowd:
             self.readable.register(connection.fileno(), select.EPOLLIN)
 
     def hear(self, frame, seconds=WAIT_SECONDS):
-        """How many got exactly this frame, when the last one had it, and what else came."""
-        waiting, heard, wrong, last = dict.fromkeys(self.members, b""), 0, 0, None
+        """How many got exactly this frame, when the last one had it, how many got anything else,
+        or this and more, and what the first of these was."""
+        waiting, heard, last, wrong = dict.fromkeys(self.members, b""), 0, None, []
         for descriptor, data in self.arrivals(seconds, lambda: not waiting):
             if data is None or descriptor not in waiting:
                 waiting.pop(descriptor, None)
-                wrong += 1
+                wrong.append("its end" if data is None else repr(data[:100]))
                 continue
             waiting[descriptor] += data
             if len(waiting[descriptor]) >= len(frame):
-                if waiting.pop(descriptor) == frame:
+                if (message := waiting.pop(descriptor)) == frame:
                     heard, last = heard + 1, time.monotonic()
                 else:
-                    wrong += 1
-        return {"heard": heard, "missing": len(waiting), "wrong": wrong, "last": last}
+                    wrong.append(repr(message[:100]))
+        return {"heard": heard, "missing": len(waiting), "last": last, "wrong": len(wrong),
+                "first": wrong[0] if wrong else None}
 
     def more(self, seconds=0.3):
         """How many heard something, or were ended, within so many seconds."""

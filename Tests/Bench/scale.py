@@ -70,11 +70,11 @@ def tell_all(servers, crowds, count):
     for crowd in crowds:
         crowd.tell("more")
     more = sum(crowd.answer()["more"] for crowd in crowds)
-    wrong = sum(one["wrong"] for one in heard)
-    missing = sum(count - one["heard"] - one["wrong"] for one in heard)
+    missing, wrong = (sum(one[key] for one in heard) for key in ("missing", "wrong"))
     if missing or wrong or more:
-        raise Damaged(f"{missing:,} were not told, {wrong:,} were told something else, "
-                      f"{more:,} were told more than once")
+        first = next((f" ({one['first']})" for one in heard if one["first"]), "")
+        raise Damaged(f"{missing:,} were not told, {wrong:,} got something else{first}, "
+                      f"{more:,} were told again")
     return 1000 * (max(one["last"] for one in heard) - told)
 
 

@@ -131,7 +131,7 @@ class WsLoad:
                 raise Skipped(f"{server.name}: {result['opened']} of {count} connections opened")
             time.sleep(0.5)
         return {"anonymous": result["bytes_per_conn_anon"],
-                "resident": result["bytes_per_conn_rss"], "checked": result.get("deliveries", 0)}
+                "resident": result["bytes_per_conn_rss"]}
 
 
 def figures(server, per_second, per_cpu_second, checked):
