@@ -108,7 +108,7 @@ class Crowd:
 
     def __init__(self, port, network):
         self.port, self.network = port, network
-        self.members = {}
+        self.members, self.partial = {}, {}
         self.readable = select.epoll()
 
     def open(self, count):
@@ -132,19 +132,14 @@ class Crowd:
 
     def hear(self, frame, seconds=WAIT_SECONDS):
         """How many got exactly this frame, when the last one had it, how many got anything else,
-        or this and more, and what the first of these was."""
-        waiting, heard, last, wrong = dict.fromkeys(self.members, b""), 0, None, []
-        for descriptor, data in self.arrivals(seconds, lambda: not waiting):
-            if data is None or descriptor not in waiting:
-                waiting.pop(descriptor, None)
-                wrong.append("its end" if data is None else repr(data[:100]))
-                continue
-            waiting[descriptor] += data
-            if len(waiting[descriptor]) >= len(frame):
-                if (message := waiting.pop(descriptor)) == frame:
-                    heard, last = heard + 1, time.monotonic()
-                else:
-                    wrong.append(repr(message[:100]))
+        and what the first of these was."""
+        waiting, heard, last, wrong = set(self.members), 0, None, []
+        for descriptor, message in self.arrivals(seconds, lambda: not waiting):
+            if message == frame and descriptor in waiting:
+                heard, last = heard + 1, time.monotonic()
+            else:
+                wrong.append(repr(message[:100]) if message else "its end")
+            waiting.discard(descriptor)
         return {"heard": heard, "missing": len(waiting), "last": last, "wrong": len(wrong),
                 "first": wrong[0] if wrong else None}
 
@@ -153,8 +148,8 @@ class Crowd:
         return {"more": len({descriptor for descriptor, _ in self.arrivals(seconds)})}
 
     def arrivals(self, seconds, is_enough=lambda: False):
-        """(descriptor, bytes) of all that comes but pings; None for the bytes at the end of a
-        connection, which then is looked at no more."""
+        """(descriptor, frame) of all that comes but pings, which are answered; None for a frame at
+        the end of a connection, which then is looked at no more."""
         end = time.monotonic() + seconds
         while not is_enough() and (left := end - time.monotonic()) > 0:
             for descriptor, _ in self.readable.poll(left, 4096):
@@ -167,15 +162,23 @@ class Crowd:
                 if not data:
                     self.readable.unregister(descriptor)
                     yield descriptor, None
-                elif rest := self.answer_pings(descriptor, data):
-                    yield descriptor, rest
+                for frame in self.frames(descriptor, data):
+                    # Who was told nothing for long is asked whether he is there.
+                    if frame[0] == 0x80 | wire.PING:
+                        self.members[descriptor].send(wire.frame(wire.PONG, frame[2:]))
+                    else:
+                        yield descriptor, frame
 
-    def answer_pings(self, descriptor, data):
-        """What is left behind the pings: who says nothing for long is asked whether he is there."""
-        while data[:1] == b"\x89" and len(data) >= 2 + data[1]:
-            self.members[descriptor].send(wire.frame(wire.PONG, data[2:2 + data[1]]))
+    def frames(self, descriptor, data):
+        """The whole frames in `data` and what came before; short ones, as this bench sends them."""
+        data = self.partial.pop(descriptor, b"") + data
+        while len(data) >= 2 and len(data) >= 2 + min(data[1], 126):
+            if data[1] > 125:
+                raise ConnectionError(f"a long frame: {data[:20]!r}")
+            yield data[:2 + data[1]]
             data = data[2 + data[1]:]
-        return data
+        if data:
+            self.partial[descriptor] = data
 
 
 def crowd(port, count, network):

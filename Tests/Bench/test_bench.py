@@ -236,16 +236,30 @@ def crowd_of(count):
 
 
 def test_a_crowd_tells_who_heard_what():
-    crowd, far = crowd_of(6)
-    frame = clients.wire.frame(clients.wire.TEXT, b"news", masked=False)
+    crowd, far = crowd_of(7)
+    frame, ping = clients.wire.frame(clients.wire.TEXT, b"news", masked=False), b"\x89\x00"
     far[0].sendall(frame)
-    far[1].sendall(b"\x89\x00" + frame)  # asked whether it is there first
+    far[1].sendall(ping + frame + ping)  # asked whether it is there
     far[2].sendall(frame[:-1] + b"!")
     far[3].sendall(frame * 2)
     far[4].close()
+    far[5].sendall(frame[:-1])
     told = crowd.hear(frame, seconds=0.2)
-    assert (told["heard"], told["wrong"], told["missing"]) == (2, 3, 1)
-    assert far[1].recv(100)[:2] == b"\x8a\x80"
+    # The one with two heard it once, and then something else.
+    assert (told["heard"], told["wrong"], told["missing"]) == (3, 3, 2)
+    assert len(far[1].recv(100)) == 2 * len(clients.wire.frame(clients.wire.PONG))
     assert crowd.more(0.05) == {"more": 0}
+    far[5].sendall(frame[-1:])
     far[0].sendall(frame)
-    assert crowd.more(0.05) == {"more": 1}
+    assert crowd.more(0.05) == {"more": 2}
+
+
+def test_a_crowd_finds_its_frames_however_they_are_cut():
+    crowd, _ = crowd_of(1)
+    stream = b"\x81\x02hi\x89\x00\x81\x00\x81\x03you"
+    whole = list(crowd.frames(5, stream))
+    assert whole == [b"\x81\x02hi", b"\x89\x00", b"\x81\x00", b"\x81\x03you"]
+    for cut in range(len(stream) + 1):
+        assert [*crowd.frames(5, stream[:cut]), *crowd.frames(5, stream[cut:])] == whole
+    with pytest.raises(ConnectionError, match="long frame"):
+        list(crowd.frames(5, b"\x81\x7e" + bytes(200)))
