@@ -67,17 +67,19 @@ class LiveBench(Bench):
     DELIVERIES = (("", "off", (), 0.93), (", compressed", "off", DEFLATE, 0.90),
                   (" over TLS", "on", (), 0.68), (" over TLS, compressed", "on", DEFLATE, 0.75))
 
-    def pairs_of(self, title, kinds):
-        return [self.pair_of_rows(title + more, ((">=", share, "floor"),))
-                for more, _, _, share in kinds]
-
-    def echo(self):
-        title = f"echo of {ECHO_BYTES} bytes, {ECHO_CONNECTIONS} connections"
-        pairs = self.pairs_of(title, self.ECHO)
+    def shares(self, title, kinds, add):
+        """Rows of `kinds`, to which `add(title, pairs, wsload)` adds figures of theirs and the
+        floor's."""
+        pairs = [self.pair_of_rows(title + more, ((">=", share, "floor"),))
+                 for more, _, _, share in kinds]
         try:
-            self.add_echoes(title, pairs, self.wsload())
+            add(title, pairs, self.wsload())
         except Skipped as reason:
             self.leave_out(flat(pairs), reason)
+
+    def echo(self):
+        self.shares(f"echo of {ECHO_BYTES} bytes, {ECHO_CONNECTIONS} connections", self.ECHO,
+                    self.add_echoes)
         self.on_the_wire("an echo", ECHO_BYTES)
 
     def add_echoes(self, title, pairs, wsload):
@@ -102,13 +104,8 @@ class LiveBench(Bench):
     # Deliveries -----------------------------------------------------------------------------------
 
     def deliveries(self):
-        count = self.options.subscribers
-        title = f"deliveries of {DELIVERY_BYTES} bytes to {count:,}"
-        pairs = self.pairs_of(title, self.DELIVERIES)
-        try:
-            self.add_deliveries(title, pairs, self.wsload())
-        except Skipped as reason:
-            self.leave_out(flat(pairs), reason)
+        self.shares(f"deliveries of {DELIVERY_BYTES} bytes to {self.options.subscribers:,}",
+                    self.DELIVERIES, self.add_deliveries)
         self.on_the_wire("a delivery", DELIVERY_BYTES)
 
     def add_deliveries(self, title, pairs, wsload):
