@@ -128,12 +128,19 @@ def wsload_that_says(tmp_path, result, code=0, errors=""):
 
 
 def test_a_run_of_wsload_becomes_figures(tmp_path):
-    told = {**WHOLE, "messages_per_s": 3, "msgs_per_server_cpu_s": 7}
+    told = {**WHOLE, "messages_per_s": 3, "msgs_per_server_cpu_s": 7, "server_cpu_run_s": 0.5}
     load_of, server = wsload_that_says(tmp_path, json.dumps(told))
     assert load_of.echo(server, "ws://h/ws", 1) == {
         "per_second": 3, "per_cpu_second": 7, "checked": 9}
     with pytest.raises(Damaged, match="no message came compressed"):
         load_of.echo(server, "ws://h/ws", 1, "--deflate")
+
+
+def test_a_run_that_hardly_used_the_server_is_no_figure(tmp_path):
+    told = {**WHOLE, "messages_per_s": 3, "msgs_per_server_cpu_s": 7, "server_cpu_run_s": 0.03}
+    load_of, server = wsload_that_says(tmp_path, json.dumps(told))
+    with pytest.raises(Skipped, match="only 0.03 s"):
+        load_of.echo(server, "ws://h/ws", 1)
 
 
 def test_a_lost_message_is_damage_though_wsload_ends_with_0(tmp_path):
