@@ -51,6 +51,7 @@ let package = Package(
             name: "COpenSSL", path: "CShims/COpenSSL",
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "CAssets", path: "CShims/CAssets"),
+        .target(name: "CDev", path: "CShims/CDev"),
 
         room("Bytes", []),
         room("EventLoop", ["MizuBytes", "CLinux"]),
@@ -79,15 +80,16 @@ let package = Package(
             [
                 "MizuSyncService", "MizuServer", "MizuSyncSQLite", "MizuView", "MizuSync",
                 "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuLive", "MizuEventLoop",
-                "MizuBytes", "CLinux", log,
+                "MizuBytes", "CLinux", "CDev", log,
             ]),
+        room("Dev", ["MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux"]),
         .target(
             name: "TodoApp", dependencies: ["Mizu"], path: "Assets/Templates/sync/Sources/App"),
         .executableTarget(
             name: "TodoServer", dependencies: ["TodoApp", "Mizu", "CAssets"],
             path: "Assets/Templates/sync/Sources/Server"),
         .executableTarget(
-            name: "MizuCLI", dependencies: ["Mizu", "TodoApp", "CAssets", "CLinux", arguments],
+            name: "MizuCLI", dependencies: ["Mizu", "MizuDev", "TodoApp", "CAssets", "CLinux", arguments],
             path: "Sources/CLI",
             linkerSettings: smallBinary),
         .executableTarget(
@@ -119,6 +121,7 @@ let package = Package(
                 "CTLSClient", log,
             ]),
         tests("Mizu", ["Mizu", "MizuServer", "MizuHTTP", "MizuTransport", "MizuBytes"]),
+        tests("Dev", ["MizuDev", "MizuEventLoop", "MizuBytes"]),
         tests("Tidy", []),
     ],
     swiftLanguageModes: [.v6],

@@ -24,6 +24,8 @@ public final class App {
     var live = LiveHooks()
     /// What is held of the process: listeners, rights, logs, the service manager.
     var daemon: Daemon
+    /// What pages get where `mizu dev` runs the app.
+    private(set) var development: DevPages?
     private(set) var synchronisation: Synchronisation?
     /// No `authorize` was given: whoever reaches the server may do everything.
     private(set) var isOpenToAll = false
@@ -52,6 +54,8 @@ public final class App {
         } catch {
             throw StartError("cannot start: \(error)")
         }
+        development = developmentPages()
+        if let development { routes.append { development.mount(on: &$0) } }
     }
 
     // MARK: Routes
@@ -89,7 +93,8 @@ public final class App {
     /// - Throws: `StartError` with all that is wrong with them.
     public func views() throws(StartError) -> Views {
         do {
-            return try Views(assets, isDevelopment: assets.isReadFromDisk, logger: logger)
+            return try Views(
+                assets, isDevelopment: assets.isReadFromDisk, development, logger: logger)
         } catch {
             throw StartError("\(error)")
         }

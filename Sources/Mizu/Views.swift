@@ -10,16 +10,21 @@ import MizuView
 public struct Views: Sendable {
     private let set: ViewSet
     private let isDevelopment: Bool
+    private let development: DevPages?
     private let logger: Logger
 
     /// Compiles every template below `views/`.
+    /// - Parameter development: what is added to pages where `mizu dev` runs the app.
     /// - Throws: all that is wrong with them, except in development, where each page tells its own.
-    init(_ assets: Assets, isDevelopment: Bool, logger: Logger) throws(TemplateErrors) {
+    init(
+        _ assets: Assets, isDevelopment: Bool, _ development: DevPages? = nil, logger: Logger
+    ) throws(TemplateErrors) {
         set = try ViewSet(
             paths: assets.names(below: "views/"),
             mode: isDevelopment ? .rereadOnChange : .compiledOnce
         ) { assets["views/" + $0] }
         self.isDevelopment = isDevelopment
+        self.development = development
         self.logger = logger
     }
 
@@ -30,11 +35,12 @@ public struct Views: Sendable {
         do throws(TemplateError) {
             var response = Response.html(try set.render(name, data), status: status)
             response.set("Cache-Control", literal: "no-cache")
-            return response
+            return development?.adding(to: response) ?? response
         } catch {
             logger.error("\(error)")
             guard isDevelopment else { return .status(.internalServerError) }
-            return .html(error.debugPage(), status: .internalServerError)
+            let page = Response.html(error.debugPage(), status: .internalServerError)
+            return development?.adding(to: page) ?? page
         }
     }
 

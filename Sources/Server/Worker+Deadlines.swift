@@ -62,7 +62,7 @@ extension Worker {
         switch deadline {
         case .none, .body, .writeStall, .heartbeat: .max
         case .handshake: limits.handshakeMilliseconds
-        case .idle: limits.idleMilliseconds
+        case .idle: drainDeadline == nil ? limits.idleMilliseconds : Self.lastRequestMilliseconds
         case .head: limits.headMilliseconds
         case .handler: limits.handlerMilliseconds
         case .linger: limits.lingerMilliseconds
@@ -218,7 +218,7 @@ extension Worker {
 
     // MARK: Drain
 
-    /// Stops accepting; ends what idles; lets the rest finish until `deadline`.
+    /// Stops accepting; ends what idles a moment later; lets the rest finish until `deadline`.
     func beginDrain(until deadline: Instant) {
         guard drainDeadline == nil else { return }
         drainDeadline = deadline
@@ -262,10 +262,20 @@ extension Worker {
         guard connection.phase == .http, connection.awaited == nil, connection.incomplete == nil,
             connection.flags.isDisjoint(with: [.inHead, .again, .queueFull])
         else { return }
-        if connection.pendingBytes == 0 { return retire(connection) }
+        if connection.pendingBytes == 0 { return awaitLastRequest(on: connection) }
         // Answers that promised to keep the connection are on their way: it ends behind them.
         connection.flags.insert(.closeAfterFlush)
         markDirty(connection)
+    }
+
+    /// How long a connection that idles in a drain may still ask: its peer was promised that it
+    /// stays, and a request that crosses the end of it would be lost (RFC 9112 §9.5).
+    private static let lastRequestMilliseconds: UInt64 = 250
+
+    /// The answer to what comes now says `Connection: close`; who asks nothing is let go.
+    private func awaitLastRequest(on connection: Connection) {
+        // Who still takes an answer has nothing to ask.
+        connection.isDeliveryWatched ? retire(connection) : arm(connection, .idle)
     }
 
     /// The worker's end: whoever is still here loses the connection, and its service is told.

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "CLinuxChild.h"
 #include "CLinuxProcess.h"
 
 // epoll(7). The layout of struct epoll_event on x86-64 is packed; ours is not, so the events are

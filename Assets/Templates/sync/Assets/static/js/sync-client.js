@@ -81,6 +81,16 @@ export class SyncClient {
     return this.#view().isPending(entity, id) ? "pending" : "synced";
   }
 
+  /**
+   * The edits on this device, oldest first: {id, name, args, time, queued, replayed, refusal}.
+   * `queued`: waits for a result; `replayed`: shown on top of the server's records; `refusal`: null,
+   * or why the server refused it.
+   */
+  get edits() {
+    return this.#core.queue.rows.map(({ id, name, args, time, queued, replayed, refusal }) =>
+      ({ id, name, args, time, queued, replayed, refusal }));
+  }
+
   /** {cursor, epoch} of the state on this device, or null while there is none. */
   get position() {
     return this.#core.store.position;
@@ -190,6 +200,11 @@ export class SyncClient {
     const isRestored = await restoreQueue(this.#core, client);
     if (isRestored) this.sync();
     return isRestored;
+  }
+
+  /** Puts the edits of the queue on top of the server's records anew, and tells subscribers. */
+  replay() {
+    this.#changed();
   }
 
   close() {

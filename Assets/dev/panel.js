@@ -1,0 +1,146 @@
+// The developer's panel in a corner of the page: how syncing stands, what waits in the queue, cursor
+// and epoch, the last errors, and three buttons. Reads the page's client (`window.mizu.client`)
+// by what every app may call; a page without one has the build's line and the errors alone.
+//
+//   offline  the page believes that there is no network, until the button is pressed again
+//   sync     pushes and pulls now
+//   replay   puts the queue's edits on top of the server's records anew
+
+import { element, styles } from "./overlay.js";
+
+const errorsMax = 5;
+const textMax = 160;
+const refreshMs = 500; // a client may come late, and times go on
+
+export class Panel {
+  #host = element("div", { class: "mizu-dev-panel" });
+  #summary = element("summary", {}, "mizu");
+  #facts = element("dl", {});
+  #queue = element("ol", { class: "queue", "aria-label": "Queue" });
+  #errors = element("ul", { class: "errors", "aria-label": "Last errors" });
+  #offline = button("Offline");
+  #heard = [];
+  #build = "";
+  #isOffline = false;
+  #replays = 0;
+
+  constructor() {
+    const root = this.#host.attachShadow({ mode: "open" });
+    const sync = button("Sync");
+    const replay = button("Replay");
+    this.#offline.setAttribute("aria-pressed", "false");
+    this.#offline.addEventListener("click", () => this.#toggleOffline());
+    sync.addEventListener("click", () => this.#client?.sync());
+    replay.addEventListener("click", () => this.#replay());
+    const acts = element("div", { class: "acts" });
+    acts.append(this.#offline, sync, replay);
+    const details = element("details", {});
+    details.append(this.#summary, this.#facts, acts, this.#queue, this.#errors);
+    root.append(styles(), details);
+    document.body.append(this.#host);
+    this.#listen();
+    this.#show();
+    setInterval(() => this.#show(), refreshMs);
+  }
+
+  /** Takes how the build stands. */
+  building({ phase, title }) {
+    this.#build = phase === "ok" ? "" : title;
+    this.#show();
+  }
+
+  get #client() {
+    return window.mizu?.client ?? null;
+  }
+
+  #listen() {
+    addEventListener("error", ({ message }) => this.#hear(message));
+    addEventListener("unhandledrejection", ({ reason }) => this.#hear(String(reason)));
+    const fetchNow = window.fetch.bind(window);
+    window.fetch = async (input, options) => {
+      const path = new URL(input instanceof Request ? input.url : input, location.href).pathname;
+      if (this.#isOffline) throw new TypeError("offline, because the panel says so");
+      const response = await fetchNow(input, options);
+      if (response.status >= 400) this.#hear(`${path}: ${response.status} ${response.statusText}`);
+      return response;
+    };
+  }
+
+  #hear(text) {
+    this.#heard.unshift(`${new Date().toLocaleTimeString()} ${shortened(text)}`);
+    this.#heard.length = Math.min(this.#heard.length, errorsMax);
+    this.#show();
+  }
+
+  #toggleOffline() {
+    this.#isOffline = !this.#isOffline;
+    this.#offline.setAttribute("aria-pressed", String(this.#isOffline));
+    // The client asks the browser, so the browser is made to say it.
+    if (this.#isOffline) {
+      Object.defineProperty(navigator, "onLine", { configurable: true, get: () => false });
+    } else {
+      delete navigator.onLine;
+    }
+    dispatchEvent(new Event(this.#isOffline ? "offline" : "online"));
+    this.#show();
+  }
+
+  #replay() {
+    this.#client?.replay();
+    this.#replays += 1;
+    this.#show();
+  }
+
+  #show() {
+    const client = this.#client;
+    const status = client?.status;
+    const edits = client?.edits ?? [];
+    const waiting = status?.waiting ?? 0;
+    const parts = ["mizu", this.#build || status?.state];
+    if (this.#isOffline) parts.push("(switched)");
+    if (waiting > 0) parts.push(`· ${waiting}`);
+    setText(this.#summary, parts.filter(Boolean).join(" "));
+    this.#showFacts({
+      queue: `${waiting} waiting, ${status?.refused.length ?? 0} refused`,
+      cursor: client?.position?.cursor ?? "none",
+      epoch: client?.position?.epoch ?? "none",
+      replayed: `${edits.filter((edit) => edit.replayed).length} (${this.#replays} by hand)`,
+    });
+    list(this.#queue, edits.map(({ name, args, replayed, refusal }) =>
+      `${name} ${shortened(JSON.stringify(args))}${refusal ? ` refused: ${refusal.code}` : ""}`
+        + `${!replayed && !refusal ? " seen" : ""}`));
+    const problem = status?.problem;
+    const refused = (status?.refused ?? []).map(({ name, code, error }) => `${name}: ${code} ${error}`);
+    list(this.#errors, [
+      ...(problem ? [`${problem.code}: ${problem.error}`] : []), ...refused, ...this.#heard,
+    ].slice(0, errorsMax));
+  }
+
+  #showFacts(facts) {
+    for (const [name, value] of Object.entries(facts)) {
+      let shown = this.#facts.querySelector(`[data-fact="${name}"]`);
+      if (!shown) {
+        shown = element("dd", { "data-fact": name });
+        this.#facts.append(element("dt", {}, name), shown);
+      }
+      setText(shown, String(value));
+    }
+  }
+}
+
+function button(text) {
+  return element("button", { type: "button" }, text);
+}
+
+function list(parent, texts) {
+  if (parent.children.length !== texts.length) {
+    parent.replaceChildren(...texts.map(() => element("li", {})));
+  }
+  texts.forEach((text, index) => setText(parent.children[index], text));
+}
+
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+const shortened = (text) => text.length > textMax ? `${text.slice(0, textMax - 1)}…` : text;

@@ -1,0 +1,82 @@
+// `mizu dev`: finds the package and its executable, and hands both to the room Dev, which builds,
+// runs and watches. Only what a person types is here.
+
+import ArgumentParser
+import CLinux
+import Glibc
+import Mizu
+import MizuDev
+
+struct DevCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dev",
+        abstract: "Build and run the app in this folder, and again after each change.",
+        discussion: """
+            Runs `swift build` and the executable with DEV=true. A stylesheet is swapped in the open \
+            page, another file of Assets/ loads it again with scroll and form kept, Swift and C are \
+            built; when that works the new process takes over the listening sockets without a \
+            request lost, and when it does not, the page shows the compiler's message and the old \
+            process serves on. The addresses are those of ADDR and, with TLS_CERT or \
+            TLS_SELF_SIGNED, of TLS_ADDR. What stands behind -- goes to the app.
+
+            Lines for people go to standard error, what the app prints to standard output. With \
+            --json each event is an object a line on standard output (event: building, built, \
+            build_failed, started, ready, changed, start_failed, exited, stopping, stopped), and \
+            the app's output goes to standard error.
+
+            SIGTERM and SIGINT end the app, which has 15 s; a second one kills it. SIGHUP and \
+            SIGUSR1 are passed on. EXIT CODES: the app's own when a signal ended us (0: it drained; \
+            128 + N: signal N ended it; 137: it had to be killed), 0 where none ran, 1 where we \
+            could not start (no package, no executable, the address in use), 64 for wrong \
+            arguments, 130 where a signal came before the first build.
+
+            EXAMPLES
+              mizu dev
+              mizu dev --target TodoServer
+              ADDR=:3000 mizu dev
+              mizu dev --json -- --an-argument of the app
+            """)
+
+    @Option(help: "The executable product or target to run, where there are several.")
+    var target: String?
+    @Flag(help: "An object a line on standard output for each event.")
+    var json = false
+    @Argument(parsing: .postTerminator, help: "What the app gets as its arguments.")
+    var arguments: [String] = []
+
+    func run() throws {
+        let environment = Configuration.processEnvironment()
+        do {
+            let configuration = try Configuration.from(environment: environment)
+            var settings = DevSettings(
+                root: try packageFolder(), environment: environment,
+                plain: configuration.addresses, secure: configuration.tls.addressesInForce)
+            settings.target = target
+            settings.arguments = arguments
+            cl_raise_open_files()
+            let report = DevReport(isJSON: json, environment: environment)
+            let code = try DevSession(settings, report).run()
+            if code != 0 { throw ExitCode(code) }
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            StandardErrorLog.say("mizu dev: \(error)")
+            throw ExitCode.failure
+        }
+    }
+
+    /// This folder, or the next one above it with a Package.swift.
+    private func packageFolder() throws(DevError) -> String {
+        guard let path = realpath(".", nil) else { throw DevError("this folder is gone") }
+        defer { free(path) }
+        var folder = String(cString: path)
+        while true {
+            if access(folder + "/Package.swift", R_OK) == 0 { return folder }
+            guard let slash = folder.lastIndex(of: "/"), slash != folder.startIndex else {
+                throw DevError(
+                    "there is no Package.swift here or above: make an app with mizu new, or cd to one")
+            }
+            folder = String(folder[..<slash])
+        }
+    }
+}

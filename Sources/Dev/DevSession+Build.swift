@@ -1,0 +1,112 @@
+// Builds: one at a time, `swift build` for the one product. A change that comes meanwhile ends the
+// build under way and begins another, because its outcome would be about code that is gone.
+
+import CLinux
+import Glibc
+import MizuBytes
+import MizuEventLoop
+
+/// A build under way.
+final class Build {
+    static let outputBytesMax = 256 * 1024
+    let child: ChildProcess
+    let output: CapturedOutput
+    let begun = Instant.now
+    /// What is the executable's before; where it is the same behind, there is nothing to start.
+    let stamp: UInt64
+    private var line: [UInt8] = []
+
+    init(_ settings: DevSettings, product: String, stamp: UInt64) throws(SystemError) {
+        self.stamp = stamp
+        output = try CapturedOutput(keeping: Self.outputBytesMax)
+        child = try ChildProcess(
+            ChildSettings(
+                arguments: ["swift", "build", "--product", product],
+                environment: settings.environment, folder: settings.root,
+                output: output.childEnd, error: output.childEnd))
+        output.childHasIt()
+    }
+
+    func seconds(at now: Instant) -> Double { Double(now.milliseconds(since: begun)) / 1000 }
+
+    /// The last whole line that was written, for the progress line.
+    func lastLine(of new: [UInt8]) -> String? {
+        line += new
+        guard let end = line.lastIndex(of: UInt8(ascii: "\n")) else { return nil }
+        let start = line[..<end].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        defer { line.removeFirst(end + 1) }
+        return String(decoding: line[start..<end], as: UTF8.self)
+    }
+}
+
+extension DevSession {
+    /// Where SwiftPM puts a debug build of the product.
+    var binary: String { settings.root + "/.build/debug/" + executable }
+
+    func startBuild() {
+        if let build {
+            buildsAgain = true
+            build.child.signal(SIGINT)
+            return
+        }
+        do throws(SystemError) {
+            let build = try Build(
+                settings, product: executable, stamp: app == nil ? 0 : cl_file_stamp(binary))
+            poll(build.output.pollable)
+            poll(build.child.pollable)
+            self.build = build
+            report.event("building", "building \(executable)")
+            page.state("building", title: "Building \(executable)")
+        } catch {
+            report.event("build_failed", "cannot run swift: \(error.reason)", .bad)
+        }
+    }
+
+    func turnBuild(at now: Instant) {
+        guard let build else { return }
+        let new = build.output.read()
+        if let line = build.lastLine(of: new) { progress = line }
+        report.progress(progress, seconds: build.seconds(at: now), at: now)
+        guard let code = build.child.reap() else { return }
+        _ = build.output.read()
+        self.build = nil
+        if isEnding { return }
+        if buildsAgain {
+            buildsAgain = false
+            return startBuild()
+        }
+        code == 0 ? built(build, at: now) : failed(build, at: now)
+    }
+
+    private func built(_ build: Build, at now: Instant) {
+        let seconds = build.seconds(at: now)
+        report.event("built", "built in \(DevReport.tenths(seconds)) s", .good) { json in
+            json.key("seconds")
+            json.double(seconds)
+        }
+        page.state("ok")
+        guard cl_file_stamp(binary) != build.stamp else { return }
+        replaceApp()
+    }
+
+    private func failed(_ build: Build, at now: Instant) {
+        let diagnostics = Diagnostics(output: build.output.bytes, root: settings.root)
+        let count = diagnostics.errors.count
+        let title = count == 1 ? "1 error" : count == 0 ? "The build failed" : "\(count) errors"
+        report.event(
+            "build_failed",
+            "\(title) after \(DevReport.tenths(build.seconds(at: now))) s"
+                + (app == nil ? "; waiting for a change" : "; the old process serves on"), .bad
+        ) { json in
+            json.key("diagnostics")
+            json.beginArray()
+            for diagnostic in diagnostics.list { diagnostic.write(into: &json) }
+            json.endArray()
+            json.key("text")
+            json.string(diagnostics.tail)
+        }
+        report.list(diagnostics)
+        page.state(
+            "failed", title: title, diagnostics, text: count == 0 ? diagnostics.tail : "")
+    }
+}
