@@ -262,21 +262,18 @@ extension Worker {
         guard connection.phase == .http, connection.awaited == nil, connection.incomplete == nil,
             connection.flags.isDisjoint(with: [.inHead, .again, .queueFull])
         else { return }
-        if connection.pendingBytes == 0 { return awaitLastRequest(on: connection) }
-        // Answers that promised to keep the connection are on their way: it ends behind them.
+        guard !connection.flags.contains(.closeAfterFlush) else { return }
+        guard connection.isDeliveryWatched else { return arm(connection, .idle) }
+        // Who still takes an answer has nothing to ask: the connection ends behind it.
+        if connection.pendingBytes == 0 { return retire(connection) }
         connection.flags.insert(.closeAfterFlush)
         markDirty(connection)
     }
 
     /// How long a connection that idles in a drain may still ask: its peer was promised that it
-    /// stays, and a request that crosses the end of it would be lost (RFC 9112 §9.5).
+    /// stays, and a request that crosses the end of it would be lost (RFC 9112 §9.5). The answer
+    /// says `Connection: close`.
     private static let lastRequestMilliseconds: UInt64 = 250
-
-    /// The answer to what comes now says `Connection: close`; who asks nothing is let go.
-    private func awaitLastRequest(on connection: Connection) {
-        // Who still takes an answer has nothing to ask.
-        connection.isDeliveryWatched ? retire(connection) : arm(connection, .idle)
-    }
 
     /// The worker's end: whoever is still here loses the connection, and its service is told.
     func retireAll() {
