@@ -4,7 +4,7 @@ PYTHON ?= /usr/bin/python3
 FUZZ_SECONDS ?= 6
 export PYTHON FUZZ_SECONDS
 
-.PHONY: help run test build assets soak asan tsan fuzz lint format bench-http bench-live
+.PHONY: help run dev test build assets soak asan tsan fuzz lint format bench-http bench-live
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -14,6 +14,11 @@ run: ## install what the build needs, build, serve the todo app on http://127.0.
 	@Tests/run setup-build >&2
 	@Tests/run build >&2
 	@exec .build/release/mizu serve
+
+dev: ## the todo app with mizu dev: edit, and see it in the open page
+	@Tests/run setup-build >&2
+	@swift build --product mizu >&2
+	@exec .build/debug/mizu dev --target TodoServer
 
 test: ## install what the tests need, build, run every test, end with one summary
 	@Tests/run test

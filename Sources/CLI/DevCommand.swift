@@ -74,7 +74,8 @@ struct DevCommand: ParsableCommand {
             if access(folder + "/Package.swift", R_OK) == 0 { return folder }
             guard let slash = folder.lastIndex(of: "/"), slash != folder.startIndex else {
                 throw DevError(
-                    "there is no Package.swift here or above: make an app with mizu new, or cd to one")
+                    "there is no Package.swift here or above: make an app with mizu new, or cd to one"
+                )
             }
             folder = String(folder[..<slash])
         }

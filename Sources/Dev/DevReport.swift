@@ -25,7 +25,9 @@ public final class DevReport {
         hasColours = isTerminal && !isPlain
     }
 
-    enum Tone: String { case plain = "", good = "\u{1B}[32m", bad = "\u{1B}[31m", dim = "\u{1B}[2m" }
+    enum Tone: String {
+        case plain = "", good = "\u{1B}[32m", bad = "\u{1B}[31m", dim = "\u{1B}[2m"
+    }
 
     /// An event with its members, and the same in words.
     func event(

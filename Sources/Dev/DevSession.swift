@@ -82,7 +82,8 @@ public final class DevSession {
             do throws(SystemError) {
                 listeners += try Listener.acquire(address, count: 1)
             } catch {
-                let hint = error.errno == EADDRINUSE
+                let hint =
+                    error.errno == EADDRINUSE
                     ? "is in use: stop what listens there, or choose another ADDR"
                     : "cannot be had: \(error.reason)"
                 throw DevError("\(address) \(hint)")
@@ -156,7 +157,9 @@ public final class DevSession {
 
     private func waitMilliseconds(at now: Instant) -> Int {
         var milliseconds: UInt64 = build == nil ? 500 : 120
-        if let due = debounce.due { milliseconds = min(milliseconds, due.milliseconds(since: now) + 1) }
+        if let due = debounce.due {
+            milliseconds = min(milliseconds, due.milliseconds(since: now) + 1)
+        }
         if page.hasUnsent { milliseconds = min(milliseconds, 10) }
         return Int(clamping: milliseconds)
     }

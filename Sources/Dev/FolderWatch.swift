@@ -48,7 +48,8 @@ public final class FolderWatch {
                 while start < count, let base = bytes.baseAddress {
                     let length = Int(cl_watch_next(base + start, count - start, &event))
                     guard length > 0 else { break }
-                    events.append((event.folder, event.mask, event.name.map { String(cString: $0) }))
+                    events.append(
+                        (event.folder, event.mask, event.name.map { String(cString: $0) }))
                     start += length
                 }
             }
@@ -56,7 +57,8 @@ public final class FolderWatch {
         }
     }
 
-    private func take(_ folder: Int32, _ mask: UInt32, _ name: String?, into paths: inout [String]) {
+    private func take(_ folder: Int32, _ mask: UInt32, _ name: String?, into paths: inout [String])
+    {
         if mask & UInt32(CL_WATCH_OVERFLOW) != 0 {
             // Events were lost, so anything may have changed: all files count, and new folders.
             return addFolders(below: "", into: &paths, depth: 0)

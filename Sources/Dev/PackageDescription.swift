@@ -87,7 +87,9 @@ public struct PackageDescription: Sendable, Equatable {
 
     /// Letters to change, add or take away, capitals aside.
     static func distance(_ one: String, _ other: String) -> Int {
-        let (left, right) = (Array(one.lowercased().prefix(64)), Array(other.lowercased().prefix(64)))
+        let (left, right) = (
+            Array(one.lowercased().prefix(64)), Array(other.lowercased().prefix(64))
+        )
         var row = Array(0...right.count)
         for (index, letter) in left.enumerated() {
             var diagonal = row[0]
