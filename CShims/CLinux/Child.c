@@ -187,6 +187,7 @@ int cl_file_kind(const char *path) {
 uint64_t cl_file_stamp(const char *path) {
     struct stat status;
     if (stat(path, &status) < 0) return 0;
-    uint64_t time = (uint64_t)status.st_mtim.tv_sec * 1000000000U + (uint64_t)status.st_mtim.tv_nsec;
+    uint64_t seconds = (uint64_t)status.st_mtim.tv_sec;
+    uint64_t time = seconds * 1000000000U + (uint64_t)status.st_mtim.tv_nsec;
     return (time ^ ((uint64_t)status.st_ino << 32) ^ (uint64_t)status.st_size) | 1;
 }

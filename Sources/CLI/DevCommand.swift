@@ -12,23 +12,28 @@ struct DevCommand: ParsableCommand {
         commandName: "dev",
         abstract: "Build and run the app in this folder, and again after each change.",
         discussion: """
-            Runs `swift build` and the executable with DEV=true. A stylesheet is swapped in the open \
-            page, another file of Assets/ loads it again with scroll and form kept, Swift and C are \
-            built; when that works the new process takes over the listening sockets without a \
+            Runs `swift build` and the executable with DEV=true. A stylesheet is swapped in the \
+            open page, another file of Assets/ loads it again with scroll and form kept, Swift and \
+            C are built; when that works the new process takes over the listening sockets without a \
             request lost, and when it does not, the page shows the compiler's message and the old \
             process serves on. The addresses are those of ADDR and, with TLS_CERT or \
             TLS_SELF_SIGNED, of TLS_ADDR. What stands behind -- goes to the app.
 
             Lines for people go to standard error, what the app prints to standard output. With \
-            --json each event is an object a line on standard output (event: building, built, \
-            build_failed, started, ready, changed, start_failed, exited, stopping, stopped), and \
-            the app's output goes to standard error.
+            --json each event is an object a line on standard output (event: listening, building, \
+            built, build_failed, started, ready, changed, start_failed, exited, stopping, \
+            stopped), and the app's output goes to standard error.
 
-            SIGTERM and SIGINT end the app, which has 15 s; a second one kills it. SIGHUP and \
-            SIGUSR1 are passed on. EXIT CODES: the app's own when a signal ended us (0: it drained; \
-            128 + N: signal N ended it; 137: it had to be killed), 0 where none ran, 1 where we \
-            could not start (no package, no executable, the address in use), 64 for wrong \
-            arguments, 130 where a signal came before the first build.
+            SIGTERM and SIGINT end the app (with SIGTERM), which has 15 s; a second one kills it. \
+            SIGHUP and SIGUSR1 are passed on.
+
+            EXIT CODES
+              0          a signal ended us, and the app ended well, or none ran
+              1          we could not start: no package, no executable, the address in use
+              64         wrong arguments
+              130        a signal came before the first build
+              128 + N    signal N ended the app; 137: it had to be killed
+              others     the app's own
 
             EXAMPLES
               mizu dev
@@ -74,8 +79,7 @@ struct DevCommand: ParsableCommand {
             if access(folder + "/Package.swift", R_OK) == 0 { return folder }
             guard let slash = folder.lastIndex(of: "/"), slash != folder.startIndex else {
                 throw DevError(
-                    "there is no Package.swift here or above: make an app with mizu new, or cd to one"
-                )
+                    "no Package.swift here or above: cd to an app, or make one with mizu new")
             }
             folder = String(folder[..<slash])
         }

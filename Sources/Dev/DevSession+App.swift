@@ -87,6 +87,7 @@ extension DevSession {
     private func startNext() {
         guard let program = startsNext else { return }
         startsNext = nil
+        standIn.end()
         // Told before it starts: pages that it renders know of it, older ones load again.
         page.reload([])
         do throws(SystemError) {
@@ -176,12 +177,14 @@ extension DevSession {
     /// Pages hear why, from the program before it where there is one.
     private func fellOver(_ app: AppProcess, with code: Int32) {
         let tail = String(decoding: app.errors.bytes, as: UTF8.self)
-        page.state("failed", title: "The app ended with \(code)", text: tail)
+        let title = "The app ended with \(code)"
+        page.state("failed", title: title, text: tail)
         if case .starting = app.phase, let proven, proven !== app.program {
             report.say("the program before it is started again; waiting for a change")
             startsNext = proven
             startNext()
         } else {
+            standIn.begin(title: title, nil, text: tail)
             report.say("waiting for a change")
         }
     }

@@ -106,7 +106,8 @@ extension DevSession {
             json.string(diagnostics.tail)
         }
         report.list(diagnostics)
-        page.state(
-            "failed", title: title, diagnostics, text: count == 0 ? diagnostics.tail : "")
+        let text = count == 0 ? diagnostics.tail : ""
+        page.state("failed", title: title, diagnostics, text: text)
+        if app == nil { standIn.begin(title: title, diagnostics, text: text) }
     }
 }

@@ -1,6 +1,6 @@
-// `mizu dev` at work: one loop on one thread, which waits for files, children and signals, and takes
-// each a step on. It holds the listening sockets as long as it lives and hands them to one process
-// after the other, so that a client which comes between two waits in the kernel's queue.
+// `mizu dev` at work: one loop on one thread, which waits for files, children and signals, and
+// takes each a step on. It holds the listening sockets as long as it lives and hands them to one
+// process after the other, so that a client which comes between two waits in the kernel's queue.
 //
 //   files ─► debounce ─┬► stylesheet, page ──────────────────────────────► open pages
 //                      └► source ─► build ─┬ fails ─► message ───────────► open pages
@@ -50,6 +50,7 @@ public final class DevSession {
     let report: DevReport
     let listeners: [Listener]
     let page = PageEvents()
+    let standIn = StandIn()
     var executable = ""
     private let signals: Signals
     private var poller: Poller
@@ -114,6 +115,7 @@ public final class DevSession {
         } catch {
             throw DevError("cannot watch \(settings.root): \(error)")
         }
+        tellAddresses()
         startBuild()
         do throws(SystemError) {
             while exitCode == nil { try turn() }
@@ -121,6 +123,20 @@ public final class DevSession {
             throw DevError("cannot wait: \(error)")
         }
         return exitCode ?? 0
+    }
+
+    private func tellAddresses() {
+        let names = settings.listenerNames.split(separator: ":")
+        let addresses = settings.plain + settings.secure
+        let urls = zip(zip(names, addresses), listeners).map { pair, listener in
+            "\(pair.0)://\(pair.1.authority(port: listener.port))"
+        }
+        report.event("listening", "\(executable) at \(urls.joined(separator: ", "))") { json in
+            json.key("urls")
+            json.beginArray()
+            for url in urls { json.string(url) }
+            json.endArray()
+        }
     }
 
     /// The same folders that `Assets.reading(from:)` looks for.
@@ -148,6 +164,8 @@ public final class DevSession {
         turnBuild(at: now)
         turnApp(at: now)
         act(on: debounce.take(at: now))
+        // Plain listeners come first.
+        if standIn.isBusy { standIn.turn(listeners.prefix(settings.plain.count), at: now) }
         if now >= nextBeat {
             nextBeat = now.adding(milliseconds: Self.beatMilliseconds)
             page.beat()
@@ -160,6 +178,7 @@ public final class DevSession {
         if let due = debounce.due {
             milliseconds = min(milliseconds, due.milliseconds(since: now) + 1)
         }
+        if standIn.isBusy { milliseconds = min(milliseconds, 50) }
         if page.hasUnsent { milliseconds = min(milliseconds, 10) }
         return Int(clamping: milliseconds)
     }

@@ -92,15 +92,22 @@ class Dev(Process):
         wait_until(found, seconds, f"{times} {name} (have {self.lines[-3:]}, {self.errors[-500:]})")
         return [event for event in self.events if event["event"] == name][times - 1]
 
+    @property
+    def authority(self):
+        """host:port, as the event `listening` tells it."""
+        return self.wait_event("listening")["urls"][0].removeprefix("http://")
+
+    @property
+    def host(self):
+        return self.authority.rpartition(":")[0]
+
+    @property
+    def port(self):
+        return int(self.authority.rpartition(":")[2])
+
     def ready(self, times=1):
-        event = self.wait_event("ready", times)
-        address = wait_until(lambda: [
-            line.split("http://")[1] for line in self.error_lines
-            if line.startswith("listening on http://")], what="the address")[-1]
-        self.host, port = address.strip("/").split(":")
-        self.port = int(port)
-        self.authority = f"{self.host}:{self.port}"
-        return event
+        """Waits until a process serves for the `times`-th time; its event."""
+        return self.wait_event("ready", times)
 
 
 class Load(threading.Thread):

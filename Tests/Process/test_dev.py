@@ -66,7 +66,7 @@ def test_builds_runs_and_ends_with_the_apps_code(dev):
     assert process.wait() == 0
     names = [event["event"] for event in process.events]
     assert names == [
-        "building", "built", "started", "ready", "stopping", "exited", "stopped"]
+        "listening", "building", "built", "started", "ready", "stopping", "exited", "stopped"]
     assert process.events[-2]["pid"] == started["pid"] and process.events[-2]["code"] == 0
     assert process.events[-1]["code"] == 0
     assert all(event["time"] > 1_600_000_000_000 for event in process.events)
@@ -124,6 +124,12 @@ def test_a_first_build_that_fails_is_waited_out(dev, tmp_path):
     (tmp_path / "app/Sources/App/main.swift").write_text("// BROKEN\n")
     process = dev()
     process.wait_event("build_failed")
+    # There is no app yet, and its address says why.
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        get(process)
+    assert refusal.value.code == 503
+    page = refusal.value.read().decode()
+    assert "this is broken" in page and "Sources/App/main.swift:1:4" in page
     process.change("whole")
     process.ready()
     assert get(process)[0] == 200
@@ -203,6 +209,9 @@ def test_hang_up_and_user_signals_are_passed_on(dev):
 def test_an_app_that_ends_by_itself_is_told_and_waits_for_a_change(dev):
     process = dev(program=SHELL, arguments=("-c", "exit 7"))
     assert process.wait_event("exited")["code"] == 7
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        get(process)
+    assert refusal.value.code == 503 and "ended with 7" in refusal.value.read().decode()
     process.use(MIZU)
     process.change("again")
     assert process.wait_event("exited", 2)["code"] == 64  # mizu does not know -c

@@ -1,5 +1,5 @@
-// The files of the page's part of `mizu dev`, embedded in debug builds alone: a release build has an
-// empty table.
+// The files of the page's part of `mizu dev`, embedded in debug builds alone: a release build has
+// an empty table.
 #pragma once
 #include <stddef.h>
 

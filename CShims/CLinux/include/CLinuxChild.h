@@ -1,6 +1,6 @@
-// What a command that starts and watches other programs asks of the kernel: children with descriptors
-// of their own, what became of them, and folders whose files change. Each function returns a
-// value >= 0, or -errno. Nothing here keeps state.
+// What a command that starts and watches other programs asks of the kernel: children with
+// descriptors of their own, what became of them, and folders whose files change. Each function
+// returns a value >= 0, or -errno. Nothing here keeps state.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -19,9 +19,9 @@ typedef struct {
     const char *program;  // what is executed where it is not the first argument; else NULL
 } cl_child;
 
-// Starts it as the leader of a process group of its own, with no signal blocked, nothing on standard
-// input, and SIGTERM for the day on which we die. Returns its id; -ENOENT and the like where the
-// program cannot be executed.
+// Starts it as the leader of a process group of its own, with no signal blocked, nothing on
+// standard input, and SIGTERM for the day on which we die. Returns its id; -ENOENT and the like
+// where the program cannot be executed.
 int cl_child_start(const cl_child *child);
 // A descriptor that becomes readable when the child has ended (pidfd_open(2)).
 int cl_child_pollable(int pid);
