@@ -89,7 +89,8 @@ let package = Package(
             name: "TodoServer", dependencies: ["TodoApp", "Mizu", "CAssets"],
             path: "Assets/Templates/sync/Sources/Server"),
         .executableTarget(
-            name: "MizuCLI", dependencies: ["Mizu", "MizuDev", "TodoApp", "CAssets", "CLinux", arguments],
+            name: "MizuCLI",
+            dependencies: ["Mizu", "MizuDev", "TodoApp", "CAssets", "CLinux", arguments],
             path: "Sources/CLI",
             linkerSettings: smallBinary),
         .executableTarget(

@@ -16,8 +16,9 @@ struct DevCommand: ParsableCommand {
             open page, another file of Assets/ loads it again with scroll and form kept, Swift and \
             C are built; when that works the new process takes over the listening sockets without a \
             request lost, and when it does not, the page shows the compiler's message and the old \
-            process serves on. The addresses are those of ADDR and, with TLS_CERT or \
-            TLS_SELF_SIGNED, of TLS_ADDR. What stands behind -- goes to the app.
+            process serves on. The addresses are those of ADDR (127.0.0.1:8080 where it is not set) \
+            and, with TLS_CERT or TLS_SELF_SIGNED, of TLS_ADDR. What stands behind -- goes to the \
+            app.
 
             Lines for people go to standard error, what the app prints to standard output. With \
             --json each event is an object a line on standard output (event: listening, building, \
@@ -25,7 +26,7 @@ struct DevCommand: ParsableCommand {
             stopped), and the app's output goes to standard error.
 
             SIGTERM and SIGINT end the app (with SIGTERM), which has 15 s; a second one kills it. \
-            SIGHUP and SIGUSR1 are passed on.
+            SIGHUP (but for that of a terminal that is closed) and SIGUSR1 are passed on.
 
             EXIT CODES
               0          a signal ended us, and the app ended well, or none ran
@@ -50,7 +51,9 @@ struct DevCommand: ParsableCommand {
     var arguments: [String] = []
 
     func run() throws {
-        let environment = Configuration.processEnvironment()
+        var environment = Configuration.processEnvironment()
+        // What is shown in development is for this machine, unless somebody says otherwise.
+        if (environment["ADDR"] ?? "").isEmpty { environment["ADDR"] = "127.0.0.1:8080" }
         do {
             let configuration = try Configuration.from(environment: environment)
             var settings = DevSettings(

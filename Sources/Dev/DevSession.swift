@@ -52,6 +52,7 @@ public final class DevSession {
     let page = PageEvents()
     let standIn = StandIn()
     var executable = ""
+    private let hasTerminal = cl_is_terminal(2) == 1
     private let signals: Signals
     private var poller: Poller
     private var watch: FolderWatch?
@@ -187,6 +188,8 @@ public final class DevSession {
         while let signal = signals.next() {
             switch signal {
             case .terminate: end()
+            // The terminal has gone: nobody is there any more to see a change.
+            case .hangUp where hasTerminal && cl_is_terminal(2) == 0: end()
             case .hangUp: app?.child.signal(SIGHUP)
             case .user1: app?.child.signal(SIGUSR1)
             }

@@ -8,6 +8,7 @@
 
 #if DEBUG
     import CLinux
+    import Glibc
     import MizuBytes
     import MizuEventLoop
     import MizuHTTP
@@ -46,9 +47,12 @@
         /// Takes the pipe that the environment names; nil where there is none, which is to say
         /// that nobody develops here.
         static func open(environment: [String: String], workers: Workers) -> DevChannel? {
-            guard let number = environment[variable].flatMap({ Int32($0) }), number > 2 else {
-                return nil
-            }
+            guard let number = environment[variable].flatMap({ Int32($0) }), number > 2,
+                isPipe(number)
+            else { return nil }
+            // It is not for children.
+            unsetenv(variable)
+            _ = fcntl(number, F_SETFD, FD_CLOEXEC)
             let channel = DevChannel(workers: workers)
             do throws(SystemError) {
                 try startThread("mizu-dev") { channel.read(number) }
@@ -56,6 +60,12 @@
                 return nil
             }
             return channel
+        }
+
+        /// Whatever else has this number is not ours to close.
+        private static func isPipe(_ number: Int32) -> Bool {
+            var status = stat()
+            return fstat(number, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
         }
 
         /// What a page that is rendered now knows, for the address of its script.

@@ -3,11 +3,13 @@
 What the page does is in Tests/Browser/test_dev.py; a real `swift build` is in neither.
 """
 
+import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
+import termios
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -281,6 +283,29 @@ def test_people_get_lines_without_colours_where_there_is_no_terminal(dev):
     assert "\x1b" not in process.errors
     assert "Sources/App/main.swift:1:4: error: this is broken" in process.errors
     assert all(line.startswith("listening on ") for line in process.lines)
+
+
+def test_it_ends_with_its_terminal(dev, tmp_path):
+    process = dev(flags=())
+    process.kill()
+    ours, theirs = os.openpty()
+
+    def control():
+        os.setsid()
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+    env = {**os.environ, "ADDR": "127.0.0.1:0", "DATABASE_URL": "memory:",
+           "PATH": f"{tmp_path / 'tools'}:{os.environ['PATH']}"}
+    child = subprocess.Popen(
+        [MIZU, "dev", "--", "serve"], cwd=process.package, env=env, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=theirs, preexec_fn=control, text=True)
+    os.close(theirs)
+    try:
+        assert child.stdout.readline().startswith("listening on ")
+        os.close(ours)
+        assert child.wait(10) == 0
+    finally:
+        child.kill()
+        child.wait(10)
 
 
 @pytest.mark.parametrize("plain", [None, "1"])
