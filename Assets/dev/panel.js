@@ -8,12 +8,14 @@
 
 import { element, styles } from "./overlay.js";
 
+const name = "mizu-dev-panel"; // what outlives a reload of this tab
 const errorsMax = 5;
 const textMax = 160;
 const refreshMs = 500; // a client may come late, and times go on
 
 export class Panel {
   #host = element("div", { class: "mizu-dev-panel" });
+  #details = element("details", {});
   #summary = element("summary", {}, "mizu");
   #facts = element("dl", {});
   #queue = element("ol", { class: "queue", "aria-label": "Queue" });
@@ -34,11 +36,12 @@ export class Panel {
     replay.addEventListener("click", () => this.#replay());
     const acts = element("div", { class: "acts" });
     acts.append(this.#offline, sync, replay);
-    const details = element("details", {});
-    details.append(this.#summary, this.#facts, acts, this.#queue, this.#errors);
-    root.append(styles(), details);
+    this.#details.append(this.#summary, this.#facts, acts, this.#queue, this.#errors);
+    root.append(styles(), this.#details);
     document.body.append(this.#host);
     this.#listen();
+    this.#recall();
+    this.#details.addEventListener("toggle", () => this.#remember());
     this.#show();
     setInterval(() => this.#show(), refreshMs);
   }
@@ -72,8 +75,24 @@ export class Panel {
     this.#show();
   }
 
+  #recall() {
+    try {
+      const { isOpen, isOffline } = JSON.parse(sessionStorage.getItem(name)) ?? {};
+      this.#details.open = isOpen === true;
+      if (isOffline === true) this.#toggleOffline();
+    } catch { /* no storage, or nothing that we wrote */ }
+  }
+
+  #remember() {
+    const kept = { isOpen: this.#details.open, isOffline: this.#isOffline };
+    try {
+      sessionStorage.setItem(name, JSON.stringify(kept));
+    } catch { /* no storage: it is closed and online after a reload */ }
+  }
+
   #toggleOffline() {
     this.#isOffline = !this.#isOffline;
+    this.#remember();
     this.#offline.setAttribute("aria-pressed", String(this.#isOffline));
     // The client asks the browser, so the browser is made to say it.
     if (this.#isOffline) {

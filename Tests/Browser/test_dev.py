@@ -226,6 +226,13 @@ def test_the_panel_shows_the_queue_and_its_buttons_work(todo, server):
     expect(fact("replayed")).to_have_text("2 (1 by hand)")
     expect(todo.items).to_have_count(3)
 
+    # Who develops for trains does not want a reload to bring them home.
+    server.edit(server.home, "<h1>To-dos</h1>", "<h1>Still away</h1>")
+    when(todo.page, "title", "Still away")
+    todo.expect_state("offline")
+    expect(offline).to_have_attribute("aria-pressed", "true")
+    expect(fact("queue")).to_have_text("2 waiting, 0 refused")
+
     offline.click()
     todo.expect_synced()
     expect(fact("queue")).to_have_text("0 waiting, 0 refused")

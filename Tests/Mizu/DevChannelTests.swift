@@ -91,11 +91,11 @@
         }
 
         @Test(
-            "a page gets the script at the end of its head, or behind everything",
+            "a page gets the script at the start of its head, or behind everything",
             arguments: [
-                ("<head><title>a</title></head><body>", "<head><title>a</title>|</head><body>"),
+                ("<head><title>a</title></head><body>", "<head>|<title>a</title></head><body>"),
                 ("<p>no head", "<p>no head|"), ("", "|"),
-                ("</head></head>", "|</head></head>"),
+                ("<head><head>", "<head>|<head>"),
             ])
         func script(page: String, expected: String) {
             say("event 8 null\n", until: 8)
