@@ -14,11 +14,11 @@ struct DevCommand: ParsableCommand {
         discussion: """
             Runs `swift build` and the executable with DEV=true. A stylesheet is swapped in the \
             open page, another file of Assets/ loads it again with scroll and form kept, Swift and \
-            C are built; when that works the new process takes over the listening sockets without a \
-            request lost, and when it does not, the page shows the compiler's message and the old \
-            process serves on. The addresses are those of ADDR (127.0.0.1:8080 where it is not set) \
-            and, with TLS_CERT or TLS_SELF_SIGNED, of TLS_ADDR. What stands behind -- goes to the \
-            app.
+            C are built; when that works the new process takes over the listening sockets without \
+            a request lost, and when it does not, the page shows the compiler's message and the \
+            old process serves on. The addresses are those of ADDR (127.0.0.1:8080 where it is not \
+            set) and, with TLS_CERT or TLS_SELF_SIGNED, of TLS_ADDR. What stands behind -- goes to \
+            the app.
 
             Lines for people go to standard error, what the app prints to standard output. With \
             --json each event is an object a line on standard output (event: listening, building, \

@@ -104,8 +104,8 @@ final class StandIn {
             <!doctype html>
             <html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="1">
             <meta name="viewport" content="width=device-width"><title>\(escaped(title))</title>
-            <style>body { font: 15px/1.5 system-ui, sans-serif; margin: 3rem; color-scheme: light dark }
-            pre { overflow: auto }</style></head><body><h1>\(escaped(title))</h1>
+            <style>body { font: 15px/1.5 system-ui, sans-serif; margin: 3rem }
+            :root { color-scheme: light dark } pre { overflow: auto }</style></head><body><h1>\(escaped(title))</h1>
             """
         ]
         for one in diagnostics?.errors ?? [] {

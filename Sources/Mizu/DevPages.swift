@@ -37,8 +37,8 @@ import MizuRouting
             return nil
         }
 
-        /// Puts the script at the start of the head, before the app's own, which it may have to keep
-        /// offline, or behind everything where there is none.
+        /// Puts the script at the start of the head, before the app's own, which it may have to
+        /// keep offline, or behind everything where there is none.
         func adding(to page: Response) -> Response {
             guard case .slice(let html) = page.body else { return page }
             let script = """
