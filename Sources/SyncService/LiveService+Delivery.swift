@@ -163,7 +163,8 @@ extension LiveService {
             done += 1
         }
         deliveries.removeFirst(done)
-        return deliveries.isEmpty ? .done : .more
+        let presence = workOnPresence(on: worker)
+        return deliveries.isEmpty ? presence : .more
     }
 
     private func tell(
@@ -229,6 +230,7 @@ extension LiveService {
                 due.append((name, head))
             }
         }
+        presenceHasRoom(socket, on: worker)
         for (topic, head) in due { sendPoke(topic, head, to: socket, on: worker) }
         for (topic, scope) in unknown { askPoke(topic, of: scope, to: socket, on: worker) }
     }
