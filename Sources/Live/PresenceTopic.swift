@@ -2,9 +2,12 @@
 // was told. That difference is all that is kept of the past: who came and left between two messages
 // is in neither, and nobody can see a leave before its join.
 //
-//   absent ──enter──► here ◄──enter── broken          here:   at least one connection
-//     ▲                │ └──last one lost──►┘ │       broken: none, and its grace runs
-//     └─last one left──┴──────grace is over───┘       absent: forgotten once that is told
+//             ┌────enter────►      ──last one lost──►
+//      absent                 here                    broken
+//        ▲    ◄─last one left─      ◄─────enter─────    │
+//        └──────────────────grace is over───────────────┘
+//
+//   here: at least one connection    broken: none, and its grace runs    absent: forgotten once told
 //
 // Confined to the table that owns it. Knows no clock; deadlines are the table's.
 
