@@ -321,9 +321,9 @@ extension ServerStorey {
             #expect(server.hasMembers([], in: "room:1"))
         }
 
-        @Test("a session that is closed leaves at once; when all have gone nothing is kept")
-        func closing() throws {
-            let server = try makeServer(workers: 2, graceMilliseconds: 20)
+        @Test("a session that the app closes leaves at once", arguments: [1, 2])
+        func closing(workers: Int) throws {
+            let server = try makeServer(workers: workers)
             let (ann, bob) = (try server.socket(), try server.socket())
             var picture = try ann.join("room:1", as: "ann")
             _ = try bob.join("room:1", as: "bob")
@@ -332,8 +332,18 @@ extension ServerStorey {
                 server.feed.close(session: session.id)
             }
             try ann.follow(&picture) { $0.ids == ["ann"] }
-            ann.close()
-            bob.close()
+        }
+
+        @Test("when all have gone and their graces are over nothing is kept")
+        func nothingKept() throws {
+            let server = try makeServer(workers: 2, graceMilliseconds: 20)
+            let clients = try (0..<6).map { _ in try server.socket() }
+            for (index, client) in clients.enumerated() {
+                for topic in ["room:1", "room:2", "room:3"] {
+                    _ = try client.join(topic, as: "m\(index)")
+                }
+            }
+            for client in clients { client.close() }
             for index in 0..<2 {
                 #expect(eventually { server.hasNoPresence(on: index) })
             }
