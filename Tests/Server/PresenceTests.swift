@@ -18,8 +18,8 @@ private struct Picture {
     var isNamed = false
     var me: String?
     var hasEnded = false
-    /// Messages that told of changes.
-    var changes = 0
+    /// Messages that told of changes, and whole lists.
+    var (changes, lists) = (0, 0)
 
     /// Takes the payload of an `ack` or a `presence`.
     mutating func take(_ payload: JSONValue?) throws {
@@ -30,6 +30,7 @@ private struct Picture {
         let joined = payload.member("joined")
         if let members = payload.member("members") {
             (ids, isNamed) = ([], true)
+            lists += 1
             try add(members)
         } else if let joined {
             try #require(isNamed)
@@ -191,6 +192,7 @@ extension ServerStorey {
             others[1].subscribe("room:1")
             try watcher.follow(&picture) { $0.count == 5 }
             #expect(!picture.ids.contains("m1"))
+            #expect(picture.lists == 1, "after the first list there are only changes")
             watcher.say(#"{"type":"presence","ref":"again","topic":"room:1"}"#)
             let again = try #require(watcher.json())
             #expect(again.member("ref")?.string == "again")
