@@ -7,7 +7,9 @@
 //        ▲    ◄─last one left─      ◄─────enter─────    │
 //        └──────────────────grace is over───────────────┘
 //
-//   here: at least one connection    broken: none, and its grace runs    absent: forgotten once told
+//   here:   at least one connection
+//   broken: none, and its grace runs
+//   absent: forgotten once that is told
 //
 // Confined to the table that owns it. Knows no clock; deadlines are the table's.
 

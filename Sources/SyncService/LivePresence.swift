@@ -10,7 +10,7 @@
 //   worker of the socket                        owner of the topic
 //   join ──(connection, entry)─────────────────► PresenceTable.enter
 //   ack, seat told up to v ◄──(list at v)─────── its last told state
-//   seats whose `told` it continues ◄──(frame)── PresenceTable.advance, to all workers at once
+//   seats that it continues ◄──(publication)──── PresenceTable.advance, to all workers at once
 //   socket's queue full: seat missed, and when there is room: list ──► and back, as above
 //
 // Confined to its worker, as the service is; there only where the app has a hook.
@@ -19,7 +19,6 @@ import MizuBytes
 import MizuEventLoop
 import MizuLive
 import MizuServer
-import MizuWebSocket
 
 final class LivePresence {
     let decide: PresenceHook
@@ -36,25 +35,28 @@ final class LivePresence {
     private var lastAsk = 0
 
     /// What the owner tells all workers: one message, framed once.
-    struct Frame: Sendable {
+    struct Told: Sendable {
         let topic: ByteSlice
         let base: Int
         let version: Int
-        let bytes: ByteSlice
+        let publication: Publication
 
-        init(_ news: PresenceNews) {
+        init(_ news: PresenceNews, charging ledger: ByteLedger) {
             var text = ByteBuffer(capacity: 256)
             LiveWriter.presence(news, to: &text)
             topic = news.topic
             base = news.base
             version = news.version
-            bytes = FrameWriter.encodeFrame(.text, text.takeSlice(leaving: 1))
+            publication = Publication(text: text.readable, charging: ledger)
         }
     }
 
     struct Delivery {
+        let told: Told
         var walk: PresenceWalk
-        let frame: Frame
+        /// No group of its own: a connection can share one window, and the topic's messages are
+        /// what it is worth most for.
+        var broadcast: Broadcast
     }
 
     init(_ decide: @escaping PresenceHook, limits: PresenceLimits) {
@@ -109,13 +111,16 @@ final class LivePresence {
     /// shows in its `base`, and lists make it good.
     private static let waitingMax = 1024
 
-    func queue(_ frame: Frame) {
-        guard let room = rooms[frame.topic] else { return }
+    func queue(_ told: Told) {
+        guard let room = rooms[told.topic] else { return }
         if deliveries.count >= Self.waitingMax {
             // The first may be under way: its walk goes on.
             let older = deliveries.dropFirst().firstIndex { $0.walk.room === room }
             if let older { deliveries.remove(at: older) }
         }
-        deliveries.append(Delivery(walk: PresenceWalk(over: room), frame: frame))
+        deliveries.append(
+            Delivery(
+                told: told, walk: PresenceWalk(over: room),
+                broadcast: Broadcast(told.publication, group: nil)))
     }
 }

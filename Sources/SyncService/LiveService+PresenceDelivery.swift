@@ -9,17 +9,18 @@ import MizuServer
 
 extension LiveService {
     /// Seats visited in one tick.
-    private static let tickSeatsMax = 4096
+    private static let tickSeatsMax = 512
 
     /// Once a tick: makes the messages that are due, and goes on with those under way.
     func workOnPresence(on worker: Worker) -> ServiceWork {
         guard let presence else { return .done }
         let news = presence.table.advance(to: worker.now.nanoseconds)
         if !news.isEmpty {
-            let frames = news.map { LivePresence.Frame($0) }
+            let ledger = sync.workers.queued
+            let all = news.map { LivePresence.Told($0, charging: ledger) }
             sync.workers.performOnAll { worker in
                 guard let presence = worker.service(LiveService.self)?.presence else { return }
-                for frame in frames { presence.queue(frame) }
+                for told in all { presence.queue(told) }
             }
         }
         askForMissed(presence, on: worker)
@@ -34,25 +35,32 @@ extension LiveService {
         while done < presence.deliveries.count, budget > 0 {
             var delivery = presence.deliveries[done]
             while budget > 0, let token = delivery.walk.next() {
-                tell(delivery.frame, delivery.walk.room, Token(bits: token), on: worker)
+                tell(&delivery, Token(bits: token), on: worker)
                 budget -= 1
             }
-            presence.deliveries[done].walk = delivery.walk
-            guard budget > 0 else { break }
+            guard budget > 0 else {
+                presence.deliveries[done] = delivery
+                break
+            }
+            worker.end(delivery.broadcast)
             done += 1
         }
         presence.deliveries.removeFirst(done)
     }
 
     private func tell(
-        _ frame: LivePresence.Frame, _ room: PresenceRoom, _ socket: Token, on worker: Worker
+        _ delivery: inout LivePresence.Delivery, _ socket: Token, on worker: Worker
     ) {
-        guard let seat = room[socket.bits], let fill = worker.fill(of: socket) else { return }
-        switch seat.step(base: frame.base, version: frame.version) {
+        let (room, told) = (delivery.walk.room, delivery.told)
+        // Asked first: it may send what fills the queue, and find that the socket has gone.
+        guard let fill = worker.fill(of: socket), let seat = room[socket.bits],
+            let recipient = worker.recipient(socket)
+        else { return }
+        switch seat.step(base: told.base, version: told.version) {
         case .skip: break
         case .send where !fill.isFull:
-            room[socket.bits]?.told = .upTo(frame.version)
-            worker.send(frame: frame.bytes, to: socket)
+            room[socket.bits]?.told = .upTo(told.version)
+            delivery.broadcast.send(to: recipient, on: worker)
         case .send, .askForList: miss(room, socket, fill)
         }
     }
