@@ -179,8 +179,9 @@ extension ServerStorey {
             try watcher.follow(&picture) { $0.ids == ["ann"] }
             #expect(picture.info["ann"] == #"{"c":1}"#)
             let others = try (0..<6).map { _ in try server.socket() }
+            var last = Picture()
             for (index, other) in others.enumerated() {
-                _ = try other.join("room:1", as: "m\(index)")
+                last = try other.join("room:1", as: "m\(index)")
             }
             try watcher.follow(&picture) { $0.count == 7 }
             #expect(try server.members(of: "room:1").count == 7)
@@ -192,7 +193,10 @@ extension ServerStorey {
             others[1].subscribe("room:1")
             try watcher.follow(&picture) { $0.count == 5 }
             #expect(!picture.ids.contains("m1"))
+            let expected = picture.ids
+            try others[5].follow(&last) { $0.ids == expected }
             #expect(picture.lists == 1, "after the first list there are only changes")
+            #expect(last.lists == 1)
             watcher.say(#"{"type":"presence","ref":"again","topic":"room:1"}"#)
             let again = try #require(watcher.json())
             #expect(again.member("ref")?.string == "again")
