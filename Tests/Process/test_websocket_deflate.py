@@ -207,7 +207,8 @@ def test_many_compressed_messages_in_one_write_come_back_in_order(peer):
 
 @pytest.mark.parametrize("payload", [bytes.fromhex(text) for text in (
     "f248cdc9c90700", "000500faff48656c6c6f00", "f348cdc9c9070000",
-    "f248050000 00ffffcac9c90700", "f248cdc9c907000000ffff00")],
+    "f248050000 00ffffcac9c90700", "f248cdc9c907000000ffff00",
+    "f348cdc9c90700", "f348cdc9c9070001", "010500faff48656c6c6f")],
     ids=bytes.hex)
 def test_the_examples_of_7_2_3_and_blocks_of_every_kind_are_read(peer, payload):
     peer.say(*deflated(TEXT, payload))
