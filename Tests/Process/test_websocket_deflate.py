@@ -57,7 +57,7 @@ WINDOWS = [None, *range(9, 16)]
 
 
 @pytest.mark.parametrize("server_fresh, client_fresh",
-                         itertools.product([False, True], repeat=2))
+                         list(itertools.product([False, True], repeat=2)))
 def test_every_offer_is_answered_within_its_bounds_and_then_kept(echo, server_fresh, client_fresh):
     for server_bits, client_bits in itertools.product(WINDOWS, ["absent", *WINDOWS]):
         offer = "permessage-deflate"
@@ -113,7 +113,7 @@ def test_a_window_of_8_bits_is_declined_or_kept(echo):
 def test_what_cannot_be_agreed_on_is_declined_and_what_comes_behind_it_is_taken(echo, offer):
     with Peer(echo, offer) as peer:
         assert peer.agreed is None
-        peer.say(frame(TEXT, b"plain"), bytes([0xC1]))
+        peer.say(frame(TEXT, b"plain"), frame(TEXT, b"\x00", reserved=4))
         assert peer.hear() == (TEXT, b"plain")
         peer.ends_with(1002)
     with Peer(echo, f"{offer}, permessage-deflate") as peer:
