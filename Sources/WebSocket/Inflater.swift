@@ -30,6 +30,9 @@ public final class Inflater {
     private let output: InflateOutput
     /// Whether the stream holds nothing of an earlier message.
     private var isFresh = true
+    /// Whether the last message had a last block (§7.2.3.4): it is right, but there are inflaters
+    /// that do not go on behind one.
+    private(set) var hadLastBlock = false
 
     public enum Outcome {
         /// The message; valid until an inflater with the same output is next used.
@@ -69,6 +72,7 @@ public final class Inflater {
     ) -> Outcome {
         if context == .fresh, !isFresh, mizu_inflate_reset(stream) != 0 { return .invalid }
         isFresh = false
+        hadLastBlock = false
         output.begin()
         // Not even an empty block, but several clients mean the empty message by it (§7.2.3.6).
         guard payload.count > 0 else { return .message(output.bytes.readable) }
@@ -117,6 +121,7 @@ public final class Inflater {
             switch step.status {
             case 1:
                 // A last block (§7.2.3.4): what follows goes on with the same window.
+                hadLastBlock = true
                 guard mizu_inflate_go_on(stream) == 0 else { return .failed(.invalid) }
                 if taken == input.count { return .streamEnded }
             case 0, -5:  // Z_OK, Z_BUF_ERROR: no progress is possible

@@ -16,13 +16,6 @@ CONTINUATION = 0
 PLAIN_OFFER = "permessage-deflate; client_max_window_bits"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def speaks_deflate(echo):
-    with Peer(echo, "permessage-deflate") as peer:
-        if peer.agreed is None:
-            pytest.skip("the server answers no extension")
-
-
 @pytest.fixture(params=[
     PLAIN_OFFER, "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
     "permessage-deflate; server_max_window_bits=9; client_max_window_bits=9"],

@@ -208,4 +208,32 @@ struct CompressedReadTests {
             }
         }
     }
+
+    @Test("a payload may be handed on where it came in one frame, stands alone and is not odd")
+    func handedOn() throws {
+        let text = Array("Hello".utf8)
+        let table: [([Frame], DeflateParameters.Context, Bool)] = [
+            ([.text(Self.hello).compressed], .fresh, true),
+            ([.binary(HandDeflate.stored(text)).compressed], .fresh, true),
+            ([.text(Self.hello).compressed], .takenOver, false),
+            ([.text(Self.hello).compressed.more, .rest([])], .fresh, false),
+            ([.text(HandDeflate.fixed(text, isLast: true)).compressed], .fresh, false),
+            ([.text(HandDeflate.stored(text, isLast: true)).compressed], .fresh, false),
+            ([.text(HandDeflate.stored(text).dropLast() + [1]).compressed], .fresh, false),
+            ([.text([]).compressed], .fresh, false),
+        ]
+        for (frames, context, isHandedOn) in table {
+            let inflater = try #require(Inflater())
+            var reader = MessageReader(role: .client, extensions: agreedDeflate(context))
+            var bytes = wire(frames, for: .client)
+            bytes.withUnsafeMutableBytes { input in
+                guard
+                    case .message(_, .inflated(_, let range), _) = reader.read(
+                        input, inflater: inflater)
+                else { return Issue.record("\(frames) gave no message") }
+                #expect((range != nil) == isHandedOn, "\(frames)")
+                if let range { #expect(input[range].elementsEqual(frames[0].payload)) }
+            }
+        }
+    }
 }
