@@ -81,6 +81,7 @@ extension App {
         server.limits.heartbeatMilliseconds = configuration.heartbeatMilliseconds
         let port = configuration.publicPort
         server.limits.connectionsMax = port.connectionsMax
+        configuration.sockets.apply(to: &server)
         server.addressLimits = port.addresses
         server.trustedProxies = TrustedProxies(port.trustedProxies)
         server.proxyProtocol = port.usesProxyProtocol ? .required : .off

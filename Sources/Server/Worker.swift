@@ -132,13 +132,15 @@ public final class Worker {
             tickClock()
             advanceReady()
             advanceAgain()
+            advanceLeaving()
             runTimers()
-            mayWait = runServices()
+            mayWait = !goOnDraining()
+            if !runServices() { mayWait = false }
             flushDirty()
             if handshakes.listenersWait { acceptAtFreeHandshakes() }
             closeRetired()
             if logsAccess { handOverAccess() }
-            mayWait = mayWait && again.isEmpty && dirty.isEmpty
+            mayWait = mayWait && again.isEmpty && dirty.isEmpty && state.pointee.leaving.isEmpty
         }
     }
 
@@ -178,6 +180,7 @@ public final class Worker {
 
     private func advanceReady() {
         handshakes.stepsLeft = limits.tickHandshakeStepsMax
+        state.pointee.leavesLeft = limits.tickLeavesMax
         var hasMail = false
         for position in 0..<poller.count {
             let event = poller[position]
@@ -189,7 +192,7 @@ public final class Worker {
                 accept(at: Int(event.data - Self.firstListenerData))
             } else if let connection = connections[Token(bits: event.data)] {
                 if event.isReadable { connection.flags.insert(.mayRead) }
-                if event.isHungUp { connection.flags.insert(.hungUp) }
+                if event.isHungUp, !mayLeave(connection) { continue }
                 if event.isWritable { becameWritable(connection) }
                 advance(connection)
                 sendEarly()
@@ -241,7 +244,7 @@ public final class Worker {
         }
     }
 
-    /// - Returns: whether the next wait may block.
+    /// - Returns: whether no service has more to do.
     private func runServices() -> Bool {
         var mayWait = true
         for index in 0..<state.pointee.services.count

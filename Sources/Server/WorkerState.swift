@@ -53,10 +53,15 @@ struct WorkerState: ~Copyable {
 
     var dirty = ConnectionList()
     var again = ConnectionList()
+    /// Whose peers have gone, for later ticks; and how many this one still takes.
+    var leaving = ConnectionList()
+    var leavesLeft = 0
     var retired = ConnectionList()
     var mail: [WorkerMail] = []
     var expired: [Int] = []
     var drainDeadline: Instant?
+    /// The first slot that has not been told of the drain.
+    var drainNext: Int?
     /// Where certificates were given.
     var tls: TLSEngine?
     var handshakes = HandshakeLoad()

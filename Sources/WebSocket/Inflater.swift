@@ -21,6 +21,10 @@ public final class InflateOutput {
 
     fileprivate func begin() {
         bytes.removeAll()
+        releaseLargeMemory()
+    }
+
+    fileprivate func releaseLargeMemory() {
         if bytes.capacity > Self.keptBytesMax { bytes = ByteBuffer(capacity: 1024) }
     }
 }
@@ -95,6 +99,9 @@ public final class Inflater {
         }
         return .message(output.bytes.readable)
     }
+
+    /// One large message must not keep its memory for ever.
+    public func releaseLargeMemory() { output.releaseLargeMemory() }
 
     private enum Feeding {
         case taken
