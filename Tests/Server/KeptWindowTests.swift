@@ -26,7 +26,8 @@ extension ServerStorey {
         private func open(_ server: TestServer, _ offer: String = "") -> (RawClient, String?) {
             let client = server.client()
             let field = "Sec-WebSocket-Extensions: permessage-deflate\(offer)\r\n\r\n"
-            client.send(String(RawClient.upgradeRequest.dropLast(2)) + field)
+            // A line's end is one character.
+            client.send(String(RawClient.upgradeRequest.dropLast()) + field)
             let answer = client.response()
             #expect(answer?.status == 101)
             let name = "Sec-WebSocket-Extensions: "
