@@ -26,6 +26,8 @@ struct WorkerState: ~Copyable {
     var connections = SlotTable<Connection>()
     var timers: TimerWheel
     var services: [any WebSocketService] = []
+    /// When the first of them wants to be called at the latest; nil: when something happens.
+    var servicesDue: Instant?
     var deliveries: [Int: Delivery] = [:]
     var messageRates: [Int: TransferRate] = [:]
     var turnedAway = 0
