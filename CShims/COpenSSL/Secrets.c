@@ -60,6 +60,8 @@ static void on_line(const SSL *ssl, const char *line) {
     static const char server[] = "SERVER_TRAFFIC_SECRET_0 ";
     int is_client = strncmp(line, client, sizeof client - 1) == 0;
     if (!is_client && strncmp(line, server, sizeof server - 1) != 0) return;
+    // OpenSSL writes a line with some sixty calls of sprintf: no more of them than need be.
+    SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), NULL);
     const char *last = strrchr(line, ' ');
     secrets *target = make_secrets((SSL *)ssl);
     if (!last || !target) return;
@@ -69,8 +71,18 @@ static void on_line(const SSL *ssl, const char *line) {
         target->server_count = read_hex(last + 1, target->server, sizeof target->server);
 }
 
+// The secrets that we want are told after a Finished, ours or the client's: that is when both sides
+// change to them (RFC 8446 §7.1). A context is one thread's, so that what is switched on here is
+// this session's.
+static void on_message(int is_ours, int version, int type, const void *bytes, size_t count,
+                       SSL *ssl, void *argument) {
+    (void)is_ours, (void)version, (void)argument;
+    if (type == SSL3_RT_HANDSHAKE && count > 0 && *(const uint8_t *)bytes == SSL3_MT_FINISHED)
+        SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), on_line);
+}
+
 void collect_secrets(SSL_CTX *context) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_index);
-    SSL_CTX_set_keylog_callback(context, on_line);
+    SSL_CTX_set_msg_callback(context, on_message);
 }
