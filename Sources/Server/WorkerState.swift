@@ -11,6 +11,7 @@ import MizuBytes
 import MizuEventLoop
 import MizuHTTP
 import MizuTransport
+import MizuWebSocket
 
 struct WorkerState: ~Copyable {
     var now: Instant
@@ -25,6 +26,8 @@ struct WorkerState: ~Copyable {
     var connections = SlotTable<Connection>()
     var timers: TimerWheel
     var services: [any WebSocketService] = []
+    /// When the first of them wants to be called at the latest; nil: when something happens.
+    var servicesDue: Instant?
     var deliveries: [Int: Delivery] = [:]
     var messageRates: [Int: TransferRate] = [:]
     var turnedAway = 0
@@ -33,6 +36,15 @@ struct WorkerState: ~Copyable {
 
     var readBuffer: ByteBuffer
     var arena: ByteBuffer
+    /// What connections of this tick share, by number; see `Connection.Flags.sharesFrame`.
+    var tickFrames: ContiguousArray<TickFrame> = []
+    var compressors: CompressorTable
+    /// For messages whose windows end with them: all that agreed on permessage-deflate share it.
+    var inflater: Inflater?
+    /// While a service is told a message that came compressed: its payload as it came.
+    var compressedMessage: UnsafeRawBufferPointer?
+    /// By slot: those of connections whose clients keep their windows.
+    var ownInflaters: [Int: Inflater] = [:]
     var lastHead = LastHead()
     var gzip = GzipEncoder()
     /// Of the second that began last; see `dateDue`.
@@ -41,10 +53,15 @@ struct WorkerState: ~Copyable {
 
     var dirty = ConnectionList()
     var again = ConnectionList()
+    /// Whose peers have gone, for later ticks; and how many this one still takes.
+    var leaving = ConnectionList()
+    var leavesLeft = 0
     var retired = ConnectionList()
     var mail: [WorkerMail] = []
     var expired: [Int] = []
     var drainDeadline: Instant?
+    /// The first slot that has not been told of the drain.
+    var drainNext: Int?
     /// Where certificates were given.
     var tls: TLSEngine?
     var handshakes = HandshakeLoad()
@@ -53,8 +70,9 @@ struct WorkerState: ~Copyable {
 
     init(
         poller: consuming Poller, alarm: consuming Alarm, listeners: [Listener], now: Instant,
-        readBytesMax: Int
+        readBytesMax: Int, compressors: consuming CompressorTable
     ) {
+        self.compressors = compressors
         self.poller = poller
         self.alarm = alarm
         self.listeners = listeners
@@ -65,6 +83,12 @@ struct WorkerState: ~Copyable {
         arena = ByteBuffer(capacity: 64 * 1024)
         reserve = Worker.openReserve()
     }
+}
+
+/// A frame that many connections send in this tick.
+struct TickFrame {
+    let slice: ByteSlice
+    let tag: SendQueue.Tag
 }
 
 extension Worker {

@@ -18,8 +18,9 @@ public final class LiveService: WebSocketService {
     let limits: LiveLimits
     var topics: TopicTable
     var sessions = SessionTable()
-    /// Fan-outs that wait, in order; the first may be under way.
-    var deliveries: [Delivery.Job] = []
+    /// Fan-outs that wait, in order, and those under way.
+    var tellings: [Telling] = []
+    var round: TellingRound?
     /// Numbers an app's messages, so that a fan-out that meets a subscriber twice sends once.
     var lastMessage = 0
     /// Subscribes that a reader is asked for, each with its number: one that was overtaken by an
@@ -30,6 +31,8 @@ public final class LiveService: WebSocketService {
     var heartbeatTopics: ContiguousArray<TopicID?> = []
     /// By slot: whose address a socket's messages are counted for; nil: they are not.
     var askers: ContiguousArray<RateLimiter.Asker?> = []
+    /// Who is here, in topics of the app; nil where it keeps no presence.
+    let presence: LivePresence?
     /// Composes JSON text before it is framed.
     var text = ByteBuffer(capacity: 1024)
     private var random = SystemRandomNumberGenerator()
@@ -39,6 +42,7 @@ public final class LiveService: WebSocketService {
         self.hooks = hooks
         self.limits = limits
         topics = TopicTable(limits: limits)
+        presence = hooks.onPresence.map { LivePresence($0, limits: limits.presence) }
     }
 
     // MARK: Coming and going
@@ -56,6 +60,7 @@ public final class LiveService: WebSocketService {
 
     public func closed(_ socket: Token, on worker: Worker) {
         let session = session(of: socket)
+        losePresence(socket, on: worker)
         topics.removeAll(socket.bits)
         sessions.close(socket.bits)
         if socket.index < heartbeatTopics.count { heartbeatTopics[socket.index] = nil }
@@ -97,7 +102,10 @@ public final class LiveService: WebSocketService {
         case .ping: say(to: socket, on: worker) { LiveWriter.pong(ref: ref, to: &$0) }
         case .subscribe(let topic, let position):
             subscribe(socket, ref, to: topic, from: position, on: worker)
+        case .join(let topic, let info): join(socket, ref, topic, info: info, on: worker)
+        case .presence(let topic): tellPresence(socket, ref, topic, on: worker)
         case .unsubscribe(let topic):
+            leavePresence(socket, topic, on: worker)
             asked[AskedSubscription(socket: socket, topic: topic)] = nil
             topics.unsubscribe(socket.bits, from: topic)
             say(to: socket, on: worker) { LiveWriter.ack(ref: ref, topic: topic, to: &$0) }
@@ -148,12 +156,12 @@ public final class LiveService: WebSocketService {
         else {
             return deny(socket, ref, topic, on: worker)
         }
-        let (workers, json, name) = (sync.workers, payload.bytes.compacted, topic.compacted)
-        let index = worker.index
+        let (workers, name, index) = (sync.workers, topic.compacted, worker.index)
+        let message = Publication(message: payload.bytes, to: name, charging: workers.queued)
         workers.performOnAll { worker in
             // A token names a socket of its own worker; on another it is somebody else.
             worker.service(LiveService.self)?
-                .broadcast(json, to: name, except: worker.index == index ? socket : nil)
+                .tell(message, to: name, except: worker.index == index ? socket : nil)
         }
         say(to: socket, on: worker) { LiveWriter.ack(ref: ref, topic: topic, to: &$0) }
     }
