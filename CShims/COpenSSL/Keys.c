@@ -21,7 +21,7 @@ static const struct {
     {0x1302, "AES-256-GCM", 32, 1},
     {0x1303, "ChaCha20-Poly1305", 32, 0},
 };
-enum { SUITES = 3, SLOTS_BITS = 6, SLOTS = 1 << SLOTS_BITS };
+enum { SUITES = 3, SLOTS_BITS = 7, SLOTS = 1 << SLOTS_BITS };
 
 typedef struct {
     EVP_CIPHER_CTX *context;
