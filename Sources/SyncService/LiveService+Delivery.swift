@@ -190,7 +190,11 @@ extension LiveService {
                     continue
                 }
                 for index in current.tellings.indices {
-                    tell(subscription, &current.tellings[index], recipient, on: worker)
+                    // Asked first: where the socket turns out to have gone, so has its
+                    // subscription.
+                    let queue = worker.isFull(recipient) ? QueueRoom.full : .free
+                    guard recipient.isOpen else { break }
+                    tell(subscription, &current.tellings[index], recipient, queue, on: worker)
                 }
             }
             guard current.walk.isAtEnd else {
@@ -225,13 +229,13 @@ extension LiveService {
 
     private func tell(
         _ subscription: Subscription, _ telling: inout Telling, _ recipient: Recipient,
-        on worker: Worker
+        _ queue: QueueRoom, on worker: Worker
     ) {
         switch telling.content {
         case .changes(let news):
             settlePoke(subscription, recipient)
             let delivery = topics[subscription].delivery(
-                of: news, queue: worker.isFull(recipient) ? .full : .free, limits: limits)
+                of: news, queue: queue, limits: limits)
             switch delivery {
             case .nothing: return
             case .delta: telling.delta?.send(to: recipient, on: worker)
@@ -247,7 +251,7 @@ extension LiveService {
             guard topics[subscription].sent < number, recipient.socket != except else { return }
             topics[subscription].sent = number
             // Best effort: whoever does not read misses messages, and nobody else waits for them.
-            if !worker.isFull(recipient) { telling.notice.send(to: recipient, on: worker) }
+            if queue == .free { telling.notice.send(to: recipient, on: worker) }
         }
     }
 
