@@ -123,3 +123,5 @@ int co_session_is_established(const co_session *);
 int co_session_was_resumed(const co_session *);
 // Of the last failure on this thread: the number above, and OpenSSL's words for it.
 int co_failure(const char **reason);
+
+#include "COpenSSLClient.h"
