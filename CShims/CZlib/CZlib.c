@@ -34,6 +34,15 @@ mizu_zstream *mizu_inflate_open(int window_bits) {
 int mizu_deflate_reset(mizu_zstream *stream) { return deflateReset(&stream->z); }
 int mizu_inflate_reset(mizu_zstream *stream) { return inflateReset(&stream->z); }
 
+// Keeps the window, which inflateReset would forget. In zlib's header since 1.2.6, without a
+// paragraph of its own.
+int mizu_inflate_go_on(mizu_zstream *stream) { return inflateResetKeep(&stream->z); }
+
+// zlib.h, inflate(): 128 is set in data_type right behind a block or the header.
+int mizu_inflate_is_between_blocks(const mizu_zstream *stream) {
+    return (stream->z.data_type & 128) != 0;
+}
+
 void mizu_deflate_close(mizu_zstream *stream) {
     deflateEnd(&stream->z);
     free(stream);

@@ -1,5 +1,5 @@
 // The client's half of the opening handshake (RFC 6455 §4.1): the fields to send and the check of
-// the answer. For `mizu bench`, tests and the Swift client. Offers no extension.
+// the answer. For `mizu bench`, tests and the Swift client. Offers permessage-deflate where asked to.
 
 import MizuBytes
 
@@ -11,7 +11,7 @@ public enum HandshakeFailure: Error, Equatable, Sendable {
     case badAccept
     /// A subprotocol that was not offered, or two of them.
     case badSubprotocol
-    /// An extension, although none was offered.
+    /// An extension that was not offered, or with parameters that the offer does not allow.
     case badExtension
 }
 
@@ -20,14 +20,19 @@ public struct ClientHandshake: Sendable {
     /// The value of `Sec-WebSocket-Key`, 24 bytes.
     public let key: [UInt8]
     public let subprotocols: [ByteSlice]
+    public let deflate: DeflateOffer?
 
     /// - Parameters:
     ///   - nonce: 16 unpredictable bytes, fresh for each connection.
     ///   - subprotocols: what to offer, the most wanted first; each a token.
-    public init(nonce: [UInt8], subprotocols: [ByteSlice] = []) {
+    ///   - deflate: what to offer of permessage-deflate; nil: nothing.
+    public init(
+        nonce: [UInt8], subprotocols: [ByteSlice] = [], deflate: DeflateOffer? = nil
+    ) {
         precondition(nonce.count == 16, "a WebSocket nonce has 16 bytes, not \(nonce.count)")
         key = Base64.encode(nonce)
         self.subprotocols = subprotocols
+        self.deflate = deflate
     }
 
     /// Appends the fields that make a GET an upgrade, each line ended, without `Host` and without
@@ -37,6 +42,7 @@ public struct ClientHandshake: Sendable {
         buffer.append("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " as StaticString)
         buffer.append(key)
         buffer.append("\r\n" as StaticString)
+        deflate?.appendField(to: &buffer)
         guard !subprotocols.isEmpty else { return }
         buffer.append("Sec-WebSocket-Protocol: " as StaticString)
         for (index, name) in subprotocols.enumerated() {
@@ -47,25 +53,34 @@ public struct ClientHandshake: Sendable {
     }
 
     /// Checks the answer (§4.1, items 1 to 6).
-    /// - Returns: the subprotocol that the server chose, nil for none.
+    /// - Returns: the subprotocol that the server chose, nil for none, and what was agreed on.
     public func verify(
         status: Int, fields: FieldValues
-    ) throws(HandshakeFailure) -> ByteSlice? {
+    ) throws(HandshakeFailure) -> (subprotocol: ByteSlice?, extensions: AgreedExtensions) {
         guard status == 101 else { throw .status(status) }
         guard FieldList.contains("websocket", in: "upgrade", of: fields),
             FieldList.contains("upgrade", in: "connection", of: fields)
         else { throw .missingUpgrade }
         let accept = FieldList.only("sec-websocket-accept", of: fields)
         guard accept == Handshake.acceptValue(forKey: key) else { throw .badAccept }
-        guard FieldList.count("sec-websocket-extensions", of: fields) == 0 else {
-            throw .badExtension
+        let extensions = try agreed(fields)
+        guard FieldList.count("sec-websocket-protocol", of: fields) > 0 else {
+            return (nil, extensions)
         }
-        guard FieldList.count("sec-websocket-protocol", of: fields) > 0 else { return nil }
         guard let name = FieldList.only("sec-websocket-protocol", of: fields) else {
             throw .badSubprotocol
         }
         let chosen = ByteSlice(name)
         guard subprotocols.contains(chosen) else { throw .badSubprotocol }
-        return chosen
+        return (chosen, extensions)
+    }
+
+    private func agreed(_ fields: FieldValues) throws(HandshakeFailure) -> AgreedExtensions {
+        guard let answer = ExtensionList.read(fields) else { throw .badExtension }
+        guard let chosen = answer.first else { return .none }
+        guard answer.count == 1, let parameters = deflate?.accept(chosen) else {
+            throw .badExtension
+        }
+        return .deflate(parameters)
     }
 }

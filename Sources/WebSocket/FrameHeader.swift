@@ -5,6 +5,8 @@
 struct FrameHeader {
     let opcode: Opcode
     let end: FrameEnd
+    /// RSV1: the message is compressed (RFC 7692 §6). On its first frame only.
+    let isCompressed: Bool
     /// Bytes of payload that follow; below 2^63, and not yet held to any limit.
     let payloadBytes: Int
     /// The masking key as it stands in memory; 0, which masks nothing, where there is none.
@@ -28,6 +30,11 @@ struct FrameHeader {
         let first = bytes[0]
         guard first & 0x70 & ~reservedBits == 0 else { return .reject(.reservedBits) }
         guard let opcode = Opcode(rawValue: first & 0x0F) else { return .reject(.reservedOpcode) }
+        // RSV1 is for the first frame of a message, and for no other (RFC 7692 §6.1).
+        let isCompressed = first & 0x40 != 0
+        guard !isCompressed || opcode == .text || opcode == .binary else {
+            return .reject(.reservedBits)
+        }
         let end: FrameEnd = first & 0x80 != 0 ? .final : .more
         guard end == .final || !opcode.isControl else { return .reject(.fragmentedControl) }
 
@@ -47,7 +54,8 @@ struct FrameHeader {
         let key = isMasked ? bytes.loadUnaligned(fromByteOffset: lengthEnd, as: UInt32.self) : 0
         return .header(
             FrameHeader(
-                opcode: opcode, end: end, payloadBytes: payloadBytes, key: key, count: count))
+                opcode: opcode, end: end, isCompressed: isCompressed, payloadBytes: payloadBytes,
+                key: key, count: count))
     }
 
     /// The payload's length; nil if it is not in its shortest form or beyond 2^63 − 1.

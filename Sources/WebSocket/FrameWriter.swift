@@ -1,6 +1,7 @@
 // Writes frames (RFC 6455 §5.2), for both roles: small ones whole into a buffer, large payloads as
 // a header with the payload sent beside it, and shared ones once as a slice for every queue.
-// Never compresses, never splits a message by itself, never queues.
+// Never compresses (it marks what a `Deflater` made), never splits a message by itself, never
+// queues.
 
 import MizuBytes
 
@@ -13,6 +14,13 @@ public enum Masking: Sendable {
     case key(UInt32)
 }
 
+/// What a payload is (RFC 7692 §6).
+public enum PayloadCoding: Sendable {
+    case plain
+    /// Made by a `Deflater`: the message's first frame says so with RSV1.
+    case deflated
+}
+
 /// Whether a frame ends its message.
 public enum FrameEnd: Sendable {
     case final, more
@@ -22,11 +30,12 @@ public enum FrameWriter {
     /// Appends a whole frame. O(n).
     public static func append(
         _ opcode: Opcode, _ payload: UnsafeRawBufferPointer, to buffer: inout ByteBuffer,
-        masking: Masking = .none, end: FrameEnd = .final
+        masking: Masking = .none, end: FrameEnd = .final, coding: PayloadCoding = .plain
     ) {
         buffer.reserve(payload.count + WebSocketLimits.headerBytesMax)
         appendHeader(
-            opcode, payloadBytes: payload.count, to: &buffer, masking: masking, end: end)
+            opcode, payloadBytes: payload.count, to: &buffer, masking: masking, end: end,
+            coding: coding)
         let start = buffer.count
         buffer.append(payload)
         if case .key(let key) = masking {
@@ -39,19 +48,21 @@ public enum FrameWriter {
     /// The same for a slice.
     public static func append(
         _ opcode: Opcode, _ payload: ByteSlice, to buffer: inout ByteBuffer,
-        masking: Masking = .none, end: FrameEnd = .final
+        masking: Masking = .none, end: FrameEnd = .final, coding: PayloadCoding = .plain
     ) {
-        payload.withUnsafeBytes { append(opcode, $0, to: &buffer, masking: masking, end: end) }
+        payload.withUnsafeBytes {
+            append(opcode, $0, to: &buffer, masking: masking, end: end, coding: coding)
+        }
     }
 
     /// Appends a header alone: the owner sends `payloadBytes` bytes behind it, masked by itself
     /// (`Mask.apply`) if `masking` says so. At most `WebSocketLimits.headerBytesMax` bytes.
     public static func appendHeader(
         _ opcode: Opcode, payloadBytes: Int, to buffer: inout ByteBuffer,
-        masking: Masking = .none, end: FrameEnd = .final
+        masking: Masking = .none, end: FrameEnd = .final, coding: PayloadCoding = .plain
     ) {
-        // RSV1 is 0: an uncompressed message, with or without permessage-deflate (RFC 7692 §6).
-        buffer.append(opcode.rawValue | (end == .final ? 0x80 : 0))
+        let compressed: UInt8 = coding == .deflated ? 0x40 : 0
+        buffer.append(opcode.rawValue | compressed | (end == .final ? 0x80 : 0))
         let maskBit: UInt8 = if case .key = masking { 0x80 } else { 0 }
         switch payloadBytes {
         case ..<126:

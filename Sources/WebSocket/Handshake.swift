@@ -22,6 +22,8 @@ public enum HandshakeRefusal: Error, Equatable, Sendable, CaseIterable {
     case badKey
     /// Not 13; the answer names the version we speak (§4.4).
     case badVersion
+    /// `Sec-WebSocket-Extensions` is malformed (§9.1).
+    case badExtensions
 
     /// The status code of the answer.
     public var status: Int {
@@ -29,7 +31,7 @@ public enum HandshakeRefusal: Error, Equatable, Sendable, CaseIterable {
         case .notAnUpgrade, .badVersion: 426
         case .badMethod: 405
         case .badHTTPVersion: 505
-        case .badKey: 400
+        case .badKey, .badExtensions: 400
         }
     }
 
@@ -43,7 +45,7 @@ public enum HandshakeRefusal: Error, Equatable, Sendable, CaseIterable {
                 ("Sec-WebSocket-Version", "13"),
             ]
         case .badMethod: [("Allow", "GET")]
-        case .badHTTPVersion, .badKey: []
+        case .badHTTPVersion, .badKey, .badExtensions: []
         }
     }
 
@@ -55,14 +57,9 @@ public enum HandshakeRefusal: Error, Equatable, Sendable, CaseIterable {
         case .badHTTPVersion: "a WebSocket handshake needs HTTP/1.1"
         case .badKey: "Sec-WebSocket-Key is not the base64 of 16 bytes"
         case .badVersion: "only version 13 of WebSocket is spoken here"
+        case .badExtensions: "Sec-WebSocket-Extensions is malformed"
         }
     }
-}
-
-/// What both ends agreed on beside the plain protocol. permessage-deflate (RFC 7692) adds a case
-/// with its parameters; until then every offer is passed over, as §9.1 allows.
-public enum AgreedExtensions: Equatable, Sendable {
-    case none
 }
 
 /// An accepted handshake.
@@ -72,6 +69,7 @@ public struct Handshake: Equatable, Sendable {
     /// The first of the server's subprotocols that the client offered, if any.
     public let subprotocol: ByteSlice?
     public let extensions: AgreedExtensions
+    private let deflate: DeflateAnswer?
 
     /// Checks a request (§4.2.1).
     /// - Parameters:
@@ -79,11 +77,13 @@ public struct Handshake: Equatable, Sendable {
     ///   - minorVersion: 1 for HTTP/1.1, 0 for HTTP/1.0.
     ///   - subprotocols: what the server speaks, the most wanted first; may be empty. A client
     ///     that offers only others is accepted without one, and may leave.
+    ///   - deflate: what we agree to of permessage-deflate; nil: its offers are passed over, as
+    ///     those of unknown extensions are.
     ///   - fields: looks up the request's fields; called a few times, kept by nobody.
     /// - Throws: the refusal, which says status and fields of the answer.
     public init(
         method: UnsafeRawBufferPointer, minorVersion: Int, subprotocols: [ByteSlice] = [],
-        fields: FieldValues
+        deflate: DeflatePolicy? = nil, fields: FieldValues
     ) throws(HandshakeRefusal) {
         // A request without the wish is answered 426 whatever else is odd about it.
         guard FieldList.contains("websocket", in: "upgrade", of: fields),
@@ -100,7 +100,10 @@ public struct Handshake: Equatable, Sendable {
         subprotocol = subprotocols.first { candidate in
             FieldList.containsExactly(candidate, in: "sec-websocket-protocol", of: fields)
         }
-        extensions = .none
+        guard let offers = ExtensionList.read(fields) else { throw .badExtensions }
+        let answer = deflate?.agree(on: offers)
+        self.deflate = answer
+        extensions = answer.map { .deflate($0.parameters) } ?? .none
     }
 
     /// `Sec-WebSocket-Accept` for a key as it stood in the request (§4.2.2, item 5).
@@ -120,6 +123,7 @@ public struct Handshake: Equatable, Sendable {
             buffer.append(subprotocol)
             buffer.append("\r\n" as StaticString)
         }
+        deflate?.appendField(to: &buffer)
     }
 
     /// Appends the whole 101 answer; frames may follow at once.

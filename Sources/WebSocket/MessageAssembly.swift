@@ -5,6 +5,8 @@ import MizuBytes
 
 final class MessageAssembly {
     let kind: MessageKind
+    /// The payload is to be inflated; only then can its text be checked.
+    let isCompressed: Bool
     /// Data frames begun so far.
     private(set) var frames = 0
     private var bytes: ByteBuffer
@@ -31,6 +33,7 @@ final class MessageAssembly {
     ///   arrived and not what was announced: a header alone must not cost us a megabyte.
     init(kind: MessageKind, bytesHere: Int, header: FrameHeader) {
         self.kind = kind
+        isCompressed = header.isCompressed
         let arrived = min(bytesHere, header.payloadBytes)
         let capacity = min(header.payloadBytes, max(arrived, 512))
         bytes = ByteBuffer(capacity: capacity)
@@ -57,16 +60,20 @@ final class MessageAssembly {
         let taken = min(frameLeft, input.count)
         let part = UnsafeMutableRawBufferPointer(rebasing: input[..<taken])
         Mask.apply(key, to: part, from: frameTaken)
-        if kind == .text, !validator.feed(UnsafeRawBufferPointer(part)) { return .reject(.badText) }
+        if isCheckedText, !validator.feed(UnsafeRawBufferPointer(part)) {
+            return .reject(.badText)
+        }
         bytes.append(UnsafeRawBufferPointer(part))
         frameTaken += taken
         frameLeft -= taken
         guard frameLeft == 0 else { return .frameGoesOn }
         isInsideFrame = false
         guard end == .final else { return .frameEnded(taken: taken) }
-        guard validator.isComplete else { return .reject(.badText) }
+        guard !isCheckedText || validator.isComplete else { return .reject(.badText) }
         return .messageEnded(taken: taken)
     }
+
+    private var isCheckedText: Bool { kind == .text && !isCompressed }
 
     /// Gives the message's bytes away without copying them.
     func takePayload() -> ByteSlice { bytes.takeSlice(leaving: 1) }

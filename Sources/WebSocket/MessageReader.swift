@@ -1,5 +1,7 @@
 // Bytes to messages (RFC 6455 §5 and §6), for either role: unmasks in place, joins fragments,
-// checks UTF-8 as it arrives, refuses what the RFC forbids at the first byte that shows it.
+// checks UTF-8 as it arrives, refuses what the RFC forbids at the first byte that shows it. What
+// is compressed (RFC 7692) is collected and inflated when it is whole, so that connections can share
+// one inflater.
 // An idle connection's reader owns nothing but this small struct; memory is taken when a message
 // does not lie whole in the caller's buffer, and given away with the message.
 // Does not answer pings, keep deadlines or know a socket.
@@ -19,11 +21,14 @@ public enum MessagePayload {
     case inPlace(Range<Int>)
     /// Collected from several frames or several reads; theirs is the memory.
     case assembled(ByteSlice)
+    /// In the inflater's memory, until that is next used.
+    case inflated(UnsafeRawBufferPointer)
 
     public var count: Int {
         switch self {
         case .inPlace(let range): range.count
         case .assembled(let slice): slice.count
+        case .inflated(let bytes): bytes.count
         }
     }
 
@@ -33,6 +38,7 @@ public enum MessagePayload {
         case .inPlace(let range):
             ByteSlice(copying: UnsafeRawBufferPointer(rebasing: input[range]))
         case .assembled(let slice): slice
+        case .inflated(let bytes): ByteSlice(copying: bytes)
         }
     }
 
@@ -44,6 +50,7 @@ public enum MessagePayload {
         switch self {
         case .inPlace(let range): try body(UnsafeRawBufferPointer(rebasing: input[range]))
         case .assembled(let slice): try slice.withUnsafeBytes(body)
+        case .inflated(let bytes): try body(bytes)
         }
     }
 }
@@ -72,6 +79,8 @@ public struct MessageReader {
     private var phase = Phase.reading
     /// RSV bits that an agreed extension has given a meaning: RSV1 is permessage-deflate's.
     private let reservedBits: UInt8
+    /// Of compressed messages that come.
+    private let context: DeflateParameters.Context
 
     private enum Phase: UInt8 {
         case reading
@@ -84,10 +93,14 @@ public struct MessageReader {
     ///   - extensions: what the handshake agreed on.
     public init(role: WebSocketRole, extensions: AgreedExtensions = .none) {
         self.role = role
-        reservedBits =
-            switch extensions {
-            case .none: 0
-            }
+        switch extensions {
+        case .none:
+            reservedBits = 0
+            context = .fresh
+        case .deflate(let parameters):
+            reservedBits = 0x40
+            context = parameters.incoming(to: role)
+        }
     }
 
     /// Whether a message has begun and not ended: for deadlines, and for who counts memory.
@@ -103,11 +116,14 @@ public struct MessageReader {
     /// - Parameters:
     ///   - input: unread bytes, beginning where the last call's `consumed` ended; changed in place.
     ///   - limits: the same at each call.
+    ///   - inflater: needed where permessage-deflate was agreed on; the connection's own where the
+    ///     peer keeps its window, else anybody's. What it gave out is no longer valid.
     public mutating func read(
-        _ input: UnsafeMutableRawBufferPointer, limits: WebSocketLimits = .default
+        _ input: UnsafeMutableRawBufferPointer, limits: WebSocketLimits = .default,
+        inflater: Inflater? = nil
     ) -> ReadOutcome {
         guard phase == .reading else { return .needMore(consumed: input.count) }
-        let outcome = next(input, limits)
+        let outcome = next(input, limits, inflater)
         switch outcome {
         case .close, .reject:
             phase = .over
@@ -119,7 +135,7 @@ public struct MessageReader {
     }
 
     private mutating func next(
-        _ input: UnsafeMutableRawBufferPointer, _ limits: WebSocketLimits
+        _ input: UnsafeMutableRawBufferPointer, _ limits: WebSocketLimits, _ inflater: Inflater?
     ) -> ReadOutcome {
         var consumed = 0
         // Each turn consumes a frame, or the part of one that is here, so the loop ends.
@@ -130,9 +146,14 @@ public struct MessageReader {
                 case .frameEnded(let taken): consumed += taken
                 case .messageEnded(let taken):
                     self.assembly = nil
-                    return .message(
-                        assembly.kind, .assembled(assembly.takePayload()),
-                        consumed: consumed + taken)
+                    let payload = assembly.takePayload()
+                    guard assembly.isCompressed else {
+                        return .message(
+                            assembly.kind, .assembled(payload), consumed: consumed + taken)
+                    }
+                    return payload.withUnsafeBytes {
+                        inflate($0, as: assembly.kind, by: inflater, limits, consumed + taken)
+                    }
                 case .reject(let error): return .reject(error)
                 }
                 continue
@@ -146,7 +167,7 @@ public struct MessageReader {
                     return control(header, at: consumed, in: input)
                 }
                 let start = consumed + header.count
-                if let outcome = begin(header, payloadAt: start, in: input, limits) {
+                if let outcome = begin(header, payloadAt: start, in: input, limits, inflater) {
                     return outcome
                 }
                 consumed = start
@@ -158,7 +179,7 @@ public struct MessageReader {
     /// `assembly` for its payload and returns nil.
     private mutating func begin(
         _ header: FrameHeader, payloadAt start: Int, in input: UnsafeMutableRawBufferPointer,
-        _ limits: WebSocketLimits
+        _ limits: WebSocketLimits, _ inflater: Inflater?
     ) -> ReadOutcome? {
         if let error = violation(header, limits) { return .reject(error) }
         let here = input.count - start
@@ -174,22 +195,48 @@ public struct MessageReader {
         let range = start..<start + header.payloadBytes
         let payload = UnsafeMutableRawBufferPointer(rebasing: input[range])
         Mask.apply(header.key, to: payload, from: 0)
+        if header.isCompressed {
+            return inflate(
+                UnsafeRawBufferPointer(payload), as: kind, by: inflater, limits, range.upperBound)
+        }
         if kind == .text, !UTF8Validator.isValid(UnsafeRawBufferPointer(payload)) {
             return .reject(.badText)
         }
         return .message(kind, .inPlace(range), consumed: range.upperBound)
     }
 
+    /// A whole compressed message.
+    private func inflate(
+        _ payload: UnsafeRawBufferPointer, as kind: MessageKind, by inflater: Inflater?,
+        _ limits: WebSocketLimits, _ consumed: Int
+    ) -> ReadOutcome {
+        guard let inflater else { return .reject(.badCompression) }
+        switch inflater.inflate(payload, limit: limits.messageBytesMax, context: context) {
+        case .tooBig: return .reject(.messageTooBig)
+        case .invalid: return .reject(.badCompression)
+        case .message(let bytes):
+            guard kind == .binary || UTF8Validator.isValid(bytes) else { return .reject(.badText) }
+            return .message(kind, .inflated(bytes), consumed: consumed)
+        }
+    }
+
     /// What is wrong with a data frame at this place of the stream, by its header (§5.4).
     private func violation(_ header: FrameHeader, _ limits: WebSocketLimits) -> WebSocketError? {
         guard let assembly else {
             if header.opcode == .continuation { return .unexpectedContinuation }
-            return header.payloadBytes > limits.messageBytesMax ? .messageTooBig : nil
+            let bytesMax = payloadBytesMax(limits, header.isCompressed)
+            return header.payloadBytes > bytesMax ? .messageTooBig : nil
         }
         guard header.opcode == .continuation else { return .expectedContinuation }
         guard assembly.frames < limits.fragmentsMax else { return .tooManyFragments }
-        let room = limits.messageBytesMax - assembly.count
+        let room = payloadBytesMax(limits, assembly.isCompressed) - assembly.count
         return header.payloadBytes > room ? .messageTooBig : nil
+    }
+
+    /// What cannot be compressed grows a little when it is.
+    private func payloadBytesMax(_ limits: WebSocketLimits, _ isCompressed: Bool) -> Int {
+        let bytesMax = limits.messageBytesMax
+        return isCompressed ? bytesMax + bytesMax / 8 + 64 : bytesMax
     }
 
     /// A control frame, once it is here as a whole (§5.5).

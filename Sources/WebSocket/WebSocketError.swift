@@ -27,6 +27,8 @@ public enum WebSocketError: Error, Equatable, Sendable, CaseIterable {
     case badCloseReason
     /// A text message that is not UTF-8 (§8.1).
     case badText
+    /// A compressed message that is no deflate data, or cut off (RFC 7692 §7.2.2).
+    case badCompression
     /// A message of more than `WebSocketLimits.messageBytesMax`.
     case messageTooBig
     /// A message in more than `WebSocketLimits.fragmentsMax` frames.
@@ -39,7 +41,7 @@ public enum WebSocketError: Error, Equatable, Sendable, CaseIterable {
             .controlTooLong, .fragmentedControl, .unexpectedContinuation, .expectedContinuation,
             .badClose:
             .protocolError
-        case .badText, .badCloseReason: .invalidPayload
+        case .badText, .badCloseReason, .badCompression: .invalidPayload
         case .messageTooBig: .messageTooBig
         case .tooManyFragments: .policyViolation
         }
@@ -60,6 +62,7 @@ public enum WebSocketError: Error, Equatable, Sendable, CaseIterable {
         case .badClose: "malformed close frame"
         case .badCloseReason: "close reason is not UTF-8"
         case .badText: "text is not UTF-8"
+        case .badCompression: "compressed data is damaged"
         case .messageTooBig: "message too big"
         case .tooManyFragments: "too many fragments"
         }

@@ -76,7 +76,7 @@ struct HandshakeTests {
             Self.good(but: "upgrade", "WebSocket"),
             Self.good(but: "upgrade", "h2c, websocket"),
             Self.good(but: "sec-websocket-version", " 13 "),
-            Self.good + [("sec-websocket-extensions", "permessage-deflate; x=\"")],
+            Self.good + [("sec-websocket-extensions", "permessage-deflate; x=\"y\", z")],
             Self.good + [("origin", "null")],
         ]
         for fields in accepted { #expect(refusal(fields) == nil, "\(fields)") }
@@ -101,6 +101,10 @@ struct HandshakeTests {
             (Self.good(but: "sec-websocket-key", "AAAA"), .badKey),
             (Self.good(but: "sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ="), .badKey),
             (Self.good(but: "sec-websocket-key", "dGhlIHNhbXBsZSBub25jZSE="), .badKey),
+            (
+                Self.good + [("sec-websocket-extensions", "permessage-deflate; x=\"")],
+                .badExtensions
+            ),
             (
                 Self.good(
                     but: "sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==",
@@ -154,7 +158,7 @@ struct ClientHandshakeTests {
         _ fields: HandshakeTests.Fields, status: Int = 101
     ) -> Result<ByteSlice?, HandshakeFailure> {
         Result { () throws(HandshakeFailure) in
-            try client.verify(status: status, fields: HandshakeTests.lookup(fields))
+            try client.verify(status: status, fields: HandshakeTests.lookup(fields)).subprotocol
         }
     }
 
