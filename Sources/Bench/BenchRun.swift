@@ -190,7 +190,8 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
             case .opening, .measuring:
                 finishCounting()
                 enter(.draining, for: settings.grace)
-            case .draining: enter(.verifying, for: isInterrupted ? settings.grace : run.verifyingMax)
+            case .draining:
+                enter(.verifying, for: isInterrupted ? settings.grace : run.verifyingMax)
             case .verifying: enter(.over, for: settings.grace)
             case .over: break
             }

@@ -3,6 +3,7 @@
 
 import CLinux
 import MizuTransport
+import MizuWebSocket
 
 public struct BenchSettings: Sendable {
     public var url: BenchURL
@@ -27,7 +28,11 @@ public struct BenchSettings: Sendable {
     /// The server's process, whose time and memory are told.
     public var process: Int?
 
-    public enum Deflation: Sendable { case off, offered }
+    public enum Deflation: Sendable {
+        case off, offered
+        /// Offered, and the server's messages are asked to stand alone.
+        case fresh
+    }
 
     public init(url: BenchURL) { self.url = url }
 
@@ -36,6 +41,14 @@ public struct BenchSettings: Sendable {
     public static let durationMax = 86_400.0
     /// Connections beyond which ports of one source address may run out.
     static let connectionsOfAnAddress = 25_000
+
+    var deflateOffer: DeflateOffer? {
+        guard deflate != .off else { return nil }
+        var offer = DeflateOffer()
+        offer.client = .fresh
+        if deflate == .fresh { offer.server = .fresh }
+        return offer
+    }
 
     /// - Throws: the first setting that cannot be meant.
     public func check() throws(BenchFailure) {
@@ -74,7 +87,9 @@ public struct BenchSettings: Sendable {
     /// The source address of connection `number`: the kernel's choice, or one of 127.0.0.0/8 where
     /// there are more connections than one address has ports.
     func source(ofConnection number: Int, to address: String) -> String {
-        guard connections > Self.connectionsOfAnAddress, address.hasPrefix("127.") else { return "" }
+        guard connections > Self.connectionsOfAnAddress, address.hasPrefix("127.") else {
+            return ""
+        }
         let place = number / Self.connectionsOfAnAddress + 1
         return "127.0.\(place / 250).\(place % 250 + 1)"
     }

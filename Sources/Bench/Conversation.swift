@@ -5,7 +5,7 @@
 import MizuBytes
 import MizuEventLoop
 
-protocol Conversation {
+protocol Conversation: SendableMetatype {
     /// What each connection needs.
     associatedtype State
     /// What is known in the end beside the tally.

@@ -60,7 +60,9 @@ struct EchoTalk: Conversation {
         guard isSending else { return }
         while state.sent - state.echoed < plan.inFlight {
             frames.append(
-                plan.opcode, plan.template, sequence: state.sent, connection: peer.number, to: &out)
+                plan.opcode, plan.template, sequence: state.sent, connection: peer.number,
+                peer.deflate,
+                to: &out)
             state.times[state.sent % plan.inFlight] = now.nanoseconds
             state.sent += 1
             inFlight += 1
@@ -81,7 +83,9 @@ struct EchoTalk: Conversation {
                 note(peer.state, now)
                 continue
             }
-            switch peer.reader.read(rest, limits: FrameComposer.limits) {
+            switch peer.reader.read(
+                rest, limits: FrameComposer.limits, inflater: peer.deflate.inflater)
+            {
             case .needMore(let count):
                 fill(peer, now, &out)
                 return consumed + count

@@ -12,6 +12,8 @@ final class Scratch {
 
 struct FrameComposer {
     private var random: RandomNumbers
+    private let deflateRoom = DeflateRoom()
+    private let plain = Scratch()
 
     /// What a server may send: no limit of ours should be met before the server's own.
     static let limits = WebSocketLimits(messageBytesMax: 16 << 20)
@@ -28,8 +30,13 @@ struct FrameComposer {
     @inline(__always)
     mutating func append(
         _ opcode: Opcode, _ template: Template, sequence: Int, connection: Int,
-        to out: inout ByteBuffer
+        _ deflate: DeflateRoom.Agreement, to out: inout ByteBuffer
     ) {
+        if deflate.compresses {
+            plain.bytes.removeAll()
+            template.append(sequence: sequence, connection: connection, to: &plain.bytes)
+            return append(opcode, plain.bytes.readable, deflate, to: &out)
+        }
         let key = mask()
         FrameWriter.appendHeader(
             opcode, payloadBytes: template.count, to: &out, masking: .key(key))
@@ -38,10 +45,17 @@ struct FrameComposer {
         Mask.apply(key, to: UnsafeMutableRawBufferPointer(rebasing: payload), from: 0)
     }
 
+    /// Appends a frame with any payload, compressed where that was agreed on.
     mutating func append(
-        _ opcode: Opcode, _ payload: UnsafeRawBufferPointer, to out: inout ByteBuffer
+        _ opcode: Opcode, _ payload: UnsafeRawBufferPointer,
+        _ deflate: DeflateRoom.Agreement = .init(), to out: inout ByteBuffer
     ) {
-        FrameWriter.append(opcode, payload, to: &out, masking: .key(mask()))
+        let key = Masking.key(mask())
+        if deflate.compresses, let compressed = deflateRoom.deflate(payload) {
+            FrameWriter.append(opcode, compressed, to: &out, masking: key, coding: .deflated)
+        } else {
+            FrameWriter.append(opcode, payload, to: &out, masking: key)
+        }
     }
 
     /// Answers a ping and passes over a pong.

@@ -158,7 +158,8 @@ struct HTTPTalk: Conversation {
     }
 
     /// Looks at a whole answer, and keeps it for comparison.
-    private mutating func check(_ state: HTTPState, _ answer: UnsafeRawBufferPointer) throws(Fault) {
+    private mutating func check(_ state: HTTPState, _ answer: UnsafeRawBufferPointer) throws(Fault)
+    {
         defer { state.content.removeAll() }
         let status = state.reader.status
         guard plan.status.map({ $0 == status }) ?? (status < 400) else {

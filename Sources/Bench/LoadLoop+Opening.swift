@@ -51,7 +51,8 @@ extension LoadLoop {
     /// Bytes can be sent.
     func secured(_ peer: Peer<Talk.State>) {
         guard talk.usesWebSocket else { return opened(peer) }
-        let handshake = ClientHandshake(nonce: Randomness.bytes(16))
+        let handshake = ClientHandshake(
+            nonce: Randomness.bytes(16), deflate: settings.deflateOffer)
         peer.phase = .upgrading(handshake)
         RequestText.appendUpgrade(handshake, settings, to: &out)
         send(peer)
@@ -71,12 +72,18 @@ extension LoadLoop {
             return input.count
         case .head(let consumed):
             do throws(HandshakeFailure) {
-                _ = try handshake.verify(status: Int(head.status.code)) { name, value in
+                let agreed = try handshake.verify(status: Int(head.status.code)) { name, value in
                     for field in head.fields
                     where ASCII.equalIgnoringCase(field.name.bytes(in: bytes), name) {
                         value(field.value.bytes(in: bytes))
                     }
                 }
+                guard let agreement = deflateRoom.agree(agreed.extensions) else {
+                    fail(peer, Fault(.upgrade, "memory is short for permessage-deflate"))
+                    return consumed
+                }
+                peer.deflate = agreement
+                peer.reader = MessageReader(role: .client, extensions: agreed.extensions)
                 opened(peer)
             } catch {
                 fail(peer, Fault(.upgrade, Self.sentence(error)))
@@ -91,7 +98,7 @@ extension LoadLoop {
         case .missingUpgrade: "the answer to the upgrade lacks Upgrade or Connection"
         case .badAccept: "Sec-WebSocket-Accept is wrong"
         case .badSubprotocol: "the server chose a subprotocol that was not offered"
-        case .badExtension: "the server chose an extension that was not offered"
+        case .badExtension: "the server chose an extension that was not offered like this"
         }
     }
 

@@ -24,6 +24,7 @@ final class LoadLoop<Talk: Conversation> {
     /// What a conversation composes; empty between two of them.
     var out = ByteBuffer(capacity: 64 * 1024)
     var head = ResponseHead()
+    let deflateRoom = DeflateRoom()
     private let inbox: Mailbox<Order>
     private let office: Mailbox<Note>
     let progress: Progress

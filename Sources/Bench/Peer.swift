@@ -20,6 +20,7 @@ final class Peer<State> {
     /// The beginning of a message whose end has not come.
     var held = ByteBuffer(capacity: 1)
     var reader = MessageReader(role: .client)
+    var deflate = DeflateRoom.Agreement()
     var state: State
 
     enum Phase {

@@ -132,7 +132,9 @@ public struct Report: Sendable {
     static func size(_ bytes: Int) -> String {
         var (value, unit) = (Double(bytes), 0)
         let units = ["B", "KB", "MB", "GB", "TB"]
-        while value.magnitude >= 1000, unit < units.count - 1 { (value, unit) = (value / 1000, unit + 1) }
+        while value.magnitude >= 1000, unit < units.count - 1 {
+            (value, unit) = (value / 1000, unit + 1)
+        }
         return decimal(value, unit == 0 ? 0 : 1) + " " + units[unit]
     }
 

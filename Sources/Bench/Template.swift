@@ -149,7 +149,8 @@ enum Padding {
     private static let places = 1 << 16
 
     private static let letters = SharedBytes(count: bytesMax + places) { bytes in
-        let alphabet: StaticString = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+        let alphabet: StaticString =
+            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
         var random = RandomNumbers(seed: 0x6D69_7A75)
         for index in bytes.indices {
             bytes[index] = alphabet.utf8Start[Int(truncatingIfNeeded: random.next() >> 58)]

@@ -82,7 +82,8 @@ struct BenchOptions: ParsableArguments {
     /// Runs `bench`, tells the report, and throws the exit code where something was wrong.
     func tell(_ bench: (((String) -> Void)?) throws -> Report) throws {
         let isSeen = cl_is_terminal(2) == 1 && !json
-        let report = try asUsage { try bench(isSeen ? Self.showProgress : nil) }
+        let watcher: ((String) -> Void)? = isSeen ? { Self.showProgress($0) } : nil
+        let report: Report = try asUsage { try bench(watcher) }
         if isSeen { Self.showProgress("") }
         print(json ? report.json.string : report.table, terminator: json ? "\n" : "")
         if !report.isClean { throw ExitCode(1) }
