@@ -11,13 +11,15 @@ protocol Conversation: SendableMetatype {
     /// What is known in the end beside the tally.
     associatedtype Findings: Sendable
 
-    /// Whether connections are upgraded before they are opened.
-    var usesWebSocket: Bool { get }
+    /// Whether connection `number` is upgraded before it is opened.
+    func usesWebSocket(connection number: Int) -> Bool
     var tally: Tally { get set }
     var findings: Findings { get }
 
     /// Connections that this thread opens, and the number of the first.
     var share: Share { get }
+    /// Numbers of connections that it needs besides; opened last.
+    var extraConnections: [Int] { get }
     func state(ofConnection number: Int) -> State
 
     /// The connection is open. What is appended to `out` is sent. Sets `isReady` now or later.
@@ -70,4 +72,5 @@ extension Conversation {
     mutating func lost(_ peer: Peer<State>) {}
     mutating func settle(now: Instant, turns: inout [Token]) {}
     var nextMoment: Instant? { nil }
+    var extraConnections: [Int] { [] }
 }

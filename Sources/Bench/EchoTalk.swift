@@ -43,7 +43,7 @@ struct EchoTalk: Conversation {
         self.header = [UInt8](header.readable)
     }
 
-    var usesWebSocket: Bool { true }
+    func usesWebSocket(connection number: Int) -> Bool { true }
     var findings: Int { 0 }
 
     func state(ofConnection number: Int) -> EchoState { EchoState(inFlight: plan.inFlight) }

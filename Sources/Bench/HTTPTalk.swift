@@ -67,7 +67,7 @@ struct HTTPTalk: Conversation {
         self.share = share
     }
 
-    var usesWebSocket: Bool { false }
+    func usesWebSocket(connection number: Int) -> Bool { false }
     /// The first body, to be compared with other threads'.
     var findings: ByteSlice? { first }
 

@@ -50,7 +50,7 @@ extension LoadLoop {
 
     /// Bytes can be sent.
     func secured(_ peer: Peer<Talk.State>) {
-        guard talk.usesWebSocket else { return opened(peer) }
+        guard talk.usesWebSocket(connection: peer.number) else { return opened(peer) }
         let handshake = ClientHandshake(
             nonce: Randomness.bytes(16), deflate: settings.deflateOffer)
         peer.phase = .upgrading(handshake)

@@ -64,7 +64,9 @@ final class LoadLoop<Talk: Conversation> {
             settings.url.isSecure
             ? try TLSClientEngine(host: settings.url.host, trust: settings.trust) : nil
         room = .allocate(byteCount: 256 * 1024, alignment: 64)
-        unopened = Array((talk.share.first..<talk.share.first + talk.share.count).reversed())
+        let share = talk.share
+        unopened =
+            talk.extraConnections + Array(share.first..<share.first + share.count).reversed()
         try poller.registerInput(inbox.pollable, data: Self.inboxData)
         try poller.registerInput(alarm.pollable, data: Self.alarmData)
     }

@@ -26,7 +26,7 @@ struct BenchCommand: ParsableCommand {
               mizu bench http http://127.0.0.1:8080/healthz
               mizu bench ws ws://127.0.0.1:9000/ws --connections 64
             """,
-        subcommands: [HTTPBenchCommand.self, EchoBenchCommand.self])
+        subcommands: [HTTPBenchCommand.self, EchoBenchCommand.self, LiveBenchCommand.self])
 }
 
 /// Options of every kind of load.
@@ -93,6 +93,18 @@ struct BenchOptions: ParsableArguments {
     private static func showProgress(_ text: String) {
         let bytes = Array(("\r\u{1B}[K" + text).utf8)
         _ = bytes.withUnsafeBytes { cl_write(2, $0.baseAddress, $0.count) }
+    }
+}
+
+/// Options of loads that speak WebSocket.
+struct DeflateOptions: ParsableArguments {
+    @Flag(help: "Offer permessage-deflate, and compress what is sent where the server agrees.")
+    var deflate = false
+    @Flag(help: "The same, and ask that the server's messages stand alone.")
+    var deflateFresh = false
+
+    var deflation: BenchSettings.Deflation {
+        deflateFresh ? .fresh : deflate ? .offered : .off
     }
 }
 

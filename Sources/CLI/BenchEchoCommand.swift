@@ -19,6 +19,7 @@ struct EchoBenchCommand: ParsableCommand {
             """)
 
     @OptionGroup var common: BenchOptions
+    @OptionGroup var deflation: DeflateOptions
     @Option(help: "Bytes of a message.")
     var size = 125
     @Option(help: "Messages in flight on each connection.")
@@ -29,7 +30,9 @@ struct EchoBenchCommand: ParsableCommand {
     var message: String?
 
     func run() throws {
-        var bench = EchoBench(try common.settings())
+        var settings = try common.settings()
+        settings.deflate = deflation.deflation
+        var bench = EchoBench(settings)
         bench.size = size
         bench.inFlight = inflight
         bench.kind = binary ? .binary : .text
