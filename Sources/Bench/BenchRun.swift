@@ -11,6 +11,8 @@ import Synchronization
 struct Outcome<Findings: Sendable>: Sendable {
     var tally = Tally()
     var findings: [Findings] = []
+    /// Seconds until all connections were ready.
+    var openingSeconds = 0.0
     /// Seconds that were measured.
     var seconds = 0.0
     /// Seconds of processor time of ours, and of the server's where it is known, in the same time.
@@ -84,6 +86,7 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
         var clientStart: UInt64 = 0
         var serverStart: UInt64?
         var isCounting = false
+        let began = Instant.now
 
         init(_ run: BenchRun, _ process: ServerProcess?) throws(SystemError) {
             self.run = run
@@ -178,6 +181,7 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
             let settings = run.settings
             switch stage {
             case .opening where !isInterrupted:
+                outcome.openingSeconds = Double(Instant.now.nanoseconds - began.nanoseconds) / 1e9
                 outcome.connections = Progress.sum(seats.map(\.progress)).open
                 stage = .measuring
                 measureStart = after(settings.warmup)

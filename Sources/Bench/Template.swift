@@ -126,6 +126,15 @@ public struct Template: Sendable {
             UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + Self.sequenceWidth]))
     }
 
+    /// The number of the connection that stands in `bytes`, which may be any.
+    public func connection(in bytes: UnsafeRawBufferPointer) -> Int? {
+        guard let place = places.first(where: { $0.kind == .connection }),
+            bytes.count >= place.offset + place.width
+        else { return nil }
+        return ASCII.decimal(
+            UnsafeRawBufferPointer(rebasing: bytes[place.offset..<place.offset + place.width]))
+    }
+
     @inline(__always)
     private static func write(
         _ number: Int, width: Int, to bytes: UnsafeMutableRawBufferPointer, at offset: Int

@@ -26,7 +26,10 @@ struct BenchCommand: ParsableCommand {
               mizu bench http http://127.0.0.1:8080/healthz
               mizu bench ws ws://127.0.0.1:9000/ws --connections 64
             """,
-        subcommands: [HTTPBenchCommand.self, EchoBenchCommand.self, LiveBenchCommand.self])
+        subcommands: [
+            HTTPBenchCommand.self, EchoBenchCommand.self, LiveBenchCommand.self,
+            IdleBenchCommand.self, SyncBenchCommand.self,
+        ])
 }
 
 /// Options of every kind of load.
