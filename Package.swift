@@ -95,8 +95,8 @@ let package = Package(
         .executableTarget(
             name: "MizuCLI",
             dependencies: [
-                "Mizu", "MizuBench", "MizuHTTP", "MizuTransport", "MizuWebSocket", "TodoApp",
-                "CAssets", "CLinux", arguments,
+                "Mizu", "MizuBench", "MizuHTTP", "MizuTransport", "TodoApp", "CAssets", "CLinux",
+                arguments,
             ],
             path: "Sources/CLI",
             linkerSettings: smallBinary),
@@ -129,7 +129,7 @@ let package = Package(
                 "CTLSClient", log,
             ]),
         tests("Mizu", ["Mizu", "MizuServer", "MizuHTTP", "MizuTransport", "MizuBytes"]),
-        tests("BenchRoom", ["MizuBench", "MizuTransport", "MizuWebSocket", "MizuBytes"]),
+        tests("BenchRoom", ["MizuBench", "MizuHTTP", "MizuWebSocket", "MizuBytes"]),
         tests("Tidy", []),
     ],
     swiftLanguageModes: [.v6],

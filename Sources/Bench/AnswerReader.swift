@@ -69,7 +69,7 @@ struct AnswerReader {
         }
     }
 
-    /// The server ended the connection: true where that is the end of an answer, which is whole now.
+    /// The server ended the connection: true where that ends an answer, which is whole now.
     mutating func endOfConnection() -> Bool {
         let isEnd = endsWithConnection
         body = nil

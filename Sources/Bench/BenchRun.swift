@@ -25,8 +25,8 @@ struct Outcome<Findings: Sendable>: Sendable {
 
 struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
     let settings: BenchSettings
-    /// Seconds of the last stage at most.
-    var verifyingMax = 10.0
+    /// Seconds that draining and verifying take at most while something comes.
+    private static var lastStagesMax: Double { 60 }
     /// Called with a line for a person a few times a second; nil where nobody looks.
     let progress: ((String) -> Void)?
     /// Called when a stage has ended, on the coordinator's thread.
@@ -86,6 +86,9 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
         var clientStart: UInt64 = 0
         var serverStart: UInt64?
         var isCounting = false
+        /// Bytes that had come when something last came, in the last stages.
+        var lastReceived = 0
+        var hardEnd = Instant.now
         let began = Instant.now
 
         init(_ run: BenchRun, _ process: ServerProcess?) throws(SystemError) {
@@ -152,6 +155,7 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
                     }
                 }
                 sample()
+                extend()
                 if stage != .over, told >= seats.count || Instant.now >= stageEnds { advance() }
                 tell()
             }
@@ -194,8 +198,7 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
             case .opening, .measuring:
                 finishCounting()
                 enter(.draining, for: settings.grace)
-            case .draining:
-                enter(.verifying, for: isInterrupted ? settings.grace : run.verifyingMax)
+            case .draining: enter(.verifying, for: settings.grace)
             case .verifying: enter(.over, for: settings.grace)
             case .over: break
             }
@@ -204,7 +207,18 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
         private func enter(_ next: Stage, for seconds: Double) {
             stage = next
             stageEnds = after(seconds)
+            hardEnd = after(max(seconds, BenchRun.lastStagesMax))
             for seat in seats { seat.inbox.post(.enter(next)) }
+        }
+
+        /// The grace time of the last stages counts from the last byte: while answers come, a
+        /// server is only slow.
+        private func extend() {
+            guard stage == .draining || stage == .verifying, !isInterrupted else { return }
+            let received = Progress.sum(seats.map(\.progress)).receivedBytes
+            guard received != lastReceived else { return }
+            lastReceived = received
+            stageEnds = min(hardEnd, after(run.settings.grace))
         }
 
         // MARK: Clocks

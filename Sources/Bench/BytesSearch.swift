@@ -1,4 +1,5 @@
-// Whether some bytes stand in others: memmem(3), for messages of any server whose form is not known.
+// Whether some bytes stand in others: memmem(3), for messages of any server whose form is not
+// known.
 
 import CLinux
 

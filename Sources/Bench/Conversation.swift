@@ -44,8 +44,8 @@ protocol Conversation: SendableMetatype {
     mutating func lost(_ peer: Peer<State>)
 
     mutating func enter(_ stage: Stage, from start: Instant, until end: Instant)
-    /// Once in each turn of the loop, after all events: takes what other threads did, and says which
-    /// connections want a turn.
+    /// Once in each turn of the loop, after all events: takes what other threads did, and says
+    /// which connections want a turn.
     mutating func settle(now: Instant, turns: inout [Token])
     /// Whether nothing more is expected in this stage.
     func isQuiet(_ stage: Stage) -> Bool

@@ -1,6 +1,6 @@
 // permessage-deflate for one thread: one compressor for all connections, because each of our
-// messages stands alone (which RFC 7692 allows whatever was agreed on), and one decompressor for all
-// whose server keeps no window; each other connection has its own.
+// messages stands alone (which RFC 7692 allows whatever was agreed on), and one decompressor for
+// all whose server keeps no window; each other connection has its own.
 
 import MizuBytes
 import MizuWebSocket

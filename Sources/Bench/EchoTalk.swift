@@ -101,7 +101,7 @@ struct EchoTalk: Conversation {
         return consumed
     }
 
-    /// Bytes of the frame at the start of `rest`, where it is whole and exactly the echo that is due.
+    /// Bytes of the frame at the start of `rest`, where it is whole and exactly the echo due.
     @inline(__always)
     private mutating func plainEcho(
         _ rest: UnsafeRawBufferPointer, _ peer: Peer<EchoState>

@@ -1,5 +1,5 @@
-// A client's frames: each with a mask of its own, composed and masked where they leave from; and the
-// answers to what a server sends beside messages. One for each thread.
+// A client's frames: each with a mask of its own, composed and masked where they leave from; and
+// the answers to what a server sends beside messages. One for each thread.
 
 import MizuBytes
 import MizuEventLoop

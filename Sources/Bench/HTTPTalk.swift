@@ -1,6 +1,6 @@
-// `mizu bench http`: the same request again and again on kept connections, with as many in flight on
-// each as asked for. Each answer is parsed as strictly as the server parses requests; one that is
-// byte for byte the last good one is known by comparing.
+// `mizu bench http`: the same request again and again on kept connections, with as many in flight
+// on each as asked for. Each answer is parsed as strictly as the server parses requests; one that
+// is byte for byte the last good one is known by comparing.
 
 import MizuBytes
 import MizuEventLoop

@@ -1,5 +1,5 @@
-// How a server is subscribed to and published to: the words of Mizu's protocol, those of echo-server,
-// or others given as templates. Texts in, templates out.
+// How a server is subscribed to and published to: the words of Mizu's protocol, those of
+// echo-server, or others given as templates. Texts in, templates out.
 
 import MizuBytes
 
@@ -48,6 +48,10 @@ extension LiveBench {
         let topic = topic ?? (dialect == .mizu ? "sync:bench-\(run)" : "bench-\(run)")
         let names = [("topic", topic), ("run", run)]
         let isSync = dialect == .mizu && topic.hasPrefix("sync:") && publish == nil
+        guard !isSync || (message == nil && delivery == nil) else {
+            throw .usage(
+                "a sync topic is told of mutations: --message and --delivery are for others")
+        }
         let standard =
             dialect == .mizu
             ? #"{"type":"subscribe","ref":"1","topic":"{topic}"}"#

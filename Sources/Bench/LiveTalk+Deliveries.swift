@@ -1,5 +1,5 @@
-// What subscribers of `mizu bench live` are told: acknowledgements, then deliveries. Each frame that
-// is not byte for byte the last good one is read, inflated and checked whole.
+// What subscribers of `mizu bench live` are told: acknowledgements, then deliveries. Each frame
+// that is not byte for byte the last good one is read, inflated and checked whole.
 
 import MizuBytes
 import MizuEventLoop

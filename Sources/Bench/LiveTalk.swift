@@ -1,7 +1,7 @@
 // `mizu bench live`: every connection subscribes, one more publishes, and each delivery is checked
-// for its bytes, its place in the order and its time. The same frame goes to all, so it is looked at
-// once, whole, and compared byte for byte after that (compressed frames too, where the server keeps
-// no window between messages). This file: subscribing, publishing and the end.
+// for its bytes, its place in the order and its time. The same frame goes to all, so it is looked
+// at once, whole, and compared byte for byte after that (compressed frames too, where the server
+// keeps no window between messages). This file: subscribing, publishing and the end.
 
 import MizuBytes
 import MizuEventLoop

@@ -1,7 +1,7 @@
 // The loop of one thread: opens its share of the connections, moves bytes between them and the
-// conversation, and goes from stage to stage as it is told. Edge-triggered, on the same poller, slot
-// table and timer wheel as the server. What is sent leaves at once; what comes is parsed where it
-// was read. Owns every connection of its thread.
+// conversation, and goes from stage to stage as it is told. Edge-triggered, on the same poller,
+// slot table and timer wheel as the server. What is sent leaves at once; what comes is parsed where
+// it was read. Owns every connection of its thread.
 
 import MizuBytes
 import MizuEventLoop

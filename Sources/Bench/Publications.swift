@@ -1,6 +1,6 @@
 // What has been published and how far it has come: shared by the thread that publishes and those
-// that receive. A receiving thread asks once for each message, not once for each delivery. Memory is
-// a ring of fixed size; so many publications may be under way at once.
+// that receive. A receiving thread asks once for each message, not once for each delivery. Memory
+// is a ring of fixed size; so many publications may be under way at once.
 
 import MizuEventLoop
 import Synchronization

@@ -1,6 +1,6 @@
 // Which of the numbered messages have come on one connection: in 24 bytes, whatever their count. It
-// remembers the last 64 numbers one by one, as receivers of datagrams do against replays; what comes
-// later than that counts as doubled.
+// remembers the last 64 numbers one by one, as receivers of datagrams do against replays; what
+// comes later than that counts as doubled.
 
 /// Numbers from 0 upward, as they come.
 struct SequenceWindow {

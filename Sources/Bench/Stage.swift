@@ -3,8 +3,8 @@
 //
 //   opening ──all ready──► measuring ──time──► draining ──all quiet──► verifying ──► over
 //
-// A stage that does not end by itself ends by its time limit; an interrupted run goes on to draining
-// from wherever it is.
+// A stage that does not end by itself ends by its time limit; an interrupted run goes on to
+// draining from wherever it is.
 
 import MizuEventLoop
 

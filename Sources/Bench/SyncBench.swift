@@ -37,10 +37,9 @@ public struct SyncBench: Sendable {
             throw .usage("the pause is 0 to 60000 ms, the size 0 to 65536 bytes")
         }
         let plan = try plan()
-        let horizon = SyncHorizon()
-        var lead = BenchRun<SyncTalk>(settings, progress: progress)
-        lead.verifyingMax = 30
-        var outcome = try lead.run { share, _ in SyncTalk(plan, share: share, horizon: horizon) }
+        var outcome = try BenchRun<SyncTalk>(settings, progress: progress).run { share, _ in
+            SyncTalk(plan, share: share)
+        }
         outcome.connections = max(0, outcome.connections - pullers)
         let (faults, unacknowledged) = SyncFindings.compare(outcome.findings)
         outcome.tally.faults.merge(faults)

@@ -1,6 +1,6 @@
 // A connection that we open: the socket, TLS over it where asked for, and the bytes that the kernel
-// has not taken. Owns the descriptor and closes it in the end. The server's half is Transport. Knows
-// no protocol above TLS, resolves no names. Non-blocking; one thread.
+// has not taken. Owns the descriptor and closes it in the end. The server's half is Transport.
+// Knows no protocol above TLS, resolves no names. Non-blocking; one thread.
 
 import CLinux
 import MizuBytes
@@ -46,7 +46,7 @@ public final class ClientSocket {
     /// Whether bytes can be sent: over TLS once the handshake is done.
     public var isEstablished: Bool { session.map { $0.isEstablished } ?? true }
 
-    /// What became of the connection (SO_ERROR): nil where it stands. Over TLS the handshake begins.
+    /// What became of the connection (SO_ERROR): nil where it stands. TLS begins its handshake.
     public func connected() -> SystemError? {
         let error = cl_socket_error(descriptor)
         guard error >= 0 else { return SystemError(call: "connect", errno: -error) }
@@ -58,8 +58,8 @@ public final class ClientSocket {
         return error
     }
 
-    /// Reads once (recv(2)). Over TLS it may give no bytes: a part of a record, or of the handshake,
-    /// whose answers are sent.
+    /// Reads once (recv(2)). Over TLS it may give no bytes: a part of a record, or of the
+    /// handshake, whose answers are sent.
     /// - Parameter room: over TLS at least `TLSClientEngine.roomBytesMin` bytes.
     @inline(__always)
     public func read(into room: UnsafeMutableRawBufferPointer) -> Transport.ReadOutcome {
