@@ -1,5 +1,5 @@
-// What clients of `mizu bench sync` are answered: results of pushes, snapshots, changes of pulls. Each
-// is looked at whole before the next request leaves.
+// What clients of `mizu bench sync` are answered: results of pushes, snapshots, changes of pulls.
+// Each is looked at whole before the next request leaves.
 
 import MizuBytes
 import MizuEventLoop

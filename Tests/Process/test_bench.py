@@ -37,7 +37,7 @@ class Run:
         return {kind: value["count"] for kind, value in self["error_kinds"].items()}
 
 
-def bench(*arguments, seconds=0.3, **options):
+def bench(*arguments, seconds=0.2, **options):
     return Run(*arguments, "--json", "--duration", seconds, **options)
 
 
