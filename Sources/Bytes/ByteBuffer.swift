@@ -97,11 +97,14 @@ public struct ByteBuffer: ~Copyable {
     }
 
     /// Hands the bytes over as a slice that others may share, without copying them, and
-    /// starts again with fresh memory of `capacity` bytes.
-    public mutating func takeSlice(leaving capacity: Int = 64) -> ByteSlice {
+    /// starts again with fresh memory of `capacity` bytes. `ledger` counts the bytes for as long as
+    /// anybody holds them.
+    public mutating func takeSlice(
+        leaving capacity: Int = 64, charging ledger: ByteLedger? = nil
+    ) -> ByteSlice {
         let unread = count
         if readOffset > 0 { base.copyMemory(from: base + readOffset, byteCount: unread) }
-        let owner = SharedBytes(adopting: base, count: unread)
+        let owner = SharedBytes(adopting: base, count: unread, charging: ledger)
         self.capacity = max(1, capacity)
         base = .allocate(byteCount: self.capacity, alignment: 16)
         readOffset = 0

@@ -7,14 +7,16 @@
 ///
 /// `@unchecked Sendable`, the only one of the package. Proof: `base` and `count` are `let`; the
 /// memory behind `base` is written only inside `init`, before any other thread can hold a
-/// reference, and freed only in `deinit`, when nobody holds one.
+/// reference, and freed only in `deinit`, when nobody holds one. `ledger` is Sendable itself.
 public final class SharedBytes: @unchecked Sendable {
     public let base: UnsafeRawPointer
     public let count: Int
     private let isOwned: Bool
+    /// Where the memory is counted, from init to deinit.
+    private let ledger: ByteLedger?
 
     /// Copies `bytes` into memory of its own. O(n).
-    public init(copying bytes: UnsafeRawBufferPointer) {
+    public init(copying bytes: UnsafeRawBufferPointer, charging ledger: ByteLedger? = nil) {
         let memory = UnsafeMutableRawPointer.allocate(byteCount: max(1, bytes.count), alignment: 8)
         if let source = bytes.baseAddress, bytes.count > 0 {
             memory.copyMemory(from: source, byteCount: bytes.count)
@@ -22,6 +24,8 @@ public final class SharedBytes: @unchecked Sendable {
         base = UnsafeRawPointer(memory)
         count = bytes.count
         isOwned = true
+        self.ledger = ledger
+        ledger?.add(count)
     }
 
     /// Allocates `count` bytes and lets `fill` write all of them. O(n).
@@ -33,13 +37,18 @@ public final class SharedBytes: @unchecked Sendable {
         base = UnsafeRawPointer(memory)
         self.count = count
         isOwned = true
+        ledger = nil
     }
 
     /// Takes over memory from `UnsafeMutableRawPointer.allocate`; frees it in the end.
-    public init(adopting base: UnsafeMutableRawPointer, count: Int) {
+    public init(
+        adopting base: UnsafeMutableRawPointer, count: Int, charging ledger: ByteLedger? = nil
+    ) {
         self.base = UnsafeRawPointer(base)
         self.count = count
         isOwned = true
+        self.ledger = ledger
+        ledger?.add(count)
     }
 
     /// Refers to memory that lives as long as the process (`.rodata`); never frees it.
@@ -47,9 +56,11 @@ public final class SharedBytes: @unchecked Sendable {
         self.base = base
         self.count = count
         isOwned = false
+        ledger = nil
     }
 
     deinit {
+        ledger?.subtract(count)
         if isOwned { UnsafeMutableRawPointer(mutating: base).deallocate() }
     }
 }
@@ -69,8 +80,8 @@ public struct ByteSlice: Sendable {
     }
 
     /// Copies `bytes`. O(n).
-    public init(copying bytes: UnsafeRawBufferPointer) {
-        self.init(SharedBytes(copying: bytes))
+    public init(copying bytes: UnsafeRawBufferPointer, charging ledger: ByteLedger? = nil) {
+        self.init(SharedBytes(copying: bytes, charging: ledger))
     }
 
     /// Copies `bytes`. O(n).

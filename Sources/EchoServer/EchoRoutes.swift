@@ -107,10 +107,10 @@ enum EchoRoutes {
                 .badRequest, code: "invalid_request",
                 message: "the body is not UTF-8, and a text message must be")
         }
-        let frame = FrameWriter.encodeFrame(.text, body)
+        let message = Publication(text: body, charging: workers.queued)
         let name = ByteSlice(topic)
         workers.performOnAll { worker in
-            (worker.service(0) as? EchoService)?.publish(frame, to: name, on: worker)
+            (worker.service(0) as? EchoService)?.publish(message, to: name)
         }
         return .status(.accepted)
     }

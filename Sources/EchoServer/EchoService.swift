@@ -12,6 +12,10 @@ import MizuWebSocket
 final class EchoService: WebSocketService {
     private var topics = TopicTable(limits: LiveLimits(subscriptionsPerConnectionMax: 1_000))
 
+    private var waiting: [FanningOut] = []
+    /// Subscribers that are told in one tick: the worker's other connections go between two slices.
+    private static let tickSubscribersMax = 512
+
     private static let acknowledgement = ByteSlice(literal: #"{"type":"ack"}"#)
     /// A subscription is a small message: its topic has at most 256 bytes.
     private static let subscribeBytesMax = 1024
@@ -25,7 +29,7 @@ final class EchoService: WebSocketService {
         on worker: Worker
     ) {
         guard kind == .text, let topic = Self.subscription(payload) else {
-            return worker.send(payload, as: kind, to: socket)
+            return worker.echo(payload, as: kind, to: socket)
         }
         switch topics.subscribe(socket.bits, to: topic, mode: .deltas, sent: 0) {
         case .added, .replaced: worker.send(text: Self.acknowledgement, to: socket)
@@ -49,16 +53,39 @@ final class EchoService: WebSocketService {
         return topic.compacted
     }
 
-    /// Sends `frame` to all who are subscribed to `topic` on this worker. Whose queue is full
-    /// (64 MiB) is left out, and closed with 4000 if it does not read for 30 s: memory is bounded
-    /// however much is published.
-    func publish(_ frame: ByteSlice, to topic: ByteSlice, on worker: Worker) {
+    /// Queues `message` for all who are subscribed to `topic` on this worker.
+    func publish(_ message: Publication, to topic: ByteSlice) {
         guard let topic = topics.topic(named: topic) else { return }
-        var walk = topics.fanOut(to: topic)
-        while let subscription = topics.next(&walk) {
-            let socket = Token(bits: subscription.token)
-            guard let fill = worker.fill(of: socket), !fill.isFull else { continue }
-            worker.send(frame: frame, to: socket)
-        }
+        let broadcast = Broadcast(message, group: topic.number)
+        waiting.append(FanningOut(walk: topics.fanOut(to: topic), broadcast: broadcast))
     }
+
+    /// Sends a slice of what is queued. Whose queue is full (64 MiB) is left out, and closed with
+    /// 4000 if it does not read for 30 s: memory is bounded however much is published.
+    func work(on worker: Worker) -> ServiceWork {
+        var budget = Self.tickSubscribersMax
+        var done = 0
+        while done < waiting.count, budget > 0 {
+            var walk = waiting[done].walk
+            while budget > 0, let subscription = topics.next(&walk) {
+                budget -= 1
+                guard let recipient = worker.recipient(Token(bits: subscription.token)),
+                    !worker.isFull(recipient)
+                else { continue }
+                waiting[done].broadcast.send(to: recipient, on: worker)
+            }
+            waiting[done].walk = walk
+            guard walk.isAtEnd else { break }
+            worker.end(waiting[done].broadcast)
+            done += 1
+        }
+        waiting.removeFirst(done)
+        return waiting.isEmpty ? .done : .more
+    }
+}
+
+/// A message on its way to its topic's subscribers.
+private struct FanningOut {
+    var walk: FanOut
+    var broadcast: Broadcast
 }

@@ -6,6 +6,9 @@
 public struct TopicID: Hashable, Sendable {
     let index: UInt32
     let generation: UInt32
+
+    /// Generation and index in one number, which no other topic of the table has.
+    public var number: UInt64 { UInt64(generation) << 32 | UInt64(index) }
 }
 
 /// One subscription, found in a table: valid until the next subscribe, unsubscribe or removal.
@@ -60,4 +63,7 @@ public struct FanOut: Sendable {
     public let topic: TopicID
     /// Subscribers at positions below this one are still to be visited.
     var remaining: Int
+
+    /// Nobody is left to be visited.
+    public var isAtEnd: Bool { remaining == 0 }
 }

@@ -82,6 +82,8 @@ struct Connection {
         static let viaProxy = Flags(rawValue: 1 << 12)
         /// The client came to the proxy by TLS, as the PROXY header says.
         static let viaSecureProxy = Flags(rawValue: 1 << 13)
+        /// Its output of this tick is one frame that others send, too (`Worker.tell`).
+        static let sharesFrame = Flags(rawValue: 1 << 14)
     }
 
     /// What the one timer of a connection means when it fires.

@@ -8,8 +8,8 @@ import MizuTransport
 import MizuWebSocket
 
 struct ConnectionState {
-    // In this order the fields take 108 bytes, and malloc makes 128 of them: each word lies at its
-    // border and small ones fill the gaps behind odd ones.
+    // In this order the fields take 120 bytes, and malloc makes 128 of them, 8 of which are its
+    // own: each word lies at its border and small ones fill the gaps behind odd ones.
     let token: Token
     var input: LentBuffer?
     var incomplete: IncompleteRequest?
@@ -27,7 +27,8 @@ struct ConnectionState {
     var exchangeSequence: UInt32 = 0
     var parser = RequestParser()
 
-    /// The part of the worker's output arena that is this connection's, in this tick.
+    /// The part of the worker's output arena that is this connection's, in this tick. Where
+    /// `sharesFrame` is set, the number of a frame in the worker's list, and the frame's bytes.
     var arenaStart: Int32 = 0
     var arenaCount: Int32 = 0
 
@@ -37,6 +38,10 @@ struct ConnectionState {
     var flags: Connection.Flags = []
     /// WebSocket messages in the arena part; does not count beyond what it holds.
     var arenaMessages: UInt16 = 0
+    /// What was agreed on of permessage-deflate.
+    var deflate = DeflateUse.none
+    /// What the peer's inflater has seen of what we compress.
+    var window = WindowPlace.none
 
     init(token: Token, transport: Transport, peer: PeerAddress) {
         self.token = token
@@ -123,5 +128,13 @@ extension Connection {
     var arenaMessages: UInt16 {
         @inline(__always) _read { yield state.pointee.arenaMessages }
         @inline(__always) nonmutating _modify { yield &state.pointee.arenaMessages }
+    }
+    var deflate: DeflateUse {
+        @inline(__always) _read { yield state.pointee.deflate }
+        @inline(__always) nonmutating _modify { yield &state.pointee.deflate }
+    }
+    var window: WindowPlace {
+        @inline(__always) _read { yield state.pointee.window }
+        @inline(__always) nonmutating _modify { yield &state.pointee.window }
     }
 }

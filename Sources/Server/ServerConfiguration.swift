@@ -55,6 +55,9 @@ public struct ServerLimits: Sendable {
     /// reading from it; what the server would tell by itself is left out (protocol.md).
     public var sendQueueBytesMax = 1 << 20
     public var sendQueueMessagesMax = 256
+    /// Bytes that wait for all sockets of the process together: who has something waiting is then
+    /// treated as if its own queue were full.
+    public var queuedBytesMax = 128 << 20
     /// A socket whose queue stays full that long, or takes less than `pace` in that time while
     /// something waits, is closed with 4000.
     public var sendQueueFullMilliseconds: UInt64 = 30_000
@@ -64,6 +67,18 @@ public struct ServerLimits: Sendable {
     public var silenceMilliseconds: UInt64 = 80_000
     /// From our close frame to the peer's.
     public var closeHandshakeMilliseconds: UInt64 = 5_000
+
+    public init() {}
+}
+
+/// What permessage-deflate may cost each worker in memory. A connection that idles costs nothing.
+public struct DeflateMemory: Sendable {
+    /// Of compressors that keep their windows, for groups and for single sockets, 22,300 bytes
+    /// each: beyond it whoever has not used theirs for long loses it and begins anew.
+    public var compressorBytesMax = 4 << 20
+    /// Of inflaters for clients that keep their windows (7 to 40 KB each, for the connection's
+    /// life): beyond it clients are told `client_no_context_takeover`. Default 0: all are.
+    public var clientWindowBytesMax = 0
 
     public init() {}
 }
@@ -88,6 +103,8 @@ public struct ServerConfiguration: Sendable {
     public var defaults = SafeDefaults.web
     /// The services that `Response.upgrade` names by index; each worker makes its own.
     public var webSockets: [@Sendable () -> any WebSocketService] = []
+    /// permessage-deflate (RFC 7692); nil: offers are passed over.
+    public var deflate: DeflateMemory? = DeflateMemory()
     /// Limits for each address; nil: none.
     public var addressLimits: AddressLimits?
     /// Whose X-Forwarded-For, X-Forwarded-Proto and PROXY headers are believed.

@@ -155,6 +155,7 @@ extension Worker {
         connection.incomplete = nil
         connection.awaited = nil
         connection.queue = nil
+        connection.flags.remove(.sharesFrame)
         connection.arenaCount = 0
         timers.cancel(connection.token.index)
         releaseAdmission(of: connection)
@@ -167,6 +168,7 @@ extension Worker {
         guard connection.phase == .webSocket else { return }
         connection.phase = .lingering
         connection.messages = nil
+        forgetDeflate(connection)
         services[Int(connection.service)].closed(connection.token, on: self)
     }
 

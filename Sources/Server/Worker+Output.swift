@@ -13,6 +13,8 @@ extension Worker {
     /// Bytes in the arena beyond which what is ready is sent before the tick goes on: a tick of
     /// many loud connections must not gather all their answers.
     static let arenaBytesMax = 1 << 20
+    /// Shared bytes up to here are copied to where the rest stands: cheaper than a reference.
+    static let copiedBytesMax = 4096
     /// Beyond it the arena takes nothing at all.
     static let arenaBytesEnd = 1 << 28
 
@@ -20,6 +22,7 @@ extension Worker {
     @inline(__always)
     func compose(for connection: Connection, _ write: (inout ByteBuffer) -> Void) {
         guard connection.phase != .closed else { return }
+        settleSharedFrame(connection)
         if mayExtendArena(connection) {
             if connection.arenaCount == 0 { connection.arenaStart = Int32(arena.count) }
             write(&arena)
@@ -27,18 +30,40 @@ extension Worker {
         } else {
             var scratch = ByteBuffer(capacity: 256)
             write(&scratch)
-            queue(of: connection).append(scratch.takeSlice(leaving: 1))
+            queue(of: connection).append(
+                scratch.takeSlice(leaving: 1, charging: server.workers.queued))
         }
         markDirty(connection)
     }
 
+    /// More is to follow a frame that the connection shares: it takes a place of its own.
+    @inline(__always)
+    private func settleSharedFrame(_ connection: Connection) {
+        if connection.flags.contains(.sharesFrame) { takeSharedFrame(connection) }
+    }
+
+    private func takeSharedFrame(_ connection: Connection) {
+        let frame = state.pointee.tickFrames[Int(connection.arenaStart)]
+        connection.flags.remove(.sharesFrame)
+        connection.arenaCount = 0
+        if frame.slice.count <= Self.copiedBytesMax, mayExtendArena(connection) {
+            connection.arenaStart = Int32(arena.count)
+            arena.append(frame.slice)
+            connection.arenaCount = Int32(arena.count) - connection.arenaStart
+        } else {
+            connection.arenaMessages = 0
+            queue(of: connection).append(frame.slice, tag: frame.tag)
+        }
+    }
+
     /// Appends shared bytes: large ones by reference, small ones by copy, which is cheaper.
-    func enqueue(_ slice: ByteSlice, for connection: Connection) {
+    func enqueue(_ slice: ByteSlice, for connection: Connection, tag: SendQueue.Tag = 0) {
         guard connection.phase != .closed else { return }
-        if slice.count <= 4096 && mayExtendArena(connection) {
+        settleSharedFrame(connection)
+        if slice.count <= Self.copiedBytesMax && mayExtendArena(connection) {
             compose(for: connection) { $0.append(slice) }
         } else {
-            queue(of: connection).append(slice)
+            queue(of: connection).append(slice, tag: tag)
             markDirty(connection)
         }
     }
@@ -52,7 +77,7 @@ extension Worker {
 
     private func queue(of connection: Connection) -> SendQueue {
         if let queue = connection.queue { return queue }
-        let queue = SendQueue()
+        let queue = SendQueue(ledger: server.workers.queued)
         connection.queue = queue
         return queue
     }
@@ -117,6 +142,7 @@ extension Worker {
             }
             connection.arenaCount = 0
             connection.arenaMessages = 0
+            connection.flags.remove(.sharesFrame)
             return true
         case .blocked(let count):
             countSent(count, on: connection)
@@ -150,11 +176,18 @@ extension Worker {
             return UnsafeRawBufferPointer(start: nil, count: 0)
         }
         let start = Int(connection.arenaStart)
+        if connection.flags.contains(.sharesFrame) {
+            // The list keeps the frame until the tick's last flush.
+            return state.pointee.tickFrames[start].slice.withUnsafeBytes { $0 }
+        }
         return UnsafeRawBufferPointer(
             rebasing: arena.readable[start..<start + Int(connection.arenaCount)])
     }
 
     private func countSent(_ count: Int, on connection: Connection) {
+        if connection.flags.contains(.sharesFrame), count < Int(connection.arenaCount) {
+            keepSharedFrame(of: connection)
+        }
         let fromArena = min(count, Int(connection.arenaCount))
         connection.arenaStart += Int32(fromArena)
         connection.arenaCount -= Int32(fromArena)
@@ -165,14 +198,31 @@ extension Worker {
         }
     }
 
+    /// What the kernel did not take of a shared frame waits as a reference to it.
+    private func keepSharedFrame(of connection: Connection) {
+        let frame = state.pointee.tickFrames[Int(connection.arenaStart)]
+        connection.flags.remove(.sharesFrame)
+        connection.arenaCount = 0
+        connection.arenaMessages = 0
+        queue(of: connection).prepend(frame.slice, as: .whole, tag: frame.tag)
+    }
+
     /// The arena is used anew in each tick, so what it still holds moves to the queue.
     private func keepUnsentArena(of connection: Connection, as part: SendQueue.Part) {
-        guard connection.arenaCount > 0 else { return }
+        guard connection.arenaCount > 0 else {
+            connection.flags.remove(.sharesFrame)
+            return
+        }
+        if connection.flags.contains(.sharesFrame), connection.phase != .closed {
+            return keepSharedFrame(of: connection)
+        }
         guard connection.phase != .closed else {
             connection.arenaCount = 0
             return
         }
-        queue(of: connection).prepend(ByteSlice(copying: arenaPart(of: connection)), as: part)
+        let rest = ByteSlice(
+            copying: arenaPart(of: connection), charging: server.workers.queued)
+        queue(of: connection).prepend(rest, as: part)
         connection.arenaCount = 0
         connection.arenaMessages = 0
     }

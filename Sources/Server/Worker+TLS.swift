@@ -172,6 +172,7 @@ extension Worker {
         }
         if logsAccess { abandonAccess(connection) }
         connection.queue = nil
+        connection.flags.remove(.sharesFrame)
         connection.arenaCount = 0
         connection.arenaMessages = 0
         if session.isPlainHTTP {

@@ -11,8 +11,8 @@ import MizuWebSocket
 public struct QueueFill: Sendable {
     public let bytes: Int
     public let messages: Int
-    /// The kernel takes nothing now: what was sent in earlier ticks may still wait. `hasRoom` is
-    /// called when it has gone.
+    /// The kernel has not taken all that was sent in earlier ticks; `hasRoom` is called when it
+    /// has.
     public let isBlocked: Bool
     /// At the limit: what the server would tell by itself should be left out.
     public let isFull: Bool
@@ -35,20 +35,22 @@ extension Worker {
         }
         do throws(HandshakeRefusal) {
             let handshake = try Self.handshake(
-                request, minorVersion: Int(context.minorVersion), subprotocol: subprotocol)
+                request, minorVersion: Int(context.minorVersion), subprotocol: subprotocol,
+                deflate: deflatePolicy)
             guard context.persistence == .keepAlive else {
                 var response = Response.status(.serviceUnavailable)
                 response.set("Retry-After", literal: "1")
                 return write(response, for: context, to: connection)
             }
             compose(for: connection) { handshake.appendResponse(to: &$0) }
+            connection.messages = MessageReader(role: .server, extensions: handshake.extensions)
+            agree(on: handshake.extensions, connection)
         } catch {
             return write(Response(error), for: context, to: connection)
         }
         if logsAccess { endAccess(connection, status: 101, bytes: 0) }
         connection.phase = .webSocket
         connection.service = UInt8(truncatingIfNeeded: service)
-        connection.messages = MessageReader(role: .server)
         connection.sentTenth = tenth
         connection.receivedTenth = tenth
         arm(connection, .heartbeat)
@@ -64,7 +66,8 @@ extension Worker {
     }
 
     private static func handshake(
-        _ request: borrowing Request, minorVersion: Int, subprotocol: ByteSlice?
+        _ request: borrowing Request, minorVersion: Int, subprotocol: ByteSlice?,
+        deflate: DeflatePolicy?
     ) throws(HandshakeRefusal) -> Handshake {
         // The fields that the check asks for, copied out: a borrowed request cannot be captured.
         var values: [(name: StaticString, value: ByteSlice)] = []
@@ -75,7 +78,7 @@ extension Worker {
         return try method.withUnsafeBytes { (method) throws(HandshakeRefusal) in
             try Handshake(
                 method: method, minorVersion: minorVersion,
-                subprotocols: subprotocol.map { [$0] } ?? []
+                subprotocols: subprotocol.map { [$0] } ?? [], deflate: deflate
             ) { name, body in
                 for (known, value) in values where "\(known)" == "\(name)" {
                     value.withUnsafeBytes { body($0) }
@@ -91,7 +94,8 @@ extension Worker {
         _ connection: Connection, _ bytes: UnsafeMutableRawBufferPointer
     ) -> InputStep {
         guard hasOutputRoom(connection) else { return .pause(0) }
-        let outcome = connection.messages?.read(bytes, limits: messageLimits)
+        let outcome = connection.messages?.read(
+            bytes, limits: messageLimits, inflater: inflater(of: connection))
         let isAssembling = connection.messages?.isAssembling == true
         switch outcome {
         case nil: return .took(bytes.count)
@@ -103,9 +107,13 @@ extension Worker {
             messageEnded(connection)
             if connection.closing.isOpen {
                 let service = services[Int(connection.service)]
+                if case .inflated(_, standAlone: let range?) = payload {
+                    state.pointee.compressedMessage = UnsafeRawBufferPointer(rebasing: bytes[range])
+                }
                 payload.withUnsafeBytes(from: bytes) {
                     service.received($0, as: kind, from: connection.token, on: self)
                 }
+                state.pointee.compressedMessage = nil
             }
             return .took(consumed)
         case .ping(let range, let consumed):
@@ -149,7 +157,7 @@ extension Worker {
         }
     }
 
-    private func send(
+    func send(
         _ opcode: Opcode, _ payload: UnsafeRawBufferPointer, to connection: Connection
     ) {
         compose(for: connection) { FrameWriter.append(opcode, payload, to: &$0) }
@@ -157,7 +165,7 @@ extension Worker {
     }
 
     /// Counts what was just added to the output: what stands in the queue counts itself.
-    private func countMessage(_ connection: Connection) {
+    func countMessage(_ connection: Connection) {
         if connection.queue == nil, connection.arenaMessages < .max {
             connection.arenaMessages += 1
         }
@@ -173,7 +181,8 @@ extension Worker {
     }
 
     /// The connection of a socket that can still be told something.
-    private func open(_ socket: Token) -> Connection? {
+    @inline(__always)
+    func open(_ socket: Token) -> Connection? {
         guard let connection = connections[socket], connection.phase == .webSocket,
             connection.closing.isOpen
         else { return nil }
@@ -191,13 +200,6 @@ extension Worker {
         payload.withUnsafeBytes { send($0, as: .text, to: socket) }
     }
 
-    /// Sends a frame that many sockets share (`FrameWriter.encodeFrame`).
-    public func send(frame: ByteSlice, to socket: Token) {
-        guard let connection = open(socket) else { return }
-        enqueue(frame, for: connection)
-        countMessage(connection)
-    }
-
     /// Sends a ping without payload.
     public func ping(_ socket: Token) {
         guard let connection = open(socket) else { return }
@@ -206,11 +208,11 @@ extension Worker {
 
     /// How much waits for a socket; nil where it has gone or is closing.
     public func fill(of socket: Token) -> QueueFill? {
-        guard let connection = open(socket) else { return nil }
+        guard let recipient = recipient(socket) else { return nil }
         return QueueFill(
-            bytes: connection.pendingBytes, messages: connection.waitingMessages,
-            isBlocked: connection.flags.contains(.writeBlocked),
-            isFull: connection.flags.contains(.queueFull) || isQueueFull(connection))
+            bytes: recipient.connection.pendingBytes,
+            messages: recipient.connection.waitingMessages, isBlocked: recipient.isBlocked,
+            isFull: isFull(recipient))
     }
 
     /// Begins the closing handshake; the socket is gone when the peer has answered, or after

@@ -89,7 +89,10 @@ public final class Worker {
         state.initialize(
             to: WorkerState(
                 poller: fresh, alarm: alarm, listeners: acquired, now: began,
-                readBytesMax: limits.readBytesMax))
+                readBytesMax: limits.readBytesMax,
+                compressors: CompressorTable(
+                    memoryBytesMax: server.configuration.deflate?.compressorBytesMax ?? 0,
+                    ledger: server.workers.queued)))
         acquired = []
         do throws(TLSError) {
             state.pointee.tls = try server.configuration.tls.map {
@@ -269,6 +272,7 @@ public final class Worker {
         }
         dirty.removeAll()
         arena.removeAll()
+        state.pointee.tickFrames.removeAll(keepingCapacity: true)
     }
 
     /// Memory that one large answer needed is not kept for ever.

@@ -11,6 +11,7 @@ import MizuBytes
 import MizuEventLoop
 import MizuHTTP
 import MizuTransport
+import MizuWebSocket
 
 struct WorkerState: ~Copyable {
     var now: Instant
@@ -33,6 +34,15 @@ struct WorkerState: ~Copyable {
 
     var readBuffer: ByteBuffer
     var arena: ByteBuffer
+    /// What connections of this tick share, by number; see `Connection.Flags.sharesFrame`.
+    var tickFrames: ContiguousArray<TickFrame> = []
+    var compressors: CompressorTable
+    /// For messages whose windows end with them: all that agreed on permessage-deflate share it.
+    var inflater: Inflater?
+    /// While a service is told a message that came compressed: its payload as it came.
+    var compressedMessage: UnsafeRawBufferPointer?
+    /// By slot: those of connections whose clients keep their windows.
+    var ownInflaters: [Int: Inflater] = [:]
     var lastHead = LastHead()
     var gzip = GzipEncoder()
     /// Of the second that began last; see `dateDue`.
@@ -53,8 +63,9 @@ struct WorkerState: ~Copyable {
 
     init(
         poller: consuming Poller, alarm: consuming Alarm, listeners: [Listener], now: Instant,
-        readBytesMax: Int
+        readBytesMax: Int, compressors: consuming CompressorTable
     ) {
+        self.compressors = compressors
         self.poller = poller
         self.alarm = alarm
         self.listeners = listeners
@@ -65,6 +76,12 @@ struct WorkerState: ~Copyable {
         arena = ByteBuffer(capacity: 64 * 1024)
         reserve = Worker.openReserve()
     }
+}
+
+/// A frame that many connections send in this tick.
+struct TickFrame {
+    let slice: ByteSlice
+    let tag: SendQueue.Tag
 }
 
 extension Worker {

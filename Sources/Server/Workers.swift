@@ -2,6 +2,7 @@
 // that handlers can hold it; any thread. A mail to a connection that has gone is dropped where it
 // arrives, because it names the connection by token.
 
+import MizuBytes
 import MizuEventLoop
 import MizuHTTP
 import Synchronization
@@ -17,6 +18,9 @@ enum WorkerMail: Sendable {
 public final class Workers: Sendable {
     private let mailboxes: [Mailbox<WorkerMail>]
     private let draining = Atomic<Bool>(false)
+    /// What waits for all sockets together: published frames, each counted once, and what each
+    /// queue holds of its own.
+    public let queued = ByteLedger()
 
     /// - Parameter count: event loops, at least 1.
     public init(count: Int) throws(SystemError) {

@@ -15,8 +15,9 @@ public final class LiveFeed: Sendable {
 
     /// Tells subscribers what a commit added. Called by the committer before its answers leave.
     public func publish(_ feed: [CommittedChanges]) {
+        let news = feed.map(CommitNews.init)
         workers.performOnAll { worker in
-            worker.service(LiveService.self)?.deliver(feed)
+            worker.service(LiveService.self)?.deliver(news)
         }
     }
 
@@ -33,8 +34,9 @@ public final class LiveFeed: Sendable {
     public func publish(topic: String, payload: ByteSlice) {
         let name = ByteSlice(topic)
         guard !TopicName.isSync(name) else { return }
+        let message = Publication(message: payload, to: name, charging: workers.queued)
         workers.performOnAll { worker in
-            worker.service(LiveService.self)?.broadcast(payload, to: name)
+            worker.service(LiveService.self)?.tell(message, to: name)
         }
     }
 

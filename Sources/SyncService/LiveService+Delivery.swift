@@ -9,81 +9,116 @@ import MizuServer
 import MizuSync
 import MizuWebSocket
 
-extension Delivery {
-    /// A fan-out under way: frames that are ready, and the walk over the topic's subscribers.
-    struct Job {
-        enum Content {
-            /// Changes of a scope; the delta is nil where it would be too large.
-            case changes(News, poke: ByteSlice, delta: ByteSlice?)
-            /// A poke whether or not the subscriber has been told.
-            case poke(ByteSlice, cursor: Int)
-            /// An app's message.
-            case message(ByteSlice, number: Int, except: Token?)
-        }
-        var walk: FanOut
-        let content: Content
+/// What a commit added to a scope, and the frames that tell it: made once for all workers.
+public struct CommitNews: Sendable {
+    let changes: CommittedChanges
+    let poke = LazyPublication()
+    let delta = LazyPublication()
+
+    public init(_ changes: CommittedChanges) { self.changes = changes }
+}
+
+/// A fan-out: what there is to tell the subscribers of a topic.
+struct Telling {
+    enum Content {
+        /// Changes of a scope.
+        case changes(News)
+        /// A poke whether or not the subscriber has been told.
+        case poke(cursor: Int)
+        /// An app's message.
+        case message(number: Int, except: Token?)
     }
+    let topic: TopicID
+    let content: Content
+    /// The poke, or the app's message.
+    var notice: Broadcast
+    /// The changes themselves; nil where they would be too large.
+    var delta: Broadcast?
+}
+
+/// The fan-outs under way: the topic's subscribers are visited once, and each is told all of it.
+struct TellingRound {
+    var tellings: [Telling]
+    var walk: FanOut
 }
 
 extension LiveService {
-    /// Subscribers visited in one tick.
-    private static let tickSubscribersMax = 4096
+    /// Subscribers visited in one tick, some milliseconds' worth of writes: the worker's other
+    /// connections are served between two slices.
+    private static let tickSubscribersMax = 512
     /// Fan-outs that wait before new ones take the place of older ones.
-    static let waitingJobsMax = 1024
+    static let waitingTellingsMax = 1024
+    /// Fan-outs to one topic that go together.
+    private static let roundTellingsMax = 64
 
     // MARK: What is new
 
     /// Queues what a commit added for those who are subscribed here.
-    func deliver(_ feed: [CommittedChanges]) {
-        for changes in feed {
+    func deliver(_ feed: [CommitNews]) {
+        for news in feed {
+            let changes = news.changes
             let name = TopicName.sync(scope: ByteSlice(changes.scope.bytes))
             guard let topic = topics.topic(named: name) else { continue }
-            let news = News(
+            let run = News(
                 base: changes.base.cursor, cursor: changes.head.cursor,
                 changeBytes: changes.bytes.count)
-            let delta =
-                news.changeBytes <= limits.deltaBytesMax
-                ? frame { text in
-                    LiveWriter.delta(
-                        topic: name, base: news.base, cursor: news.cursor,
-                        epoch: ByteSlice(changes.head.epoch.bytes), changes: [changes.bytes],
-                        to: &text)
-                } : nil
-            let poke = pokeFrame(name, changes.head)
-            queue(
-                Delivery.Job(
-                    walk: topics.fanOut(to: topic),
-                    content: .changes(news, poke: poke, delta: delta)))
+            let poke = broadcast(
+                news.poke.get { pokePublication(name, changes.head) }, to: topic, mode: .pokes)
+            var telling = Telling(topic: topic, content: .changes(run), notice: poke)
+            if run.changeBytes <= limits.deltaBytesMax {
+                let publication = news.delta.get {
+                    self.publication { text in
+                        LiveWriter.delta(
+                            topic: name, base: run.base, cursor: run.cursor,
+                            epoch: ByteSlice(changes.head.epoch.bytes), changes: [changes.bytes],
+                            to: &text)
+                    }
+                }
+                telling.delta = broadcast(publication, to: topic, mode: .deltas)
+            }
+            queue(telling)
         }
+    }
+
+    /// Those who get deltas and those who get pokes are told different things, so each are a group.
+    private func broadcast(
+        _ publication: Publication, to topic: TopicID, mode: SubscriptionMode
+    ) -> Broadcast {
+        Broadcast(
+            publication, group: topic.number << 1 | (mode == .deltas ? 1 : 0),
+            tag: Self.tag(of: topic))
+    }
+
+    /// Names what waits of a topic in send queues.
+    private static func tag(of topic: TopicID) -> UInt32 {
+        UInt32(truncatingIfNeeded: topic.number) &+ 1
     }
 
     /// Adds a fan-out. Where too many wait, the topic's older one gives way: its subscribers see
     /// the gap in the newer one's `base` and get a poke. Messages of apps are left out instead.
-    private func queue(_ job: Delivery.Job) {
-        if deliveries.count >= Self.waitingJobsMax {
-            switch job.content {
+    private func queue(_ telling: Telling) {
+        if tellings.count >= Self.waitingTellingsMax {
+            switch telling.content {
             case .message: return
             case .changes, .poke:
-                // The first may be under way: its walk goes on.
-                let older = deliveries.dropFirst().firstIndex { waiting in
+                let older = tellings.firstIndex { waiting in
                     guard case .changes = waiting.content else { return false }
-                    return waiting.walk.topic == job.walk.topic
+                    return waiting.topic == telling.topic
                 }
-                if let older { deliveries.remove(at: older) }
+                if let older { tellings.remove(at: older) }
             }
         }
-        deliveries.append(job)
+        tellings.append(telling)
     }
 
     /// Queues an app's message for those who are subscribed here.
-    func broadcast(_ payload: ByteSlice, to name: ByteSlice, except: Token? = nil) {
+    func tell(_ message: Publication, to name: ByteSlice, except: Token? = nil) {
         guard let topic = topics.topic(named: name) else { return }
         lastMessage += 1
-        let frame = frame { LiveWriter.message(topic: name, payload: payload, to: &$0) }
         queue(
-            Delivery.Job(
-                walk: topics.fanOut(to: topic),
-                content: .message(frame, number: lastMessage, except: except)))
+            Telling(
+                topic: topic, content: .message(number: lastMessage, except: except),
+                notice: broadcast(message, to: topic, mode: .pokes)))
     }
 
     /// Tells everyone who is subscribed to a scope here where it is.
@@ -124,23 +159,19 @@ extension LiveService {
 
     private func queuePoke(_ name: ByteSlice, _ head: Position) {
         guard let topic = topics.topic(named: name) else { return }
-        queue(
-            Delivery.Job(
-                walk: topics.fanOut(to: topic),
-                content: .poke(pokeFrame(name, head), cursor: head.cursor)))
+        let poke = broadcast(pokePublication(name, head), to: topic, mode: .pokes)
+        queue(Telling(topic: topic, content: .poke(cursor: head.cursor), notice: poke))
     }
 
-    private func frame(_ write: (inout ByteBuffer) -> Void) -> ByteSlice {
+    private func publication(_ write: (inout ByteBuffer) -> Void) -> Publication {
         text.removeAll()
         write(&text)
-        var frame = ByteBuffer(capacity: text.count + WebSocketLimits.headerBytesMax)
-        FrameWriter.append(.text, text.readable, to: &frame)
-        if text.capacity > 64 * 1024 { text = ByteBuffer(capacity: 1024) }
-        return frame.takeSlice(leaving: 1)
+        defer { if text.capacity > 64 * 1024 { text = ByteBuffer(capacity: 1024) } }
+        return Publication(text: text.readable, charging: sync.workers.queued)
     }
 
-    private func pokeFrame(_ name: ByteSlice, _ head: Position) -> ByteSlice {
-        frame { text in
+    private func pokePublication(_ name: ByteSlice, _ head: Position) -> Publication {
+        publication { text in
             LiveWriter.poke(
                 topic: name, cursor: head.cursor, epoch: ByteSlice(head.epoch.bytes), to: &text)
         }
@@ -150,54 +181,92 @@ extension LiveService {
 
     public func work(on worker: Worker) -> ServiceWork {
         var budget = Self.tickSubscribersMax
-        var done = 0
-        while done < deliveries.count, budget > 0 {
+        while budget > 0, beginRound() {
             // Taken out while it is worked on, so that the table may be changed beside it.
-            var job = deliveries[done]
-            while budget > 0, let subscription = topics.next(&job.walk) {
-                tell(subscription, job.content, on: worker)
+            guard var current = round.take() else { break }
+            while budget > 0, let subscription = topics.next(&current.walk) {
                 budget -= 1
+                guard let recipient = worker.recipient(Token(bits: subscription.token)) else {
+                    continue
+                }
+                for index in current.tellings.indices {
+                    tell(subscription, &current.tellings[index], recipient, on: worker)
+                }
             }
-            deliveries[done].walk = job.walk
-            guard budget > 0 else { break }
-            done += 1
+            guard current.walk.isAtEnd else {
+                round = current
+                break
+            }
+            for telling in current.tellings {
+                worker.end(telling.notice)
+                if let delta = telling.delta { worker.end(delta) }
+            }
         }
-        deliveries.removeFirst(done)
-        return deliveries.isEmpty ? .done : .more
+        return round == nil && tellings.isEmpty ? .done : .more
+    }
+
+    /// Takes up the oldest fan-out that waits, with all that wait for the same topic.
+    /// - Returns: whether there is a round.
+    private func beginRound() -> Bool {
+        guard round == nil else { return true }
+        guard let topic = tellings.first?.topic else { return false }
+        var together: [Telling] = []
+        tellings.removeAll { telling in
+            guard telling.topic == topic, together.count < Self.roundTellingsMax else {
+                return false
+            }
+            together.append(telling)
+            return true
+        }
+        round = TellingRound(tellings: together, walk: topics.fanOut(to: topic))
+        return true
     }
 
     private func tell(
-        _ subscription: Subscription, _ content: Delivery.Job.Content, on worker: Worker
+        _ subscription: Subscription, _ telling: inout Telling, _ recipient: Recipient,
+        on worker: Worker
     ) {
-        let socket = Token(bits: subscription.token)
-        guard let fill = worker.fill(of: socket) else { return }
-        switch content {
-        case .changes(let news, let poke, let delta):
-            settlePoke(subscription, fill)
+        switch telling.content {
+        case .changes(let news):
+            settlePoke(subscription, recipient)
             let delivery = topics[subscription].delivery(
-                of: news, queue: fill.isFull ? .full : .free, limits: limits)
+                of: news, queue: worker.isFull(recipient) ? .full : .free, limits: limits)
             switch delivery {
             case .nothing: return
-            case .delta: worker.send(frame: delta ?? poke, to: socket)
-            case .poke: worker.send(frame: poke, to: socket)
+            case .delta: telling.delta?.send(to: recipient, on: worker)
+            case .poke: poke(subscription, &telling.notice, recipient, on: worker)
             }
             topics[subscription].note(delivery, upTo: news.cursor)
-        case .poke(let frame, let cursor):
-            settlePoke(subscription, fill)
+        case .poke(let cursor):
+            settlePoke(subscription, recipient)
             guard !topics[subscription].isPokeWaiting else { return }
-            worker.send(frame: frame, to: socket)
+            poke(subscription, &telling.notice, recipient, on: worker)
             topics[subscription].note(.poke, upTo: cursor)
-        case .message(let frame, let number, let except):
-            guard topics[subscription].sent < number, socket != except else { return }
+        case .message(let number, let except):
+            guard topics[subscription].sent < number, recipient.socket != except else { return }
             topics[subscription].sent = number
             // Best effort: whoever does not read misses messages, and nobody else waits for them.
-            if !fill.isFull { worker.send(frame: frame, to: socket) }
+            if !worker.isFull(recipient) { telling.notice.send(to: recipient, on: worker) }
         }
     }
 
+    private func poke(
+        _ subscription: Subscription, _ notice: inout Broadcast, _ recipient: Recipient,
+        on worker: Worker
+    ) {
+        guard topics[subscription].mode == .deltas else {
+            return notice.send(to: recipient, on: worker)
+        }
+        // It takes the place of the deltas that wait, and of an older poke; it is none of the
+        // group's.
+        worker.dropQueued(Self.tag(of: subscription.topic), of: recipient)
+        worker.send(
+            notice.publication, to: recipient, tag: Self.tag(of: subscription.topic))
+    }
+
     /// A poke of an earlier tick has gone where the kernel takes what it is given.
-    private func settlePoke(_ subscription: Subscription, _ fill: QueueFill) {
-        if !fill.isBlocked { topics[subscription].isPokeWaiting = false }
+    private func settlePoke(_ subscription: Subscription, _ recipient: Recipient) {
+        if !recipient.isBlocked { topics[subscription].isPokeWaiting = false }
     }
 
     func sendPoke(_ topic: ByteSlice, _ head: Position, to socket: Token, on worker: Worker) {
@@ -256,5 +325,14 @@ extension LiveService {
 
     private func scope(ofTopic name: ByteSlice) -> Name? {
         TopicName.scope(of: name).flatMap { Name($0) }
+    }
+}
+
+extension Publication {
+    /// An app's message, framed for the subscribers of its topic.
+    init(message payload: ByteSlice, to topic: ByteSlice, charging ledger: ByteLedger) {
+        var text = ByteBuffer(capacity: payload.count + topic.count + 64)
+        LiveWriter.message(topic: topic, payload: payload, to: &text)
+        self.init(text: text.readable, charging: ledger)
     }
 }

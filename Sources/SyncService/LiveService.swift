@@ -18,8 +18,9 @@ public final class LiveService: WebSocketService {
     let limits: LiveLimits
     var topics: TopicTable
     var sessions = SessionTable()
-    /// Fan-outs that wait, in order; the first may be under way.
-    var deliveries: [Delivery.Job] = []
+    /// Fan-outs that wait, in order, and those under way.
+    var tellings: [Telling] = []
+    var round: TellingRound?
     /// Numbers an app's messages, so that a fan-out that meets a subscriber twice sends once.
     var lastMessage = 0
     /// Subscribes that a reader is asked for, each with its number: one that was overtaken by an
@@ -148,12 +149,12 @@ public final class LiveService: WebSocketService {
         else {
             return deny(socket, ref, topic, on: worker)
         }
-        let (workers, json, name) = (sync.workers, payload.bytes.compacted, topic.compacted)
-        let index = worker.index
+        let (workers, name, index) = (sync.workers, topic.compacted, worker.index)
+        let message = Publication(message: payload.bytes, to: name, charging: workers.queued)
         workers.performOnAll { worker in
             // A token names a socket of its own worker; on another it is somebody else.
             worker.service(LiveService.self)?
-                .broadcast(json, to: name, except: worker.index == index ? socket : nil)
+                .tell(message, to: name, except: worker.index == index ? socket : nil)
         }
         say(to: socket, on: worker) { LiveWriter.ack(ref: ref, topic: topic, to: &$0) }
     }

@@ -6,38 +6,53 @@ import MizuBytes
 
 /// Byte slices in order, the first perhaps sent in part.
 public final class SendQueue {
-    private var slices: [ByteSlice] = []
+    private var entries: [Entry] = []
     private var head = 0
     private var headSent = 0
     /// The first slice is the rest of something that was sent in part before it stood here.
     private var headPart = Part.whole
+    /// Counts the queue's own memory, beside that of the slices.
+    private let ledger: ByteLedger?
     /// Bytes not yet sent.
     public private(set) var bytes = 0
     /// Slices not yet sent whole.
-    public var count: Int { slices.count - head }
-    public var isEmpty: Bool { head == slices.count }
+    public var count: Int { entries.count - head }
+    public var isEmpty: Bool { head == entries.count }
 
     /// What a slice is of what its owner sends as one, a message or an answer.
     public enum Part: Sendable { case whole, rest }
 
-    public init() {}
+    /// Names what may be dropped together before it is sent; 0 is never dropped so.
+    public typealias Tag = UInt32
 
-    public func append(_ slice: ByteSlice) {
+    private struct Entry {
+        var slice: ByteSlice
+        var tag: Tag
+    }
+
+    public init(ledger: ByteLedger? = nil) { self.ledger = ledger }
+
+    deinit { count(entries.count, 0) }
+
+    public func append(_ slice: ByteSlice, tag: Tag = 0) {
         guard !slice.isEmpty else { return }
-        slices.append(slice)
+        entries.append(Entry(slice: slice, tag: tag))
+        count(0, 1)
         bytes += slice.count
     }
 
     /// Puts `slice` before everything that waits. The first slice must not be sent in part.
-    public func prepend(_ slice: ByteSlice, as part: Part) {
+    public func prepend(_ slice: ByteSlice, as part: Part, tag: Tag = 0) {
         precondition(headSent == 0, "SendQueue.prepend behind a part that is already sent")
         guard !slice.isEmpty else { return }
         headPart = part
+        let entry = Entry(slice: slice, tag: tag)
         if head > 0 {
             head -= 1
-            slices[head] = slice
+            entries[head] = entry
         } else {
-            slices.insert(slice, at: 0)
+            entries.insert(entry, at: 0)
+            count(0, 1)
         }
         bytes += slice.count
     }
@@ -45,17 +60,41 @@ public final class SendQueue {
     /// Drops every slice of which no byte was sent. What was begun must go on: the peer would take
     /// whatever came next for the rest of it.
     public func dropUnbegun() {
-        guard !isEmpty else { return }
+        drop { _ in true }
+    }
+
+    /// The same for the slices with that tag alone. O(count).
+    /// - Returns: how many were dropped.
+    @discardableResult
+    public func dropUnbegun(tag: Tag) -> Int {
+        drop { $0.tag == tag }
+    }
+
+    @discardableResult
+    private func drop(where isUnwanted: (Entry) -> Bool) -> Int {
+        guard !isEmpty else { return 0 }
         let isBegun = headSent > 0 || headPart == .rest
-        slices.removeSubrange((isBegun ? head + 1 : head)...)
-        bytes = isBegun ? slices[head].count - headSent : 0
+        let first = isBegun ? head + 1 : head
+        let before = entries.count
+        var kept = first
+        for index in first..<before {
+            if isUnwanted(entries[index]) {
+                bytes -= entries[index].slice.count
+            } else {
+                entries.swapAt(kept, index)
+                kept += 1
+            }
+        }
+        entries.removeSubrange(kept...)
+        count(before, entries.count)
+        return before - kept
     }
 
     /// Calls `body` for the unsent part of each slice, in order, until it returns false. The
     /// pointers are valid until the queue changes, because the queue keeps their owners.
     func forEachUnsent(_ body: (UnsafeRawBufferPointer) -> Bool) {
-        for index in head..<slices.count {
-            let slice = slices[index]
+        for index in head..<entries.count {
+            let slice = entries[index].slice
             let skip = index == head ? headSent : 0
             let part = UnsafeRawBufferPointer(
                 start: slice.owner.base + slice.offset + skip, count: slice.count - skip)
@@ -69,23 +108,30 @@ public final class SendQueue {
         bytes -= sent
         var rest = sent
         while rest > 0 {
-            let left = slices[head].count - headSent
+            let left = entries[head].slice.count - headSent
             if rest < left {
                 headSent += rest
                 return
             }
             rest -= left
-            slices[head] = .empty
+            entries[head].slice = .empty
             head += 1
             headSent = 0
             headPart = .whole
         }
-        if head == slices.count {
-            slices.removeAll(keepingCapacity: false)
+        let before = entries.count
+        if head == before {
+            entries.removeAll(keepingCapacity: false)
             head = 0
-        } else if head > 64 && head > slices.count / 2 {
-            slices.removeFirst(head)
+        } else if head > 64 && head > before / 2 {
+            entries.removeFirst(head)
             head = 0
         }
+        count(before, entries.count)
+    }
+
+    private func count(_ before: Int, _ after: Int) {
+        guard before != after else { return }
+        ledger?.add((after - before) * MemoryLayout<Entry>.stride)
     }
 }

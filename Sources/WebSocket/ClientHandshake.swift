@@ -1,5 +1,5 @@
 // The client's half of the opening handshake (RFC 6455 §4.1): the fields to send and the check of
-// the answer. For `mizu bench`, tests and the Swift client. Offers permessage-deflate where asked to.
+// the answer. For `mizu bench`, tests and the Swift client.
 
 import MizuBytes
 

@@ -1,9 +1,8 @@
 // Bytes to messages (RFC 6455 §5 and §6), for either role: unmasks in place, joins fragments,
-// checks UTF-8 as it arrives, refuses what the RFC forbids at the first byte that shows it. What
-// is compressed (RFC 7692) is collected and inflated when it is whole, so that connections can share
-// one inflater.
-// An idle connection's reader owns nothing but this small struct; memory is taken when a message
-// does not lie whole in the caller's buffer, and given away with the message.
+// checks UTF-8 as it arrives, refuses what the RFC forbids at the first byte that shows it.
+// What is compressed (RFC 7692) is collected and inflated when it is whole, so that connections can
+// share one inflater. An idle connection's reader owns nothing but this small struct; memory is
+// taken when a message does not lie whole in the caller's buffer, and given away with the message.
 // Does not answer pings, keep deadlines or know a socket.
 
 import MizuBytes
@@ -21,14 +20,15 @@ public enum MessagePayload {
     case inPlace(Range<Int>)
     /// Collected from several frames or several reads; theirs is the memory.
     case assembled(ByteSlice)
-    /// In the inflater's memory, until that is next used.
-    case inflated(UnsafeRawBufferPointer)
+    /// In the inflater's memory, until that is next used; and where it stands compressed in the
+    /// input, if it came in one frame and looks back at no other message.
+    case inflated(UnsafeRawBufferPointer, standAlone: Range<Int>?)
 
     public var count: Int {
         switch self {
         case .inPlace(let range): range.count
         case .assembled(let slice): slice.count
-        case .inflated(let bytes): bytes.count
+        case .inflated(let bytes, _): bytes.count
         }
     }
 
@@ -38,7 +38,7 @@ public enum MessagePayload {
         case .inPlace(let range):
             ByteSlice(copying: UnsafeRawBufferPointer(rebasing: input[range]))
         case .assembled(let slice): slice
-        case .inflated(let bytes): ByteSlice(copying: bytes)
+        case .inflated(let bytes, _): ByteSlice(copying: bytes)
         }
     }
 
@@ -50,7 +50,7 @@ public enum MessagePayload {
         switch self {
         case .inPlace(let range): try body(UnsafeRawBufferPointer(rebasing: input[range]))
         case .assembled(let slice): try slice.withUnsafeBytes(body)
-        case .inflated(let bytes): try body(bytes)
+        case .inflated(let bytes, _): try body(bytes)
         }
     }
 }
@@ -152,7 +152,8 @@ public struct MessageReader {
                             assembly.kind, .assembled(payload), consumed: consumed + taken)
                     }
                     return payload.withUnsafeBytes {
-                        inflate($0, as: assembly.kind, by: inflater, limits, consumed + taken)
+                        inflate($0, as: assembly.kind, by: inflater, limits)
+                            .outcome(assembly.kind, consumed: consumed + taken)
                     }
                 case .reject(let error): return .reject(error)
                 }
@@ -196,8 +197,10 @@ public struct MessageReader {
         let payload = UnsafeMutableRawBufferPointer(rebasing: input[range])
         Mask.apply(header.key, to: payload, from: 0)
         if header.isCompressed {
-            return inflate(
-                UnsafeRawBufferPointer(payload), as: kind, by: inflater, limits, range.upperBound)
+            return inflate(UnsafeRawBufferPointer(payload), as: kind, by: inflater, limits)
+                .outcome(
+                    kind, standAlone: context == .fresh ? range : nil,
+                    consumed: range.upperBound)
         }
         if kind == .text, !UTF8Validator.isValid(UnsafeRawBufferPointer(payload)) {
             return .reject(.badText)
@@ -205,18 +208,33 @@ public struct MessageReader {
         return .message(kind, .inPlace(range), consumed: range.upperBound)
     }
 
+    private enum Inflated {
+        case message(UnsafeRawBufferPointer)
+        case reject(WebSocketError)
+
+        func outcome(
+            _ kind: MessageKind, standAlone: Range<Int>? = nil, consumed: Int
+        ) -> ReadOutcome {
+            switch self {
+            case .reject(let error): .reject(error)
+            case .message(let bytes):
+                .message(kind, .inflated(bytes, standAlone: standAlone), consumed: consumed)
+            }
+        }
+    }
+
     /// A whole compressed message.
     private func inflate(
         _ payload: UnsafeRawBufferPointer, as kind: MessageKind, by inflater: Inflater?,
-        _ limits: WebSocketLimits, _ consumed: Int
-    ) -> ReadOutcome {
+        _ limits: WebSocketLimits
+    ) -> Inflated {
         guard let inflater else { return .reject(.badCompression) }
         switch inflater.inflate(payload, limit: limits.messageBytesMax, context: context) {
         case .tooBig: return .reject(.messageTooBig)
         case .invalid: return .reject(.badCompression)
         case .message(let bytes):
             guard kind == .binary || UTF8Validator.isValid(bytes) else { return .reject(.badText) }
-            return .message(kind, .inflated(bytes), consumed: consumed)
+            return .message(bytes)
         }
     }
 

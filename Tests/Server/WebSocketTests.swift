@@ -128,8 +128,8 @@ extension ServerStorey {
             for _ in 0..<10 {
                 server.workers.perform(on: 0) { $0.send(text: "small", to: token) }
                 server.workers.perform(on: 0) { worker in
-                    worker.send(
-                        frame: FrameWriter.encodeFrame(.text, "small"), to: token)
+                    let small = Publication(text: "small", charging: worker.server.workers.queued)
+                    if let recipient = worker.recipient(token) { worker.send(small, to: recipient) }
                 }
             }
             let after = try server.on { $0.fill(of: token) }

@@ -15,7 +15,7 @@ mizu_zstream *mizu_inflate_open(int window_bits);
 int mizu_deflate_reset(mizu_zstream *stream);
 int mizu_inflate_reset(mizu_zstream *stream);
 
-// Behind the end of a stream: what follows is another one that may look back into this one's window.
+// Behind the end of a stream: what follows is another one, which may look back into its window.
 // 0 or a negative zlib code.
 int mizu_inflate_go_on(mizu_zstream *stream);
 // Whether the input so far ended where a block ends: 1 or 0.
