@@ -22,7 +22,7 @@ struct AnswerReader {
     private var endsWithConnection: Bool { body?.endsWithConnection ?? false }
 
     /// Bytes of the largest body.
-    static let limits = HTTPLimits(bodyBytesMax: 256 << 20)
+    static let limits = HTTPLimits(bodyBytesMax: 64 << 20)
 
     /// Whether a part of an answer has come.
     var isInside: Bool { body != nil }

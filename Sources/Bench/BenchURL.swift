@@ -76,8 +76,10 @@ public struct BenchURL: Equatable, Sendable {
         return other
     }
 
-    /// The first numeric address of the host. Asks the resolver where it is a name, and waits.
+    /// The first numeric address of the host. Asks the resolver where it is a name, and waits;
+    /// `localhost` is 127.0.0.1, as it is for who listens.
     public func address() throws(BenchFailure) -> String {
+        if host == "localhost" { return "127.0.0.1" }
         var text = [CChar](repeating: 0, count: 64)
         guard cl_resolve(host, &text, text.count) >= 0 else {
             throw .cannot("\(host) has no address")

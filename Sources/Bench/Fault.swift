@@ -11,8 +11,7 @@ public struct Fault: Error, Sendable {
         case malformed
         /// Another answer than the one that was due.
         case wrong
-        case status
-        case refused
+        case status, refused
         case lost, doubled, disordered
     }
 

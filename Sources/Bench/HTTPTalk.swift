@@ -105,7 +105,7 @@ struct HTTPTalk: Conversation {
             }
             if let count = repeated(rest, state) {
                 consumed += count
-                count1(state, status: known.status, now)
+                note(state, status: known.status, now)
                 continue
             }
             switch state.reader.read(
@@ -116,9 +116,10 @@ struct HTTPTalk: Conversation {
             case .answer(let count):
                 consumed += count
                 try check(state, UnsafeRawBufferPointer(rebasing: rest[..<count]))
-                count1(state, status: Int(state.reader.status), now)
+                note(state, status: Int(state.reader.status), now)
                 guard state.reader.keepsAlive else {
                     // Requests behind it were not read, as the answer says.
+                    lost(peer)
                     peer.isSpent = true
                     return input.count
                 }
@@ -147,7 +148,7 @@ struct HTTPTalk: Conversation {
     }
 
     @inline(__always)
-    private mutating func count1(_ state: HTTPState, status: Int, _ now: Instant) {
+    private mutating func note(_ state: HTTPState, status: Int, _ now: Instant) {
         let sent = state.sent[state.answered % plan.pipeline]
         state.answered += 1
         inFlight -= 1
@@ -202,11 +203,9 @@ struct HTTPTalk: Conversation {
         if state.reader.isInside, state.reader.endOfConnection() {
             // The body ended with the connection; that is its form.
             try check(state, UnsafeRawBufferPointer(start: nil, count: 0))
-            count1(state, status: Int(state.reader.status), .now)
+            note(state, status: Int(state.reader.status), .now)
         }
-        let missing = state.inFlight
-        lost(peer)
-        if missing > 0, state.answered == 0 || state.content.count > 0 || plan.pipeline == 1 {
+        guard state.inFlight == 0 else {
             throw Fault(.closed, "the server ended a connection instead of answering")
         }
     }

@@ -42,14 +42,15 @@ public struct LiveBench: Sendable {
         guard (1...Publications.ringCount / 2) ~= window else {
             throw .usage("the window is 1 to \(Publications.ringCount / 2)")
         }
-        guard rate.map({ $0 > 0 && $0 <= 1e6 }) ?? true else {
-            throw .usage("the rate is a number of publications a second, up to 1,000,000")
+        guard rate.map({ $0 >= 0.001 && $0 <= 1e6 }) ?? true else {
+            throw .usage("the rate is publications a second, 0.001 to 1,000,000")
         }
         guard (0...EchoBench.sizeMax) ~= size else {
             throw .usage("a size is 0 to \(EchoBench.sizeMax)")
         }
         let plan = try plan(run: BenchDefaults.runName())
-        let publications = Publications(threads: settings.threads)
+        // Threads beyond the connections have none to tell.
+        let publications = Publications(threads: min(settings.threads, settings.connections))
         let settings = settings
         var outcome = try BenchRun<LiveTalk>(settings, progress: progress).run { share, inbox in
             LiveTalk(plan, settings, publications, share: share, inbox: inbox)

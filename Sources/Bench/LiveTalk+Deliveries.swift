@@ -214,7 +214,7 @@ extension LiveTalk {
         var last = base
         for change in changes.elements {
             let number = try check.check(change: change, connection: { _ in 0 }, &scratch.bytes)
-            guard number.cursor == last + 1 else {
+            guard number.cursor == last &+ 1 else {
                 throw Fault(.wrong, "change \(number.cursor) follows \(last)")
             }
             last = number.cursor

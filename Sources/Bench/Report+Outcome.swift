@@ -20,6 +20,9 @@ extension Report {
         add("threads", "threads", .count(settings.threads))
         add("seconds", "seconds", .number(outcome.seconds, digits: 3))
         guard !unit.isEmpty else { return }
+        if tally.messages == 0, faults.total == 0, !wasInterrupted {
+            faults.add(Fault(.lost, "nothing at all came in the measured time"))
+        }
         add(unit, unit, .count(tally.messages))
         let rate = outcome.seconds > 0 ? Double(tally.messages) / outcome.seconds : 0
         add("\(unit)_per_s", "\(unit)/s", .number(rate, digits: 0))

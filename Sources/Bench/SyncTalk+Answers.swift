@@ -99,10 +99,10 @@ extension SyncTalk {
         else { throw Fault(.malformed, "an answer to a pull without its members") }
         let prefix = Array(plan.run.utf8)
         for change in changes.elements {
-            guard change.member("cursor")?.int == state.position + 1 else {
+            guard change.member("cursor")?.int == state.position &+ 1 else {
                 throw Fault(.lost, "behind \(state.position) comes another change")
             }
-            state.position += 1
+            state.position &+= 1
             // Other people may write to the scope, too.
             guard change.member("mutation")?.utf8?.array.starts(with: prefix) == true else {
                 findings.foreign += 1

@@ -47,6 +47,9 @@ class Liar:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
+            if self.lies.get("unwelcoming"):
+                connection.close()
+                continue
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections.add(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
@@ -91,6 +94,10 @@ class Talk:
                 b"HTTP/1.1 200 OK\r\n" + (b"Connection: close\r\n" if last else b"")
                 + b"Content-Length: %d\r\n\r\n%s" % (len(answer), answer))
             if last:
+                # What the client has sent beyond it is read, or the kernel would reset.
+                self.socket.shutdown(socket.SHUT_WR)
+                while self.input.read1(1 << 16):
+                    pass
                 return
 
     # --- HTTP: a page, and a log that is pushed to and pulled from -------------------------------

@@ -125,9 +125,17 @@ def test_a_server_that_stays_silent_is_told(lying):
     assert run.code == 1 and run.kinds == {"lost": 2}, run
 
 
-def test_a_server_that_ends_connections_in_peace_is_asked_again(lying):
-    run = bench("http", lying(close_after=10).url("http"), "-c", 2)
+@pytest.mark.parametrize("pipeline", [1, 4])
+def test_a_server_that_ends_connections_in_peace_is_asked_again(lying, pipeline):
+    run = bench("http", lying(close_after=10).url("http"), "-c", 2, "--pipeline", pipeline)
     assert run.code == 0 and run["reopened"] > 2 and run["requests"] > 20, run
+
+
+@pytest.mark.parametrize("kind", ["http", "ws", "live", "idle", "sync"])
+def test_a_server_that_hangs_up_at_once_is_no_success(lying, kind):
+    scheme = "http" if kind in ("http", "sync") else "ws"
+    run = bench(kind, lying(unwelcoming=True).url(scheme), "-c", 2, "--timeout", 0.5)
+    assert run.code == 1 and run["errors"] > 0, run
 
 
 # --- ws -------------------------------------------------------------------------------------------
