@@ -127,7 +127,7 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
             }
             // Every connection may take its time, one batch after another.
             let batches = settings.connections / max(1, settings.threads * settings.openingMax) + 1
-            stageEnds = after(settings.openTimeout * Double(min(batches, 6)) + 1)
+            stageEnds = after(settings.openTimeout * Double(min(batches, 60)) + 1)
         }
 
         private func after(_ seconds: Double) -> Instant {

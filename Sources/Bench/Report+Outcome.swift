@@ -19,6 +19,9 @@ extension Report {
         if tally.reopened > 0 { add("reopened", "opened again", .count(tally.reopened)) }
         add("threads", "threads", .count(settings.threads))
         add("seconds", "seconds", .number(outcome.seconds, digits: 3))
+        if outcome.connections < settings.connections, faults.total == 0, !wasInterrupted {
+            faults.add(Fault(.timeout, "not all connections were open when the load began"))
+        }
         guard !unit.isEmpty else { return }
         if tally.messages == 0, faults.total == 0, !wasInterrupted {
             faults.add(Fault(.lost, "nothing at all came in the measured time"))

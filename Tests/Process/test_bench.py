@@ -186,6 +186,11 @@ def test_every_subscriber_is_told_of_every_publication(echo, more):
     assert run["to_all_p50_us"] >= run["latency_p50_us"] * 0.98, run
 
 
+def test_threads_without_a_subscriber_hold_nothing_up(echo):
+    run = bench("live", f"ws://127.0.0.1:{echo.port}/ws", "--protocol", "echo", "-c", 1, "-t", 3)
+    assert run.code == 0 and run["published"] > 10, run
+
+
 def test_fan_out_over_tls(echo):
     run = bench("live", f"wss://localhost:{echo.tls_port}/ws", "--protocol", "echo", "-c", 5,
                 "--ca", echo.certificate)
