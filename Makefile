@@ -4,7 +4,7 @@ PYTHON ?= /usr/bin/python3
 FUZZ_SECONDS ?= 6
 export PYTHON FUZZ_SECONDS
 
-.PHONY: help run test build assets soak asan tsan fuzz lint format bench-http
+.PHONY: help run test build assets soak asan tsan fuzz lint format bench-http bench-live
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -39,6 +39,9 @@ fuzz: ## every fuzzer for FUZZ_SECONDS (6)
 
 bench-http: ## HTTP beside nginx and the kernel's floor (ROUNDS=5 SECONDS_EACH=3): .build/bench/http.txt
 	@Tests/run bench-http
+
+bench-live: ## WebSockets beside the kernel's floor (ROUNDS=5 SECONDS_EACH=3): .build/bench/live.txt
+	@Tests/run bench-live
 
 lint: ## what swift format would change, as errors
 	@Tests/run lint

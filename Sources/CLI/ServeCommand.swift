@@ -50,6 +50,10 @@ struct ServeCommand: ParsableCommand {
     var accessLog: String?
     @Option(help: "json or common (ACCESS_LOG_FORMAT).")
     var accessLogFormat: String?
+    @Option(help: "MiB for compressing WebSocket messages, or off (DEFLATE_MEMORY).")
+    var deflateMemory: String?
+    @Option(help: "MiB that may wait for all sockets together (QUEUE_MEMORY).")
+    var queueMemory: String?
     @Option(help: "Connections at a time (CONNECTIONS_MAX).")
     var connectionsMax: String?
     @Option(help: "Connections of one address, or off (ADDRESS_CONNECTIONS).")
@@ -101,6 +105,7 @@ struct ServeCommand: ParsableCommand {
             ("RETAIN_DAYS", retainDays), ("HEARTBEAT", heartbeat),
             ("RUN_AS", runAs), ("ACCESS_LOG", accessLog),
             ("ACCESS_LOG_FORMAT", accessLogFormat),
+            ("DEFLATE_MEMORY", deflateMemory), ("QUEUE_MEMORY", queueMemory),
             ("CONNECTIONS_MAX", connectionsMax), ("ADDRESS_CONNECTIONS", addressConnections),
             ("ADDRESS_HANDSHAKES", addressHandshakes), ("RATE_LIMIT", rateLimit),
             ("LIMIT_EXEMPT", limitExempt), ("TRUSTED_PROXIES", trustedProxies),

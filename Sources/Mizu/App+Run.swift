@@ -81,14 +81,15 @@ extension App {
         server.limits.heartbeatMilliseconds = configuration.heartbeatMilliseconds
         let port = configuration.publicPort
         server.limits.connectionsMax = port.connectionsMax
+        configuration.sockets.apply(to: &server)
         server.addressLimits = port.addresses
         server.trustedProxies = TrustedProxies(port.trustedProxies)
         server.proxyProtocol = port.usesProxyProtocol ? .required : .off
         server.strictTransportSecurity = port.transportSecurity
         server.limits.silenceMilliseconds = max(1_000, configuration.heartbeatMilliseconds * 3)
         if let sync = synchronisation?.service {
-            let hooks = live
-            server.webSockets = [{ LiveService(sync: sync, hooks: hooks) }]
+            let (hooks, limits) = (live, liveLimits)
+            server.webSockets = [{ LiveService(sync: sync, hooks: hooks, limits: limits) }]
         }
         return server
     }

@@ -30,6 +30,7 @@ public struct Configuration: Sendable {
     public var retainedChanges = 1_000_000
     public var retainedMilliseconds: Int64 = 7 * 86_400_000
     public var publicPort = PublicPort()
+    public var sockets = SocketMemory()
 
     /// Who to become once ports are bound and keys are read; nil: stay who we are.
     public var runAs: RunAs?
@@ -91,7 +92,8 @@ extension Configuration {
     }
 
     /// Every setting, in the order in which people read them.
-    public static let settings: [Setting] = generalSettings + tlsSettings + publicPortSettings
+    public static let settings: [Setting] = 
+        generalSettings + socketSettings + tlsSettings + publicPortSettings
 
     private static let generalSettings: [Setting] = [
         Setting(

@@ -84,6 +84,8 @@ struct Connection {
         static let viaSecureProxy = Flags(rawValue: 1 << 13)
         /// Its output of this tick is one frame that others send, too (`Worker.tell`).
         static let sharesFrame = Flags(rawValue: 1 << 14)
+        /// Stands in the worker's list of those whose peers have gone.
+        static let leaving = Flags(rawValue: 1 << 15)
     }
 
     /// What the one timer of a connection means when it fires.

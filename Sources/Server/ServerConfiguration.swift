@@ -34,6 +34,9 @@ public struct ServerLimits: Sendable {
     public var handshakeGraceMilliseconds: UInt64 = 1_000
     /// Steps of handshakes, about 0.2 ms each, that one tick takes; the others go on in the next.
     public var tickHandshakeStepsMax = 16
+    /// Connections whose peers have gone that one tick sees to, some 10 us each; the others wait,
+    /// so that those who stay are served while thousands leave at once.
+    public var tickLeavesMax = 64
     /// From the first byte of a request to the end of its head: 408 and close.
     public var headMilliseconds: UInt64 = 10_000
     /// How fast a body or a WebSocket message must come (408; 1008), and an answer be taken (the

@@ -125,6 +125,35 @@ extension Worker {
 
     // MARK: The end
 
+    /// Whether a connection whose peer has gone, or has said its last byte, may go on in this tick;
+    /// if not, it is in the list of later ones.
+    func mayLeave(_ connection: Connection) -> Bool {
+        connection.flags.insert([.hungUp, .mayRead])
+        guard state.pointee.leavesLeft == 0 || !state.pointee.leaving.isEmpty else {
+            state.pointee.leavesLeft -= 1
+            return true
+        }
+        if !connection.flags.contains(.leaving) {
+            connection.flags.insert(.leaving)
+            state.pointee.leaving.append(connection)
+        }
+        return false
+    }
+
+    /// Sees to some of those whose peers have gone, in the order in which they went.
+    func advanceLeaving() {
+        let count = min(state.pointee.leavesLeft, state.pointee.leaving.count)
+        guard count > 0 else { return }
+        for position in 0..<count {
+            let connection = state.pointee.leaving[position]
+            connection.flags.remove(.leaving)
+            becameWritable(connection)
+            advance(connection)
+            sendEarly()
+        }
+        state.pointee.leaving.removeFirst(count)
+    }
+
     /// Our last byte is out. Reads on for a while: closing with unread bytes would reset the
     /// connection and could take the answer with it (RFC 9112 §9.6).
     func beginLinger(_ connection: Connection) {
@@ -175,8 +204,9 @@ extension Worker {
     /// The end of the tick: descriptors are closed and slots may be used again.
     func closeRetired() {
         guard !retired.isEmpty else { return }
-        // The list of those to go on with is the only one that outlives a tick.
+        // These lists outlive a tick.
         again.removeClosed()
+        state.pointee.leaving.removeClosed()
         for position in 0..<retired.count {
             let connection = retired[position]
             _ = cl_close(connection.transport.descriptor)
@@ -193,8 +223,20 @@ extension Worker {
         guard drainDeadline == nil else { return }
         drainDeadline = deadline
         stopAccepting()
+        state.pointee.drainNext = 0
+    }
+
+    /// Connections that are told of a drain in one tick: whoever has a request under way is served
+    /// between two slices.
+    private static let tickDrainsMax = 512
+
+    /// Tells some of those that have not been told of the drain.
+    /// - Returns: whether there are more.
+    func goOnDraining() -> Bool {
+        guard let next = state.pointee.drainNext else { return false }
         // By slot: what is done here takes connections out of the table.
-        for slot in 0..<connections.slotCount {
+        let end = min(next + Self.tickDrainsMax, connections.slotCount)
+        for slot in next..<max(next, end) {
             guard let connection = connections.element(at: slot) else { continue }
             switch connection.phase {
             case .handshaking: drainHandshake(connection)
@@ -207,6 +249,8 @@ extension Worker {
             }
             sendEarly()
         }
+        state.pointee.drainNext = end < connections.slotCount ? end : nil
+        return state.pointee.drainNext != nil
     }
 
     func drainHTTP(_ connection: Connection) {

@@ -94,8 +94,10 @@ extension Worker {
         _ connection: Connection, _ bytes: UnsafeMutableRawBufferPointer
     ) -> InputStep {
         guard hasOutputRoom(connection) else { return .pause(0) }
+        let inflater = inflater(of: connection)
+        defer { inflater?.releaseLargeMemory() }
         let outcome = connection.messages?.read(
-            bytes, limits: messageLimits, inflater: inflater(of: connection))
+            bytes, limits: messageLimits, inflater: inflater)
         let isAssembling = connection.messages?.isAssembling == true
         switch outcome {
         case nil: return .took(bytes.count)

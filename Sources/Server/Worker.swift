@@ -132,13 +132,15 @@ public final class Worker {
             tickClock()
             advanceReady()
             advanceAgain()
+            advanceLeaving()
             runTimers()
-            mayWait = runServices()
+            mayWait = !goOnDraining()
+            if !runServices() { mayWait = false }
             flushDirty()
             if handshakes.listenersWait { acceptAtFreeHandshakes() }
             closeRetired()
             if logsAccess { handOverAccess() }
-            mayWait = mayWait && again.isEmpty && dirty.isEmpty
+            mayWait = mayWait && again.isEmpty && dirty.isEmpty && state.pointee.leaving.isEmpty
         }
     }
 
@@ -150,6 +152,7 @@ public final class Worker {
     /// When the loop must turn again though nothing happens outside.
     private var nextMoment: Instant? {
         var moment = timers.next
+        if let due = state.pointee.servicesDue { moment = earlier(moment, due) }
         if acceptState == .paused { moment = earlier(moment, now.adding(milliseconds: 100)) }
         if let drainDeadline { moment = earlier(moment, drainDeadline) }
         if logsAccess, let due = accessLines?.due { moment = earlier(moment, due) }
@@ -178,6 +181,7 @@ public final class Worker {
 
     private func advanceReady() {
         handshakes.stepsLeft = limits.tickHandshakeStepsMax
+        state.pointee.leavesLeft = limits.tickLeavesMax
         var hasMail = false
         for position in 0..<poller.count {
             let event = poller[position]
@@ -189,7 +193,7 @@ public final class Worker {
                 accept(at: Int(event.data - Self.firstListenerData))
             } else if let connection = connections[Token(bits: event.data)] {
                 if event.isReadable { connection.flags.insert(.mayRead) }
-                if event.isHungUp { connection.flags.insert(.hungUp) }
+                if event.isHungUp, !mayLeave(connection) { continue }
                 if event.isWritable { becameWritable(connection) }
                 advance(connection)
                 sendEarly()
@@ -241,12 +245,17 @@ public final class Worker {
         }
     }
 
-    /// - Returns: whether the next wait may block.
+    /// - Returns: whether no service has more to do.
     private func runServices() -> Bool {
         var mayWait = true
-        for index in 0..<state.pointee.services.count
-        where state.pointee.services[index].work(on: self) == .more {
-            mayWait = false
+        state.pointee.servicesDue = nil
+        for index in 0..<state.pointee.services.count {
+            switch state.pointee.services[index].work(on: self) {
+            case .done: break
+            case .more: mayWait = false
+            case .until(let moment):
+                state.pointee.servicesDue = earlier(state.pointee.servicesDue, moment)
+            }
         }
         return mayWait
     }

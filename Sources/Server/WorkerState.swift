@@ -26,6 +26,8 @@ struct WorkerState: ~Copyable {
     var connections = SlotTable<Connection>()
     var timers: TimerWheel
     var services: [any WebSocketService] = []
+    /// When the first of them wants to be called at the latest; nil: when something happens.
+    var servicesDue: Instant?
     var deliveries: [Int: Delivery] = [:]
     var messageRates: [Int: TransferRate] = [:]
     var turnedAway = 0
@@ -51,10 +53,15 @@ struct WorkerState: ~Copyable {
 
     var dirty = ConnectionList()
     var again = ConnectionList()
+    /// Whose peers have gone, for later ticks; and how many this one still takes.
+    var leaving = ConnectionList()
+    var leavesLeft = 0
     var retired = ConnectionList()
     var mail: [WorkerMail] = []
     var expired: [Int] = []
     var drainDeadline: Instant?
+    /// The first slot that has not been told of the drain.
+    var drainNext: Int?
     /// Where certificates were given.
     var tls: TLSEngine?
     var handshakes = HandshakeLoad()

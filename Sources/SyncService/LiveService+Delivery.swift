@@ -202,7 +202,8 @@ extension LiveService {
                 if let delta = telling.delta { worker.end(delta) }
             }
         }
-        return round == nil && tellings.isEmpty ? .done : .more
+        let presence = workOnPresence(on: worker)
+        return round == nil && tellings.isEmpty ? presence : .more
     }
 
     /// Takes up the oldest fan-out that waits, with all that wait for the same topic.
@@ -298,6 +299,7 @@ extension LiveService {
                 due.append((name, head))
             }
         }
+        presenceHasRoom(socket, on: worker)
         for (topic, head) in due { sendPoke(topic, head, to: socket, on: worker) }
         for (topic, scope) in unknown { askPoke(topic, of: scope, to: socket, on: worker) }
     }

@@ -51,7 +51,6 @@ public final class Inflater {
         output.removeAll()
         // Not even an empty block, but several clients mean the empty message by it (§7.2.3.6).
         guard payload.count > 0 else { return .message(output.readable) }
-        if output.capacity > Self.keptBytesMax { output = ByteBuffer(capacity: 1024) }
         if let failure = feed(payload, limit) { return failure }
         // What the sender has taken off (§7.2.1): the end of an empty stored block.
         let tail: [4 of UInt8] = [0, 0, 0xFF, 0xFF]
@@ -59,6 +58,11 @@ public final class Inflater {
         // In the middle of a block the four bytes were eaten as data.
         guard mizu_inflate_is_between_blocks(stream) != 0 else { return .invalid }
         return .message(output.readable)
+    }
+
+    /// One large message must not keep its memory for ever.
+    public func releaseLargeMemory() {
+        if output.capacity > Self.keptBytesMax { output = ByteBuffer(capacity: 1024) }
     }
 
     /// - Returns: nil when all of `input` is taken.

@@ -1,10 +1,8 @@
-"""The load and what it counted: wrk, `../shared/tools/wsload`, and one client for callgrind."""
+"""The load of `make bench-http` and what it counted: wrk, and one client for callgrind."""
 
-import json
 import re
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 from machine import Skipped
@@ -53,70 +51,6 @@ def parse_wrk(text):
         raise Skipped(f"wrk counted nothing: {text.strip()[-200:]}")
     scale = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}[found[3]]
     return int(found[1]), float(found[2]) * scale
-
-
-class WsLoad:
-    """`wsload` from one processor; its JSON comes back as it is, errors as Skipped."""
-
-    def __init__(self, binary, cpu):
-        self.binary, self.cpu = binary, cpu
-
-    def command(self, mode, server, url, *options):
-        pids = ",".join(map(str, server.processes()))
-        return ["taskset", "-c", str(self.cpu), str(self.binary), mode, "--url", url, "--pid", pids,
-                "--json", *map(str, options)]
-
-    @staticmethod
-    def result(command, server):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        try:
-            result = json.loads(done.stdout)
-        except ValueError:
-            result = None
-        if done.returncode != 0 or result is None:
-            raise Skipped(f"wsload on {server.name}: {reason(done, result)}")
-        return result
-
-    def handshake_command(self, server, seconds, kind):
-        return self.command(
-            "handshake", server, server.https, "--conns", 16, "--secs", seconds, "--warmup", 0,
-            "--tls", 13, "--expect", "Hello, World!",
-            *(["--resume"] if kind == "resumed" else []))
-
-    def handshakes(self, server, seconds, kind):
-        """{per_second, per_cpu_second} of TLS 1.3 connections with one request each; `kind` is
-        "full" or "resumed"."""
-        before = server.cpu_nanoseconds()
-        result = self.result(self.handshake_command(server, seconds, kind), server)
-        busy = server.cpu_nanoseconds() - before
-        # Each place's first connection has nothing to resume yet.
-        if result[kind] < 0.95 * (result["full"] + result["resumed"]):
-            raise Skipped(f"{server.name}: only {result[kind]} handshakes were {kind}")
-        if busy <= 0:
-            raise Skipped(f"{server.name} used no processor time: is it the one that answers?")
-        return {"per_second": result["per_s"], "per_cpu_second": result["done"] * 1e9 / busy}
-
-    def idle_command(self, server, url, connections):
-        return self.command("idle", server, url, "--conns", connections, "--secs", 1)
-
-    def idle_bytes(self, server, url, connections, warm_up=200):
-        """Resident bytes that each of `connections` idle connections costs, after a warm-up."""
-        self.result(self.idle_command(server, url, warm_up), server)
-        time.sleep(0.5)
-        result = self.result(self.idle_command(server, url, connections), server)
-        if result["opened"] != connections:
-            raise Skipped(f"{server.name}: {result['opened']} of {connections} connections opened")
-        return result["bytes_per_conn_rss"]
-
-
-def reason(done, result):
-    """What went wrong with a wsload run, in a line."""
-    words = done.stderr.strip().splitlines()
-    if words:
-        return words[0]
-    wrong = {name: value for name, value in (result or {}).items()
-             if name in ("failed", "closed_early", "protocol_errors", "content_errors") and value}
-    return f"exit code {done.returncode} {wrong or ''}".strip()
 
 
 def ask(port, count):

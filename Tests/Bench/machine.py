@@ -1,7 +1,7 @@
 """What the measurements stand on: processors, tools and their versions, free ports, a certificate.
 
-Nothing is installed here (`Tests/run setup-bench` does that), and nothing outside the folder that is
-passed in is written.
+Nothing is installed here (Tests/run does that), and nothing outside the folder that is passed in is
+written.
 """
 
 import datetime
@@ -18,6 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 class Skipped(Exception):
     """Why something could not be measured, in words for the table."""
+
+
+class Damaged(Skipped):
+    """What came out wrong while it was measured: there is no figure, and what was promised of it is
+    missed."""
 
 
 def output(*command, **options):
@@ -38,7 +43,7 @@ def cpu_pair():
     with it where there is one."""
     usable = sorted(os.sched_getaffinity(0))
     if len(usable) < 2:
-        raise SystemExit("bench-http needs two processors: one for the server, one for the load")
+        raise SystemExit("two processors are needed: one for the server, one for the load")
     server = usable[0]
     siblings = sibling_cpus(server)
     apart = [cpu for cpu in usable[1:] if cpu not in siblings]
@@ -115,7 +120,16 @@ def processor():
     return platform.machine()
 
 
-def description(server_cpu, load_cpu):
+def version(program):
+    """What a program says of itself, in a line."""
+    if program == "wrk":
+        return first_line(output("wrk", "-v")).split(" [")[0]
+    if program == "nginx":
+        return first_line(output(nginx() or "nginx", "-v")).removeprefix("nginx version: ")
+    return first_line(output(program, "version" if program == "openssl" else "--version"))
+
+
+def description(server_cpu, load_cpu, programs):
     """Machine, versions, commit and date: what a reader needs to place the figures."""
     commit = output("git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD")
     changed = output("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no")
@@ -126,11 +140,7 @@ def description(server_cpu, load_cpu):
         "pinned": f"server on processor {server_cpu}, load on {load_cpu}"
         + (" (threads of one core)" if load_cpu in sibling_cpus(server_cpu) else ""),
         "kernel": f"{platform.system()} {platform.release()}",
-        "wrk": first_line(output("wrk", "-v")).split(" [")[0],
-        "nginx": first_line(output(nginx() or "nginx", "-v")).removeprefix("nginx version: "),
-        "valgrind": first_line(output("valgrind", "--version")),
-        "openssl": first_line(output("openssl", "version")),
-        "swift": first_line(output("swift", "--version")),
+        **{program: version(program) for program in programs},
         "load_average": "%.2f %.2f %.2f" % os.getloadavg(),
     }
 

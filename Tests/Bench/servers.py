@@ -1,6 +1,7 @@
 """The servers that are measured, each started by itself on free ports and ended by its own id, and
 what /proc says of them."""
 
+import collections
 import os
 import re
 import signal
@@ -17,6 +18,9 @@ from machine import Skipped
 
 START_SECONDS = 10.0
 LISTENING = re.compile(r"^listening on (https?)://([^\s/]+):(\d+)/?$")
+
+
+Address = collections.namedtuple("Address", "host port authority")
 
 
 class Server:
@@ -61,6 +65,19 @@ class Server:
     @property
     def https(self):
         return f"https://127.0.0.1:{self.https_port}/" if self.https_port else None
+
+    @property
+    def address(self):
+        """What the tests' clients (Tests/Process/wire.py) ask of a server."""
+        return Address("127.0.0.1", self.http_port, f"127.0.0.1:{self.http_port}")
+
+    @property
+    def ws(self):
+        return self.http.replace("http", "ws", 1) + "ws"
+
+    @property
+    def wss(self):
+        return self.https and self.https.replace("http", "ws", 1) + "ws"
 
     def last_words(self):
         self.errors.seek(0)

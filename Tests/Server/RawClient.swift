@@ -19,6 +19,8 @@ struct RawResponse: Equatable {
 struct RawFrame: Equatable {
     var opcode: UInt8
     var payload: [UInt8]
+    /// RSV1.
+    var isCompressed = false
     var text: String { String(decoding: payload, as: UTF8.self) }
     /// The number of a close frame.
     var code: Int { payload.count < 2 ? 0 : Int(payload[0]) << 8 | Int(payload[1]) }
@@ -99,7 +101,7 @@ final class RawClient {
     }
 
     @discardableResult
-    func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+    func send(_ text: some StringProtocol) -> Bool { send(Array(text.utf8)) }
 
     /// - Returns: false at the end, which is then in `ending`.
     private func fill(_ bytesMax: Int = 64 * 1024) -> Bool {
@@ -197,6 +199,14 @@ final class RawClient {
         return response()?.status == 101
     }
 
+    /// Offers `extensions` as well.
+    /// - Returns: the head of the answer.
+    func upgrade(offering extensions: String) -> String? {
+        send(
+            Self.upgradeRequest.dropLast() + "Sec-WebSocket-Extensions: \(extensions)\r\n\r\n")
+        return response().flatMap { $0.status == 101 ? $0.head : nil }
+    }
+
     /// A masked frame; `first` is the first byte: FIN, and the opcode.
     static func frame(_ first: UInt8, _ payload: [UInt8]) -> [UInt8] {
         var bytes = [first]
@@ -235,7 +245,8 @@ final class RawClient {
             count = more.reduce(0) { $0 << 8 | Int($1) }
         }
         guard let payload = take(count) else { return nil }
-        return RawFrame(opcode: head[0] & 0x0F, payload: payload)
+        return RawFrame(
+            opcode: head[0] & 0x0F, payload: payload, isCompressed: head[0] & 0x40 != 0)
     }
 }
 
