@@ -56,7 +56,7 @@ struct BenchOptions: ParsableArguments {
     var insecure = false
     @Option(help: "A PEM file of certificates to believe in place of the system's.")
     var ca: String?
-    @Option(help: "The server's process: tells its processor time and memory.")
+    @Option(help: "The server's process (not its children), for its processor time and memory.")
     var pid: Int?
     @Flag(help: "One JSON object on standard output.")
     var json = false
