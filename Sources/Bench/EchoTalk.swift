@@ -44,7 +44,7 @@ struct EchoTalk: Conversation {
     }
 
     func usesWebSocket(connection number: Int) -> Bool { true }
-    var findings: Int { 0 }
+    var findings: Void { () }
 
     func state(ofConnection number: Int) -> EchoState { EchoState(inFlight: plan.inFlight) }
 
