@@ -99,6 +99,7 @@ public final class Worker {
                 (certificates) throws(TLSError) in
                 try TLSEngine(certificates, options: server.configuration.tlsOptions)
             }
+            state.pointee.tls?.queued = server.workers.queued
         } catch {
             // The same certificates made a context when they were loaded: memory is short.
             logger.critical("worker \(index) has no TLS: \(error)")

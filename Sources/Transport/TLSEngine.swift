@@ -3,6 +3,7 @@
 // are in use just now. So a connection that waits owns nothing but its keys. One thread.
 
 import COpenSSL
+import MizuBytes
 
 /// How TLS is to be done beyond its certificates.
 public struct TLSOptions: Sendable {
@@ -78,6 +79,8 @@ enum TLSContexts {
 public final class TLSEngine {
     public private(set) var certificates: TLSCertificates
     let options: TLSOptions
+    /// Where ciphertext is counted that the kernel has not taken.
+    public var queued: ByteLedger?
     /// New sessions begin with it.
     private(set) var context: OpaquePointer
     /// What the session that is being called reads and writes.

@@ -43,9 +43,23 @@ public final class TLSSession {
         var bytes: ByteBuffer
         /// How many of them, at the front, are plaintext already.
         var opened = 0
-        init(_ content: UnsafeRawBufferPointer) {
+        /// Where the memory is counted, and how much of it is.
+        private let ledger: ByteLedger?
+        private var charged = 0
+
+        init(_ content: UnsafeRawBufferPointer, charging ledger: ByteLedger? = nil) {
             bytes = ByteBuffer(capacity: content.count)
+            self.ledger = ledger
+            append(content)
+        }
+
+        deinit { ledger?.subtract(charged) }
+
+        func append(_ content: UnsafeRawBufferPointer) {
             bytes.append(content)
+            guard let ledger, bytes.capacity != charged else { return }
+            ledger.add(bytes.capacity - charged)
+            charged = bytes.capacity
         }
     }
 
@@ -262,9 +276,9 @@ public final class TLSSession {
 
     func keep(_ ciphertext: UnsafeRawBufferPointer) {
         if let unsent {
-            unsent.bytes.append(ciphertext)
+            unsent.append(ciphertext)
         } else {
-            unsent = Waiting(ciphertext)
+            unsent = Waiting(ciphertext, charging: engine.queued)
         }
     }
 
