@@ -137,8 +137,20 @@ struct EchoTalk: Conversation {
                     scratch: &scratch.bytes)
             else { return }
             let wanted = excerpt(scratch.bytes.readable)
-            throw Fault(.wrong, "\(excerpt(bytes)) came back, not \(wanted)")
+            throw Fault(blame(bytes, peer), "\(excerpt(bytes)) came back, not \(wanted)")
         }
+    }
+
+    /// What a message that is not the one due says of the server: another one that was sent came
+    /// twice, or those before it did not come.
+    private mutating func blame(
+        _ bytes: UnsafeRawBufferPointer, _ peer: Peer<EchoState>
+    ) -> Fault.Kind {
+        guard let sequence = plan.template.sequence(in: bytes),
+            plan.template.matches(
+                bytes, sequence: sequence, connection: peer.number, scratch: &scratch.bytes)
+        else { return .wrong }
+        return sequence < peer.state.echoed ? .doubled : .lost
     }
 
     @inline(__always)

@@ -163,7 +163,7 @@ def test_echoes_come_back_over_tls_and_compressed(echo, lying):
 
 
 @pytest.mark.parametrize("lies, kind", [
-    (dict(damaged=20), "wrong"), (dict(dropped=20), "wrong"), (dict(doubled=20), "wrong"),
+    (dict(damaged=20), "wrong"), (dict(dropped=20), "lost"), (dict(doubled=20), "doubled"),
     (dict(last_dropped=20), "lost"), (dict(closed=20), "closed"), (dict(cut=20), "closed"),
     (dict(masked=20), "malformed"), (dict(bad_accept=True), "upgrade"),
     (dict(damaged=20, deflates=True), "wrong")], ids=str)
