@@ -205,7 +205,8 @@ struct LiveTalk: Conversation {
     func isQuiet(_ stage: Stage) -> Bool {
         switch stage {
         case .opening: false
-        case .measuring: share.thread == 0 && publisher == nil
+        // Nobody is left to be told, or nobody tells.
+        case .measuring: members == 0 || (share.thread == 0 && publisher == nil)
         case .draining: share.thread > 0 || publications.underWay == 0
         case .verifying, .over: true
         }
