@@ -69,6 +69,12 @@ let package = Package(
                 "MizuRouting", "MizuLive", "CLinux", log,
             ]),
         room(
+            "Bench",
+            [
+                "MizuEventLoop", "MizuTransport", "MizuHTTP", "MizuWebSocket", "MizuBytes",
+                "CLinux",
+            ]),
+        room(
             "SyncService",
             [
                 "MizuServer", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuSync", "MizuLive",
@@ -87,7 +93,11 @@ let package = Package(
             name: "TodoServer", dependencies: ["TodoApp", "Mizu", "CAssets"],
             path: "Assets/Templates/sync/Sources/Server"),
         .executableTarget(
-            name: "MizuCLI", dependencies: ["Mizu", "TodoApp", "CAssets", "CLinux", arguments],
+            name: "MizuCLI",
+            dependencies: [
+                "Mizu", "MizuBench", "MizuHTTP", "MizuTransport", "TodoApp", "CAssets", "CLinux",
+                arguments,
+            ],
             path: "Sources/CLI",
             linkerSettings: smallBinary),
         .executableTarget(
@@ -119,6 +129,7 @@ let package = Package(
                 "CTLSClient", log,
             ]),
         tests("Mizu", ["Mizu", "MizuServer", "MizuHTTP", "MizuTransport", "MizuBytes"]),
+        tests("BenchRoom", ["MizuBench", "MizuHTTP", "MizuWebSocket", "MizuBytes"]),
         tests("Tidy", []),
     ],
     swiftLanguageModes: [.v6],

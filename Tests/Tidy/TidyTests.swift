@@ -34,7 +34,14 @@ struct TidyTests {
             "Server": server,
             "SyncService": service,
             "Mizu": mizu,
-            "CLI": ["Mizu", "TodoApp", "CAssets", "CLinux", "Glibc", "ArgumentParser", "Logging"],
+            "Bench": [
+                "MizuEventLoop", "MizuTransport", "MizuHTTP", "MizuWebSocket", "MizuBytes",
+                "CLinux",
+            ],
+            "CLI": [
+                "Mizu", "MizuBench", "MizuHTTP", "MizuTransport", "TodoApp", "CAssets", "CLinux",
+                "Glibc", "ArgumentParser", "Logging",
+            ],
             "EchoServer": server.union(["MizuServer"]),
             "template App": ["Mizu", "CAssets"],
             "template Server": ["Mizu", "TodoApp", "CAssets", "Glibc"],

@@ -165,3 +165,5 @@ int co_channel_owes(const co_channel *);
 int co_channel_pay(co_channel *, co_wire *);
 // Writes close_notify once.
 void co_channel_close(co_channel *, co_wire *);
+
+#include "COpenSSLClient.h"
