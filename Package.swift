@@ -70,6 +70,12 @@ let package = Package(
                 "MizuRouting", "MizuLive", "CLinux", log,
             ]),
         room(
+            "Bench",
+            [
+                "MizuEventLoop", "MizuTransport", "MizuHTTP", "MizuWebSocket", "MizuBytes",
+                "CLinux",
+            ]),
+        room(
             "SyncService",
             [
                 "MizuServer", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuSync", "MizuLive",
@@ -90,7 +96,10 @@ let package = Package(
             path: "Assets/Templates/sync/Sources/Server"),
         .executableTarget(
             name: "MizuCLI",
-            dependencies: ["Mizu", "MizuDev", "TodoApp", "CAssets", "CLinux", arguments],
+            dependencies: [
+                "Mizu", "MizuBench", "MizuDev", "MizuHTTP", "MizuTransport", "TodoApp", "CAssets",
+                "CLinux", arguments,
+            ],
             path: "Sources/CLI",
             linkerSettings: smallBinary),
         .executableTarget(
@@ -123,6 +132,7 @@ let package = Package(
             ]),
         tests("Mizu", ["Mizu", "MizuServer", "MizuHTTP", "MizuTransport", "MizuBytes"]),
         tests("Dev", ["MizuDev", "MizuEventLoop", "MizuBytes"]),
+        tests("BenchRoom", ["MizuBench", "MizuHTTP", "MizuWebSocket", "MizuBytes"]),
         tests("Tidy", []),
     ],
     swiftLanguageModes: [.v6],

@@ -7,5 +7,5 @@ struct MizuCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mizu",
         abstract: "An offline-first sync server in one binary.",
-        subcommands: [ServeCommand.self, DevCommand.self])
+        subcommands: [ServeCommand.self, DevCommand.self, BenchCommand.self])
 }

@@ -35,9 +35,13 @@ struct TidyTests {
             "SyncService": service,
             "Mizu": mizu.union(["CDev"]),
             "Dev": ["MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux", "Glibc"],
+            "Bench": [
+                "MizuEventLoop", "MizuTransport", "MizuHTTP", "MizuWebSocket", "MizuBytes",
+                "CLinux",
+            ],
             "CLI": [
-                "Mizu", "MizuDev", "TodoApp", "CAssets", "CLinux", "Glibc", "ArgumentParser",
-                "Logging",
+                "Mizu", "MizuBench", "MizuDev", "MizuHTTP", "MizuTransport", "TodoApp", "CAssets",
+                "CLinux", "Glibc", "ArgumentParser", "Logging",
             ],
             "EchoServer": server.union(["MizuServer"]),
             "template App": ["Mizu", "CAssets"],
