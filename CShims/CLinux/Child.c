@@ -154,8 +154,6 @@ int cl_bind_datagrams(const char *name) {
     return -error;
 }
 
-int cl_is_terminal(int fd) { return isatty(fd); }
-
 int cl_hold_file(const char *path) { return result(open(path, O_PATH | O_CLOEXEC)); }
 
 int cl_watch_create(void) { return result(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)); }

@@ -37,7 +37,6 @@ int cl_pipe_to_child(int ends[2]);
 ssize_t cl_read_some(int fd, void *bytes, size_t count);
 // A datagram socket bound to the abstract name (unix(7)), written without its leading zero.
 int cl_bind_datagrams(const char *name);
-int cl_is_terminal(int fd);
 // Holds a file without opening it for anything (O_PATH).
 int cl_hold_file(const char *path);
 
