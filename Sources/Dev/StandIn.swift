@@ -105,7 +105,8 @@ final class StandIn {
             <html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="1">
             <meta name="viewport" content="width=device-width"><title>\(escaped(title))</title>
             <style>body { font: 15px/1.5 system-ui, sans-serif; margin: 3rem }
-            :root { color-scheme: light dark } pre { overflow: auto }</style></head><body><h1>\(escaped(title))</h1>
+            :root { color-scheme: light dark } pre { overflow: auto }</style></head>
+            <body><h1>\(escaped(title))</h1>
             """
         ]
         for one in diagnostics?.errors ?? [] {
