@@ -27,7 +27,8 @@ func template(_ folder: String, module: String) -> [Target] {
         .target(name: assets, path: path + "/CShims/CAssets"),
         .target(name: module, dependencies: ["Mizu"], path: path + "/Sources/App"),
         .executableTarget(
-            name: module + "Server", dependencies: [.target(name: module), "Mizu", .target(name: assets)],
+            name: module + "Server",
+            dependencies: [.target(name: module), "Mizu", .target(name: assets)],
             path: path + "/Sources/Server"),
         .testTarget(
             name: module + "Tests",

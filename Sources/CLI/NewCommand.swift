@@ -1,5 +1,5 @@
-// `mizu new`: makes an app of a template. It plans first, shows the plan, and then does all of it or
-// nothing. The work is in Sources/Scaffold; here are the flags, and what a person or a program reads.
+// `mizu new`: makes an app of a template. It plans first, shows the plan, and then does all of it
+// or nothing. The work is in Sources/Scaffold; here are the flags and what they mean.
 
 import ArgumentParser
 import CLinux

@@ -1,5 +1,5 @@
-// How the command speaks to a person: results on standard output, everything else on standard error.
-// Colours only where a terminal reads them, and never with NO_COLOR (https://no-color.org).
+// How the command speaks to a person: results on standard output, everything else on standard
+// error. Colours only where a terminal reads them, and never with NO_COLOR (https://no-color.org).
 
 import CLinux
 import Glibc
@@ -41,7 +41,8 @@ enum Terminal {
             letter.isASCII && (letter.isLetter || letter.isNumber || "._/+@:,-".contains(letter))
         }
         if isPlain, !word.isEmpty { return word }
-        return "'" + word.split(separator: "'", omittingEmptySubsequences: false)
+        return "'"
+            + word.split(separator: "'", omittingEmptySubsequences: false)
             .joined(separator: "'\\''") + "'"
     }
 

@@ -1,6 +1,6 @@
 // What a new app consists of, before anything looks at the disk: a template's files with its names
-// replaced, the line of the manifest that says where Mizu is, and a licence. A pure function of what
-// was asked for.
+// replaced, the line of the manifest that says where Mizu is, and a licence. A pure function of
+// what was asked for.
 
 import MizuBytes
 
@@ -25,7 +25,8 @@ public struct Blueprint: Sendable {
     ///   - embedded: the licences' texts are in it.
     /// - Throws: `.badOption`.
     public init(
-        template: AppTemplate, names: ProjectNames, location: MizuLocation, licence: Licence = .none,
+        template: AppTemplate, names: ProjectNames, location: MizuLocation,
+        licence: Licence = .none,
         variables: [String: String] = [:], year: Int, embedded: [EmbeddedFile]
     ) throws(ScaffoldError) {
         try Self.check(variables, of: template, licence)

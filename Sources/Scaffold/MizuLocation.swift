@@ -1,6 +1,6 @@
-// Where a new app's Package.swift finds Mizu: a folder on this machine, or an address with or without
-// a version. Makes the line of the manifest and the package's identity, by which products are asked
-// for. Asks no network; whether a folder holds Mizu is looked up by who gives it.
+// Where a new app's Package.swift finds Mizu: a folder on this machine, or an address with or
+// without a version. Makes the line of the manifest and the package's identity, by which products
+// are asked for. Asks no network; whether a folder holds Mizu is looked up by who gives it.
 
 public enum MizuLocation: Equatable, Sendable {
     /// An absolute path.
@@ -14,8 +14,8 @@ public enum MizuLocation: Equatable, Sendable {
         case revision(String)
     }
 
-    /// Reads what `--mizu` was given: a path, or an address and perhaps `@` with a version, a branch
-    /// or a commit.
+    /// Reads what `--mizu` was given: a path, or an address and perhaps `@` with a version, a
+    /// branch or a commit.
     /// - Throws: `.badOption`.
     public init(_ text: String) throws(ScaffoldError) {
         let isControl = { (scalar: Unicode.Scalar) in scalar.value < 0x20 || scalar.value == 0x7F }

@@ -1,6 +1,6 @@
 // The name of a Swift module, checked before a compiler meets it: what an identifier may be, which
 // words are taken by the language, and which names by modules that will be in the same program.
-// Every refusal names the character or the word, and offers a name that would do where there is one.
+// Every refusal names the character or the word, and offers a name that would do.
 
 /// A name that Swift, SwiftPM and Mizu all accept.
 public struct ModuleName: Equatable, Sendable, CustomStringConvertible {
@@ -83,7 +83,8 @@ public struct ModuleName: Equatable, Sendable, CustomStringConvertible {
             throw ScaffoldError(
                 .badName, "\"\(text)\" cannot name a module: it is a word of Swift's", hint: hint)
         }
-        if text.hasPrefix(ReservedNames.ownPrefix) {
+        // In lower case it would still give the program the command's name.
+        if text.hasPrefix(ReservedNames.ownPrefix) || text.lowercased() == "mizu" {
             throw ScaffoldError(
                 .badName, "\"\(text)\" cannot name a module: Mizu's own begin with Mizu",
                 hint: "for instance --module MyApp")
@@ -93,7 +94,8 @@ public struct ModuleName: Equatable, Sendable, CustomStringConvertible {
         where ReservedNames.modules.contains(name) {
             let which = name == text ? "there is" : "its target \(name) would meet"
             throw ScaffoldError(
-                .badName, "\"\(text)\" cannot name a module: \(which) a module of that name already",
+                .badName,
+                "\"\(text)\" cannot name a module: \(which) a module of that name already",
                 hint: hint)
         }
     }

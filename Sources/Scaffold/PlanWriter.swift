@@ -1,7 +1,7 @@
 // Carries out a plan, all of it or nothing. First every file is written beside its place under a
 // name of its own, where a full disk shows; only then each is renamed into place, in one step, so
-// that no reader meets half a file. Whatever goes wrong, what was made is removed again and what was
-// replaced comes back. Signals that would end the process wait until then.
+// that no reader meets half a file. Whatever goes wrong, what was made is removed again and what
+// was replaced comes back. Signals that would end the process wait until then.
 
 import CLinux
 import Glibc

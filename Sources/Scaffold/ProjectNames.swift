@@ -1,6 +1,6 @@
-// The names of a new app, all made from one: the module `MyApp`, the program `my-app`, the C symbols
-// `my_app`, the title `My App` that people read. In a template each stands where it will stand, as
-// the template's own: filling in is replacing one set of four words by another.
+// The names of a new app, all made from one: the module `MyApp`, the program `my-app`, the C
+// symbols `my_app`, the title `My App` that people read. In a template each stands where it will
+// stand, as the template's own: filling in is replacing one set of four words by another.
 
 /// The four spellings of an app's name.
 public struct ProjectNames: Equatable, Sendable {
@@ -39,8 +39,8 @@ public struct ProjectNames: Equatable, Sendable {
         self.title = title
     }
 
-    /// What is refused in texts that go into Swift, C, HTML, Markdown, make and systemd alike, where
-    /// each has characters of its own that mean something.
+    /// What is refused in texts that go into Swift, C, HTML, Markdown, make and systemd alike,
+    /// where each has characters of its own that mean something.
     static func checkText(_ text: String, _ flag: String) throws(ScaffoldError) {
         let marks: Set<Unicode.Scalar> = [
             "\"", "\\", "`", "<", ">", "{", "}", "$", "%", "*", "[", "]", "|",

@@ -1,5 +1,5 @@
-// Names that a module of an app cannot have: module names are global in a program, and in a graph of
-// packages every target's is. A test holds this list against Package.swift.
+// Names that a module of an app cannot have: module names are global in a program, and in a graph
+// of packages every target's is. A test holds this list against Package.swift.
 
 enum ReservedNames {
     /// Mizu's own modules begin with it, those of the templates as well.

@@ -104,9 +104,13 @@ private struct Survey {
         let reason = errno
         guard reason == ENOENT, WritePlan.Found.at(path) == .nothing else {
             // A file where a folder should be has been told already, by the path that it lies on.
-            if reason == ENOTDIR { folder(Self.parent(of: path)) }
-            else if reason == ENOENT { inTheWay.append("\(path) is a link that leads nowhere") }
-            else { notWritable.append("\(path): \(String(cString: cl_error_text(reason)))") }
+            if reason == ENOTDIR {
+                folder(Self.parent(of: path))
+            } else if reason == ENOENT {
+                inTheWay.append("\(path) is a link that leads nowhere")
+            } else {
+                notWritable.append("\(path): \(String(cString: cl_error_text(reason)))")
+            }
             return
         }
         folder(Self.parent(of: path))

@@ -77,7 +77,8 @@ struct BlueprintTests {
         #expect(text?.contains(#"package: "swift-mizu""#) == true)
     }
 
-    @Test("a wrong version or an empty text is refused", arguments: ["", "a\nb", "https://x/y@a b"])
+    @Test(
+        "a wrong version or an empty text is refused", arguments: ["", "a\nb", "https://x/y@a b"])
     func badLocation(text: String) {
         #expect(throws: ScaffoldError.self) { try MizuLocation(text) }
     }

@@ -93,7 +93,10 @@ struct WritingTests {
             atPath: root + "/Tests", withIntermediateDirectories: true)
         let error = try #require(throws: ScaffoldError.self) { try PlanWriter.write(plan) }
         #expect(error.code == .system)
-        #expect(folder.contents == ["deep", "deep/er", "deep/er/my-app", "deep/er/my-app/Tests", "deep/other"])
+        #expect(
+            folder.contents == [
+                "deep", "deep/er", "deep/er/my-app", "deep/er/my-app/Tests", "deep/other",
+            ])
     }
 
     @Test("where a replaced file's neighbour cannot be placed, the old files come back")
@@ -101,15 +104,14 @@ struct WritingTests {
         try folder.write("deep/er/my-app/Makefile", "mine")
         try folder.write("deep/er/my-app/Tests/App/HelloTests.swift", "mine as well")
         let plan = try plan(.replace)
-        // The last file in order; it was planned as new.
-        let last = try #require(blueprint.files.last { !$0.path.hasPrefix("Tests") })
-        try folder.write("deep/er/my-app/" + last.path, "theirs")
+        // It was planned as new, and comes behind the Makefile.
+        try folder.write("deep/er/my-app/README.md", "theirs")
         let before = folder.contents
         let error = try #require(throws: ScaffoldError.self) { try PlanWriter.write(plan) }
         #expect(error.code == .exists)
         #expect(try folder.read("deep/er/my-app/Makefile") == "mine")
         #expect(try folder.read("deep/er/my-app/Tests/App/HelloTests.swift") == "mine as well")
-        #expect(try folder.read("deep/er/my-app/" + last.path) == "theirs")
+        #expect(try folder.read("deep/er/my-app/README.md") == "theirs")
         #expect(folder.contents == before)
     }
 

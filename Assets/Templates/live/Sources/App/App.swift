@@ -1,5 +1,5 @@
-// The whole app: a number, a page that shows it, and two buttons. What the buttons do is a mutation,
-// so it is applied once and kept; every open page hears of it on `/ws`.
+// The whole app: a number, a page that shows it, and two buttons. What the buttons do is a
+// mutation, so it is applied once and kept; every open page hears of it on `/ws`.
 
 import Mizu
 

@@ -21,7 +21,8 @@ struct PageTests {
                 var isFolder: ObjCBool = false
                 let full = path + "/" + name
                 return FileManager.default.fileExists(atPath: full, isDirectory: &isFolder)
-                    && !isFolder.boolValue && !name.split(separator: "/").contains { $0.first == "." }
+                    && !isFolder.boolValue
+                    && !name.split(separator: "/").contains { $0.first == "." }
             }
             #expect(assets.names(below: part + "/") == found.sorted())
         }

@@ -26,7 +26,9 @@ struct TodoMutatorTests {
 
     @Test(
         "a title has 1 to 500 characters",
-        arguments: [("", false), ("   ", false), ("x", true), (long(500), true), (long(501), false)]
+        arguments: [
+            ("", false), ("   ", false), ("x", true), (long(500), true), (long(501), false),
+        ]
     )
     func titles(title: String, isTaken: Bool) throws {
         let result = try list.push("todo.create", #"{"id":"t1","title":"\#(title)"}"#)

@@ -16,4 +16,6 @@ extern const mizu_counter_asset mizu_counter_assets[];
 extern const size_t mizu_counter_assets_count;
 
 // Swift does not see arrays of unknown length.
-static inline mizu_counter_asset mizu_counter_asset_at(size_t index) { return mizu_counter_assets[index]; }
+static inline mizu_counter_asset mizu_counter_asset_at(size_t index) {
+    return mizu_counter_assets[index];
+}

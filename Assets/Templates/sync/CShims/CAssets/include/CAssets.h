@@ -16,4 +16,6 @@ extern const mizu_todo_asset mizu_todo_assets[];
 extern const size_t mizu_todo_assets_count;
 
 // Swift does not see arrays of unknown length.
-static inline mizu_todo_asset mizu_todo_asset_at(size_t index) { return mizu_todo_assets[index]; }
+static inline mizu_todo_asset mizu_todo_asset_at(size_t index) {
+    return mizu_todo_assets[index];
+}
