@@ -100,6 +100,12 @@ let package = Package(
                 "MizuRouting", "MizuLive", "CLinux", log,
             ]),
         room(
+            "Bench",
+            [
+                "MizuEventLoop", "MizuTransport", "MizuHTTP", "MizuWebSocket", "MizuBytes",
+                "CLinux",
+            ]),
+        room(
             "SyncService",
             [
                 "MizuServer", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuSync", "MizuLive",
@@ -117,7 +123,8 @@ let package = Package(
         .executableTarget(
             name: "MizuCLI",
             dependencies: [
-                "Mizu", "MizuTodo", "MizuScaffold", "CTemplates", "CBuild", "CLinux", arguments,
+                "Mizu", "MizuBench", "MizuHTTP", "MizuTransport", "MizuTodo", "MizuScaffold",
+                "CTemplates", "CBuild", "CLinux", arguments,
             ],
             path: "Sources/CLI",
             linkerSettings: smallBinary),
@@ -150,6 +157,7 @@ let package = Package(
                 "CTLSClient", log,
             ]),
         tests("Mizu", ["Mizu", "MizuServer", "MizuHTTP", "MizuTransport", "MizuBytes"]),
+        tests("BenchRoom", ["MizuBench", "MizuHTTP", "MizuWebSocket", "MizuBytes"]),
         tests("Scaffold", ["MizuScaffold", "MizuBytes", "CTemplates"]),
         tests("Tidy", ["MizuScaffold"]),
     ]

@@ -203,20 +203,28 @@ int cl_accept(int listener, cl_peer *peer) {
     return fd;
 }
 
-int cl_connect(const char *address, uint16_t port) {
-    struct sockaddr_storage storage;
-    int one = 1;
+int cl_connect(const char *address, uint16_t port) { return cl_connect_from("", address, port); }
+
+int cl_connect_from(const char *source, const char *address, uint16_t port) {
+    struct sockaddr_storage storage, origin;
+    int one = 1, error = 0;
     int length = socket_address(address, port, &storage);
-    if (length < 0) return length;
+    int origin_length = *source ? socket_address(source, 0, &origin) : 0;
+    if (length < 0 || origin_length < 0) return -EINVAL;
     int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(fd, (struct sockaddr *)&storage, length) < 0 && errno != EINPROGRESS) {
-        int error = errno;
-        close(fd);
-        return -error;
+    // The port is chosen at connect(2), so that each pair of addresses has all ports to itself.
+    if (origin_length > 0) {
+        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+        if (bind(fd, (struct sockaddr *)&origin, (socklen_t)origin_length) < 0) error = errno;
     }
-    return fd;
+    if (!error && connect(fd, (struct sockaddr *)&storage, (socklen_t)length) < 0) {
+        if (errno != EINPROGRESS) error = errno;
+    }
+    if (!error) return fd;
+    close(fd);
+    return -error;
 }
 
 int cl_socket_error(int fd) {

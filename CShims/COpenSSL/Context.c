@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "COpenSSL.h"
 #include "Certificate.h"
+#include "Keys.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -252,6 +253,7 @@ static int configure(SSL_CTX *context, int flags) {
     static const unsigned char scope[] = "mizu";
     uint64_t options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
     if (flags & CO_KERNEL_TLS) options |= SSL_OP_ENABLE_KTLS;
+    if (flags & CO_CHANNELS) collect_secrets(context);
     SSL_CTX_set_options(context, options);
     SSL_CTX_clear_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |

@@ -4,6 +4,7 @@
 
 #define _GNU_SOURCE
 #include "COpenSSL.h"
+#include "Keys.h"
 
 #include <errno.h>
 #include <openssl/bio.h>
@@ -30,18 +31,24 @@ static int wire_read(BIO *bio, char *room, size_t count, size_t *taken) {
     return 1;
 }
 
-static int wire_write(BIO *bio, const char *bytes, size_t count, size_t *taken) {
-    co_wire *wire = BIO_get_data(bio);
-    BIO_clear_retry_flags(bio);
+uint8_t *wire_reserve(co_wire *wire, size_t count) {
     if (count > wire->output_capacity - wire->output_count) {
         size_t capacity = wire->output_capacity ? wire->output_capacity : 16384;
         while (capacity - wire->output_count < count) capacity *= 2;
         uint8_t *grown = realloc(wire->output, capacity);
-        if (!grown) return 0;
+        if (!grown) return NULL;
         wire->output = grown;
         wire->output_capacity = capacity;
     }
-    memcpy(wire->output + wire->output_count, bytes, count);
+    return wire->output + wire->output_count;
+}
+
+static int wire_write(BIO *bio, const char *bytes, size_t count, size_t *taken) {
+    co_wire *wire = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    uint8_t *room = wire_reserve(wire, count);
+    if (!room) return 0;
+    memcpy(room, bytes, count);
     wire->output_count += count;
     *taken = count;
     return 1;
@@ -83,12 +90,14 @@ co_wire *co_wire_new(void) {
     }
     BIO_set_data(bio, wire);
     wire->bio = bio;
+    wire->key_records_max = 1 << 23;
     return wire;
 }
 
 void co_wire_free(co_wire *wire) {
     if (!wire) return;
     BIO_free(wire->bio);
+    keys_free(wire->keys);
     free(wire->output);
     free(wire);
 }
@@ -116,15 +125,20 @@ void co_session_free(co_session *session) { SSL_free(SSL_OF(session)); }
 static _Thread_local int last_failure;
 static _Thread_local const char *last_reason = "";
 
+ssize_t note_failure(int kind, const char *reason) {
+    last_failure = kind;
+    last_reason = reason;
+    return CO_FAILED;
+}
+
 static ssize_t failed(void) {
     unsigned long error = ERR_peek_last_error();
-    last_failure = ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST
-                       ? CO_REASON_PLAIN_HTTP
-                       : CO_REASON_OTHER;
+    int is_http =
+        ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST;
     const char *reason = ERR_reason_error_string(error);
-    last_reason = reason ? reason : "unknown";
     ERR_clear_error();
-    return CO_FAILED;
+    return note_failure(is_http ? CO_REASON_PLAIN_HTTP : CO_REASON_OTHER,
+                        reason ? reason : "unknown");
 }
 
 int co_failure(const char **reason) {
@@ -132,15 +146,45 @@ int co_failure(const char **reason) {
     return last_failure;
 }
 
-ssize_t co_session_read(co_session *session, void *room, size_t count) {
-    size_t read = 0;
-    ERR_clear_error(); // SSL_get_error looks at what others may have left
-    if (SSL_read_ex(SSL_OF(session), room, count, &read)) return (ssize_t)read;
-    switch (SSL_get_error(SSL_OF(session), 0)) {
+static ssize_t outcome(const SSL *ssl, int result) {
+    switch (SSL_get_error(ssl, result)) {
     case SSL_ERROR_WANT_READ: return CO_WANTS_INPUT;
     case SSL_ERROR_ZERO_RETURN: return CO_CLOSED;
     default: return failed();
     }
+}
+
+// How many sealed records `bytes` are, or -1 where they are not whole records.
+static int64_t sealed_records(const uint8_t *bytes, size_t count) {
+    int64_t sealed = 0;
+    while (count > 0) {
+        size_t record = co_record_bytes(bytes, count);
+        if (record == 0 || record > count) return -1;
+        sealed += bytes[0] == SSL3_RT_APPLICATION_DATA;
+        bytes += record;
+        count -= record;
+    }
+    return sealed;
+}
+
+ssize_t co_session_handshake(co_session *session, co_wire *wire) {
+    size_t before = wire->output_count;
+    ERR_clear_error(); // SSL_get_error looks at what others may have left
+    int result = SSL_do_handshake(SSL_OF(session));
+    if (result != 1) return outcome(SSL_OF(session), result);
+    // What the call that finds the client's Finished writes is under the final keys: tickets. Our
+    // part of the handshake left in an earlier one, because the client had to answer it.
+    secrets *secrets = secrets_of(SSL_OF(session));
+    if (secrets)
+        secrets->sealed = sealed_records(wire->output + before, wire->output_count - before);
+    return 1;
+}
+
+ssize_t co_session_read(co_session *session, void *room, size_t count) {
+    size_t read = 0;
+    ERR_clear_error();
+    if (SSL_read_ex(SSL_OF(session), room, count, &read)) return (ssize_t)read;
+    return outcome(SSL_OF(session), 0);
 }
 
 ssize_t co_session_write(co_session *session, const void *bytes, size_t count) {

@@ -17,7 +17,8 @@ struct MizuCommand: ParsableCommand {
             """,
         version: Checkout.version,
         subcommands: [
-            ServeCommand.self, NewCommand.self, VersionCommand.self, CompletionsCommand.self,
+            ServeCommand.self, NewCommand.self, BenchCommand.self, VersionCommand.self,
+            CompletionsCommand.self,
         ])
 
     static func main() {

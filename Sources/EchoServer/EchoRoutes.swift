@@ -20,6 +20,9 @@ enum EchoRoutes {
     /// Bytes of the largest file.
     private static let fileBytesMax = 1 << 30
 
+    /// Bytes that wait for all sockets, beyond which nothing more is published.
+    static let queuedBytesMax = 512 << 20
+
     static func router(_ workers: Workers) -> Router {
         let hello = hello
         return Router { routes in
@@ -106,6 +109,11 @@ enum EchoRoutes {
             throw HTTPError(
                 .badRequest, code: "invalid_request",
                 message: "the body is not UTF-8, and a text message must be")
+        }
+        // A publisher that is faster than its subscribers is told so, before memory is short.
+        guard workers.queued.bytes < queuedBytesMax else {
+            throw HTTPError(
+                .serviceUnavailable, code: "unavailable", message: "too much waits to be sent")
         }
         let message = Publication(text: body, charging: workers.queued)
         let name = ByteSlice(topic)

@@ -12,9 +12,12 @@ import MizuWebSocket
 final class EchoService: WebSocketService {
     private var topics = TopicTable(limits: LiveLimits(subscriptionsPerConnectionMax: 1_000))
 
-    private var waiting: [FanningOut] = []
+    private var waiting: [(topic: TopicID, broadcast: Broadcast)] = []
+    private var round: Round?
     /// Subscribers that are told in one tick: the worker's other connections go between two slices.
     private static let tickSubscribersMax = 512
+    /// Messages that share a walk.
+    private static let roundMessagesMax = 64
 
     private static let acknowledgement = ByteSlice(literal: #"{"type":"ack"}"#)
     /// A subscription is a small message: its topic has at most 256 bytes.
@@ -56,36 +59,46 @@ final class EchoService: WebSocketService {
     /// Queues `message` for all who are subscribed to `topic` on this worker.
     func publish(_ message: Publication, to topic: ByteSlice) {
         guard let topic = topics.topic(named: topic) else { return }
-        let broadcast = Broadcast(message, group: topic.number)
-        waiting.append(FanningOut(walk: topics.fanOut(to: topic), broadcast: broadcast))
+        waiting.append((topic, Broadcast(message, group: topic.number)))
     }
 
-    /// Sends a slice of what is queued. Whose queue is full (64 MiB) is left out, and closed with
-    /// 4000 if it does not read for 30 s: memory is bounded however much is published.
+    /// Tells a slice of subscribers what is queued. Whose queue is full (64 MiB) is left out, and
+    /// closed with 4000 if it does not read for 30 s: memory is bounded however much is published.
     func work(on worker: Worker) -> ServiceWork {
         var budget = Self.tickSubscribersMax
-        var done = 0
-        while done < waiting.count, budget > 0 {
-            var walk = waiting[done].walk
+        while budget > 0, beginRound(), var walk = round?.walk {
             while budget > 0, let subscription = topics.next(&walk) {
                 budget -= 1
-                guard let recipient = worker.recipient(Token(bits: subscription.token)),
-                    !worker.isFull(recipient)
-                else { continue }
-                waiting[done].broadcast.send(to: recipient, on: worker)
+                guard let recipient = worker.recipient(Token(bits: subscription.token)) else {
+                    continue
+                }
+                for index in 0..<(round?.broadcasts.count ?? 0) where !worker.isFull(recipient) {
+                    round?.broadcasts[index].send(to: recipient, on: worker)
+                }
             }
-            waiting[done].walk = walk
+            round?.walk = walk
             guard walk.isAtEnd else { break }
-            worker.end(waiting[done].broadcast)
-            done += 1
+            for broadcast in round?.broadcasts ?? [] { worker.end(broadcast) }
+            round = nil
         }
-        waiting.removeFirst(done)
-        return waiting.isEmpty ? .done : .more
+        return round == nil && waiting.isEmpty ? .done : .more
+    }
+
+    /// Takes up the oldest message that waits, with those behind it for the same topic: each
+    /// subscriber gets them in one write.
+    /// - Returns: whether there is a round.
+    private func beginRound() -> Bool {
+        guard round == nil else { return true }
+        guard let topic = waiting.first?.topic else { return false }
+        let together = waiting.prefix(Self.roundMessagesMax).prefix { $0.topic == topic }
+        round = Round(walk: topics.fanOut(to: topic), broadcasts: together.map(\.broadcast))
+        waiting.removeFirst(together.count)
+        return true
     }
 }
 
-/// A message on its way to its topic's subscribers.
-private struct FanningOut {
+/// Messages on their way to their topic's subscribers.
+private struct Round {
     var walk: FanOut
-    var broadcast: Broadcast
+    var broadcasts: [Broadcast]
 }

@@ -38,6 +38,7 @@ func serve(_ options: Options) -> Int32 {
         configuration.limits.messageFragmentsMax = 100_000
         configuration.limits.sendQueueBytesMax = 64 << 20
         configuration.limits.sendQueueMessagesMax = 1 << 20
+        configuration.limits.queuedBytesMax = EchoRoutes.queuedBytesMax
         configuration.webSockets = [{ EchoService() }]
         let certificates = try options.tlsFiles.map(load)
         if let address = options.tlsAddress { configuration.tlsAddresses = [address] }

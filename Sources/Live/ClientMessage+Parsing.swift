@@ -45,11 +45,11 @@ extension ClientMessage {
 private struct Fields {
     private static let names: [StaticString] = [
         "type", "ref", "topic", "cursor", "epoch", "payload", "token", "scope", "client",
-        "mutations", "v",
+        "mutations", "v", "presence",
     ]
 
     let type, ref, topic, cursor, epoch, payload, token, scope, client, mutations: JSONValue?
-    let version: JSONValue?
+    let version, presence: JSONValue?
 
     init(_ document: JSONValue) throws(JSONError) {
         let found = try document.members(named: Self.names)
@@ -64,7 +64,13 @@ private struct Fields {
         client = found[8]
         mutations = found[9]
         version = found[10]
+        presence = found[11]
     }
+}
+
+/// That a client wants presence, and what it says of itself.
+private struct PresenceWish {
+    let info: JSONValue?
 }
 
 /// Reads the parts of a message, and remembers what a refusal must echo.
@@ -84,8 +90,16 @@ private struct FieldReader {
     ) throws(MessageRefusal) -> ClientMessage.Request {
         if type.equals("subscribe") {
             let topic = try self.topic(fields.topic, limits)
+            if let presence = fields.presence, !TopicName.isSync(topic),
+                let wish = try wish(presence, limits)
+            {
+                return .join(topic: topic, info: wish.info)
+            }
             let position = try position(fields.cursor, fields.epoch)
             return .subscribe(topic: topic, from: position)
+        }
+        if type.equals("presence") {
+            return .presence(topic: try topic(fields.topic, limits))
         }
         if type.equals("unsubscribe") {
             return .unsubscribe(topic: try topic(fields.topic, limits))
@@ -130,6 +144,33 @@ private struct FieldReader {
         }
         topic = name
         return name
+    }
+
+    /// What a client wants of presence: `true`, or an object that may have its `info`; `false` and
+    /// `null` are as if nothing stood there.
+    func wish(
+        _ presence: JSONValue, _ limits: LiveLimits
+    ) throws(MessageRefusal) -> PresenceWish? {
+        switch presence.kind {
+        case .false, .null: return nil
+        case .true: return PresenceWish(info: nil)
+        case .string, .number, .array: throw because("presence: expected true or an object")
+        case .object: break
+        }
+        let info: JSONValue?
+        do {
+            info = try presence.members(named: ["info"])[0]
+        } catch {
+            throw because("presence: \(error.reason)")
+        }
+        guard info.map(limits.presence.allows) ?? true else {
+            throw because(
+                """
+                presence.info: expected at most \(limits.presence.infoBytesMax) bytes and \
+                \(limits.presence.infoDepthMax) containers in each other
+                """)
+        }
+        return PresenceWish(info: info)
     }
 
     func position(

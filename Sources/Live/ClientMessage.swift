@@ -13,6 +13,10 @@ public struct ClientMessage: Sendable {
     public enum Request: Sendable {
         /// With a position: deltas from there; without: pokes.
         case subscribe(topic: ByteSlice, from: Position?)
+        /// Subscribe to an app's topic, with presence. `info` is what the client says of itself.
+        case join(topic: ByteSlice, info: JSONValue?)
+        /// Who is here, once more.
+        case presence(topic: ByteSlice)
         case unsubscribe(topic: ByteSlice)
         case push(Push)
         /// Never to a `sync:` topic.

@@ -88,8 +88,8 @@ extension App {
         server.strictTransportSecurity = port.transportSecurity
         server.limits.silenceMilliseconds = max(1_000, configuration.heartbeatMilliseconds * 3)
         if let sync = synchronisation?.service {
-            let hooks = live
-            server.webSockets = [{ LiveService(sync: sync, hooks: hooks) }]
+            let (hooks, limits) = (live, liveLimits)
+            server.webSockets = [{ LiveService(sync: sync, hooks: hooks, limits: limits) }]
         }
         return server
     }

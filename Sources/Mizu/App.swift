@@ -5,6 +5,7 @@ import CLinux
 import Logging
 import MizuEventLoop
 import MizuHTTP
+import MizuLive
 import MizuRouting
 import MizuServer
 import MizuSync
@@ -22,6 +23,7 @@ public final class App {
     let lifetime: ProcessLifetime
     var routes: [@Sendable (inout Routes) -> Void] = []
     var live = LiveHooks()
+    var liveLimits = LiveLimits()
     /// What is held of the process: listeners, rights, logs, the service manager.
     var daemon: Daemon
     private(set) var synchronisation: Synchronisation?

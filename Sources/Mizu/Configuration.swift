@@ -92,7 +92,7 @@ extension Configuration {
     }
 
     /// Every setting, in the order in which people read them.
-    public static let settings: [Setting] = 
+    public static let settings: [Setting] =
         generalSettings + socketSettings + tlsSettings + publicPortSettings
 
     private static let generalSettings: [Setting] = [

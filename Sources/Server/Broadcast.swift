@@ -40,7 +40,7 @@ public struct Broadcast {
     /// Sends it to one of its sockets.
     public mutating func send(to recipient: Recipient, on worker: Worker) {
         let connection = recipient.connection
-        guard connection.phase == .webSocket else { return }
+        guard recipient.isOpen else { return }
         guard connection.deflate.isAgreed else {
             return worker.tell(publication.frame, to: connection, tag: tag)
         }

@@ -24,11 +24,15 @@ public protocol WebSocketService: AnyObject {
     /// The server goes down; the close frame (1012) follows at once.
     func draining(_ socket: Token, on worker: Worker)
     /// Once a tick, before the flush: work that was cut into slices.
-    /// - Returns: `.more` to be called again in a tick that does not wait.
+    /// - Returns: `.more` to be called again in a tick that does not wait, `.until` by that moment.
     func work(on worker: Worker) -> ServiceWork
 }
 
-public enum ServiceWork: Sendable { case done, more }
+public enum ServiceWork: Sendable {
+    case done, more
+    /// Nothing is to be done now; there may be at this moment.
+    case until(Instant)
+}
 
 extension WebSocketService {
     public func heartbeat(_ socket: Token, on worker: Worker) { worker.ping(socket) }

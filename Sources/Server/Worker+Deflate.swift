@@ -26,7 +26,8 @@ extension Worker {
     func agree(on extensions: AgreedExtensions, _ connection: Connection) {
         connection.deflate = DeflateUse(extensions)
         guard case .deflate(let parameters) = extensions, parameters.client == .takenOver,
-            let own = Inflater(windowBits: parameters.clientWindowBits)
+            let own = Inflater(
+                windowBits: parameters.clientWindowBits, output: state.pointee.inflateOutput)
         else { return }
         state.pointee.ownInflaters[connection.token.index] = own
     }
@@ -48,7 +49,9 @@ extension Worker {
             // Where there was no memory for one there is none, and its messages are refused.
             return state.pointee.ownInflaters[connection.token.index]
         }
-        if state.pointee.inflater == nil { state.pointee.inflater = Inflater() }
+        if state.pointee.inflater == nil {
+            state.pointee.inflater = Inflater(output: state.pointee.inflateOutput)
+        }
         return state.pointee.inflater
     }
 

@@ -147,7 +147,12 @@ extension Worker {
                 retire(connection)
             }
         case .lingering: endLinger(connection)
-        case .handshaking, .webSocket, .proxyHeader: retire(connection)
+        case .webSocket:
+            guard connection.pendingBytes > 0 else { return retire(connection) }
+            // A peer that closed its half only still reads the answer to its last words, above all
+            // to its close frame.
+            hungUp(connection)
+        case .handshaking, .proxyHeader: retire(connection)
         case .closed: break
         }
     }

@@ -96,15 +96,9 @@ extension Worker {
         {
             return true
         }
-        if connection.pendingBytes < limits.sendQueueBytesMax,
-            connection.waitingMessages < limits.sendQueueMessagesMax
-        {
-            return true
-        }
+        if !isQueueFull(connection) { return true }
         flush(connection)
-        return connection.phase != .closed
-            && connection.pendingBytes < limits.sendQueueBytesMax
-            && connection.waitingMessages < limits.sendQueueMessagesMax
+        return connection.phase != .closed && !isQueueFull(connection)
     }
 
     // MARK: Sending
@@ -255,9 +249,11 @@ extension Worker {
         if !isFull, connection.flags.contains(.queueFull) { regainedRoom(connection) }
     }
 
+    /// At its own limit; or something waits for it while all queues together hold too much.
     func isQueueFull(_ connection: Connection) -> Bool {
         connection.pendingBytes >= limits.sendQueueBytesMax
             || connection.waitingMessages >= limits.sendQueueMessagesMax
+            || connection.queue != nil && server.workers.queued.bytes > limits.queuedBytesMax
     }
 
     private func regainedRoom(_ connection: Connection) {

@@ -17,6 +17,8 @@ public struct Recipient {
     /// has.
     public var isBlocked: Bool { connection.flags.contains(.wasBlocked) }
     public var socket: Token { connection.token }
+    /// `Worker.isFull` may find that the socket has gone.
+    public var isOpen: Bool { connection.phase == .webSocket && connection.closing.isOpen }
 }
 
 extension Worker {
@@ -28,7 +30,8 @@ extension Worker {
 
     /// Whether the socket should be told only what it must hear: its queue is at its limit, or
     /// something waits in it while all queues of the process together hold more than
-    /// `ServerLimits.queuedBytesMax`. What fills it is sent first, where the kernel takes it.
+    /// `ServerLimits.queuedBytesMax`. What fills it is sent first, where the kernel takes it; that
+    /// may end the connection, and its service is told so within this call.
     @inline(__always)
     public func isFull(_ recipient: Recipient) -> Bool {
         let connection = recipient.connection
@@ -43,11 +46,11 @@ extension Worker {
     private func isFullBehindOutput(_ connection: Connection) -> Bool {
         if !connection.flags.contains(.writeBlocked), isQueueFull(connection) { flush(connection) }
         return connection.flags.contains(.queueFull) || isQueueFull(connection)
-            || connection.queue != nil && server.workers.queued.bytes > limits.queuedBytesMax
     }
 
     /// Sends a publication to one socket out of turn: as it is, not as one of a group.
     public func send(_ publication: Publication, to recipient: Recipient, tag: UInt32 = 0) {
+        guard recipient.isOpen else { return }
         tell(publication.frame, to: recipient.connection, tag: tag)
     }
 

@@ -159,6 +159,11 @@ extension Worker {
         }
     }
 
+    /// The peer says nothing more: what waits for it is sent, nothing is added, the socket closes.
+    func hungUp(_ connection: Connection) {
+        perform(connection.closing.hungUp(), reason: "", on: connection)
+    }
+
     func send(
         _ opcode: Opcode, _ payload: UnsafeRawBufferPointer, to connection: Connection
     ) {

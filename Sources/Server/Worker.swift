@@ -99,6 +99,7 @@ public final class Worker {
                 (certificates) throws(TLSError) in
                 try TLSEngine(certificates, options: server.configuration.tlsOptions)
             }
+            state.pointee.tls?.queued = server.workers.queued
         } catch {
             // The same certificates made a context when they were loaded: memory is short.
             logger.critical("worker \(index) has no TLS: \(error)")
@@ -152,6 +153,7 @@ public final class Worker {
     /// When the loop must turn again though nothing happens outside.
     private var nextMoment: Instant? {
         var moment = timers.next
+        if let due = state.pointee.servicesDue { moment = earlier(moment, due) }
         if acceptState == .paused { moment = earlier(moment, now.adding(milliseconds: 100)) }
         if let drainDeadline { moment = earlier(moment, drainDeadline) }
         if logsAccess, let due = accessLines?.due { moment = earlier(moment, due) }
@@ -247,9 +249,14 @@ public final class Worker {
     /// - Returns: whether no service has more to do.
     private func runServices() -> Bool {
         var mayWait = true
-        for index in 0..<state.pointee.services.count
-        where state.pointee.services[index].work(on: self) == .more {
-            mayWait = false
+        state.pointee.servicesDue = nil
+        for index in 0..<state.pointee.services.count {
+            switch state.pointee.services[index].work(on: self) {
+            case .done: break
+            case .more: mayWait = false
+            case .until(let moment):
+                state.pointee.servicesDue = earlier(state.pointee.servicesDue, moment)
+            }
         }
         return mayWait
     }

@@ -26,6 +26,8 @@ struct WorkerState: ~Copyable {
     var connections = SlotTable<Connection>()
     var timers: TimerWheel
     var services: [any WebSocketService] = []
+    /// When the first of them wants to be called at the latest; nil: when something happens.
+    var servicesDue: Instant?
     var deliveries: [Int: Delivery] = [:]
     var messageRates: [Int: TransferRate] = [:]
     var turnedAway = 0
@@ -43,6 +45,8 @@ struct WorkerState: ~Copyable {
     var compressedMessage: UnsafeRawBufferPointer?
     /// By slot: those of connections whose clients keep their windows.
     var ownInflaters: [Int: Inflater] = [:]
+    /// Of all of them: what a connection was told last does not stay with it.
+    let inflateOutput = InflateOutput()
     var lastHead = LastHead()
     var gzip = GzipEncoder()
     /// Of the second that began last; see `dateDue`.

@@ -9,7 +9,7 @@ import MizuSync
 import Synchronization
 
 public final class LiveFeed: Sendable {
-    private let workers: Workers
+    let workers: Workers
 
     public init(workers: Workers) { self.workers = workers }
 

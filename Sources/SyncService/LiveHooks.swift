@@ -40,6 +40,8 @@ public struct LiveHooks: Sendable {
     }
     public var onMessage: @Sendable (LiveSession, LiveRequest) -> LiveReply = { _, _ in .deny }
     public var onClose: @Sendable (LiveSession) -> Void = { _ in }
+    /// Whether presence is kept, and what is shown of whom; nil: never, and nothing is spent on it.
+    public var onPresence: PresenceHook?
 
     public init() {}
 }

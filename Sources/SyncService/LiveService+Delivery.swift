@@ -190,7 +190,11 @@ extension LiveService {
                     continue
                 }
                 for index in current.tellings.indices {
-                    tell(subscription, &current.tellings[index], recipient, on: worker)
+                    // Asked first: where the socket turns out to have gone, so has its
+                    // subscription.
+                    let queue = worker.isFull(recipient) ? QueueRoom.full : .free
+                    guard recipient.isOpen else { break }
+                    tell(subscription, &current.tellings[index], recipient, queue, on: worker)
                 }
             }
             guard current.walk.isAtEnd else {
@@ -202,7 +206,8 @@ extension LiveService {
                 if let delta = telling.delta { worker.end(delta) }
             }
         }
-        return round == nil && tellings.isEmpty ? .done : .more
+        let presence = workOnPresence(on: worker)
+        return round == nil && tellings.isEmpty ? presence : .more
     }
 
     /// Takes up the oldest fan-out that waits, with all that wait for the same topic.
@@ -224,13 +229,13 @@ extension LiveService {
 
     private func tell(
         _ subscription: Subscription, _ telling: inout Telling, _ recipient: Recipient,
-        on worker: Worker
+        _ queue: QueueRoom, on worker: Worker
     ) {
         switch telling.content {
         case .changes(let news):
             settlePoke(subscription, recipient)
             let delivery = topics[subscription].delivery(
-                of: news, queue: worker.isFull(recipient) ? .full : .free, limits: limits)
+                of: news, queue: queue, limits: limits)
             switch delivery {
             case .nothing: return
             case .delta: telling.delta?.send(to: recipient, on: worker)
@@ -246,7 +251,7 @@ extension LiveService {
             guard topics[subscription].sent < number, recipient.socket != except else { return }
             topics[subscription].sent = number
             // Best effort: whoever does not read misses messages, and nobody else waits for them.
-            if !worker.isFull(recipient) { telling.notice.send(to: recipient, on: worker) }
+            if queue == .free { telling.notice.send(to: recipient, on: worker) }
         }
     }
 
@@ -298,6 +303,7 @@ extension LiveService {
                 due.append((name, head))
             }
         }
+        presenceHasRoom(socket, on: worker)
         for (topic, head) in due { sendPoke(topic, head, to: socket, on: worker) }
         for (topic, scope) in unknown { askPoke(topic, of: scope, to: socket, on: worker) }
     }

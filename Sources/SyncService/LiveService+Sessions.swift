@@ -27,6 +27,8 @@ extension LiveService {
 
     func close(session id: String, reason: String, on worker: Worker) {
         guard let session = sessions.find(id: id) else { return }
+        // Nobody who was put out lingers in a list.
+        leaveAllPresence(Token(bits: session.token), on: worker)
         worker.close(Token(bits: session.token), code: 1008, reason: reason)
     }
 
@@ -53,7 +55,10 @@ extension LiveService {
     private func checkPermission(
         of session: LiveSession, _ socket: Token, for topic: ByteSlice, on worker: Worker
     ) {
-        guard hooks.onMessage(session, .subscribe(topic: topic.string)) == .deny else { return }
+        guard hooks.onMessage(session, .subscribe(topic: topic.string)) == .deny else {
+            return checkPresence(of: session, socket, for: topic, on: worker)
+        }
+        leavePresence(socket, topic, on: worker)
         topics.unsubscribe(socket.bits, from: topic)
         say(to: socket, on: worker) {
             LiveWriter.error(

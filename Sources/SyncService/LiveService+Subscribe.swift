@@ -175,13 +175,30 @@ extension LiveService {
     private func subscribeToApp(
         _ socket: Token, _ ref: JSONValue?, _ topic: ByteSlice, on worker: Worker
     ) {
+        guard beginApp(socket, ref, topic, on: worker) != nil else { return }
+        // It takes the place of a subscription that may have had presence.
+        leavePresence(socket, topic, on: worker)
+        say(to: socket, on: worker) { LiveWriter.ack(ref: ref, topic: topic, to: &$0) }
+    }
+
+    /// Enters the subscription, if the app allows it.
+    /// - Returns: whose it is; nil where it was refused.
+    func beginApp(
+        _ socket: Token, _ ref: JSONValue?, _ topic: ByteSlice, on worker: Worker
+    ) -> LiveSession? {
         guard let session = session(of: socket),
             hooks.onMessage(session, .subscribe(topic: topic.string)) == .allow
-        else { return deny(socket, ref, topic, on: worker) }
+        else {
+            deny(socket, ref, topic, on: worker)
+            return nil
+        }
         let outcome = topics.subscribe(
             socket.bits, to: topic, mode: .pokes, sent: lastMessage)
-        guard outcome != .limitReached else { return tooMany(socket, ref, topic, on: worker) }
-        say(to: socket, on: worker) { LiveWriter.ack(ref: ref, topic: topic, to: &$0) }
+        guard outcome != .limitReached else {
+            tooMany(socket, ref, topic, on: worker)
+            return nil
+        }
+        return session
     }
 
     private func tooMany(

@@ -31,6 +31,8 @@ public final class LiveService: WebSocketService {
     var heartbeatTopics: ContiguousArray<TopicID?> = []
     /// By slot: whose address a socket's messages are counted for; nil: they are not.
     var askers: ContiguousArray<RateLimiter.Asker?> = []
+    /// Who is here, in topics of the app; nil where it keeps no presence.
+    let presence: LivePresence?
     /// Composes JSON text before it is framed.
     var text = ByteBuffer(capacity: 1024)
     private var random = SystemRandomNumberGenerator()
@@ -40,6 +42,7 @@ public final class LiveService: WebSocketService {
         self.hooks = hooks
         self.limits = limits
         topics = TopicTable(limits: limits)
+        presence = hooks.onPresence.map { LivePresence($0, limits: limits.presence) }
     }
 
     // MARK: Coming and going
@@ -57,6 +60,7 @@ public final class LiveService: WebSocketService {
 
     public func closed(_ socket: Token, on worker: Worker) {
         let session = session(of: socket)
+        losePresence(socket, on: worker)
         topics.removeAll(socket.bits)
         sessions.close(socket.bits)
         if socket.index < heartbeatTopics.count { heartbeatTopics[socket.index] = nil }
@@ -98,7 +102,10 @@ public final class LiveService: WebSocketService {
         case .ping: say(to: socket, on: worker) { LiveWriter.pong(ref: ref, to: &$0) }
         case .subscribe(let topic, let position):
             subscribe(socket, ref, to: topic, from: position, on: worker)
+        case .join(let topic, let info): join(socket, ref, topic, info: info, on: worker)
+        case .presence(let topic): tellPresence(socket, ref, topic, on: worker)
         case .unsubscribe(let topic):
+            leavePresence(socket, topic, on: worker)
             asked[AskedSubscription(socket: socket, topic: topic)] = nil
             topics.unsubscribe(socket.bits, from: topic)
             say(to: socket, on: worker) { LiveWriter.ack(ref: ref, topic: topic, to: &$0) }

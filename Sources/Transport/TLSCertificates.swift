@@ -88,7 +88,7 @@ public final class TLSCertificates: Sendable {
             loaded = kept
             // What OpenSSL itself refuses is found now, not in a worker.
             co_context_free(
-                try TLSContexts.make(kept, choice, ticketKeys, files, kernelTLS: .off))
+                try TLSContexts.make(kept, choice, ticketKeys, files, TLSOptions()))
         } catch {
             for certificate in kept { co_certificate_free(certificate.handle) }
             throw error

@@ -1,8 +1,9 @@
 // What one worker needs for all of its TLS connections: the contexts, one BIO that they share, one
-// buffer for ciphertext that came and one for what leaves. So a connection that waits owns nothing
-// but OpenSSL's own state. One thread.
+// buffer for ciphertext that came and one for what leaves, and OpenSSL's contexts for the keys that
+// are in use just now. So a connection that waits owns nothing but its keys. One thread.
 
 import COpenSSL
+import MizuBytes
 
 /// How TLS is to be done beyond its certificates.
 public struct TLSOptions: Sendable {
@@ -12,7 +13,22 @@ public struct TLSOptions: Sendable {
     /// Ciphertext bytes of one read.
     public var readBytesMax = 64 * 1024
 
+    /// Who seals and opens the records of TLS 1.3 once the handshake is done. TLS 1.2 is always
+    /// OpenSSL's.
+    public var recordLayer = RecordLayer.own
+    /// Records that one key may seal before we replace it (KeyUpdate), and that we open before we
+    /// ask the peer to; beyond twice as many the connection ends. AES-GCM allows 2^24.5
+    /// (RFC 8446 §5.5). For the record layer of our own.
+    public var keyRecordsMax = 1 << 23
+
     public enum KernelTLS: Sendable { case off, ifOffered }
+
+    public enum RecordLayer: Sendable {
+        /// Ours: some 300 bytes a connection, because what OpenSSL keeps is freed.
+        case own
+        /// OpenSSL's: 14 KB a connection.
+        case openSSL
+    }
 
     public init() {}
 }
@@ -23,15 +39,14 @@ enum TLSContexts {
     /// name and keeps them alive. The caller frees it.
     static func make(
         _ loaded: [TLSCertificates.Loaded], _ choice: TLSChoice, _ keys: TLSTicketKeys,
-        _ files: TLSFiles, kernelTLS: TLSOptions.KernelTLS
+        _ files: TLSFiles, _ options: TLSOptions
     ) throws(TLSError) -> OpaquePointer {
         var contexts: [OpaquePointer] = []
         // The first one is the caller's; the others live on in its table of names.
         defer { for context in contexts.dropFirst() { co_context_free(context) } }
         do throws(TLSError) {
             for set in choice.sets {
-                let flags = kernelTLS == .ifOffered ? Int32(CO_KERNEL_TLS) : 0
-                guard let context = co_context_new(keys.handle, flags) else {
+                guard let context = co_context_new(keys.handle, flags(of: options)) else {
                     throw TLSError("OpenSSL gives no context: memory is short, or it is too old")
                 }
                 contexts.append(context)
@@ -53,19 +68,28 @@ enum TLSContexts {
             throw error
         }
     }
+
+    private static func flags(of options: TLSOptions) -> Int32 {
+        (options.kernelTLS == .ifOffered ? Int32(CO_KERNEL_TLS) : 0)
+            | (options.recordLayer == .own ? Int32(CO_CHANNELS) : 0)
+    }
 }
 
 /// A worker's TLS. Not for other threads.
 public final class TLSEngine {
     public private(set) var certificates: TLSCertificates
     let options: TLSOptions
+    /// Where ciphertext is counted that the kernel has not taken.
+    public var queued: ByteLedger?
     /// New sessions begin with it.
     private(set) var context: OpaquePointer
     /// What the session that is being called reads and writes.
     let wire: UnsafeMutablePointer<co_wire>
-    /// Ciphertext as it came from the kernel; lent to whichever session is being read.
+    /// Ciphertext as it came from the kernel, behind what was kept of a record; lent to whichever
+    /// session is being read.
     let input: UnsafeMutableRawBufferPointer
-    /// Where small pieces are gathered for one record.
+    /// Where small pieces are gathered for one record of OpenSSL's, and where one is opened that is
+    /// larger than its reader's room.
     let record: UnsafeMutableRawBufferPointer
     /// OpenSSL's words for the last failure of a session, for a line at level debug.
     public internal(set) var lastFailure: StaticReason = StaticReason()
@@ -90,8 +114,10 @@ public final class TLSEngine {
             throw TLSError("OpenSSL gives no BIO: memory is short")
         }
         self.wire = wire
-        input = .allocate(byteCount: options.readBytesMax, alignment: 16)
-        record = .allocate(byteCount: Self.recordBytesMax, alignment: 16)
+        wire.pointee.key_records_max = UInt64(min(max(1, options.keyRecordsMax), 1 << 23))
+        input = .allocate(
+            byteCount: max(1, options.readBytesMax) + Int(CO_RECORD_MAX), alignment: 16)
+        record = .allocate(byteCount: Int(CO_OPENED_MAX), alignment: 16)
     }
 
     deinit {
@@ -114,7 +140,7 @@ public final class TLSEngine {
     ) throws(TLSError) -> OpaquePointer {
         try TLSContexts.make(
             certificates.loaded, certificates.choice, certificates.ticketKeys, certificates.files,
-            kernelTLS: options.kernelTLS)
+            options)
     }
 
     /// What the wire's sessions wrote since `output_count` was last set to 0.

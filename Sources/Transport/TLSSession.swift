@@ -1,7 +1,9 @@
 // One TLS connection over a socket: the handshake, records to plaintext and back, and the end. The
-// session owns OpenSSL's state and what ciphertext the kernel did not take; every buffer is the
-// engine's. A handshake is no call of its own: it goes on with each read, and its output waits here
-// for the end of the tick, to leave together with the first answer.
+// session owns its keys and what ciphertext the kernel did not take; every buffer is the engine's.
+// A handshake is no call of its own: it goes on with each read, and its output waits here for the
+// end of the tick, to leave together with the first answer. OpenSSL shakes hands; once that is done
+// a session of TLS 1.3 takes the keys over into a channel (`TLSSession+Records.swift`) and lets go
+// of OpenSSL's state, while one of TLS 1.2 keeps it to the end.
 //
 //   waiting ─first bytes─► handshaking ──► established ─shutdownWrite─► discarding
 //                               └─────── failed ───────────┘ (the alert is among the unsent)
@@ -15,29 +17,56 @@ import MizuBytes
 import MizuEventLoop
 
 public final class TLSSession {
+    // In an order that leaves no gaps: 64 bytes with malloc's own.
+    var layer = Layer.none
+    var flags: Flags = []
     /// The socket; its worker closes it.
     public let descriptor: Int32
-    private var flags: Flags = []
-    private let engine: TLSEngine
-    /// OpenSSL's state; made with the first bytes, so that who only connects costs little.
-    private var handle: OpaquePointer?
+    let engine: TLSEngine
     /// Ciphertext that the kernel has not taken.
     var unsent: Waiting?
-    /// Ciphertext that came and that OpenSSL has not seen, because the reader had no room.
-    private var unread: Waiting?
+    /// What came and was not handed on: a part of a record, or more than the reader had room for.
+    var unread: Waiting?
+
+    /// Who seals and opens.
+    enum Layer {
+        /// Nobody yet, so that who only connects costs little; or nobody any more.
+        case none
+        /// OpenSSL's `SSL`: during the handshake, and with TLS 1.2.
+        case session(OpaquePointer)
+        /// The keys alone.
+        case channel(OpaquePointer)
+    }
 
     /// Bytes that wait; exists only while there are some.
     final class Waiting {
         var bytes: ByteBuffer
-        init(_ content: UnsafeRawBufferPointer) {
+        /// How many of them, at the front, are plaintext already.
+        var opened = 0
+        /// Where the memory is counted, and how much of it is.
+        private let ledger: ByteLedger?
+        private var charged = 0
+
+        init(_ content: UnsafeRawBufferPointer, charging ledger: ByteLedger? = nil) {
             bytes = ByteBuffer(capacity: content.count)
+            self.ledger = ledger
+            append(content)
+        }
+
+        deinit { ledger?.subtract(charged) }
+
+        func append(_ content: UnsafeRawBufferPointer) {
             bytes.append(content)
+            guard let ledger, bytes.capacity != charged else { return }
+            ledger.add(bytes.capacity - charged)
+            charged = bytes.capacity
         }
     }
 
-    private struct Flags: OptionSet {
+    struct Flags: OptionSet {
         let rawValue: UInt8
-        /// OpenSSL holds plaintext, or `unread` has bytes: there is something to read without recv.
+        /// OpenSSL holds plaintext, or `unread` has some or a whole record: there is something to
+        /// read without recv.
         static let holdsInput = Flags(rawValue: 1 << 0)
         /// The peer's close_notify came.
         static let peerClosed = Flags(rawValue: 1 << 1)
@@ -47,6 +76,10 @@ public final class TLSSession {
         static let discarding = Flags(rawValue: 1 << 3)
         /// The first bytes were a request in plain HTTP.
         static let plainHTTP = Flags(rawValue: 1 << 4)
+        /// The handshake is done, and there are keys.
+        static let established = Flags(rawValue: 1 << 5)
+        /// The client came with a ticket that we understood.
+        static let resumed = Flags(rawValue: 1 << 6)
     }
 
     /// Plaintext bytes that are encrypted before the kernel is asked.
@@ -61,12 +94,23 @@ public final class TLSSession {
         self.engine = engine
     }
 
-    deinit { handle.map { co_session_free($0) } }
+    deinit { letGo() }
+
+    /// Frees the keys, wiped.
+    func letGo() {
+        switch layer {
+        case .none: break
+        case .session(let session): co_session_free(session)
+        case .channel(let channel): co_channel_free(channel, engine.wire)
+        }
+        layer = .none
+        flags.remove(.established)
+    }
 
     /// Whether the handshake is done.
-    public var isEstablished: Bool { handle.map { co_session_is_established($0) != 0 } ?? false }
+    public var isEstablished: Bool { flags.contains(.established) }
     /// Whether the client came with a ticket that we understood.
-    public var wasResumed: Bool { handle.map { co_session_was_resumed($0) != 0 } ?? false }
+    public var wasResumed: Bool { flags.contains(.resumed) }
     /// Whether the peer's close_notify came.
     public var peerHasClosed: Bool { flags.contains(.peerClosed) }
     public var hasFailed: Bool { flags.contains(.failed) }
@@ -83,70 +127,115 @@ public final class TLSSession {
         if flags.contains(.discarding) { return discard(room) }
         if flags.contains(.failed) { return Self.failure }
         if flags.contains(.peerClosed) { return .ended }
+        if case .channel(let channel) = layer { return readRecords(into: room, by: channel) }
         let held = unread
         var left = Transport.Leftover.perhaps
         if flags.contains(.holdsInput) {
             offer(held?.bytes.readable ?? UnsafeRawBufferPointer(start: nil, count: 0))
         } else {
-            let asked = min(room.count, engine.input.count)
+            let asked = min(room.count, engine.options.readBytesMax)
             let count = cl_recv(descriptor, engine.input.baseAddress, asked)
             guard count > 0 else { return Transport.outcome(ofEmpty: count) }
             left = count < asked ? .none : .perhaps
             offer(UnsafeRawBufferPointer(rebasing: engine.input[..<count]))
         }
         let total = decrypt(into: room)
+        return outcome(of: total, left: left, from: held)
+    }
+
+    /// The end of each read that had input: keeps what is left of it, and what was written.
+    /// - Parameter held: where the input came from, if not from the engine's buffer.
+    func outcome(
+        of total: Int, left: Transport.Leftover, from held: Waiting?
+    ) -> Transport.ReadOutcome {
         keepInput(from: held)
+        if case .channel(let channel) = layer { payWhatIsOwed(by: channel) }
         keepOutput()
-        if flags.contains(.holdsInput) { left = .perhaps }
         guard flags.isDisjoint(with: [.failed, .peerClosed]) else {
             if total > 0 { return .bytes(total, left: .perhaps) }
             return flags.contains(.failed) ? Self.failure : .ended
         }
-        return .bytes(total, left: left)
+        return .bytes(total, left: flags.contains(.holdsInput) ? .perhaps : left)
     }
 
     private static var failure: Transport.ReadOutcome {
         .failed(SystemError(call: "SSL_read", errno: 71))  // EPROTO
     }
 
-    private func offer(_ ciphertext: UnsafeRawBufferPointer) {
+    func offer(_ ciphertext: UnsafeRawBufferPointer) {
         engine.wire.pointee.input = ciphertext.baseAddress?.assumingMemoryBound(to: UInt8.self)
         engine.wire.pointee.input_count = ciphertext.count
         engine.wire.pointee.output_count = 0
     }
 
+    /// By OpenSSL; by the channel what comes behind the last byte of a handshake.
     /// - Returns: plaintext bytes. Sets `holdsInput` where the room was too small for all.
     private func decrypt(into room: UnsafeMutableRawBufferPointer) -> Int {
-        if handle == nil { handle = co_session_new(engine.context, engine.wire) }
-        guard let handle, let base = room.baseAddress else {
+        if case .none = layer, let made = co_session_new(engine.context, engine.wire) {
+            layer = .session(made)
+        }
+        guard case .session(let session) = layer else {
             flags.insert(.failed)
             return 0
         }
+        if !isEstablished {
+            guard shakeHands(session) else { return 0 }
+            if case .channel(let channel) = layer { return openRecords(into: room, by: channel) }
+        }
+        return decrypt(into: room, by: session)
+    }
+
+    /// - Returns: whether the handshake is done.
+    private func shakeHands(_ session: OpaquePointer) -> Bool {
+        let result = co_session_handshake(session, engine.wire)
+        guard result == 1 else {
+            note(result)
+            return false
+        }
+        flags.insert(.established)
+        if co_session_was_resumed(session) != 0 { flags.insert(.resumed) }
+        if engine.options.recordLayer == .own,
+            let channel = co_channel_new(session, engine.wire)
+        {
+            co_session_free(session)
+            layer = .channel(channel)
+        }
+        return true
+    }
+
+    private func decrypt(
+        into room: UnsafeMutableRawBufferPointer, by session: OpaquePointer
+    ) -> Int {
+        guard let base = room.baseAddress else { return 0 }
         flags.remove(.holdsInput)
         var total = 0
         while total < room.count {
             let asked = room.count - total
-            let count = co_session_read(handle, base + total, asked)
-            if count > 0 {
-                total += count
-                // Less than asked for is a record's end; with no input behind it there is no more.
-                if count < asked, engine.wire.pointee.input_count == 0 { return total }
-                continue
+            let count = co_session_read(session, base + total, asked)
+            guard count > 0 else {
+                note(count)
+                return total
             }
-            switch count {
-            case Int(CO_WANTS_INPUT): break
-            case Int(CO_CLOSED): flags.insert(.peerClosed)
-            default: noteFailure()
-            }
-            return total
+            total += count
+            // Less than asked for is a record's end; with no input behind it there is no more.
+            if count < asked, engine.wire.pointee.input_count == 0 { return total }
         }
-        if engine.wire.pointee.input_count > 0 || co_session_pending(handle) > 0 {
+        if engine.wire.pointee.input_count > 0 || co_session_pending(session) > 0 {
             flags.insert(.holdsInput)
         }
         return total
     }
 
-    private func noteFailure() {
+    /// Takes note of how reading ended.
+    func note(_ result: Int) {
+        switch result {
+        case Int(CO_WANTS_INPUT): break
+        case Int(CO_CLOSED): flags.insert(.peerClosed)
+        default: noteFailure()
+        }
+    }
+
+    func noteFailure() {
         flags.insert(.failed)
         var reason: UnsafePointer<CChar>?
         if co_failure(&reason) == Int32(CO_REASON_PLAIN_HTTP) {
@@ -155,11 +244,15 @@ public final class TLSSession {
         engine.lastFailure.text = reason
     }
 
-    /// Keeps what OpenSSL did not take of the input; `held` is where that came from, if not from
-    /// the engine's buffer.
+    /// Keeps what was not taken of the input.
     private func keepInput(from held: Waiting?) {
         let rest = engine.wire.pointee.input_count
-        guard flags.contains(.holdsInput), rest > 0 else {
+        guard flags.isDisjoint(with: [.failed, .peerClosed]) else {
+            unread = nil
+            return
+        }
+        if let unread, unread !== held { return }  // made by `openLarge`, and it has the rest
+        guard rest > 0 else {
             unread = nil
             return
         }
@@ -171,7 +264,7 @@ public final class TLSSession {
         }
     }
 
-    /// Keeps what OpenSSL wrote while it read: handshake messages, KeyUpdate, alerts.
+    /// Keeps what was written while we read: handshake messages, KeyUpdate, alerts.
     private func keepOutput() {
         guard engine.wire.pointee.output_count > 0 else { return }
         guard unsentBytes <= Self.unaskedBytesMax else {
@@ -181,11 +274,11 @@ public final class TLSSession {
         keep(engine.output)
     }
 
-    private func keep(_ ciphertext: UnsafeRawBufferPointer) {
+    func keep(_ ciphertext: UnsafeRawBufferPointer) {
         if let unsent {
-            unsent.bytes.append(ciphertext)
+            unsent.append(ciphertext)
         } else {
-            unsent = Waiting(ciphertext)
+            unsent = Waiting(ciphertext, charging: engine.queued)
         }
     }
 
@@ -193,139 +286,5 @@ public final class TLSSession {
         let count = cl_recv(descriptor, room.baseAddress, room.count)
         guard count > 0 else { return Transport.outcome(ofEmpty: count) }
         return .bytes(count, left: count < room.count ? .none : .perhaps)
-    }
-}
-
-// MARK: Writing
-
-extension TLSSession {
-    /// Encrypts `first` and then the queue, small pieces gathered into records of up to 16 KiB, at
-    /// most 128 KiB of them, and sends what waits and all of that in one call (send(2)). What is
-    /// encrypted counts as sent; what of it the kernel does not take is in `unsentBytes`.
-    func write(_ first: UnsafeRawBufferPointer, then queue: SendQueue?) -> Transport.WriteOutcome {
-        let wire = engine.wire
-        wire.pointee.output_count = 0
-        if let unsent {
-            // A large rest goes alone; a small one takes along what is ready.
-            guard unsent.bytes.count <= TLSEngine.recordBytesMax,
-                unsent.bytes.readable.withMemoryRebound(
-                    to: UInt8.self, { co_wire_put(wire, $0.baseAddress, $0.count) }) == 0
-            else { return sendUnsent() }
-        }
-        var taken = 0
-        if first.count > 0 || queue?.isEmpty == false {
-            guard let handle, isEstablished, !flags.contains(.failed),
-                let count = encrypt(first, queue, by: handle)
-            else { return .failed(SystemError(call: "SSL_write", errno: 71)) }
-            taken = count
-        }
-        let offered = engine.output.count
-        guard offered > 0 else { return .sent(taken) }
-        let sent = cl_send(descriptor, engine.output.baseAddress, offered)
-        guard sent >= 0 || Transport.isFull(sent) else {
-            unsent = nil
-            return .failed(SystemError(call: "send", errno: Int32(truncatingIfNeeded: -sent)))
-        }
-        unsent = nil
-        if sent < offered {
-            keep(UnsafeRawBufferPointer(rebasing: engine.output[max(0, sent)...]))
-        }
-        engine.releaseLargeMemory()
-        return unsent == nil ? .sent(taken) : .blocked(taken)
-    }
-
-    /// - Returns: plaintext bytes, all in the wire's output; nil where OpenSSL refuses.
-    private func encrypt(
-        _ first: UnsafeRawBufferPointer, _ queue: SendQueue?, by handle: OpaquePointer
-    ) -> Int? {
-        guard let queue, !queue.isEmpty else {
-            let part = UnsafeRawBufferPointer(rebasing: first.prefix(Self.roundBytesMax))
-            return seal(part, by: handle) ? part.count : nil
-        }
-        var gathered = 0
-        var taken = 0
-        var isFine = true
-        func add(_ piece: UnsafeRawBufferPointer) -> Bool {
-            var rest = UnsafeRawBufferPointer(rebasing: piece.prefix(Self.roundBytesMax - taken))
-            while isFine, rest.count > 0 {
-                var part = rest
-                if gathered == 0, rest.count >= TLSEngine.recordBytesMax {
-                    // Whole records leave from where they stand.
-                    let whole = rest.count - rest.count % TLSEngine.recordBytesMax
-                    part = UnsafeRawBufferPointer(rebasing: rest[..<whole])
-                    isFine = seal(part, by: handle)
-                } else {
-                    part = UnsafeRawBufferPointer(
-                        rebasing: rest.prefix(TLSEngine.recordBytesMax - gathered))
-                    UnsafeMutableRawBufferPointer(rebasing: engine.record[gathered...])
-                        .copyMemory(from: part)
-                    gathered += part.count
-                    if gathered == TLSEngine.recordBytesMax { sealGathered() }
-                }
-                taken += part.count
-                rest = UnsafeRawBufferPointer(rebasing: rest[part.count...])
-            }
-            return isFine && taken < Self.roundBytesMax
-        }
-        func sealGathered() {
-            let part = UnsafeRawBufferPointer(rebasing: engine.record[..<gathered])
-            isFine = isFine && seal(part, by: handle)
-            gathered = 0
-        }
-        if add(first) { queue.forEachUnsent(add) }
-        if gathered > 0 { sealGathered() }
-        return isFine ? taken : nil
-    }
-
-    private func seal(_ plaintext: UnsafeRawBufferPointer, by handle: OpaquePointer) -> Bool {
-        guard plaintext.count > 0 else { return true }
-        if co_session_write(handle, plaintext.baseAddress, plaintext.count) > 0 { return true }
-        noteFailure()
-        return false
-    }
-
-    /// Sends what waits, nothing new.
-    private func sendUnsent() -> Transport.WriteOutcome {
-        guard let unsent else { return .sent(0) }
-        let sent = cl_send(descriptor, unsent.bytes.readable.baseAddress, unsent.bytes.count)
-        guard sent >= 0 || Transport.isFull(sent) else {
-            self.unsent = nil
-            return .failed(SystemError(call: "send", errno: Int32(truncatingIfNeeded: -sent)))
-        }
-        if sent > 0 { unsent.bytes.consume(sent) }
-        guard unsent.bytes.isEmpty else { return .blocked(0) }
-        self.unsent = nil
-        return .sent(0)
-    }
-
-    // MARK: The end
-
-    /// Says close_notify, where everything before it has left, and sends no more. What comes is
-    /// thrown away from now on.
-    func shutdownWrite() {
-        sayGoodbye()
-        _ = cl_shutdown_write(descriptor)
-        flags.insert(.discarding)
-        handle.map { co_session_free($0) }
-        handle = nil
-        unread = nil
-    }
-
-    /// Sends close_notify, or the alert of a failure, as far as the kernel takes it at once;
-    /// nothing where bytes before it cannot leave, so that the peer sees that something is missing.
-    public func sayGoodbye() {
-        guard !flags.contains(.discarding) else { return }
-        if !flags.contains(.failed), let handle, isEstablished {
-            offer(UnsafeRawBufferPointer(start: nil, count: 0))
-            co_session_close(handle)
-            if engine.output.count > 0 { keep(engine.output) }
-        }
-        _ = sendUnsent()
-        unsent = nil
-    }
-
-    /// Sends `bytes` as they are, to a peer that speaks no TLS, as far as the kernel takes them.
-    public func sendPlain(_ bytes: UnsafeRawBufferPointer) {
-        _ = cl_send(descriptor, bytes.baseAddress, bytes.count)
     }
 }

@@ -58,7 +58,9 @@ public struct ClientHandshake: Sendable {
         status: Int, fields: FieldValues
     ) throws(HandshakeFailure) -> (subprotocol: ByteSlice?, extensions: AgreedExtensions) {
         guard status == 101 else { throw .status(status) }
-        guard FieldList.contains("websocket", in: "upgrade", of: fields),
+        // A request may name several protocols, an answer has chosen one.
+        guard let upgrade = FieldList.only("upgrade", of: fields),
+            upgrade.withUnsafeBytes({ ASCII.equalIgnoringCase($0, "websocket") }),
             FieldList.contains("upgrade", in: "connection", of: fields)
         else { throw .missingUpgrade }
         let accept = FieldList.only("sec-websocket-accept", of: fields)

@@ -18,7 +18,9 @@ public struct DeflatePolicy: Equatable, Sendable {
     /// Answers the first offer that can be accepted; nil where there is none.
     func agree(on offers: [ExtensionEntry]) -> DeflateAnswer? {
         for offer in offers where offer.isNamed(DeflateField.name) {
-            if let fields = DeflateField.read(offer) { return agree(on: fields) }
+            if let fields = DeflateField.read(offer), let answer = agree(on: fields) {
+                return answer
+            }
         }
         return nil
     }

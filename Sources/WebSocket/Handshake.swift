@@ -94,7 +94,7 @@ public struct Handshake: Equatable, Sendable {
         guard FieldList.only("sec-websocket-version", of: fields)?.elementsEqual("13".utf8) == true
         else { throw .badVersion }
         guard let key = FieldList.only("sec-websocket-key", of: fields),
-            Base64.decode(key)?.count == 16
+            Self.isKey(key)
         else { throw .badKey }
         acceptValue = Self.acceptValue(forKey: key)
         subprotocol = subprotocols.first { candidate in
@@ -104,6 +104,15 @@ public struct Handshake: Equatable, Sendable {
         let answer = deflate?.agree(on: offers)
         self.deflate = answer
         extensions = answer.map { .deflate($0.parameters) } ?? .none
+    }
+
+    /// Whether `key` is 16 bytes in base 64. The last digit's four unused bits may be anything: the
+    /// example key of §4.1 has some of them set.
+    private static func isKey(_ key: [UInt8]) -> Bool {
+        guard key.count == 24, key[22...].elementsEqual("==".utf8) else { return false }
+        // All digits but that one, and that one on its own.
+        return Base64.decode(Array(key[..<21]) + "A==".utf8) != nil
+            && Base64.decode([key[21]] + "AAA".utf8) != nil
     }
 
     /// `Sec-WebSocket-Accept` for a key as it stood in the request (§4.2.2, item 5).

@@ -1,22 +1,45 @@
 // Compressed payloads to messages (RFC 7692 §7.2.2), by zlib. Where the peer's messages stand alone
 // one of these serves all connections of a worker; a peer that keeps its window needs one of its
-// own. Stops at the limit: a bomb is never inflated past it. One thread.
+// own, but what messages are inflated into they share. Stops at the limit: a bomb is never inflated
+// past it. One thread.
 
 import CZlib
 import MizuBytes
 
-public final class Inflater {
-    private let stream: OpaquePointer
-    /// What the last message was inflated to.
-    private var output = ByteBuffer(capacity: 1024)
-    /// Whether the stream holds nothing of an earlier message.
-    private var isFresh = true
+/// Where messages are inflated: one for all inflaters of a thread, because a message is read before
+/// the next one is. So a connection that idles holds its window and no message.
+public final class InflateOutput {
+    fileprivate var bytes = ByteBuffer(capacity: 1024)
 
-    /// Output memory that is kept from message to message, in bytes.
+    /// Memory that is kept from message to message, in bytes.
     private static let keptBytesMax = 64 * 1024
 
+    public init() {}
+
+    /// Memory that it holds, in bytes: below twice the largest message.
+    public var capacityBytes: Int { bytes.capacity }
+
+    fileprivate func begin() {
+        bytes.removeAll()
+        releaseLargeMemory()
+    }
+
+    fileprivate func releaseLargeMemory() {
+        if bytes.capacity > Self.keptBytesMax { bytes = ByteBuffer(capacity: 1024) }
+    }
+}
+
+public final class Inflater {
+    private let stream: OpaquePointer
+    private let output: InflateOutput
+    /// Whether the stream holds nothing of an earlier message.
+    private var isFresh = true
+    /// Whether the last message had a last block (§7.2.3.4): it is right, but there are inflaters
+    /// that do not go on behind one.
+    private(set) var hadLastBlock = false
+
     public enum Outcome {
-        /// The message; valid until the inflater is next used.
+        /// The message; valid until an inflater with the same output is next used.
         case message(UnsafeRawBufferPointer)
         /// More than the limit; nothing beyond it was inflated.
         case tooBig
@@ -24,14 +47,19 @@ public final class Inflater {
         case invalid
     }
 
-    /// - Parameter windowBits: the largest window of those who compress, 8 to 15.
+    /// - Parameters:
+    ///   - windowBits: the largest window of those who compress, 8 to 15.
+    ///   - output: of the thread; an own one costs as much memory as the largest message.
     /// - Returns: nil where zlib has no memory.
-    public init?(windowBits: Int = DeflateParameters.windowBitsMax) {
+    public init?(
+        windowBits: Int = DeflateParameters.windowBitsMax, output: InflateOutput = InflateOutput()
+    ) {
         // zlib inflates every smaller window with a larger one; 8 means 9 to its raw mode.
         guard let stream = mizu_inflate_open(-Int32(max(9, min(windowBits, 15)))) else {
             return nil
         }
         self.stream = stream
+        self.output = output
     }
 
     deinit { mizu_inflate_close(stream) }
@@ -48,49 +76,66 @@ public final class Inflater {
     ) -> Outcome {
         if context == .fresh, !isFresh, mizu_inflate_reset(stream) != 0 { return .invalid }
         isFresh = false
-        output.removeAll()
+        hadLastBlock = false
+        output.begin()
         // Not even an empty block, but several clients mean the empty message by it (§7.2.3.6).
-        guard payload.count > 0 else { return .message(output.readable) }
-        if let failure = feed(payload, limit) { return failure }
+        guard payload.count > 0 else { return .message(output.bytes.readable) }
+        switch feed(payload, limit) {
+        case .failed(let outcome): return outcome
+        // Nothing was taken off behind a last block; §7.2.3.4 adds the head of an empty one, but
+        // not every client does.
+        case .streamEnded: return .message(output.bytes.readable)
+        case .taken: break
+        }
         // What the sender has taken off (§7.2.1): the end of an empty stored block.
         let tail: [4 of UInt8] = [0, 0, 0xFF, 0xFF]
-        if let failure = withUnsafeBytes(of: tail, { feed($0, limit) }) { return failure }
-        // In the middle of a block the four bytes were eaten as data.
-        guard mizu_inflate_is_between_blocks(stream) != 0 else { return .invalid }
-        return .message(output.readable)
+        switch withUnsafeBytes(of: tail, { feed($0, limit) }) {
+        case .failed(let outcome): return outcome
+        // That empty block may be a last one.
+        case .streamEnded: break
+        case .taken:
+            // In the middle of a block the four bytes were eaten as a part of it.
+            guard mizu_inflate_is_between_blocks(stream) != 0 else { return .invalid }
+        }
+        return .message(output.bytes.readable)
     }
 
     /// One large message must not keep its memory for ever.
-    public func releaseLargeMemory() {
-        if output.capacity > Self.keptBytesMax { output = ByteBuffer(capacity: 1024) }
+    public func releaseLargeMemory() { output.releaseLargeMemory() }
+
+    private enum Feeding {
+        case taken
+        /// Taken, and its last byte was the last one of a last block.
+        case streamEnded
+        case failed(Outcome)
     }
 
-    /// - Returns: nil when all of `input` is taken.
-    private func feed(_ input: UnsafeRawBufferPointer, _ limit: Int) -> Outcome? {
+    private func feed(_ input: UnsafeRawBufferPointer, _ limit: Int) -> Feeding {
         var taken = 0
         while true {
             // One byte more than the limit shows that there is more.
-            let left = limit + 1 - output.count
-            guard left > 0 else { return .tooBig }
-            output.reserve(min(left, max(256, min(4 * (input.count - taken), 1 << 20))))
-            let room = output.writable
+            let left = limit + 1 - output.bytes.count
+            guard left > 0 else { return .failed(.tooBig) }
+            output.bytes.reserve(min(left, max(256, min(4 * (input.count - taken), 1 << 20))))
+            let room = output.bytes.writable
             let step = mizu_inflate_step(
                 stream, input.baseAddress?.assumingMemoryBound(to: UInt8.self).advanced(by: taken),
                 input.count - taken, room.baseAddress?.assumingMemoryBound(to: UInt8.self),
                 min(room.count, left))
-            output.advance(written: step.produced)
+            output.bytes.advance(written: step.produced)
             taken += step.consumed
+            if output.bytes.count > limit { return .failed(.tooBig) }
             switch step.status {
             case 1:
                 // A last block (§7.2.3.4): what follows goes on with the same window.
-                guard mizu_inflate_go_on(stream) == 0 else { return .invalid }
-                if taken == input.count { return output.count > limit ? .tooBig : nil }
+                hadLastBlock = true
+                guard mizu_inflate_go_on(stream) == 0 else { return .failed(.invalid) }
+                if taken == input.count { return .streamEnded }
             case 0, -5:  // Z_OK, Z_BUF_ERROR: no progress is possible
-                if output.count > limit { return .tooBig }
                 let isRoomLeft = step.produced < min(room.count, left)
-                if taken == input.count, isRoomLeft { return nil }
-                guard step.consumed + step.produced > 0 else { return .invalid }
-            default: return .invalid
+                if taken == input.count, isRoomLeft { return .taken }
+                guard step.consumed + step.produced > 0 else { return .failed(.invalid) }
+            default: return .failed(.invalid)
             }
         }
     }

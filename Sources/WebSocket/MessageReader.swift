@@ -21,7 +21,8 @@ public enum MessagePayload {
     /// Collected from several frames or several reads; theirs is the memory.
     case assembled(ByteSlice)
     /// In the inflater's memory, until that is next used; and where it stands compressed in the
-    /// input, if it came in one frame and looks back at no other message.
+    /// input, if it came in one frame, looks back at no other message, and is written as a
+    /// `Deflater` would: not empty, no block said to be the last.
     case inflated(UnsafeRawBufferPointer, standAlone: Range<Int>?)
 
     public var count: Int {
@@ -197,10 +198,12 @@ public struct MessageReader {
         let payload = UnsafeMutableRawBufferPointer(rebasing: input[range])
         Mask.apply(header.key, to: payload, from: 0)
         if header.isCompressed {
-            return inflate(UnsafeRawBufferPointer(payload), as: kind, by: inflater, limits)
-                .outcome(
-                    kind, standAlone: context == .fresh ? range : nil,
-                    consumed: range.upperBound)
+            let inflated = inflate(UnsafeRawBufferPointer(payload), as: kind, by: inflater, limits)
+            // What we take though it is odd is not handed on.
+            let standsAlone =
+                context == .fresh && !range.isEmpty && inflater?.hadLastBlock == false
+            return inflated.outcome(
+                kind, standAlone: standsAlone ? range : nil, consumed: range.upperBound)
         }
         if kind == .text, !UTF8Validator.isValid(UnsafeRawBufferPointer(payload)) {
             return .reject(.badText)

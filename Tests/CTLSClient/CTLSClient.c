@@ -2,31 +2,30 @@
 // server wants: expired, foreign, RSA, with and without a chain. Only tests link it.
 
 #define _GNU_SOURCE
-#include "CTLSClient.h"
+#include "Client.h"
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
 #include <openssl/pem.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
-struct tc_client {
-    SSL_CTX *context;
-    SSL *ssl;
-    BIO *in, *out;
-    int alert, tickets;
-    SSL_SESSION *session;
-    char name[256];
-};
-
 static int client_index = -1;
 
 static void make_index(void) {
     client_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
+
+tc_client *tc_of(const SSL *ssl) { return SSL_get_ex_data(ssl, client_index); }
+
+static void on_message(int is_ours, int version, int type, const void *bytes, size_t count,
+                       SSL *ssl, void *argument) {
+    (void)version, (void)ssl;
+    if (!is_ours && type == SSL3_RT_HANDSHAKE && count > 0 &&
+        *(const unsigned char *)bytes == SSL3_MT_KEY_UPDATE)
+        ((tc_client *)argument)->key_updates++;
 }
 
 static void on_info(const SSL *ssl, int where, int value) {
@@ -56,11 +55,13 @@ tc_client *tc_new(const tc_options *options) {
     if (options->version == 10 || options->version == 11)
         SSL_CTX_set_cipher_list(client->context, "ALL:@SECLEVEL=0");
     if (options->ciphers) SSL_CTX_set_cipher_list(client->context, options->ciphers);
+    if (options->suites) SSL_CTX_set_ciphersuites(client->context, options->suites);
     if (options->groups) SSL_CTX_set1_groups_list(client->context, options->groups);
     if (options->signatures) SSL_CTX_set1_sigalgs_list(client->context, options->signatures);
     SSL_CTX_set_session_cache_mode(client->context,
                                    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(client->context, on_session);
+    SSL_CTX_set_keylog_callback(client->context, tc_keep_secret);
     client->ssl = SSL_new(client->context);
     client->in = BIO_new(BIO_s_mem());
     client->out = BIO_new(BIO_s_mem());
@@ -68,6 +69,8 @@ tc_client *tc_new(const tc_options *options) {
     SSL_set_bio(client->ssl, client->in, client->out);
     SSL_set_ex_data(client->ssl, client_index, client);
     SSL_set_info_callback(client->ssl, on_info);
+    SSL_set_msg_callback(client->ssl, on_message);
+    SSL_set_msg_callback_arg(client->ssl, client);
     SSL_set_connect_state(client->ssl);
     if (options->name) SSL_set_tlsext_host_name(client->ssl, options->name);
     if (options->protocols)
@@ -131,6 +134,7 @@ int tc_version(const tc_client *client) {
            : SSL_version(client->ssl) == TLS1_2_VERSION ? 12
                                                         : 0;
 }
+int tc_key_updates(const tc_client *client) { return client->key_updates; }
 int tc_tickets(const tc_client *client) { return client->tickets; }
 
 int tc_key_kind(const tc_client *client) {

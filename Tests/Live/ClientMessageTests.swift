@@ -60,6 +60,47 @@ struct ClientMessageTests {
         #expect(payload.bytes.string == #"{"a": [1]}"#)
     }
 
+    @Test("a subscribe to an app's topic may ask for presence, with info or without")
+    func presence() throws {
+        let start = #"{"type":"subscribe","ref":"1","topic":"room:1","presence":"#
+        for (wish, expected) in [
+            ("true", nil), ("{}", nil), (#"{"x":1}"#, nil), (#"{"info": {"a": 1} }"#, #"{"a": 1}"#),
+            (#"{"info":null}"#, "null"),
+        ] as [(String, String?)] {
+            guard case .join("room:1", let info) = try parse(start + wish + "}").request else {
+                Issue.record("\(wish)")
+                continue
+            }
+            #expect(info?.bytes.string == expected, "\(wish)")
+        }
+        for wish in ["false", "null"] {
+            guard case .subscribe("room:1", nil) = try parse(start + wish + "}").request else {
+                Issue.record("\(wish)")
+                continue
+            }
+        }
+        guard
+            case .subscribe("sync:s", nil) = try parse(
+                #"{"type":"subscribe","topic":"sync:s","presence":7}"#
+            ).request, case .presence("r") = try parse(#"{"type":"presence","topic":"r"}"#).request
+        else {
+            Issue.record("a type was read as another")
+            return
+        }
+        let long = "\"" + String(repeating: "x", count: 1023) + "\""
+        let deep = String(repeating: "[", count: 33) + String(repeating: "]", count: 33)
+        for wish in [
+            "1", #""yes""#, "[]", #"{"info":1,"info":2}"#, #"{"info":\#(long)}"#,
+            #"{"info":\#(deep)}"#,
+        ] {
+            let refusal = refusal(start + wish + "}")
+            #expect(refusal?.code == .invalidRequest && refusal?.ref?.string == "1", "\(wish)")
+            #expect(refusal?.text.hasPrefix("presence") == true, "\(wish)")
+        }
+        #expect(refusal(start + "true,\"presence\":true}")?.code == .invalidRequest)
+        #expect(refusal(#"{"type":"presence"}"#)?.code == .invalidRequest)
+    }
+
     @Test("a push keeps its mutations as they came, with what is wrong inside them")
     func push() throws {
         let deep = String(repeating: "[", count: 100) + String(repeating: "]", count: 100)

@@ -1,8 +1,9 @@
 // What the server says on `/ws`, byte for byte as in protocol.md; and names of topics.
 
 import MizuBytes
-import MizuLive
 import Testing
+
+@testable import MizuLive
 
 @Suite("Messages from the server")
 struct LiveWriterTests {
@@ -74,6 +75,35 @@ struct LiveWriterTests {
         #expect(
             text { LiveWriter.error(ref: nil, code: "x", text: "a\nb\"", to: &$0) }
                 == #"{"type":"error","code":"x","error":"a\nb\""}"#)
+    }
+
+    @Test("presence is written as the README has it")
+    func presence() {
+        let news = { (content: PresenceNews.Content) in
+            PresenceNews(topic: "room:1", base: 1, version: 2, content: content, count: 3)
+        }
+        let start = #"{"type":"presence","topic":"room:1","payload":"#
+        let changes = news(.changes(joined: [#"{"id":"a"}"#, #"{"id":"b"}"#], left: ["c\"", "d"]))
+        #expect(
+            text { LiveWriter.presence(changes, to: &$0) } == start
+                + #"{"joined":[{"id":"a"},{"id":"b"}],"left":["c\"","d"],"count":3}}"#)
+        #expect(
+            text { LiveWriter.presence(news(.changes(joined: [], left: [])), to: &$0) } == start
+                + #"{"joined":[],"left":[],"count":3}}"#)
+        #expect(
+            text { LiveWriter.presence(news(.countAlone), to: &$0) } == start + #"{"count":3}}"#)
+        #expect(
+            text { LiveWriter.presence(news(.members(#"{"id":"a"}"#)), to: &$0) } == start
+                + #"{"members":[{"id":"a"}],"count":3}}"#)
+        #expect(
+            text { LiveWriter.presenceEnded(topic: "room:1", to: &$0) } == start
+                + #"{"ended":true}}"#)
+        var list = PresenceList(version: 2, members: #"{"id":"a"}"#, count: 1)
+        #expect(
+            text { LiveWriter.presence(topic: "room:1", list, me: "a", to: &$0) } == start
+                + #"{"members":[{"id":"a"}],"count":1,"me":"a"}}"#)
+        list.members = nil
+        #expect(text { LiveWriter.presencePayload(list, me: nil, to: &$0) } == #"{"count":1}"#)
     }
 
     @Test("a refusal is answered with its ref; without one it names no topic")

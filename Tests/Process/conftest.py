@@ -1,10 +1,12 @@
 """Fixtures: one server for each test module, and a maker of servers for tests that end theirs."""
 
 import os
+import signal
 
 import pytest
 
 import server as processes
+from peer import Peer
 
 
 def pytest_collection_modifyitems(config, items):
@@ -36,3 +38,24 @@ def start(tmp_path):
     yield starter
     for process in running:
         process.kill()
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory):
+    """An `echo-server` that a module's tests share; it must end well after all of them."""
+    process = processes.EchoServer(tmp_path_factory.mktemp("echo"))
+    try:
+        yield process
+        process.signal(signal.SIGTERM)
+        assert process.wait(8) == 0, process.errors
+        assert all(processes.LISTENING.match(line) for line in process.lines), process.lines
+    finally:
+        process.kill()
+
+
+@pytest.fixture(params=[None, "permessage-deflate"], ids=["plain", "deflate"])
+def peer(echo, request):
+    """An open WebSocket, with and without an extension: what is plain is the same with both."""
+    with Peer(echo, request.param) as peer:
+        assert (peer.agreed is None) == (request.param is None), peer.answer
+        yield peer

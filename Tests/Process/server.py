@@ -127,6 +127,19 @@ class Server(Process):
         assert all(LISTENING.match(line) for line in self.lines), self.lines
 
 
+class EchoServer(Process):
+    """`echo-server` on a port of its own; `host`, `port` and `authority` say where."""
+
+    def __init__(self, folder, workers=2):
+        super().__init__([ECHO, "--addr", "127.0.0.1:0", "--workers", str(workers)], {}, folder)
+        try:
+            self.host, self.port = self.wait_listening()
+        except BaseException:
+            self.kill()
+            raise
+        self.authority = f"{self.host}:{self.port}"
+
+
 def cpu_seconds(pid):
     """User and system time that a process has used so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()

@@ -35,6 +35,12 @@ final class Permissions: Sendable {
     func allows(_ name: String) -> Bool { denied.withLock { !$0.contains(name) } }
 }
 
+/// What the app says of presence, where it keeps any.
+struct PresenceSetting {
+    let hook: PresenceHook
+    let limits: PresenceLimits
+}
+
 final class SyncServer: Sendable {
     let server: Server
     let workers: Workers
@@ -46,7 +52,8 @@ final class SyncServer: Sendable {
 
     init(
         workers count: Int = 1, shelf: MemoryShelf = MemoryShelf(), epoch: Name = "e1",
-        limiter: RateLimiter? = nil, _ change: (inout ServerLimits) -> Void = { _ in }
+        limiter: RateLimiter? = nil, presence: PresenceSetting? = nil,
+        _ change: (inout ServerLimits) -> Void = { _ in }
     ) throws {
         let workers = try Workers(count: count)
         let (feed, permissions) = (LiveFeed(workers: workers), Permissions())
@@ -56,7 +63,8 @@ final class SyncServer: Sendable {
             workers: workers, logger: .silent, limiter: limiter,
             authorize: { _, scope, _ in permissions.allows("\(scope)") },
             publish: { feed.publish($0) })
-        let hooks = Self.hooks(permissions, closed)
+        let hooks = Self.hooks(permissions, closed, presence?.hook)
+        let live = LiveLimits(presence: presence?.limits ?? PresenceLimits())
         let router = Router { routes in
             service.mount(on: &routes)
             routes.get("/ws") { _ in .upgradeToWebSocket(service: 0) }
@@ -64,7 +72,7 @@ final class SyncServer: Sendable {
         var configuration = ServerConfiguration(
             addresses: [ListenAddress(host: "127.0.0.1", port: 0)], router: router,
             logger: .silent)
-        configuration.webSockets = [{ LiveService(sync: service, hooks: hooks) }]
+        configuration.webSockets = [{ LiveService(sync: service, hooks: hooks, limits: live) }]
         configuration.compression = .none
         configuration.drainMilliseconds = 500
         change(&configuration.limits)
@@ -73,8 +81,11 @@ final class SyncServer: Sendable {
         (self.service, self.closed, self.shelf) = (service, closed, shelf)
     }
 
-    private static func hooks(_ permissions: Permissions, _ closed: Recorder) -> LiveHooks {
+    private static func hooks(
+        _ permissions: Permissions, _ closed: Recorder, _ presence: PresenceHook?
+    ) -> LiveHooks {
         var hooks = LiveHooks()
+        hooks.onPresence = presence
         hooks.onMessage = { _, request in
             switch request {
             case .subscribe(let topic), .publish(let topic, _):

@@ -105,19 +105,23 @@ extension ServerStorey {
             }
         }
 
+        /// Who seals records of TLS 1.3: what happens behind the handshake is tested with both.
+        static let layers = [TLSOptions.RecordLayer.own, .openSSL]
+
         private func server(
+            _ records: TLSOptions.RecordLayer = .own,
             _ change: (inout ServerLimits) -> Void = { _ in }
         ) throws -> TestServer {
-            try TestServer(tls: Self.certificates(), change)
+            try TestServer(tls: Self.certificates(), records: records, change)
         }
 
         private func openHandshakes(_ server: TestServer) throws -> Int {
             try server.on { $0.handshakes.open }
         }
 
-        @Test("requests over TLS and beside it", arguments: [12, 13] as [Int32])
-        func requests(version: Int32) throws {
-            let server = try server()
+        @Test("requests over TLS and beside it", arguments: [12, 13] as [Int32], layers)
+        func requests(version: Int32, layer: TLSOptions.RecordLayer) throws {
+            let server = try server(layer)
             let client = try SecureClient(server.tlsPort, version: version)
             try #require(client.handshake())
             for _ in 0..<3 { #expect(client.get("/").contains("200 OK")) }
@@ -192,9 +196,9 @@ extension ServerStorey {
             _ = silent
         }
 
-        @Test("a storm is worked off step by step, and all get through")
-        func storm() throws {
-            let server = try server { $0.tickHandshakeStepsMax = 1 }
+        @Test("a storm is worked off step by step, and all get through", arguments: layers)
+        func storm(layer: TLSOptions.RecordLayer) throws {
+            let server = try server(layer) { $0.tickHandshakeStepsMax = 1 }
             let clients = try (0..<100).map { _ in try SecureClient(server.tlsPort) }
             for client in clients { client.raw.send(client.hello()) }
             for client in clients { #expect(client.handshake()) }
@@ -202,9 +206,9 @@ extension ServerStorey {
             #expect(try openHandshakes(server) == 0)
         }
 
-        @Test("a break at every stage, in every way, leaves nothing behind")
-        func breaks() throws {
-            let server = try server { $0.lingerMilliseconds = 50 }
+        @Test("a break at every stage, in every way, leaves nothing behind", arguments: layers)
+        func breaks(layer: TLSOptions.RecordLayer) throws {
+            let server = try server(layer) { $0.lingerMilliseconds = 50 }
             let before = socketCount()
             for stage in 0..<6 {
                 for way in 0..<4 {
@@ -239,9 +243,11 @@ extension ServerStorey {
             #expect(eventually { socketCount() <= before + 20 })
         }
 
-        @Test("who closes its side after a request still gets the answer, and our close_notify")
-        func halfClose() throws {
-            let server = try server()
+        @Test(
+            "who closes its side after a request still gets the answer, and our close_notify",
+            arguments: layers)
+        func halfClose(layer: TLSOptions.RecordLayer) throws {
+            let server = try server(layer)
             let client = try SecureClient(server.tlsPort)
             try #require(client.handshake())
             client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")

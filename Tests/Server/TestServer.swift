@@ -27,7 +27,7 @@ final class TestServer: Sendable {
 
     init(
         workers count: Int = 1, drainMilliseconds: UInt64 = 2000, accessLog: AccessLog? = nil,
-        tls: TLSCertificates? = nil,
+        tls: TLSCertificates? = nil, records: TLSOptions.RecordLayer = .own,
         _ change: (inout ServerLimits) -> Void = { _ in },
         configure: (inout ServerConfiguration) -> Void = { _ in }
     ) throws {
@@ -40,6 +40,7 @@ final class TestServer: Sendable {
         configuration.accessLog = accessLog
         configuration.tlsAddresses = [ListenAddress(host: "127.0.0.1", port: 0)]
         configuration.tls = tls
+        configuration.tlsOptions.recordLayer = records
         configure(&configuration)
         change(&configuration.limits)
         server = try Server.start(configuration, on: workers)

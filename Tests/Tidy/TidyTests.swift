@@ -35,10 +35,14 @@ struct TidyTests {
             "Server": server,
             "SyncService": service,
             "Mizu": mizu,
+            "Bench": [
+                "MizuEventLoop", "MizuTransport", "MizuHTTP", "MizuWebSocket", "MizuBytes",
+                "CLinux",
+            ],
             "Scaffold": ["MizuBytes", "CLinux", "Glibc"],
             "CLI": [
-                "Mizu", "MizuScaffold", "MizuTodo", "CTemplates", "CBuild", "CLinux", "Glibc",
-                "ArgumentParser", "Logging",
+                "Mizu", "MizuBench", "MizuHTTP", "MizuTransport", "MizuScaffold", "MizuTodo",
+                "CTemplates", "CBuild", "CLinux", "Glibc", "ArgumentParser", "Logging",
             ],
             "EchoServer": server.union(["MizuServer"]),
             "sync App": ["Mizu"],

@@ -81,6 +81,20 @@ func load(
         now: now())
 }
 
+/// The version, and who seals once hands are shaken: a test of sessions runs with each.
+enum Way: CaseIterable {
+    case tls12, openSSL, own
+
+    static let tls13: [Way] = [.openSSL, .own]
+
+    var version: Int32 { self == .tls12 ? 12 : 13 }
+    var options: TLSOptions {
+        var options = TLSOptions()
+        options.recordLayer = self == .openSSL ? .openSSL : .own
+        return options
+    }
+}
+
 /// What a client is to be like.
 struct ClientOptions {
     var version: Int32 = 13
@@ -88,6 +102,7 @@ struct ClientOptions {
     var protocols: String?
     var signatures: String?
     var ciphers: String?
+    var suites: String?
     var groups: String?
     var asksStatus = false
 }
@@ -123,12 +138,14 @@ final class TLSPair {
             text(options.protocols) { protocols in
                 text(options.signatures) { signatures in
                     text(options.ciphers) { ciphers in
-                        text(options.groups) { groups in
-                            var all = tc_options(
-                                version: options.version, name: name, protocols: protocols,
-                                signatures: signatures, ciphers: ciphers, groups: groups,
-                                asks_status: options.asksStatus ? 1 : 0)
-                            made = tc_new(&all)
+                        text(options.suites) { suites in
+                            text(options.groups) { groups in
+                                var all = tc_options(
+                                    version: options.version, name: name, protocols: protocols,
+                                    signatures: signatures, ciphers: ciphers, suites: suites,
+                                    groups: groups, asks_status: options.asksStatus ? 1 : 0)
+                                made = tc_new(&all)
+                            }
                         }
                     }
                 }
@@ -248,6 +265,13 @@ final class TLSPair {
             guard count > 0 else { return (all, count == -1 ? nil : count) }
             all += room[..<count]
         }
+    }
+
+    /// A record sealed with the client's keys, whatever is in it.
+    func forge(_ type: Int32, _ content: [UInt8], padding: Int = 0) -> [UInt8] {
+        var room = [UInt8](repeating: 0, count: content.count + padding + 22)
+        let count = tc_forge(client, type, content, content.count, padding, &room)
+        return Array(room[..<count])
     }
 
     var heard: String { String(decoding: hear().bytes, as: UTF8.self) }

@@ -10,21 +10,34 @@ import Testing
 
 @Suite("TLS sessions (RFC 5246, RFC 8446)") struct TLSSessionTests {
     let folder = Folder()
+    let certificates: TLSCertificates
+    /// For what is all before the records.
     let engine: TLSEngine
 
     init() throws {
         folder.make("a")
-        engine = try TLSEngine(load(folder, "a.pem"))
+        certificates = try load(folder, "a.pem")
+        engine = try TLSEngine(certificates)
     }
 
-    @Test("a full handshake, words both ways", arguments: [12, 13] as [Int32], [1, 7, .max])
-    func full(version: Int32, portion: Int) {
-        let pair = TLSPair(engine, ClientOptions(version: version, protocols: "\u{8}http/1.1"))
+    /// A session that is made in this way, and its client.
+    func pair(
+        _ way: Way, resuming session: UnsafeMutableRawPointer? = nil, sendBytes: Int32? = nil
+    ) throws -> TLSPair {
+        TLSPair(
+            try TLSEngine(certificates, options: way.options),
+            ClientOptions(version: way.version, protocols: "\u{8}http/1.1"), resuming: session,
+            sendBytes: sendBytes)
+    }
+
+    @Test("a full handshake, words both ways", arguments: Way.allCases, [1, 7, .max])
+    func full(way: Way, portion: Int) throws {
+        let pair = try pair(way)
         pair.portion = portion
         #expect(pair.handshake())
-        #expect(tc_version(pair.client) == version)
+        #expect(tc_version(pair.client) == way.version)
         #expect(String(cString: tc_protocol(pair.client)) == "http/1.1")
-        #expect(tc_tickets(pair.client) == (version == 12 ? 1 : 0), "1.3's come with a read")
+        #expect(tc_tickets(pair.client) == (way == .tls12 ? 1 : 0), "1.3's come with a read")
         pair.say("question")
         #expect(pair.text == "question")
         guard case .sent(6) = pair.write(Array("answer".utf8)) else {
@@ -33,27 +46,29 @@ import Testing
         }
         pair.pump()
         #expect(pair.heard == "answer")
-        #expect(tc_tickets(pair.client) == (version == 12 ? 1 : 2))
+        #expect(tc_tickets(pair.client) == (way == .tls12 ? 1 : 2))
         #expect(pair.session.unsentBytes == 0 && !pair.session.wasResumed)
     }
 
-    @Test("a client comes back with its ticket", arguments: [12, 13] as [Int32])
-    func resumed(version: Int32) throws {
-        let first = TLSPair(engine, ClientOptions(version: version))
+    @Test("a client comes back with its ticket", arguments: Way.allCases)
+    func resumed(way: Way) throws {
+        let first = try pair(way)
         try #require(first.handshake())
         _ = first.hear()
         let session = tc_session(first.client)
         defer { tc_free_session(session) }
-        let second = TLSPair(engine, ClientOptions(version: version), resuming: session)
+        let second = try pair(way, resuming: session)
         try #require(second.handshake())
         #expect(tc_was_resumed(second.client) == 1 && second.session.wasResumed)
         second.say("again")
         #expect(second.text == "again")
     }
 
-    @Test("the last words of the handshake and the first of the client may come together")
-    func together() {
-        let pair = TLSPair(engine)
+    @Test(
+        "the last words of the handshake and the first of the client may come together",
+        arguments: Way.tls13)
+    func together(way: Way) throws {
+        let pair = try pair(way)
         _ = tc_handshake(pair.client)
         pair.sendRaw(pair.takeFromClient())
         pair.readAll()
@@ -74,9 +89,11 @@ import Testing
         #expect(pair.heard == "answer" && tc_tickets(pair.client) == 2)
     }
 
-    @Test("a large message goes through rooms of every size", arguments: [1, 100, 5000, 65_536])
-    func rooms(room: Int) throws {
-        let pair = TLSPair(engine)
+    @Test(
+        "a large message goes through rooms of every size",
+        arguments: Way.allCases, [1, 100, 5000, 65_536])
+    func rooms(way: Way, room: Int) throws {
+        let pair = try pair(way)
         try #require(pair.handshake())
         let message = (0..<(room == 1 ? 3000 : 100_000)).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         pair.room = room
@@ -84,10 +101,10 @@ import Testing
         #expect(pair.received == message)
     }
 
-    @Test("records that are split anywhere come out whole")
-    func splits() throws {
+    @Test("records that are split anywhere come out whole", arguments: Way.allCases)
+    func splits(way: Way) throws {
         for portion in [1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 1000] {
-            let pair = TLSPair(engine)
+            let pair = try pair(way)
             try #require(pair.handshake())
             pair.portion = portion
             _ = tc_write(pair.client, "one", 3)
@@ -97,9 +114,9 @@ import Testing
         }
     }
 
-    @Test("pieces that wait together leave in one record")
-    func gathering() throws {
-        let pair = TLSPair(engine)
+    @Test("pieces that wait together leave in one record", arguments: Way.tls13)
+    func gathering(way: Way) throws {
+        let pair = try pair(way)
         try #require(pair.handshake())
         _ = pair.receiveRaw()
         let queue = SendQueue()
@@ -115,9 +132,11 @@ import Testing
         #expect(pair.hear().bytes.count == 5010)
     }
 
-    @Test("what the kernel does not take waits as ciphertext, and all of it comes in order")
-    func fullSocket() throws {
-        let pair = TLSPair(engine, sendBytes: 4096)
+    @Test(
+        "what the kernel does not take waits as ciphertext, and all of it comes in order",
+        arguments: Way.tls13)
+    func fullSocket(way: Way) throws {
+        let pair = try pair(way, sendBytes: 4096)
         try #require(pair.handshake())
         let queue = SendQueue()
         let message = (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 >> 8) }
@@ -143,9 +162,11 @@ import Testing
         #expect(blocked > 0 && heard == message)
     }
 
-    @Test("keys change, with and without an answer asked for", arguments: [0, 1] as [Int32])
-    func keyUpdate(asks: Int32) throws {
-        let pair = TLSPair(engine)
+    @Test(
+        "keys change, with and without an answer asked for",
+        arguments: Way.tls13, [0, 1] as [Int32])
+    func keyUpdate(way: Way, asks: Int32) throws {
+        let pair = try pair(way)
         try #require(pair.handshake())
         for round in 0..<5 {
             #expect(tc_key_update(pair.client, asks) == 1)
@@ -158,9 +179,11 @@ import Testing
         #expect(pair.text == "01234")
     }
 
-    @Test("whoever asks for new keys without end and reads nothing is cut off")
-    func keyUpdateFlood() throws {
-        let pair = TLSPair(engine, sendBytes: 4096)
+    @Test(
+        "whoever asks for new keys without end and reads nothing is cut off",
+        arguments: Way.tls13)
+    func keyUpdateFlood(way: Way) throws {
+        let pair = try pair(way, sendBytes: 4096)
         try #require(pair.handshake())
         for _ in 0..<30_000 where pair.serverEnd == nil {
             _ = tc_key_update(pair.client, 1)
@@ -173,22 +196,30 @@ import Testing
         #expect(pair.session.unsentBytes <= TLSSession.unaskedBytesMax + 1000)
     }
 
-    @Test("of ours a session that waits takes 64 bytes; all buffers are the engine's")
-    func footprint() throws {
-        let pair = TLSPair(engine)
+    @Test(
+        "of ours a session that waits takes 64 bytes; all buffers are the engine's",
+        arguments: Way.allCases)
+    func footprint(way: Way) throws {
+        let pair = try pair(way)
         try #require(pair.handshake())
         pair.say("question")
         _ = pair.write(Array("answer".utf8))
         // With the word that malloc keeps for itself.
         #expect(usableSize(Unmanaged.passUnretained(pair.session).toOpaque()) + 8 <= 64)
-        #expect(pair.session.unsentBytes == 0 && pair.session.unsent == nil)
+        #expect(pair.session.unsent == nil && pair.session.unread == nil)
+        switch pair.session.layer {
+        case .none: Issue.record("no keys")
+        case .session: #expect(way != .own)
+        case .channel(let channel):
+            #expect(way == .own && usableSize(UnsafeRawPointer(channel)) + 8 <= 236)
+        }
     }
 
     // MARK: Ends
 
-    @Test("the peer's close_notify is an end; ours comes back", arguments: [12, 13] as [Int32])
-    func closeNotify(version: Int32) throws {
-        let pair = TLSPair(engine, ClientOptions(version: version))
+    @Test("the peer's close_notify is an end; ours comes back", arguments: Way.allCases)
+    func closeNotify(way: Way) throws {
+        let pair = try pair(way)
         try #require(pair.handshake())
         _ = tc_write(pair.client, "last", 4)
         tc_close(pair.client)
@@ -203,9 +234,11 @@ import Testing
         #expect(String(decoding: bytes, as: UTF8.self) == "answer" && end == 0)
     }
 
-    @Test("an end without close_notify is an end too, and half of a record is dropped")
-    func truncation() throws {
-        let pair = TLSPair(engine)
+    @Test(
+        "an end without close_notify is an end too, and half of a record is dropped",
+        arguments: Way.allCases)
+    func truncation(way: Way) throws {
+        let pair = try pair(way)
         try #require(pair.handshake())
         _ = tc_write(pair.client, "whole", 5)
         _ = tc_write(pair.client, "broken", 6)
@@ -216,9 +249,9 @@ import Testing
         #expect(pair.text == "whole" && pair.serverEnd == "ended")
     }
 
-    @Test("after our end what comes is thrown away")
-    func lingering() throws {
-        let pair = TLSPair(engine)
+    @Test("after our end what comes is thrown away", arguments: Way.allCases)
+    func lingering(way: Way) throws {
+        let pair = try pair(way)
         try #require(pair.handshake())
         pair.transport.shutdownWrite()
         _ = tc_write(pair.client, "late", 4)
@@ -234,9 +267,10 @@ import Testing
         #expect(pair.serverEnd == "ended")
     }
 
-    @Test("no close_notify is said where something before it is missing")
-    func noFalseEnd() throws {
-        let pair = TLSPair(engine, sendBytes: 4096)
+    @Test(
+        "no close_notify is said where something before it is missing", arguments: Way.allCases)
+    func noFalseEnd(way: Way) throws {
+        let pair = try pair(way, sendBytes: 4096)
         try #require(pair.handshake())
         while case .sent = pair.write([UInt8](repeating: 65, count: 50_000)) {}
         pair.session.sayGoodbye()
@@ -247,9 +281,9 @@ import Testing
 
     @Test(
         "garbage at every stage gives an alert, not a crash",
-        arguments: [0, 1, 2, 3] as [Int], [12, 13] as [Int32])
-    func garbage(stage: Int, version: Int32) {
-        let pair = TLSPair(engine, ClientOptions(version: version))
+        arguments: [0, 1, 2, 3] as [Int], Way.allCases)
+    func garbage(stage: Int, way: Way) throws {
+        let pair = try pair(way)
         _ = tc_handshake(pair.client)
         if stage > 0 {
             pair.sendRaw(pair.takeFromClient())

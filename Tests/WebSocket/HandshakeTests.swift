@@ -78,6 +78,8 @@ struct HandshakeTests {
             Self.good(but: "sec-websocket-version", " 13 "),
             Self.good + [("sec-websocket-extensions", "permessage-deflate; x=\"y\", z")],
             Self.good + [("origin", "null")],
+            // As §4.1 writes it: the last digit has bits that belong to no byte.
+            Self.good(but: "sec-websocket-key", "AQIDBAUGBwgJCgsMDQ4PEC=="),
         ]
         for fields in accepted { #expect(refusal(fields) == nil, "\(fields)") }
     }
@@ -99,6 +101,10 @@ struct HandshakeTests {
             (Self.good(but: "sec-websocket-key"), .badKey),
             (Self.good(but: "sec-websocket-key", ""), .badKey),
             (Self.good(but: "sec-websocket-key", "AAAA"), .badKey),
+            (Self.good(but: "sec-websocket-key", "dGhlIHNhbXBsZSBub25jZ==="), .badKey),
+            (Self.good(but: "sec-websocket-key", "dGhlIHNhbXBsZSBub25jZ!=="), .badKey),
+            (Self.good(but: "sec-websocket-key", "!GhlIHNhbXBsZSBub25jZQ=="), .badKey),
+            (Self.good(but: "sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==", ""), .badKey),
             (Self.good(but: "sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ="), .badKey),
             (Self.good(but: "sec-websocket-key", "dGhlIHNhbXBsZSBub25jZSE="), .badKey),
             (
@@ -202,6 +208,11 @@ struct ClientHandshakeTests {
         #expect(failure(good, status: 200) == .status(200))
         #expect(failure(Array(good.dropFirst())) == .missingUpgrade)
         #expect(failure([good[0], good[2]]) == .missingUpgrade)
+        for other in ["websocket, h2c", "h2c", "websocket/13", ""] {
+            #expect(failure([("upgrade", other), good[1], good[2]]) == .missingUpgrade)
+        }
+        #expect(failure(good + [good[0]]) == .missingUpgrade)
+        #expect(failure(good + [good[2]]) == .badAccept)
         #expect(failure([good[0], good[1]]) == .badAccept)
         #expect(failure([good[0], good[1], ("sec-websocket-accept", "no")]) == .badAccept)
         #expect(failure(good + [("sec-websocket-protocol", "c")]) == .badSubprotocol)

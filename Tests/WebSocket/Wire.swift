@@ -53,6 +53,8 @@ struct Frame {
     static func close(_ code: UInt16, _ reason: String = "") -> Frame {
         Frame(8, [UInt8(code >> 8), UInt8(code & 0xFF)] + reason.utf8)
     }
+    /// The same with RSV1: its payload is compressed (RFC 7692 §6).
+    var compressed: Frame { Frame(first & 0x0F, payload, bits: first & 0x80 | 0x40) }
     /// The same without FIN.
     var more: Frame { Frame(first & 0x0F, payload, bits: first & 0x70) }
 
@@ -113,23 +115,26 @@ struct Feeder {
     var reader: MessageReader
     let limits: WebSocketLimits
     let memory: GuardedMemory
+    let inflater: Inflater?
     var unread: [UInt8] = []
     var events: [Event] = []
 
     init(
         _ role: WebSocketRole, limits: WebSocketLimits = .default,
-        memory: GuardedMemory = GuardedMemory(capacity: 8192)
+        memory: GuardedMemory = GuardedMemory(capacity: 8192),
+        extensions: AgreedExtensions = .none
     ) {
-        reader = MessageReader(role: role)
+        reader = MessageReader(role: role, extensions: extensions)
         self.limits = limits
         self.memory = memory
+        inflater = extensions == .none ? nil : Inflater()
     }
 
     mutating func feed(_ part: ArraySlice<UInt8>) {
         unread += part
         while true {
             let input = memory.place(unread)
-            switch reader.read(input, limits: limits) {
+            switch reader.read(input, limits: limits, inflater: inflater) {
             case .needMore(let consumed):
                 unread = [UInt8](input[consumed...])
                 if unread.count > 130 { Issue.record("\(unread.count) bytes were left") }
@@ -163,9 +168,9 @@ struct Feeder {
 /// The events of `bytes`, cut into parts at `cuts` (ascending).
 func events(
     _ bytes: [UInt8], _ role: WebSocketRole, limits: WebSocketLimits = .default,
-    cuts: [Int] = [], memory: GuardedMemory
+    cuts: [Int] = [], memory: GuardedMemory, extensions: AgreedExtensions = .none
 ) -> [Event] {
-    var feeder = Feeder(role, limits: limits, memory: memory)
+    var feeder = Feeder(role, limits: limits, memory: memory, extensions: extensions)
     var start = 0
     for cut in cuts + [bytes.count] {
         feeder.feed(bytes[start..<cut])
@@ -178,17 +183,21 @@ func events(
 /// more than 300 places if there are many.
 func expectEverySplit(
     _ bytes: [UInt8], _ role: WebSocketRole, limits: WebSocketLimits = .default,
-    give expected: [Event], _ name: String, sourceLocation: SourceLocation = #_sourceLocation
+    extensions: AgreedExtensions = .none, give expected: [Event], _ name: String,
+    sourceLocation: SourceLocation = #_sourceLocation
 ) {
     let memory = GuardedMemory(capacity: bytes.count + 1)
-    let whole = events(bytes, role, limits: limits, memory: memory)
+    let whole = events(
+        bytes, role, limits: limits, memory: memory, extensions: extensions)
     #expect(whole == expected, "\(name), whole, \(role)", sourceLocation: sourceLocation)
     let single = events(
-        bytes, role, limits: limits, cuts: Array(0..<bytes.count), memory: memory)
+        bytes, role, limits: limits, cuts: Array(0..<bytes.count), memory: memory,
+        extensions: extensions)
     #expect(single == expected, "\(name), byte by byte", sourceLocation: sourceLocation)
     let step = max(1, bytes.count / 300)
     for cut in stride(from: 0, to: bytes.count, by: step) {
-        let split = events(bytes, role, limits: limits, cuts: [cut], memory: memory)
+        let split = events(
+            bytes, role, limits: limits, cuts: [cut], memory: memory, extensions: extensions)
         guard split == expected else {
             Issue.record("\(name), split at \(cut): \(split)", sourceLocation: sourceLocation)
             return

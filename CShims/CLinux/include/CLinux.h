@@ -6,6 +6,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "CLinuxLoad.h"
 #include "CLinuxProcess.h"
 
 // epoll(7). The layout of struct epoll_event on x86-64 is packed; ours is not, so the events are
@@ -53,6 +54,9 @@ typedef struct {
 } cl_peer;
 int cl_accept(int listener, cl_peer *peer);
 int cl_connect(const char *address, uint16_t port);
+// The same from a numeric address of this machine; "" leaves the choice to the kernel. The
+// connection is under way: writable, or an error, says how it went (`cl_socket_error`).
+int cl_connect_from(const char *source, const char *address, uint16_t port);
 int cl_socket_error(int fd);
 ssize_t cl_recv(int fd, void *bytes, size_t count);
 ssize_t cl_send(int fd, const void *bytes, size_t count);

@@ -70,7 +70,10 @@ int co_tickets_rotate(co_tickets *);
 // --- contexts ------------------------------------------------------------------------------------
 
 typedef struct co_context co_context; // an SSL_CTX
-enum { CO_KERNEL_TLS = 1 };
+enum {
+    CO_KERNEL_TLS = 1,
+    CO_CHANNELS = 2, // its sessions may be taken over (`co_channel_new`)
+};
 co_context *co_context_new(co_tickets *, int flags);
 void co_context_free(co_context *); // sessions that use it keep it alive
 int co_context_add(co_context *, const co_certificate *); // 0, or -1 where OpenSSL refuses it
@@ -79,6 +82,8 @@ int co_context_add(co_context *, const co_certificate *); // 0, or -1 where Open
 int co_context_add_name(co_context *first, const char *name, co_context *other);
 
 // --- sessions ------------------------------------------------------------------------------------
+
+typedef struct co_keys co_keys;
 
 // What the session that is being called reads and writes: one for each thread, shared by all of its
 // sessions. Input is the caller's memory; output is grown as needed and belongs to the wire.
@@ -89,6 +94,8 @@ typedef struct {
     size_t output_count;
     size_t output_capacity;
     void *bio;
+    co_keys *keys;            // what channels share; made with the first
+    uint64_t key_records_max; // that a channel seals under one key, and opens without asking
 } co_wire;
 
 co_wire *co_wire_new(void);
@@ -104,6 +111,7 @@ enum {
     CO_WANTS_INPUT = -1,
     CO_CLOSED = -2, // the peer's close_notify
     CO_FAILED = -3, // an alert is in the wire's output where one is due
+    CO_WANTS_ROOM = -4,
 };
 // Why a session failed, as far as anyone acts on it.
 enum { CO_REASON_OTHER = 0, CO_REASON_PLAIN_HTTP = 1 };
@@ -111,8 +119,10 @@ enum { CO_REASON_OTHER = 0, CO_REASON_PLAIN_HTTP = 1 };
 // A server's side. NULL where memory is short.
 co_session *co_session_new(co_context *, co_wire *);
 void co_session_free(co_session *);
-// Takes the wire's input, makes the handshake go on, and returns plaintext bytes (> 0), or one of
-// the values above.
+// Takes the wire's input as far as the handshake needs it, to the byte. Returns 1 when it is done,
+// or one of the values above.
+ssize_t co_session_handshake(co_session *, co_wire *);
+// Takes the wire's input, and returns plaintext bytes (> 0), or one of the values above.
 ssize_t co_session_read(co_session *, void *room, size_t count);
 // Encrypts all of it into the wire's output: returns `count` or CO_FAILED.
 ssize_t co_session_write(co_session *, const void *bytes, size_t count);
@@ -123,3 +133,37 @@ int co_session_is_established(const co_session *);
 int co_session_was_resumed(const co_session *);
 // Of the last failure on this thread: the number above, and OpenSSL's words for it.
 int co_failure(const char **reason);
+
+// --- channels ------------------------------------------------------------------------------------
+
+// The keys of a TLS 1.3 session, in some 220 bytes. All calls are of the thread that owns the wire,
+// and each is given the same one.
+typedef struct co_channel co_channel;
+
+// Takes over from a session that has just finished its handshake, in the context's way. The caller
+// frees the session, or goes on with it where this returns NULL: it is of TLS 1.2, or memory is
+// short.
+co_channel *co_channel_new(const co_session *, co_wire *);
+// Wipes its secrets. NULL is allowed.
+void co_channel_free(co_channel *, co_wire *);
+// Opens records of the wire's input until one brings application data, and returns its bytes (> 0),
+// in `room`, or one of the values above; what is no whole record stays in the input.
+// CO_WANTS_ROOM: the next record needs up to CO_OPENED_MAX bytes of room, whatever it holds.
+ssize_t co_channel_read(co_channel *, co_wire *, void *room, size_t count);
+enum { CO_OPENED_MAX = (1 << 14) + 256, CO_RECORD_MAX = CO_OPENED_MAX + 5 };
+// How long a record is that begins like this, its header included; 0 where that is not known yet.
+size_t co_record_bytes(const uint8_t *bytes, size_t count);
+// Seals all of it into the wire's output: returns `count` or CO_FAILED.
+ssize_t co_channel_write(co_channel *, co_wire *, const void *bytes, size_t count);
+// Room for 2^14 bytes where the next record will stand, to be filled and sealed with no call in
+// between; NULL where it may not or memory is short.
+void *co_channel_room(co_channel *, co_wire *);
+ssize_t co_channel_seal(co_channel *, co_wire *, size_t count);
+// Whether a KeyUpdate is due, asked for by the peer or by the number of records. Whatever is
+// written pays it first; `pay` writes it alone. Returns 0 or -1.
+int co_channel_owes(const co_channel *);
+int co_channel_pay(co_channel *, co_wire *);
+// Writes close_notify once.
+void co_channel_close(co_channel *, co_wire *);
+
+#include "COpenSSLClient.h"

@@ -11,6 +11,7 @@ typedef struct {
     const char *protocols; // ALPN as on the wire ("\x08http/1.1"), or NULL
     const char *signatures; // "RSA+SHA256:…" to be given a certificate of one kind, or NULL
     const char *ciphers;    // TLS 1.2 suites, or NULL
+    const char *suites;     // TLS 1.3 suites, or NULL
     const char *groups;     // or NULL
     int asks_status;        // for an OCSP response
 } tc_options;
@@ -32,12 +33,21 @@ int tc_key_kind(const tc_client *);
 const char *tc_peer_name(tc_client *); // the certificate's common name
 size_t tc_chain_count(const tc_client *);
 size_t tc_status_count(tc_client *); // bytes of the stapled response
-int tc_tickets(const tc_client *);   // that came
+int tc_tickets(const tc_client *);     // that came
+int tc_key_updates(const tc_client *); // that came
 // The session that came last, for the next client.
 void *tc_session(const tc_client *);
 void tc_set_session(tc_client *, void *session);
 void tc_free_session(void *session);
 const char *tc_protocol(tc_client *);
+
+// Records of TLS 1.3 that no client would send, sealed with this one's keys; a client that has forged
+// one must not write by itself any more, but may read. `type` below 0: none at all, and nothing but
+// what `content` and `padding` zeros are. Returns the bytes of the record, 22 more than all of that.
+size_t tc_forge(tc_client *, int type, const void *content, size_t count, size_t padding,
+                void *room);
+// As after a KeyUpdate that was forged.
+void tc_forge_next_keys(tc_client *);
 
 // Certificates. `issuer` NULL: it signs itself. Names with commas; the first is also the common
 // name. Times in seconds from now.

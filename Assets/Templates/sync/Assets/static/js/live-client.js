@@ -67,7 +67,7 @@ export class LiveClient {
    * Subscribes now and after each reconnect; a second call for a topic replaces the first.
    * @param {string} topic for instance "sync:_default"
    * @param {object|function} position {cursor, epoch}, or what returns it at that time; without one
-   *   there are pokes and no deltas
+   *   there are pokes and no deltas. For a topic of the app: {presence: true}, where it is kept
    */
   subscribe(topic, position = null) {
     this.#topics.set(topic, position);

@@ -1,0 +1,91 @@
+// `mizu bench idle` as a value: its settings, one run, its report with the memory of the server's
+// process and of the kernel, before and while the connections are held.
+
+import MizuBytes
+
+public struct IdleBench: Sendable {
+    public var settings: BenchSettings
+    /// For ws and wss: what each connection says first (`{topic}` is filled in), and what the
+    /// acknowledgement contains.
+    public var subscribe: String?
+    public var acknowledgement = #""ack""#
+    public var topic = "idle"
+
+    public init(_ settings: BenchSettings) { self.settings = settings }
+
+    /// Memory at one moment.
+    private struct Reading {
+        var process: ServerProcess.Memory?
+        var kernel: ServerProcess.KernelMemory?
+
+        init(_ pid: Int?) throws(BenchFailure) {
+            if let pid { process = try ServerProcess(pid).memory }
+            kernel = ServerProcess.kernelMemory
+        }
+    }
+
+    private final class Book {
+        var held: Reading?
+    }
+
+    /// Runs to the end; blocks.
+    /// - Parameter progress: gets a line a few times a second.
+    public func run(progress: ((String) -> Void)? = nil) throws(BenchFailure) -> Report {
+        let subscribe = try subscribe.map { text throws(BenchFailure) in
+            ByteSlice(try Template.fill(text, [("topic", topic)]))
+        }
+        guard settings.url.isWebSocket || subscribe == nil else {
+            throw .usage("only ws:// and wss:// can subscribe")
+        }
+        let request =
+            settings.url.isWebSocket
+            ? nil : RequestText.make(method: "GET", target: settings.url.target, settings)
+        let plan = IdlePlan(
+            request: request, subscribe: subscribe, acknowledgement: ByteSlice(acknowledgement))
+        let before = try Reading(settings.process)
+        let book = Book()
+        var run = BenchRun<IdleTalk>(settings, progress: progress)
+        let pid = settings.process
+        run.ended = { stage in
+            if stage == .measuring { book.held = try? Reading(pid) }
+        }
+        let outcome = try run.run { share, _ in IdleTalk(plan, share: share) }
+        return report(outcome, before, book.held)
+    }
+
+    private func report(
+        _ outcome: Outcome<IdleFindings>, _ before: Reading, _ held: Reading?
+    ) -> Report {
+        var report = Report("idle", unit: "", settings, outcome)
+        let alive = outcome.findings.reduce(0) { $0 + $1.alive }
+        report.add("opening_s", "opened in s", .number(outcome.openingSeconds, digits: 3))
+        let rate =
+            outcome.openingSeconds > 0 ? Double(outcome.connections) / outcome.openingSeconds : 0
+        report.add("opened_per_s", "opened/s", .number(rate, digits: 0))
+        report.add("alive", "alive in the end", .count(alive))
+        report.add(
+            "told", "messages unasked for", .count(outcome.findings.reduce(0) { $0 + $1.told }))
+        let count = Double(max(1, outcome.connections))
+        func each(_ key: String, _ label: String, _ from: Int?, _ to: Int?) {
+            guard let from, let to else { return }
+            report.add(key, label, .number(Double(to - from) / count, digits: 1))
+        }
+        each(
+            "anonymous_bytes_each", "server, anonymous B each", before.process?.anonymous,
+            held?.process?.anonymous)
+        each(
+            "resident_bytes_each", "server, resident B each", before.process?.resident,
+            held?.process?.resident)
+        if let memory = held?.process {
+            report.add("anonymous_bytes", "server, anonymous", .bytes(memory.anonymous))
+            report.add("resident_bytes", "server, resident", .bytes(memory.resident))
+        }
+        // The kernel says it for the whole machine: both ends, where both are here.
+        each(
+            "kernel_slab_bytes_each", "kernel slab B each", before.kernel?.slab, held?.kernel?.slab)
+        each(
+            "kernel_socket_bytes_each", "kernel sockets B each", before.kernel?.sockets,
+            held?.kernel?.sockets)
+        return report
+    }
+}

@@ -1,0 +1,295 @@
+// What subscribers of `mizu bench live` are told: acknowledgements, then deliveries. Each frame
+// that is not byte for byte the last good one is read, inflated and checked whole.
+
+import MizuBytes
+import MizuEventLoop
+import MizuWebSocket
+
+/// The last delivery that was checked, and the frame that it came in.
+struct KnownFrame {
+    var bytes: [UInt8] = []
+    /// Whether it is compressed: then it means the same only to who keeps no window.
+    var isCompressed = false
+    var delivery = Delivery()
+
+    struct Delivery {
+        var sequences: [Int] = []
+        /// Of a delta: the cursors before and behind it.
+        var base: Int?
+        var cursor = 0
+    }
+}
+
+extension LiveTalk {
+    mutating func received(
+        _ input: UnsafeMutableRawBufferPointer, from peer: Peer<LiveState>, now: Instant,
+        _ out: inout ByteBuffer
+    ) throws(Fault) -> Int {
+        if peer.number == publisherNumber { return try heardPublisher(input, peer, &out) }
+        var consumed = 0
+        while consumed < input.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: input[consumed...])
+            if isKnown(UnsafeRawBufferPointer(rest), peer) {
+                consumed += known.bytes.count
+                try note(peer, now)
+                continue
+            }
+            let wasAssembling = peer.reader.isAssembling
+            switch peer.reader.read(
+                rest, limits: FrameComposer.limits, inflater: peer.deflate.inflater)
+            {
+            case .needMore(let count): return consumed + count
+            case .message(_, let payload, let count):
+                consumed += count
+                let isDelivery = try payload.withUnsafeBytes(from: rest) { bytes throws(Fault) in
+                    try message(bytes, peer, &out)
+                }
+                guard isDelivery else { continue }
+                // What came in pieces cannot be known again by its bytes.
+                keep(UnsafeRawBufferPointer(rebasing: rest[..<(wasAssembling ? 0 : count)]))
+                try note(peer, now)
+            case let other: consumed += try frames.control(other, in: rest, to: &out)
+            }
+        }
+        return consumed
+    }
+
+    @inline(__always)
+    private func isKnown(_ rest: UnsafeRawBufferPointer, _ peer: Peer<LiveState>) -> Bool {
+        let count = known.bytes.count
+        guard count > 0, rest.count >= count, !peer.reader.isAssembling,
+            !known.isCompressed || peer.deflate.standsAlone
+        else { return false }
+        return known.bytes.withUnsafeBytes {
+            ASCII.equal(UnsafeRawBufferPointer(rebasing: rest[..<count]), $0)
+        }
+    }
+
+    private mutating func keep(_ frame: UnsafeRawBufferPointer) {
+        known.bytes.removeAll(keepingCapacity: true)
+        known.bytes.append(contentsOf: frame)
+        known.isCompressed = frame.first.map { $0 & 0x40 != 0 } ?? false
+    }
+
+    /// Notes that `known.delivery` has come to this connection.
+    @inline(__always)
+    private mutating func note(_ peer: Peer<LiveState>, _ now: Instant) throws(Fault) {
+        let state = peer.state
+        if let base = known.delivery.base {
+            guard base == state.position else {
+                throw Fault(
+                    .lost, "a delta begins at \(base), and the last ended at \(state.position)")
+            }
+            state.position = known.delivery.cursor
+        }
+        let isMeasured = now >= start && now < end
+        for sequence in known.delivery.sequences {
+            switch state.order.note(sequence) {
+            case .inOrder, .ahead: break
+            case .late:
+                tally.faults.add(
+                    Fault(.disordered, "publication \(sequence) came after a later one"))
+            case .doubled:
+                tally.faults.add(Fault(.doubled, "publication \(sequence) came once more"))
+                continue
+            }
+            let place = sequence % Publications.ringCount
+            if ring[place].sequence != sequence { try begin(sequence) }
+            ring[place].count += 1
+            if isMeasured {
+                tally.messages += 1
+                tally.latency.record(now.nanoseconds &- ring[place].sentAt)
+            }
+            if ring[place].count == members {
+                publications.finished(sequence, now: now, isMeasured: isMeasured)
+            }
+        }
+    }
+
+    private mutating func begin(_ sequence: Int) throws(Fault) {
+        guard let sentAt = publications.sentAt(sequence) else {
+            throw Fault(.wrong, "publication \(sequence) was not published")
+        }
+        ring[sequence % Publications.ringCount] = Arrivals(
+            sequence: sequence, sentAt: sentAt, count: 0)
+    }
+
+    // MARK: Messages
+
+    /// Reads a whole message.
+    /// - Returns: whether it is a delivery, which then stands in `known.delivery`.
+    private mutating func message(
+        _ bytes: UnsafeRawBufferPointer, _ peer: Peer<LiveState>, _ out: inout ByteBuffer
+    ) throws(Fault) -> Bool {
+        guard case .subscribed = peer.state.phase else {
+            try acknowledged(bytes, peer, &out)
+            return false
+        }
+        switch plan.delivery {
+        case .message(let template):
+            guard let sequence = template.sequence(in: bytes),
+                template.matches(
+                    bytes, sequence: sequence, connection: 0, scratch: &scratch.bytes)
+            else { return try other(bytes) }
+            known.delivery.sequences = [sequence]
+        case .deltas(let check, _):
+            guard try readDelta(bytes, check, peer.state) else { return false }
+        }
+        findings.messageBytes = max(findings.messageBytes, bytes.count)
+        return true
+    }
+
+    /// A message that is no delivery. A Mizu server may have one to say; all else is wrong.
+    private func other(_ bytes: UnsafeRawBufferPointer) throws(Fault) -> Bool {
+        guard plan.publish.isRequest == false,
+            let text = try? JSON.parse(ByteSlice(copying: bytes)),
+            ["pong", "drain", "sync"].contains(text.member("type")?.string)
+        else { throw Fault(.wrong, "no delivery that was due: \(excerpt(bytes, of: 160))") }
+        return false
+    }
+
+    private func contains(_ part: ByteSlice, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        part.withUnsafeBytes { BytesSearch.contains(bytes, $0) }
+    }
+
+    private mutating func acknowledged(
+        _ bytes: UnsafeRawBufferPointer, _ peer: Peer<LiveState>, _ out: inout ByteBuffer
+    ) throws(Fault) {
+        guard contains(plan.acknowledgement, bytes) else {
+            throw Fault(.refused, "not an acknowledgement: \(excerpt(bytes, of: 160))")
+        }
+        if case .deltas(_, let topic) = plan.delivery {
+            let document = try? JSON.parse(ByteSlice(copying: bytes))
+            guard let payload = document?.member("payload"),
+                let cursor = payload.member("cursor")?.int, let epoch = payload.member("epoch")
+            else { throw Fault(.malformed, "no position: \(excerpt(bytes, of: 160))") }
+            if case .subscribing = peer.state.phase {
+                peer.state.phase = .positioning
+                return askForDeltas(topic, cursor, epoch, peer, &out)
+            }
+            peer.state.position = cursor
+        }
+        peer.state.phase = .subscribed
+        peer.isReady = true
+        members += 1
+    }
+
+    private mutating func askForDeltas(
+        _ topic: String, _ cursor: Int, _ epoch: JSONValue, _ peer: Peer<LiveState>,
+        _ out: inout ByteBuffer
+    ) {
+        var text = ByteBuffer(capacity: 256)
+        text.append(#"{"type":"subscribe","ref":"2","topic":"# as StaticString)
+        text.appendJSON(string: topic)
+        text.append(#","cursor":"# as StaticString)
+        text.append(decimal: cursor)
+        text.append(#","epoch":"# as StaticString)
+        text.append(epoch.bytes)
+        text.append(UInt8(ascii: "}"))
+        frames.append(.text, text.readable, peer.deflate, to: &out)
+    }
+
+    /// Reads a delta into `known.delivery`; false for what else a sync topic is told.
+    private mutating func readDelta(
+        _ bytes: UnsafeRawBufferPointer, _ check: ChangeCheck, _ state: LiveState
+    ) throws(Fault) -> Bool {
+        guard let document = try? JSON.parse(ByteSlice(copying: bytes)),
+            let type = document.member("type")?.string
+        else { throw Fault(.malformed, "no JSON: \(excerpt(bytes, of: 160))") }
+        let payload = document.member("payload")
+        switch type {
+        case "delta": break
+        case "sync":
+            if let cursor = payload?.member("cursor")?.int, cursor > state.position {
+                findings.pokes += 1
+            }
+            return false
+        case "pong", "drain", "ack": return false
+        default: throw Fault(.refused, excerpt(bytes, of: 160))
+        }
+        guard let payload, let base = payload.member("base")?.int,
+            let cursor = payload.member("cursor")?.int, let changes = payload.member("changes")
+        else { throw Fault(.malformed, "no delta: \(excerpt(bytes, of: 160))") }
+        known.delivery.sequences.removeAll(keepingCapacity: true)
+        var last = base
+        for change in changes.elements {
+            let number = try check.check(change: change, connection: { _ in 0 }, &scratch.bytes)
+            guard number.cursor == last &+ 1 else {
+                throw Fault(.wrong, "change \(number.cursor) follows \(last)")
+            }
+            last = number.cursor
+            known.delivery.sequences.append(number.sequence)
+        }
+        guard last == cursor else { throw Fault(.wrong, "a delta to \(cursor) ends at \(last)") }
+        (known.delivery.base, known.delivery.cursor) = (base, cursor)
+        return true
+    }
+
+    // MARK: The publisher's own answers
+
+    private mutating func heardPublisher(
+        _ input: UnsafeMutableRawBufferPointer, _ peer: Peer<LiveState>, _ out: inout ByteBuffer
+    ) throws(Fault) -> Int {
+        guard plan.publish.isRequest else { return try heardMessages(input, peer, &out) }
+        let state = peer.state
+        var consumed = 0
+        while consumed < input.count {
+            switch state.reader.read(
+                UnsafeRawBufferPointer(rebasing: input[consumed...]), answering: .post,
+                head: &head, into: &state.content)
+            {
+            case .needMore(let count): return consumed + count
+            case .malformed(let reason): throw Fault(.malformed, reason)
+            case .answer(let count):
+                consumed += count
+                defer { state.content.removeAll() }
+                guard (200...299) ~= state.reader.status else {
+                    throw Fault(
+                        .status,
+                        "publishing: \(state.reader.status) \(excerpt(state.content.readable))")
+                }
+                tally.statuses[state.reader.status, default: 0] += 1
+                if case .push(_, _, let check, _) = plan.publish {
+                    try checkPush(state, check)
+                }
+                state.answered += 1
+                guard state.reader.keepsAlive else {
+                    throw Fault(.closed, "the server ends the connection that publishes")
+                }
+            }
+        }
+        return consumed
+    }
+
+    private mutating func checkPush(_ state: LiveState, _ check: ChangeCheck) throws(Fault) {
+        let content = state.content.readable
+        guard let answer = try? JSON.parse(ByteSlice(copying: content)),
+            let result = answer.member("results")?.elements.first(where: { _ in true })
+        else { throw Fault(.malformed, "no result: \(excerpt(content))") }
+        _ = try check.check(
+            result: result, sequence: state.answered, connection: 0, &scratch.bytes)
+    }
+
+    private mutating func heardMessages(
+        _ input: UnsafeMutableRawBufferPointer, _ peer: Peer<LiveState>, _ out: inout ByteBuffer
+    ) throws(Fault) -> Int {
+        var consumed = 0
+        while consumed < input.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: input[consumed...])
+            switch peer.reader.read(
+                rest, limits: FrameComposer.limits, inflater: peer.deflate.inflater)
+            {
+            case .needMore(let count): return consumed + count
+            case .message(_, let payload, let count):
+                consumed += count
+                try payload.withUnsafeBytes(from: rest) { bytes throws(Fault) in
+                    if BytesSearch.contains(bytes, #""type":"error""#) {
+                        throw Fault(.refused, "publishing: \(excerpt(bytes, of: 160))")
+                    }
+                }
+            case let other: consumed += try frames.control(other, in: rest, to: &out)
+            }
+        }
+        return consumed
+    }
+}

@@ -1,0 +1,50 @@
+// `mizu bench sync`: the flags of SyncBench.
+
+import ArgumentParser
+import MizuBench
+
+struct SyncBenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sync",
+        abstract: "Mutations pushed and changes pulled, checked against each other.",
+        discussion: """
+            Each connection is a client that pushes mutations with ids of their own; --pullers \
+            more pull the changes. Every result must be ok and every cursor the next one, and in \
+            the end what was acknowledged must have been pulled, exactly once, at the same cursor. \
+            Without --scope each run has its own. The path of the URL stands before /_sync.
+
+            EXAMPLES
+              mizu bench sync http://127.0.0.1:8080/
+              mizu bench sync https://127.0.0.1:8443/ --insecure -c 16 --batch 20 -d 10
+              mizu bench sync http://127.0.0.1:8080/ --mutation note.write \\
+                --args '{"id":"{id}","text":"{pad}"}' --size 400
+            """)
+
+    @OptionGroup var common: BenchOptions
+    @Option(help: "Mutations of a push.")
+    var batch = 1
+    @Option(help: "Connections that pull.")
+    var pullers = 1
+    @Option(help: "Milliseconds between pulls of who has all.")
+    var pullPause = 50
+    @Option(help: "What is pushed to.")
+    var scope: String?
+    @Option(help: "The mutation's name.")
+    var mutation = "todo.create"
+    @Option(help: "Its arguments, with {id}.")
+    var args = BenchDefaults.arguments
+    @Option(help: "Bytes of the arguments, where they have {pad}.")
+    var size = 120
+
+    func run() throws {
+        var bench = SyncBench(try common.settings())
+        bench.batch = batch
+        bench.pullers = pullers
+        bench.pullMilliseconds = pullPause
+        bench.scope = scope
+        bench.mutation = mutation
+        bench.arguments = args
+        bench.size = size
+        try common.tell { progress in try bench.run(progress: progress) }
+    }
+}
