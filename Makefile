@@ -2,9 +2,17 @@
 
 PYTHON ?= /usr/bin/python3
 FUZZ_SECONDS ?= 6
+PREFIX ?= /usr/local
+MIZU_BIN ?= .build/release/mizu
 export PYTHON FUZZ_SECONDS
 
-.PHONY: help run dev test build assets soak asan tsan fuzz lint format bench-http bench-live
+# What `make install` puts below PREFIX, and `make uninstall` removes.
+command := $(DESTDIR)$(PREFIX)/bin/mizu
+bash := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mizu
+zsh := $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mizu
+fish := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mizu.fish
+
+.PHONY: help run dev test build install uninstall assets soak asan tsan fuzz lint format bench-http bench-live
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -18,7 +26,7 @@ run: ## install what the build needs, build, serve the todo app on http://127.0.
 dev: ## the todo app with mizu dev: edit, and see it in the open page
 	@Tests/run setup-build >&2
 	@swift build --product mizu >&2
-	@exec .build/debug/mizu dev --target TodoServer
+	@exec .build/debug/mizu dev --target MizuTodoServer
 
 test: ## install what the tests need, build, run every test, end with one summary
 	@Tests/run test
@@ -27,7 +35,18 @@ build: ## release binaries: .build/release/mizu and .build/release/echo-server
 	@Tests/run setup-build
 	@Tests/run build
 
-assets: ## write the table of embedded files (CShims/CAssets/CAssets.c)
+install: ## the command and its completions below PREFIX (/usr/local); builds it first if need be
+	@test -x "$(MIZU_BIN)" || Tests/run build
+	install -D -s -m 755 "$(MIZU_BIN)" "$(command)"
+	install -d "$(dir $(bash))" "$(dir $(zsh))" "$(dir $(fish))"
+	"$(MIZU_BIN)" completions bash >"$(bash)"
+	"$(MIZU_BIN)" completions zsh >"$(zsh)"
+	"$(MIZU_BIN)" completions fish >"$(fish)"
+
+uninstall: ## remove exactly that
+	rm -f "$(command)" "$(bash)" "$(zsh)" "$(fish)"
+
+assets: ## write the tables of embedded files (CShims/CTemplates, each template's CShims/CAssets)
 	@sh CShims/assets.sh
 
 soak: ## the long rounds: 500 kills, 10,000 schedules, ten minutes for each fuzzer

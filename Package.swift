@@ -17,6 +17,36 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name + "Tests", dependencies: dependencies, path: "Tests/" + name)
 }
 
+/// A template of `mizu new`: an app like those that it writes, so it is built and tested like one.
+/// The names of its targets begin with Mizu, because names are global in a graph of packages and an
+/// app may have every other one.
+func template(_ folder: String, module: String) -> [Target] {
+    let path = "Assets/Templates/" + folder
+    let assets = "C" + module + "Assets"
+    return [
+        .target(name: assets, path: path + "/CShims/CAssets"),
+        .target(name: module, dependencies: ["Mizu"], path: path + "/Sources/App"),
+        .executableTarget(
+            name: module + "Server",
+            dependencies: [.target(name: module), "Mizu", .target(name: assets)],
+            path: path + "/Sources/Server"),
+        .testTarget(
+            name: module + "Tests",
+            dependencies: [.target(name: module), .target(name: module + "Server"), "Mizu"],
+            path: path + "/Tests/App"),
+    ]
+}
+
+// The build: what is known of it goes into `mizu version` (CShims/CBuild). Nothing but what git
+// would say passes, because it becomes an argument of the compiler.
+func fact(_ name: String) -> CSetting? {
+    guard let text = Context.environment[name], !text.isEmpty,
+        text.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "._:/@+~-".contains($0)) })
+    else { return nil }
+    return .define(name, to: "\"\(text)\"")
+}
+let build = ["MIZU_COMMIT", "MIZU_ORIGIN"].compactMap(fact)
+
 // For the executables alone: unsafe flags of theirs do not reach packages that use the library.
 // gold warns of mktemp(3) in FoundationEssentials, which ArgumentParser brings; lld does not. Packed
 // relocations (DT_RELR, glibc 2.36) are 20 KB instead of 660 KB that the start would read.
@@ -50,8 +80,9 @@ let package = Package(
         .target(
             name: "COpenSSL", path: "CShims/COpenSSL",
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
-        .target(name: "CAssets", path: "CShims/CAssets"),
         .target(name: "CDev", path: "CShims/CDev"),
+        .target(name: "CTemplates", path: "CShims/CTemplates"),
+        .target(name: "CBuild", path: "CShims/CBuild", cSettings: build),
 
         room("Bytes", []),
         room("EventLoop", ["MizuBytes", "CLinux"]),
@@ -89,16 +120,13 @@ let package = Package(
                 "MizuBytes", "CLinux", "CDev", log,
             ]),
         room("Dev", ["MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux"]),
-        .target(
-            name: "TodoApp", dependencies: ["Mizu"], path: "Assets/Templates/sync/Sources/App"),
-        .executableTarget(
-            name: "TodoServer", dependencies: ["TodoApp", "Mizu", "CAssets"],
-            path: "Assets/Templates/sync/Sources/Server"),
+        room("Scaffold", ["MizuBytes", "CLinux"]),
+
         .executableTarget(
             name: "MizuCLI",
             dependencies: [
-                "Mizu", "MizuBench", "MizuDev", "MizuHTTP", "MizuTransport", "TodoApp", "CAssets",
-                "CLinux", arguments,
+                "Mizu", "MizuBench", "MizuDev", "MizuHTTP", "MizuTransport", "MizuTodo",
+                "MizuScaffold", "CTemplates", "CBuild", "CLinux", arguments,
             ],
             path: "Sources/CLI",
             linkerSettings: smallBinary),
@@ -133,8 +161,17 @@ let package = Package(
         tests("Mizu", ["Mizu", "MizuServer", "MizuHTTP", "MizuTransport", "MizuBytes"]),
         tests("Dev", ["MizuDev", "MizuEventLoop", "MizuBytes"]),
         tests("BenchRoom", ["MizuBench", "MizuHTTP", "MizuWebSocket", "MizuBytes"]),
-        tests("Tidy", []),
-    ],
+        tests("Scaffold", ["MizuScaffold", "MizuBytes", "CTemplates"]),
+        tests("Tidy", ["MizuScaffold"]),
+    ]
+        + template("sync", module: "MizuTodo") + template("live", module: "MizuCounter") + [
+            .executableTarget(
+                name: "MizuHello", dependencies: ["Mizu"],
+                path: "Assets/Templates/minimal/Sources/App"),
+            .testTarget(
+                name: "MizuHelloTests", dependencies: ["MizuHello", "Mizu"],
+                path: "Assets/Templates/minimal/Tests/App"),
+        ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c2x
 )

@@ -1,21 +1,25 @@
 #!/bin/sh
-# Writes CShims/CAssets/CAssets.c: the table of files that `#embed` puts into the binary, from what
-# lies in Assets/Templates/sync/Assets. The table is committed, because a SwiftPM plugin cannot write
-# C for a C target; `make assets` runs this, and a tidy test fails when the table is not up to date.
-# With --check it writes nothing and exits 1 if the table would change.
+# Writes the tables of files that `#embed` puts into binaries. Each template has one of its own, for
+# the app that it is (its CShims/assets.sh writes it, here as in what `mizu new` makes); and
+# CShims/CTemplates/CTemplates.c has every file of every template, for `mizu new`, and the texts of
+# the licences. The tables are committed, because a SwiftPM plugin cannot write C for a C target;
+# `make assets` runs this, and a tidy test fails when a table is not up to date.
+# With --check it writes nothing and exits 1 if a table would change.
 set -eu
 LC_ALL=C
 export LC_ALL
 cd "$(dirname "$0")/.."
-root=Assets/Templates/sync/Assets
-table=CShims/CAssets/CAssets.c
+table=CShims/CTemplates/CTemplates.c
 new=$(mktemp)
 trap 'rm -f "$new"' EXIT
 
-# Names are C strings and `#embed` paths at once, so a name that would need escaping is refused.
+for script in Assets/Templates/*/CShims/assets.sh; do sh "$script" "$@"; done
+
+# What a build leaves behind in a template is not part of it. Links are files that templates share.
 list() {
-    [ -d "$root" ] || return 0
-    (cd "$root" && find . -type f ! -name '.*' | sed 's|^\./||' | sort)
+    (cd Assets && find -L Licenses Templates \
+        \( -name .build -o -name .swiftpm -o -name data \) -prune -o \
+        -type f ! -name Package.resolved ! -name '*~' ! -name '.*.sw?' -print | sort)
 }
 odd=$(list | grep -v '^[A-Za-z0-9._/-]*$' || true)
 if [ -n "$odd" ]; then
@@ -24,27 +28,21 @@ if [ -n "$odd" ]; then
 fi
 
 {
-    echo '// Written by `make assets` from Assets/Templates/sync/Assets: do not edit.'
+    echo '// Written by `make assets` from Assets/Licenses and Assets/Templates: do not edit.'
     echo '// Each array ends with a zero byte that its count leaves out, so an empty file has an address too.'
     echo
-    echo '#include "CAssets.h"'
-    list | while read -r name; do
-        symbol=asset_$(printf '%s' "$name" | tr -c 'A-Za-z0-9' '_')
-        echo
-        echo "static const unsigned char $symbol[] = {"
-        echo "#embed \"../../$root/$name\" suffix(, 0) if_empty(0)"
-        echo '};'
-    done
+    echo '#include "CTemplates.h"'
+    list | awk '{
+        printf "\nstatic const unsigned char file_%d[] = {\n", NR
+        printf "#embed \"../../Assets/%s\" suffix(, 0) if_empty(0)\n};\n", $0
+    }'
     echo
-    echo 'const mizu_asset mizu_assets[] = {'
-    list | while read -r name; do
-        symbol=asset_$(printf '%s' "$name" | tr -c 'A-Za-z0-9' '_')
-        echo "    {\"$name\", $symbol, sizeof($symbol) - 1},"
-    done
+    echo 'const mizu_template mizu_templates[] = {'
+    list | awk '{ printf "    {\"%s\", file_%d, sizeof(file_%d) - 1},\n", $0, NR, NR }'
     echo '    {0, 0, 0},'
     echo '};'
     echo
-    echo 'const size_t mizu_assets_count = sizeof(mizu_assets) / sizeof(mizu_assets[0]) - 1;'
+    echo 'const size_t mizu_templates_count = sizeof(mizu_templates) / sizeof(mizu_templates[0]) - 1;'
 } >"$new"
 
 if cmp -s "$new" "$table"; then

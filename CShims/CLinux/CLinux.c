@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -294,6 +295,13 @@ ssize_t cl_write(int fd, const void *bytes, size_t count) {
 int cl_close(int fd) { return result(close(fd)); }
 
 int cl_open_null(void) { return result(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+int cl_rename_new(const char *from, const char *to) {
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+    if (errno != EINVAL && errno != ENOSYS) return -errno;
+    if (faccessat(AT_FDCWD, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return -EEXIST;
+    return result(rename(from, to));
+}
 
 int64_t cl_raise_open_files(void) {
     struct rlimit limit;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <link.h>
+#include <malloc.h>
 #include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -232,4 +233,7 @@ static int forget_object(struct dl_phdr_info *object, size_t size, void *unused)
     return 0;
 }
 
-void cl_forget_start(void) { dl_iterate_phdr(forget_object, NULL); }
+void cl_forget_start(void) {
+    dl_iterate_phdr(forget_object, NULL);
+    malloc_trim(0);
+}

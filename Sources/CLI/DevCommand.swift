@@ -38,7 +38,7 @@ struct DevCommand: ParsableCommand {
 
             EXAMPLES
               mizu dev
-              mizu dev --target TodoServer
+              mizu dev --target MizuTodoServer
               ADDR=:3000 mizu dev
               mizu dev --json -- --an-argument of the app
             """)

@@ -2,9 +2,8 @@
 // name; the flag wins. The table is `Configuration.settings`.
 
 import ArgumentParser
-import CAssets
 import Mizu
-import TodoApp
+import MizuTodo
 
 struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -87,7 +86,7 @@ struct ServeCommand: ParsableCommand {
 
     func run() throws {
         do {
-            let app = try makeApp(try settings(), assets: embeddedAssets())
+            let app = try makeApp(try settings(), assets: EmbeddedFiles.ofTodoApp())
             try app.run()
         } catch {
             StandardErrorLog.say("mizu serve: \(error)")
@@ -116,13 +115,6 @@ struct ServeCommand: ParsableCommand {
         ]
         for case (let name, let value?) in flags { try configuration.set(name, to: value) }
         return configuration
-    }
-
-    private func embeddedAssets() -> Assets {
-        Assets(count: mizu_assets_count) { index in
-            let asset = mizu_asset_at(index)
-            return (asset.name, UnsafeRawPointer(asset.bytes), asset.count)
-        }
     }
 }
 

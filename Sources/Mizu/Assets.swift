@@ -27,6 +27,9 @@ public struct Assets: Sendable {
         folder = nil
     }
 
+    /// No files, for an app that answers with nothing but what it makes itself.
+    public static let none = Assets(embedded: [:], folder: nil)
+
     private init(embedded: [String: ByteSlice], folder: String?) {
         self.embedded = embedded
         self.folder = folder

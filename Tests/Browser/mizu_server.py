@@ -1,4 +1,4 @@
-"""The server under test: one process of `$MIZU_BIN serve` with a database of its own.
+"""The server under test: one process of `$MIZU_BIN serve` (or another app) with its own database.
 
 It can be killed, frozen and started again on the same port, as the machine under an app may be.
 Every wait is bounded and waits for a condition; nothing sleeps for luck.
@@ -17,8 +17,10 @@ START_SECONDS = 20
 
 
 class Server:
-    def __init__(self, directory: Path, settings: dict | None = None):
+    def __init__(self, directory: Path, settings: dict | None = None,
+                 command: tuple[str, ...] | None = None):
         self.directory = directory
+        self.command = command or (os.environ["MIZU_BIN"], "serve")
         self.settings = settings or {}
         self.url = ""
         self._address = "127.0.0.1:0"
@@ -35,7 +37,7 @@ class Server:
         }
         self._log = open(self.directory / "server.log", "ab")
         self._process = subprocess.Popen(
-            [os.environ["MIZU_BIN"], "serve"],
+            self.command,
             cwd=self.directory, env=environment, stdout=subprocess.PIPE, stderr=self._log,
         )
         self.url = self._listening_url() + "/"

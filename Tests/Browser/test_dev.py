@@ -24,13 +24,13 @@ from dev import Dev  # noqa: E402
 from mizu_server import Server  # noqa: E402
 from server import wait_until  # noqa: E402
 
-TODO = Path(os.environ.get("TODO_DEBUG_BIN", ROOT / ".build/debug/TodoServer"))
+TODO = Path(os.environ.get("TODO_DEBUG_BIN", ROOT / ".build/debug/MizuTodoServer"))
 CSS_MS, HTML_MS = 200, 300  # at the median, from the edit to the browser
 EDITS = 9
 ROUNDS = 3  # one must keep the promise: what else the machine does is not ours to judge
 
 pytestmark = pytest.mark.skipif(
-    not os.access(TODO, os.X_OK), reason="no debug build of TodoServer: swift build")
+    not os.access(TODO, os.X_OK), reason="no debug build of MizuTodoServer: swift build")
 
 
 class DevServer(Dev):

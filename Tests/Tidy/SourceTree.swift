@@ -8,21 +8,25 @@ enum SourceTree {
     static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// Swift files of the library, the commands and the template's app, by path.
+    /// The apps that `mizu new` makes.
+    static let templates = names(in: "Assets/Templates")
+
+    /// Swift files of the library, the commands and the templates' apps, by path.
     static let swift =
         files(under: "Sources", ending: ".swift")
-        + files(under: "Assets/Templates/sync/Sources", ending: ".swift")
+        + templates.flatMap { files(under: "Assets/Templates/\($0)/Sources", ending: ".swift") }
 
     /// C files and headers that people write (not the table that `make assets` writes).
-    static let c = (files(under: "CShims", ending: ".c") + files(under: "CShims", ending: ".h"))
-        .filter { $0.path != "CShims/CAssets/CAssets.c" }
+    static let c = (["CShims"] + templates.map { "Assets/Templates/\($0)/CShims" })
+        .flatMap { files(under: $0, ending: ".c") + files(under: $0, ending: ".h") }
+        .filter { !["CTemplates.c", "CAssets.c"].contains($0.path.split(separator: "/").last) }
 
     static func files(under folder: String, ending suffix: String) -> [SourceFile] {
         paths(under: folder).filter { $0.hasSuffix(suffix) }.map(SourceFile.init)
     }
 
     /// Paths of regular files relative to the package, sorted by their bytes, without hidden ones.
-    static func paths(under folder: String) -> [String] {
+    static func paths(under folder: String, including isIncluded: HiddenFiles = .not) -> [String] {
         let base = root.appendingPathComponent(folder)
         guard let found = FileManager.default.enumerator(atPath: base.path) else { return [] }
         return found.compactMap { $0 as? String }
@@ -31,11 +35,14 @@ enum SourceTree {
                 let full = base.appendingPathComponent(path).path
                 _ = FileManager.default.fileExists(atPath: full, isDirectory: &isDirectory)
                 return !isDirectory.boolValue
-                    && !path.split(separator: "/").contains { $0.hasPrefix(".") }
+                    && (isIncluded == .all
+                        || !path.split(separator: "/").contains { $0.hasPrefix(".") })
             }
             .map { folder + "/" + $0 }
             .sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
     }
+
+    enum HiddenFiles { case not, all }
 
     static func names(in folder: String) -> [String] {
         let path = root.appendingPathComponent(folder).path
@@ -64,10 +71,11 @@ struct SourceFile: Sendable, CustomStringConvertible {
 
     var description: String { path }
 
-    /// The room a file belongs to: the folder under Sources, or `App` and `Server` of the template.
+    /// The room a file belongs to: the folder under Sources, or `sync App` and the like of a
+    /// template.
     var room: String {
         let parts = path.split(separator: "/").map(String.init)
-        return parts[0] == "Sources" ? parts[1] : "template " + parts[4]
+        return parts[0] == "Sources" ? parts[1] : parts[2] + " " + parts[4]
     }
 
     /// `path:line: text` for each line of code that contains `pattern`.

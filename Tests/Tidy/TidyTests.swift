@@ -2,6 +2,7 @@
 // begins and how long it may be, names and calls that are not used, and what lies at the top level.
 
 import Foundation
+import MizuScaffold
 import Testing
 
 @Suite("The sources keep the rules of the house")
@@ -39,13 +40,17 @@ struct TidyTests {
                 "MizuEventLoop", "MizuTransport", "MizuHTTP", "MizuWebSocket", "MizuBytes",
                 "CLinux",
             ],
+            "Scaffold": ["MizuBytes", "CLinux", "Glibc"],
             "CLI": [
-                "Mizu", "MizuBench", "MizuDev", "MizuHTTP", "MizuTransport", "TodoApp", "CAssets",
-                "CLinux", "Glibc", "ArgumentParser", "Logging",
+                "Mizu", "MizuBench", "MizuDev", "MizuHTTP", "MizuTransport", "MizuScaffold",
+                "MizuTodo", "CTemplates", "CBuild", "CLinux", "Glibc", "ArgumentParser", "Logging",
             ],
             "EchoServer": server.union(["MizuServer"]),
-            "template App": ["Mizu", "CAssets"],
-            "template Server": ["Mizu", "TodoApp", "CAssets", "Glibc"],
+            "sync App": ["Mizu"],
+            "sync Server": ["Mizu", "MizuTodo", "CMizuTodoAssets", "Glibc"],
+            "live App": ["Mizu"],
+            "live Server": ["Mizu", "MizuCounter", "CMizuCounterAssets", "Glibc"],
+            "minimal App": ["Mizu", "Glibc"],
         ]
     }()
 
@@ -149,14 +154,47 @@ struct TidyTests {
         }
     }
 
-    @Test("the table of embedded files names every asset, sorted, and nothing else")
-    func assetsTable() {
-        let folder = "Assets/Templates/sync/Assets"
-        let assets = SourceTree.paths(under: folder).map { String($0.dropFirst(folder.count + 1)) }
-        let rows = SourceTree.text("CShims/CAssets/CAssets.c").split(separator: "\n")
-            .filter { $0.hasPrefix("    {\"") }
+    @Test(
+        "a template's table of embedded files names every view and static file, sorted",
+        arguments: ["sync", "live"])
+    func assetsTable(template: String) {
+        let folder = "Assets/Templates/\(template)"
+        let assets = ["static", "views"].flatMap { part in
+            SourceTree.paths(under: "\(folder)/Assets/\(part)")
+                .map { String($0.dropFirst(folder.count + "/Assets/".count)) }
+        }
+        #expect(
+            Self.rows(of: "\(folder)/CShims/CAssets/CAssets.c") == assets,
+            "run `make assets` and commit what it writes")
+    }
+
+    @Test("the table of `mizu new` names every file of every template and licence, sorted")
+    func templatesTable() {
+        let built: Set<Substring> = [".build", ".swiftpm", "data", "Package.resolved"]
+        let files = ["Licenses", "Templates"].flatMap { part in
+            SourceTree.paths(under: "Assets/" + part, including: .all)
+                .filter { !$0.split(separator: "/").contains(where: built.contains) }
+                .map { String($0.dropFirst("Assets/".count)) }
+        }
+        #expect(
+            Self.rows(of: "CShims/CTemplates/CTemplates.c") == files,
+            "run `make assets` and commit what it writes")
+    }
+
+    private static func rows(of table: String) -> [String] {
+        SourceTree.text(table).split(separator: "\n").filter { $0.hasPrefix("    {\"") }
             .map { String($0.dropFirst(6).prefix { $0 != "\"" }) }
-        #expect(rows == assets, "run `make assets` and commit what it writes")
+    }
+
+    @Test("no app can have the name of one of this package's targets")
+    func reservedNames() {
+        let manifest = SourceTree.text("Package.swift")
+        let names = manifest.matches(of: /\.(?:executableT|t)arget\(\s*name: "(\w+)"/)
+            .map { String($0.1) }
+        #expect(names.count >= 10)
+        for name in names {
+            #expect(throws: ScaffoldError.self, "\(name) is free") { try ModuleName(name) }
+        }
     }
 
     @Test("the top level holds what was agreed and nothing else")

@@ -74,6 +74,9 @@ int cl_reset_on_close(int fd);
 ssize_t cl_write(int fd, const void *bytes, size_t count);
 int cl_close(int fd);
 int cl_open_null(void);
+// Renames a file to a name that nobody has yet (-EEXIST where somebody has). Where the file system
+// cannot promise that in one step, it looks first and renames then.
+int cl_rename_new(const char *from, const char *to);
 // Raises the soft limit of open files to the hard one; returns the limit in force.
 int64_t cl_raise_open_files(void);
 // The limit of open files in force.

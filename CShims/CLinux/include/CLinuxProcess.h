@@ -53,5 +53,6 @@ int cl_start_listening(int fd, int backlog);
 int cl_epoll_add_shared(int epoll, int fd, uint64_t data);
 
 // Gives back the pages of code and constants that only the start has used: they stay in the page
-// cache, and what is used again is mapped again. Touches nothing that was written to.
+// cache, and what is used again is mapped again. And those of the heap in which nothing lives now:
+// compiling templates and packing files takes more of it than serving them.
 void cl_forget_start(void);

@@ -2,7 +2,7 @@
 
 import Glibc
 import Mizu
-import TodoApp
+import MizuTodo
 
 do {
     let configuration = try Configuration.from(environment: Configuration.processEnvironment())

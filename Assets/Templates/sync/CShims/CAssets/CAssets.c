@@ -1,137 +1,137 @@
-// Written by `make assets` from Assets/Templates/sync/Assets: do not edit.
+// Written by `make assets` from Assets/views and Assets/static: do not edit.
 // Each array ends with a zero byte that its count leaves out, so an empty file has an address too.
 
 #include "CAssets.h"
 
 static const unsigned char asset_static_css_app_css[] = {
-#embed "../../Assets/Templates/sync/Assets/static/css/app.css" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/css/app.css" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_img_mizu_svg[] = {
-#embed "../../Assets/Templates/sync/Assets/static/img/mizu.svg" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/img/mizu.svg" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_app_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/app.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/app.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_edit_saver_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/edit-saver.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/edit-saver.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_exchange_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/exchange.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/exchange.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_lane_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/lane.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/lane.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_live_client_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/live-client.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/live-client.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_local_store_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/local-store.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/local-store.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_memory_storage_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/memory-storage.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/memory-storage.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_mutation_queue_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/mutation-queue.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/mutation-queue.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_random_id_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/random-id.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/random-id.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_reachability_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/reachability.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/reachability.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_replay_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/replay.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/replay.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_rounds_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/rounds.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/rounds.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_set_aside_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/set-aside.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/set-aside.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_snapshot_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/snapshot.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/snapshot.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_storage_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/storage.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/storage.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_sync_client_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/sync-client.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/sync-client.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_sync_core_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/sync-core.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/sync-core.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_sync_status_view_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/sync-status-view.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/sync-status-view.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_toast_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/toast.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/toast.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_todo_appliers_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/todo-appliers.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/todo-appliers.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_todo_list_view_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/todo-list-view.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/todo-list-view.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_turn_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/turn.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/js/turn.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_sw_js[] = {
-#embed "../../Assets/Templates/sync/Assets/static/sw.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/static/sw.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_views_components_sync_status_html[] = {
-#embed "../../Assets/Templates/sync/Assets/views/components/sync-status.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/views/components/sync-status.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_views_components_todo_item_html[] = {
-#embed "../../Assets/Templates/sync/Assets/views/components/todo-item.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/views/components/todo-item.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_views_components_todo_list_html[] = {
-#embed "../../Assets/Templates/sync/Assets/views/components/todo-list.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/views/components/todo-list.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_views_layouts_default_html[] = {
-#embed "../../Assets/Templates/sync/Assets/views/layouts/default.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/views/layouts/default.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_views_pages_home_html[] = {
-#embed "../../Assets/Templates/sync/Assets/views/pages/home.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/views/pages/home.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_views_partials_footer_html[] = {
-#embed "../../Assets/Templates/sync/Assets/views/partials/footer.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/views/partials/footer.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_views_partials_header_html[] = {
-#embed "../../Assets/Templates/sync/Assets/views/partials/header.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/views/partials/header.html" suffix(, 0) if_empty(0)
 };
 
-const mizu_asset mizu_assets[] = {
+const mizu_todo_asset mizu_todo_assets[] = {
     {"static/css/app.css", asset_static_css_app_css, sizeof(asset_static_css_app_css) - 1},
     {"static/img/mizu.svg", asset_static_img_mizu_svg, sizeof(asset_static_img_mizu_svg) - 1},
     {"static/js/app.js", asset_static_js_app_js, sizeof(asset_static_js_app_js) - 1},
@@ -167,4 +167,5 @@ const mizu_asset mizu_assets[] = {
     {0, 0, 0},
 };
 
-const size_t mizu_assets_count = sizeof(mizu_assets) / sizeof(mizu_assets[0]) - 1;
+const size_t mizu_todo_assets_count =
+    sizeof(mizu_todo_assets) / sizeof(mizu_todo_assets[0]) - 1;

@@ -1,0 +1,1 @@
+../../../../sync/Assets/static/js/lane.js

@@ -1,0 +1,51 @@
+// Written by `make assets` from Assets/views and Assets/static: do not edit.
+// Each array ends with a zero byte that its count leaves out, so an empty file has an address too.
+
+#include "CAssets.h"
+
+static const unsigned char asset_static_css_app_css[] = {
+#embed "../../Assets/static/css/app.css" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_img_mizu_svg[] = {
+#embed "../../Assets/static/img/mizu.svg" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_app_js[] = {
+#embed "../../Assets/static/js/app.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_lane_js[] = {
+#embed "../../Assets/static/js/lane.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_live_client_js[] = {
+#embed "../../Assets/static/js/live-client.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_random_id_js[] = {
+#embed "../../Assets/static/js/random-id.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_views_layouts_default_html[] = {
+#embed "../../Assets/views/layouts/default.html" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_views_pages_home_html[] = {
+#embed "../../Assets/views/pages/home.html" suffix(, 0) if_empty(0)
+};
+
+const mizu_counter_asset mizu_counter_assets[] = {
+    {"static/css/app.css", asset_static_css_app_css, sizeof(asset_static_css_app_css) - 1},
+    {"static/img/mizu.svg", asset_static_img_mizu_svg, sizeof(asset_static_img_mizu_svg) - 1},
+    {"static/js/app.js", asset_static_js_app_js, sizeof(asset_static_js_app_js) - 1},
+    {"static/js/lane.js", asset_static_js_lane_js, sizeof(asset_static_js_lane_js) - 1},
+    {"static/js/live-client.js", asset_static_js_live_client_js, sizeof(asset_static_js_live_client_js) - 1},
+    {"static/js/random-id.js", asset_static_js_random_id_js, sizeof(asset_static_js_random_id_js) - 1},
+    {"views/layouts/default.html", asset_views_layouts_default_html, sizeof(asset_views_layouts_default_html) - 1},
+    {"views/pages/home.html", asset_views_pages_home_html, sizeof(asset_views_pages_home_html) - 1},
+    {0, 0, 0},
+};
+
+const size_t mizu_counter_assets_count =
+    sizeof(mizu_counter_assets) / sizeof(mizu_counter_assets[0]) - 1;

@@ -1,0 +1,27 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let mizu = Target.Dependency.product(name: "Mizu", package: "mizu")
+
+let package = Package(
+    name: "MizuTodo",
+    products: [.executable(name: "mizu-todo", targets: ["MizuTodoServer"])],
+    dependencies: [
+        .package(name: "mizu", path: "../../..")
+    ],
+    targets: [
+        // The app itself: what it does, and nothing of how it is started.
+        .target(name: "MizuTodo", dependencies: [mizu], path: "Sources/App"),
+        // The program: the app, its settings from the environment, its files.
+        .executableTarget(
+            name: "MizuTodoServer", dependencies: ["MizuTodo", "CMizuTodoAssets", mizu],
+            path: "Sources/Server"),
+        // The files below Assets, in the program's read-only data.
+        .target(name: "CMizuTodoAssets", path: "CShims/CAssets"),
+        .testTarget(
+            name: "MizuTodoTests", dependencies: ["MizuTodo", "MizuTodoServer", mizu],
+            path: "Tests/App"),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c2x
+)

@@ -1,0 +1,86 @@
+// Where a new app's Package.swift finds Mizu: a folder on this machine, or an address with or
+// without a version. Makes the line of the manifest and the package's identity, by which products
+// are asked for. Asks no network; whether a folder holds Mizu is looked up by who gives it.
+
+public enum MizuLocation: Equatable, Sendable {
+    /// An absolute path.
+    case folder(String)
+    case address(String, Version)
+
+    public enum Version: Equatable, Sendable {
+        /// From this version on, below the next major one.
+        case from(String)
+        case branch(String)
+        case revision(String)
+    }
+
+    /// Reads what `--mizu` was given: a path, or an address and perhaps `@` with a version, a
+    /// branch or a commit.
+    /// - Throws: `.badOption`.
+    public init(_ text: String) throws(ScaffoldError) {
+        let isControl = { (scalar: Unicode.Scalar) in scalar.value < 0x20 || scalar.value == 0x7F }
+        guard !text.isEmpty, !text.unicodeScalars.contains(where: isControl) else {
+            throw ScaffoldError(.badOption, "--mizu takes a path, or an address and a version")
+        }
+        guard text.contains("://") || text.hasPrefix("git@") else {
+            self = .folder(text)
+            return
+        }
+        // Only an @ behind the last slash is ours: the others are a user's or a password's.
+        let name = text.lastIndex(of: "/").map { text[text.index(after: $0)...] } ?? text[...]
+        guard let at = name.lastIndex(of: "@") else {
+            self = .address(text, .branch("main"))
+            return
+        }
+        let address = String(text[..<at])
+        self = .address(address, try Self.version(String(text[text.index(after: at)...])))
+    }
+
+    private static func version(_ text: String) throws(ScaffoldError) -> Version {
+        let plain = text.hasPrefix("v") ? String(text.dropFirst()) : text
+        let parts = plain.split(separator: ".", omittingEmptySubsequences: false)
+        if parts.count == 3, parts.allSatisfy({ Int($0).map { $0 >= 0 } ?? false }) {
+            return .from(plain)
+        }
+        if text.utf8.count == 40, text.allSatisfy(\.isHexDigit) { return .revision(text) }
+        let isName = { (letter: Character) in
+            letter.isASCII && (letter.isLetter || letter.isNumber || "._-/".contains(letter))
+        }
+        guard !text.isEmpty, text.allSatisfy(isName) else {
+            throw ScaffoldError(
+                .badOption, "\"\(text)\" is no version, branch or commit",
+                hint: "write --mizu https://…/mizu@1.2.3, @main or @ and 40 hexadecimal digits")
+        }
+        return .branch(text)
+    }
+
+    /// By this name the manifest asks for the package's products.
+    public var identity: String {
+        guard case .address(let address, _) = self else { return "mizu" }
+        let name = address.split { $0 == "/" || $0 == ":" }.last.map(String.init) ?? "mizu"
+        return (name.hasSuffix(".git") ? String(name.dropLast(4)) : name).lowercased()
+    }
+
+    /// The dependency as Package.swift has it, without a comma.
+    public var manifestLine: String {
+        switch self {
+        case .folder(let path): ".package(name: \"mizu\", path: \(Self.literal(path)))"
+        case .address(let address, .from(let version)):
+            ".package(url: \(Self.literal(address)), from: \(Self.literal(version)))"
+        case .address(let address, .branch(let branch)):
+            ".package(url: \(Self.literal(address)), branch: \(Self.literal(branch)))"
+        case .address(let address, .revision(let revision)):
+            ".package(url: \(Self.literal(address)), revision: \(Self.literal(revision)))"
+        }
+    }
+
+    /// A Swift string literal. Control characters were refused.
+    private static func literal(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            if scalar == "\"" || scalar == "\\" { result += "\\" }
+            result.unicodeScalars.append(scalar)
+        }
+        return result + "\""
+    }
+}
