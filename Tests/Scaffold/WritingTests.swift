@@ -30,7 +30,8 @@ struct WritingTests {
         }
         let files = folder.contents.filter { path in
             var isFolder: ObjCBool = false
-            FileManager.default.fileExists(atPath: folder.path + "/" + path, isDirectory: &isFolder)
+            _ = FileManager.default.fileExists(
+                atPath: folder.path + "/" + path, isDirectory: &isFolder)
             return !isFolder.boolValue
         }
         #expect(files.count == blueprint.files.count)
