@@ -162,6 +162,8 @@ let package = Package(
         tests("Dev", ["MizuDev", "MizuEventLoop", "MizuBytes"]),
         tests("BenchRoom", ["MizuBench", "MizuHTTP", "MizuWebSocket", "MizuBytes"]),
         tests("Scaffold", ["MizuScaffold", "MizuBytes", "CTemplates"]),
+        // What the guides show: Assets/Guides.
+        tests("Guides", ["Mizu"]),
         tests("Tidy", ["MizuScaffold"]),
     ]
         + template("sync", module: "MizuTodo") + template("live", module: "MizuCounter") + [

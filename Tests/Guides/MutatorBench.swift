@@ -1,0 +1,1 @@
+../../Assets/Templates/sync/Tests/App/MutatorBench.swift

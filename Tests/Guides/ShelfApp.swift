@@ -1,0 +1,31 @@
+// The same example's server: who may do what, and a form beside the socket. Compiled, and opened in
+// ShelfTests on a database in memory; it never listens.
+
+import Mizu
+
+func makeShelf(_ configuration: Configuration, assets: Assets) throws -> App {
+    let app = try App(configuration, assets: assets)
+    app.use { request in
+        // Whatever says who somebody is: a cookie, a token. Here a field that a proxy in front sets,
+        // and that it must take away where a client sends it.
+        request.user = request.header("X-User")
+        return nil
+    }
+    let sync = try app.sync(ShelfMutator()) { user, scope, action in
+        switch action {
+        case .pull, .snapshot, .subscribe: true
+        case .push: user != nil && scope == "library"
+        }
+    }
+    app.post("/books") { request in
+        struct Arguments: Encodable { var id, title: String }
+        let form = try request.form()
+        let arguments = Arguments(id: form["id"] ?? "", title: form["title"] ?? "")
+        let intent = try Intent("book.add", id: form["mutation"], arguments)
+        return try sync.push(request, scope: "library", [intent]) { outcomes in
+            if let error = outcomes.first?.error { throw error }
+            return .redirect(to: "/")
+        }
+    }
+    return app
+}

@@ -1,0 +1,134 @@
+"""The guides (Assets/Guides) are true: every block of theirs runs here, or is held to what runs.
+
+The protocol's examples go to a fresh server in the order in which they stand. Swift is compiled by
+Tests/Guides, and must stand there as the guide shows it. Settings, files and make targets that a
+guide names exist. The first hour is a test of its own: Tests/Browser/test_first_hour.py.
+"""
+
+import json
+import re
+import subprocess
+import textwrap
+
+import pytest
+
+from guides import GUIDES, ROOT, blocks, guide_names
+from wire import WebSocket, dump
+
+SWIFT = [path.read_text() for path in sorted((ROOT / "Tests/Guides").glob("*.swift"))]
+RUN_BY_A_TEST = {"sh", "json", "ws", "swift", "diff"}
+
+
+def matches(expected, found, known):
+    """Whether `found` is what the guide shows: … is any text, EPOCH one text throughout."""
+    if expected == "…":
+        return isinstance(found, str) and found != ""
+    if expected == "EPOCH":
+        return known.setdefault("EPOCH", found) == found
+    if isinstance(expected, dict):
+        return isinstance(found, dict) and expected.keys() == found.keys() and all(
+            matches(value, found[key], known) for key, value in expected.items())
+    if isinstance(expected, list):
+        return isinstance(found, list) and len(expected) == len(found) and all(
+            matches(one, other, known) for one, other in zip(expected, found))
+    return type(expected) is type(found) and expected == found
+
+
+def filled(text, known):
+    return text.replace("EPOCH", known["EPOCH"]) if "EPOCH" in text else text
+
+
+def run(command, server, known):
+    """What a command of the guide prints, with this server's address in place of the guide's."""
+    assert command.count("127.0.0.1:8080") == 1, command
+    command = filled(command, known).replace("127.0.0.1:8080", server.authority)
+    ended = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command], capture_output=True, text=True, timeout=20)
+    assert ended.returncode == 0, ended
+    return json.loads(ended.stdout)
+
+
+def talk(text, socket, known):
+    """Sends each > line and wants the < lines behind it; those have no order among each other."""
+    turns = re.split(r"^> ", text, flags=re.MULTILINE)
+    assert turns[0] == "" and len(turns) > 1
+    for turn in turns[1:]:
+        sent, *wanted = [line.removeprefix("< ") for line in turn.splitlines()]
+        socket.send_json(json.loads(filled(sent, known)))
+        wanted = [json.loads(line) for line in wanted]
+        while wanted:
+            found = socket.receive_json()
+            one = next((one for one in wanted if matches(one, found, known)), None)
+            assert one is not None, f"{dump(found)} is none of {wanted}"
+            wanted.remove(one)
+
+
+def test_the_protocols_examples_are_answered_as_the_guide_says(start):
+    server = start(database="memory:").ready()
+    known, command, counts = {}, None, {"sh": 0, "ws": 0}
+    with WebSocket(server) as socket:
+        for language, text in blocks("protocol.md"):
+            assert language in ("sh", "json", "ws"), language
+            if language == "ws":
+                talk(text, socket, known)
+            elif language == "sh":
+                assert command is None, f"no answer is shown to {command}"
+                command = text
+            else:
+                found = run(command, server, known)
+                assert matches(json.loads(text), found, known), (command, found)
+                command = None
+            counts[language] = counts.get(language, 0) + 1
+        assert command is None
+        # Nothing else was said on the socket.
+        socket.send_json({"type": "ping", "ref": "end"})
+        assert socket.receive_json() == {"type": "pong", "ref": "end"}
+    assert counts["sh"] == counts["json"] >= 6 and counts["ws"] >= 2, counts
+
+
+def test_what_the_protocols_guide_calls_any_text_is_not_anything():
+    known = {}
+    assert matches({"a": "…", "e": "EPOCH"}, {"a": "x", "e": "1"}, known)
+    assert not matches({"e": "EPOCH"}, {"e": "2"}, known)
+    assert not matches({"a": "…"}, {"a": 1}, known)
+    assert not matches({"a": 1}, {"a": 1, "b": 2}, known)
+    assert not matches([1], [1, 2], known) and not matches(1, True, known)
+
+
+@pytest.mark.parametrize("name", [*guide_names(), "README.md"])
+def test_swift_in_a_guide_is_code_that_was_compiled(name):
+    for language, text in blocks(name):
+        if language == "swift":
+            found = any(
+                re.search("^" + re.escape(indented), source, re.MULTILINE) for source in SWIFT
+                for indented in (text, textwrap.indent(text, "    ")))
+            assert found, f"{name}: not in Tests/Guides:\n{text}"
+
+
+@pytest.mark.parametrize("name", guide_names())
+def test_a_guide_names_only_what_there_is(name):
+    text = (GUIDES / name).read_text()
+    for path in re.findall(r"`((?:Assets|Sources|Tests|CShims)/[^`\s]*)`", text):
+        base = ROOT if (ROOT / path.split("*")[0]).exists() else ROOT / "Assets/Templates/sync"
+        assert list(base.glob(path.rstrip("/"))), f"{name} names {path}"
+    settings = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    for word in re.findall(r"`([A-Z]{2,}(?:_[A-Z]+)+)(?:=[^`]*)?`", text):
+        assert word in settings, f"{name} names a setting {word}"
+    targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for target in re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)", text):
+        assert target in targets, f"{name} names make {target}"
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (GUIDES / link).exists(), f"{name} links to {link}"
+
+
+def test_every_guide_is_one_line_of_the_readme_and_the_readmes_links_lead_somewhere():
+    readme = (ROOT / "README.md").read_text()
+    linked = re.findall(r"^- \[[^\]]+\]\(Assets/Guides/([^)]+)\)", readme, re.MULTILINE)
+    assert sorted(linked) == guide_names()
+
+
+@pytest.mark.parametrize("name", guide_names())
+def test_a_guides_blocks_have_a_language_that_a_test_reads(name):
+    for language, text in blocks(name):
+        assert language in RUN_BY_A_TEST or language == "text", f"{name}: {language}\n{text}"
+        assert all(len(line) <= 240 for line in text.splitlines())
