@@ -36,7 +36,7 @@ build: ## release binaries: .build/release/mizu and .build/release/echo-server
 	@Tests/run build
 
 install: ## the command and its completions below PREFIX (/usr/local); builds it first if need be
-	@test -x "$(MIZU_BIN)" || Tests/run build
+	@test -x "$(MIZU_BIN)" || $(MAKE) build
 	install -D -s -m 755 "$(MIZU_BIN)" "$(command)"
 	install -d "$(dir $(bash))" "$(dir $(zsh))" "$(dir $(fish))"
 	"$(MIZU_BIN)" completions bash >"$(bash)"

@@ -2,7 +2,7 @@
 
 Whatever is refused leaves the disk as it was, and says what is wrong, where, and what to do. One app
 is generated, built and tested as its owner would do it; its build folder lies in `.build`, so that a
-second run is quick.
+second run, and Tests/Browser/test_first_hour.py, are quick.
 """
 
 import json
@@ -390,9 +390,9 @@ def test_install_and_uninstall_are_each_others_opposite(tmp_path):
 def test_a_new_app_builds_without_a_warning_passes_its_tests_and_serves(tmp_path, start):
     if not shutil.which("swift"):
         pytest.skip("swift is not installed")
-    app = ROOT / ".build/new-app/my-app"
+    app = ROOT / ".build/new-app/myapp"
     for entry in app.iterdir() if app.exists() else []:
-        if entry.name != ".build":
+        if entry.name not in (".build", "Package.resolved"):
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     answer = new(str(app), cwd=tmp_path)
     assert answer.returncode == 0, answer
@@ -414,7 +414,7 @@ def test_a_new_app_builds_without_a_warning_passes_its_tests_and_serves(tmp_path
     tested = swift("test", "--skip-build")
     assert re.search(r"Test run with [1-9]\d* tests? in \d+ suites? passed", tested), tested
     subprocess.run(["sh", "CShims/assets.sh", "--check"], cwd=app, check=True)
-    process = processes.Server(tmp_path, command=(str(app / ".build/debug/my-app"),)).ready()
+    process = processes.Server(tmp_path, command=(str(app / ".build/debug/myapp"),)).ready()
     try:
         process.stop()
     finally:

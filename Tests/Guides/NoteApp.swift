@@ -1,0 +1,51 @@
+// The app of the README, as it stands there: compiled, and never run.
+
+import Mizu
+
+struct Note: Codable, Sendable { var id, text: String }
+
+/// What the app's mutations do. Applied once, whichever way a mutation came.
+struct NoteMutator: Mutator {
+    func apply(_ mutation: Mutation, to store: inout Transaction) throws(Rejection) {
+        switch mutation.name {
+        case "note.write":
+            let note: Note = try mutation.args.decode()     // invalid_mutation says what did not fit
+            try store.put("note", id: note.id, note)        // the change is recorded by itself
+        case "note.delete":
+            struct Which: Decodable { var id: String }
+            let which: Which = try mutation.args.decode()
+            try store.delete("note", id: which.id)          // refuses an id that does not exist
+        default: throw .unknownMutation
+        }
+    }
+}
+
+func serve(_ assets: Assets) throws {
+    let app = try App(try .from(environment: Configuration.processEnvironment()), assets: assets)
+    let views = try app.views()                             // views/, compiled once
+    app.files("/static", from: "static")
+    let sync = try app.sync(NoteMutator()) { user, scope, action in
+        action == .pull || user != nil                      // who may do what; asked every time
+    }                                                       // mounts /_sync/* and /ws
+    app.get("/") { request in
+        try sync.read(request) { snapshot in                // on a reader's thread, at one cursor
+            views.render("home", ["notes": .list(try snapshot.records("note").map(ViewValue.init))])
+        }
+    }
+    app.post("/notes") { request in                         // a plain form: works without JavaScript
+        let form = try request.form()
+        let note = Note(id: form["id"] ?? "", text: form["text"] ?? "")
+        return try sync.push(request, [Intent("note.write", id: form["mutation"], note)]) { _ in
+            .redirect(to: "/")
+        }
+    }
+    try app.run()
+}
+
+func mountRooms(on app: App) {
+    app.live(onMessage: { session, request in session.user == nil ? .deny : .allow })
+    app.presence(graceMilliseconds: 10_000) { session, topic, info in
+        topic.utf8.starts(with: "room:".utf8)                // or .watch: sees and is not shown
+            ? .join(PresenceMember(id: session.user ?? session.id, info: info)) : .deny
+    }
+}
