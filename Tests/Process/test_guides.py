@@ -7,16 +7,19 @@ guide names exist. The first hour is a test of its own: Tests/Browser/test_first
 
 import json
 import re
+import shutil
 import subprocess
 import textwrap
 
 import pytest
 
 from guides import GUIDES, ROOT, blocks, guide_names
-from wire import WebSocket, dump
+from server import wait_until
+from tls import Endpoint, SecureConnection, make_certificate
+from wire import WebSocket, dump, fetch, post
 
 SWIFT = [path.read_text() for path in sorted((ROOT / "Tests/Guides").glob("*.swift"))]
-RUN_BY_A_TEST = {"sh", "json", "ws", "swift", "diff"}
+RUN_BY_A_TEST = {"sh", "json", "ws", "swift", "diff", "env"}
 
 
 def matches(expected, found, known):
@@ -103,6 +106,76 @@ def test_swift_in_a_guide_is_code_that_was_compiled(name):
                 re.search("^" + re.escape(indented), source, re.MULTILINE) for source in SWIFT
                 for indented in (text, textwrap.indent(text, "    ")))
             assert found, f"{name}: not in Tests/Guides:\n{text}"
+
+
+def only_block(name, language):
+    found = [text for kind, text in blocks(name) if kind == language]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_the_settings_for_a_certificate_do_what_the_guide_says(start, tmp_path):
+    settings = dict(line.split("=", 1) for line in only_block("deploying.md", "env").splitlines())
+    name = settings["HOSTS"]
+    folders = {"TLS_CERT": tmp_path / "tls", "ACME_DIR": tmp_path / "acme"}
+    for folder in folders.values():
+        folder.mkdir()
+    (folders["ACME_DIR"] / ".well-known/acme-challenge").mkdir(parents=True)
+    (folders["ACME_DIR"] / ".well-known/acme-challenge/token").write_text("answer")
+    ports = {"ADDR": "127.0.0.1:0", "TLS_ADDR": "127.0.0.1:0"}
+    assert set(settings) == {*folders, *ports, "HOSTS", "HSTS"}
+    settings |= ports | {key: str(folder) for key, folder in folders.items()}
+    # The guide's order: first without the lines TLS_….
+    first = {key: value for key, value in settings.items() if not key.startswith("TLS_")}
+    running = start(env=first, database="memory:").ready()
+    host = [("Host", name)]
+    challenge = "/.well-known/acme-challenge/token"
+    assert fetch(running, "GET", challenge, host).body == b"answer"
+    assert fetch(running, "GET", "/", host).status == 200
+    running.stop()
+    assert start(env=settings, database="memory:").wait() == 1, "it started without a certificate"
+
+    certificate, key = make_certificate(tmp_path, subject=name)
+    shutil.copy(certificate, folders["TLS_CERT"] / f"{name}.pem")
+    shutil.copy(key, folders["TLS_CERT"] / f"{name}.key")
+    running = start(env=settings, database="memory:").ready()
+    assert fetch(running, "GET", challenge, host).body == b"answer"
+    assert fetch(running, "GET", "/healthz", host).status == 200
+    away = fetch(running, "GET", "/", host)
+    assert away.status == 308 and away.get("location").startswith(f"https://{name}"), away
+    with SecureConnection(Endpoint(running, wait_until), name=name) as secure:
+        page = secure.request("GET", "/", host)
+    assert page.status == 200
+    assert page.get("strict-transport-security") == f"max-age={settings['HSTS']}", page
+
+
+@pytest.mark.skipif(shutil.which("sqlite3") is None, reason="sqlite3 is not installed")
+def test_a_backup_is_made_while_it_runs_and_put_back_as_the_guide_says(start, tmp_path):
+    command = only_block("deploying.md", "sh")
+    database, backup = tmp_path / "mizu.db", tmp_path / "backup.db"
+    for path, place in (("/var/lib/mizu/mizu.db", database), ("/var/backups/mizu.db", backup)):
+        assert path in command
+        command = command.replace(path, str(place))
+
+    def add(running, name):
+        mutation = {"id": name, "name": "todo.create", "args": {"id": name, "title": name}}
+        result, = post(running, "/_sync/push", {"mutations": [mutation]}).json["results"]
+        assert result["ok"], result
+        return {"cursor": result["cursor"], "epoch": result["epoch"]}
+
+    running = start(database=f"sqlite:{database}").ready()
+    seen = add(running, "kept")
+    subprocess.run(["sh", "-c", command], check=True, timeout=20)
+    lost = add(running, "lost")
+    running.stop()
+    for ending in ("", "-wal", "-shm"):
+        (tmp_path / f"mizu.db{ending}").unlink(missing_ok=True)
+    shutil.copy(backup, database)
+    running = start(database=f"sqlite:{database}").ready()
+    records = post(running, "/_sync/snapshot", {}).json["records"]
+    assert [record["id"] for record in records] == ["kept"]
+    assert post(running, "/_sync/pull", lost).status == 410
+    assert post(running, "/_sync/pull", seen).status == 200
 
 
 @pytest.mark.parametrize("name", guide_names())
