@@ -1,4 +1,6 @@
-// The app of the README, as it stands there: compiled, and never run.
+// The app of the README, as it stands there, comments in their column: compiled, and never run.
+// Tests/Process/test_guides.py holds the README to it.
+// swift-format-ignore-file
 
 import Mizu
 

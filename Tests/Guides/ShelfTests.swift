@@ -20,7 +20,7 @@ struct ShelfTests {
         #expect(again.member("ok")?.bool == true)
     }
 
-    @Test("arguments that do not fit are refused with what is wrong, and an empty title by the rule")
+    @Test("arguments that do not fit are refused, and an empty title by the rule")
     func arguments() throws {
         for args in [#"{"id":"b1"}"#, #"{"id":7,"title":"Emma"}"#, #"{"id":"b1","title":""}"#] {
             let result = try shelf.push("book.add", args)
