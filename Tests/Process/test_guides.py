@@ -14,7 +14,7 @@ import textwrap
 import pytest
 
 from guides import GUIDES, ROOT, blocks, guide_names
-from server import wait_until
+from server import MIZU, wait_until
 from tls import Endpoint, SecureConnection, make_certificate
 from wire import WebSocket, dump, fetch, post
 
@@ -176,6 +176,18 @@ def test_a_backup_is_made_while_it_runs_and_put_back_as_the_guide_says(start, tm
     assert [record["id"] for record in records] == ["kept"]
     assert post(running, "/_sync/pull", lost).status == 410
     assert post(running, "/_sync/pull", seen).status == 200
+
+
+def test_the_loads_of_the_benchmarks_guide_find_nothing_wrong(server):
+    lines = only_block("benchmarks.md", "sh").splitlines()
+    assert len(lines) >= 4
+    for line in lines:
+        words = line.replace("127.0.0.1:8080", server.authority).split()
+        assert words[:2] == ["mizu", "bench"] and server.authority in words[3]
+        # Few and short: it is the command that is tried here, not the server.
+        words = [MIZU, *("20" if word == "10000" else word for word in words[1:]), "-d", "0.2"]
+        ended = subprocess.run(words, capture_output=True, text=True, timeout=30)
+        assert ended.returncode == 0, (line, ended)
 
 
 @pytest.mark.parametrize("name", guide_names())
