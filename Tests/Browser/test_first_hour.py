@@ -247,3 +247,5 @@ def test_the_first_hour_goes_as_the_guide_says(browser, watch):
     finally:
         context.close()
         shell.end()
+    if IS_WHOLE:
+        shutil.rmtree(folder)  # hundreds of megabytes that nobody will use again
