@@ -13,8 +13,9 @@ public struct Poller: ~Copyable {
 
     public init() throws(SystemError) {
         epoll = Descriptor(owning: try SystemError.check("epoll_create1", cl_epoll_create()))
+        // Not initialised: the kernel fills the first `count`, which alone are read, and pages that
+        // a small process never needs stay untouched.
         events = .allocate(capacity: Self.batchMax)
-        events.initialize(repeating: cl_event(), count: Self.batchMax)
     }
 
     deinit { events.deallocate() }

@@ -113,7 +113,7 @@ public final class App {
 
     /// Serves one file of the assets at `path`.
     public func file(_ path: String, from name: String) {
-        let files = StaticFiles(assets, folder: "")
+        let files = StaticFiles(assets, folder: "", only: name)
         get(path) { request in files.respond(name, to: request) ?? .notFound }
     }
 

@@ -9,14 +9,16 @@ struct StaticFiles: Sendable {
     private let folder: String
     private let prepared: [String: Representation]
 
-    /// - Parameter folder: below it files are looked up; ends with `/` or is empty.
-    init(_ assets: Assets, folder: String) {
+    /// - Parameters:
+    ///   - folder: below it files are looked up; ends with `/` or is empty.
+    ///   - only: the one file that is to be served; nil: every one.
+    init(_ assets: Assets, folder: String, only: String? = nil) {
         self.assets = assets
         self.folder = folder
         var prepared: [String: Representation] = [:]
         if !assets.isReadFromDisk {
             var encoder = GzipEncoder()
-            for name in assets.names(below: folder) {
+            for name in only.map({ [$0] }) ?? assets.names(below: folder) {
                 guard let bytes = assets[folder + name] else { continue }
                 var file = Representation(bytes, mediaType: .of(path: name))
                 file.pack(using: &encoder)
