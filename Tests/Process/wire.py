@@ -22,9 +22,11 @@ class Closed(Exception):
 class Connection:
     """One TCP connection with a read buffer."""
 
-    def __init__(self, server, timeout=WAIT_SECONDS):
+    def __init__(self, server, timeout=WAIT_SECONDS, source=None):
+        """`source` is the address to come from: all of 127.0.0.0/8 is this machine's."""
         self.authority = server.authority
-        self.socket = socket.create_connection((server.host, server.port), timeout)
+        self.socket = socket.create_connection(
+            (server.host, server.port), timeout, (source, 0) if source else None)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = bytearray()
 
@@ -184,8 +186,8 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 class WebSocket(Connection):
     """A WebSocket client (RFC 6455) that masks, answers pings, and checks what the server sends."""
 
-    def __init__(self, server, path="/ws", headers=(), timeout=WAIT_SECONDS):
-        super().__init__(server, timeout)
+    def __init__(self, server, path="/ws", headers=(), timeout=WAIT_SECONDS, source=None):
+        super().__init__(server, timeout, source)
         self.key = base64.b64encode(os.urandom(16)).decode()
         self.answer = self.request("GET", path, [*self.handshake(), *headers])
         if self.answer.status != 101:
