@@ -88,11 +88,11 @@ struct FramingFields {
     func settle(_ head: inout RequestHead, in scanner: HeadScanner) throws(HeadStop) {
         if let host {
             guard HostSyntax.accepts(scanner.bytes(host)) else { throw .reject(.badHost) }
-            if head.host.isEmpty {
-                head.host = host
-            } else if head.form == .absolute {
-                try checkAgreement(head, host, in: scanner)
-            }
+            // A target in absolute form names the host itself. An origin server must ignore `Host`
+            // then (RFC 9112 §3.2.2), as proxies do that replace it (same section): whoever judges
+            // by the other one of two names does not speak HTTP/1.1. The field must still be there
+            // once and be well-formed.
+            if head.host.isEmpty { head.host = host }
         } else if head.minorVersion == 1 {
             throw .reject(.missingHost)
         }
@@ -106,21 +106,6 @@ struct FramingFields {
             head.keepsAlive = connection.contains(.keepAlive) && !connection.contains(.close)
         }
         if head.method == .connect { head.keepsAlive = false }
-    }
-
-    /// A target that names a host replaces `Host`, and a client must send the same in both (RFC
-    /// 9112 §3.2.2). Where they differ, whoever looks at the other one asks somebody else.
-    private func checkAgreement(
-        _ head: RequestHead, _ host: HeadRange, in scanner: HeadScanner
-    ) throws(HeadStop) {
-        let (target, field) = (scanner.bytes(head.host), scanner.bytes(host))
-        let isSecure = scanner.bytes(head.target).startsIgnoringCase("https://")
-        let defaultPort: UInt16 = isSecure ? 443 : 80
-        guard let named = HostSyntax(target), let syntax = HostSyntax(field),
-            (named.port ?? defaultPort) == (syntax.port ?? defaultPort),
-            target.part(0..<named.nameCount)
-                .equalsIgnoringCase(field.part(0..<syntax.nameCount))
-        else { throw .reject(.badHost) }
     }
 
     /// Completes an answer's head (RFC 9112 §6.3) to a request with `method`.

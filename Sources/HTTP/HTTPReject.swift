@@ -3,7 +3,8 @@
 
 /// A refusal by a parser; `status` is what the peer is told before the connection closes.
 public enum HTTPReject: Error, Equatable, Sendable, CaseIterable {
-    case badRequestLine, badStatusLine, badTarget, targetTooLong, badVersion, unsupportedVersion
+    case badRequestLine, badStatusLine, methodTooLong, badTarget, targetTooLong
+    case badVersion, unsupportedVersion
     case bareCarriageReturn, bareLineFeed, badFieldName, spaceBeforeColon, lineFolding
     case badFieldValue, tooManyFields, headTooLarge
     case missingHost, repeatedHost, badHost
@@ -25,7 +26,7 @@ public enum HTTPReject: Error, Equatable, Sendable, CaseIterable {
         case .tooManyFields, .headTooLarge, .trailerTooLarge: .fieldsTooLarge
         case .bodyTooLarge: .contentTooLarge
         case .unsupportedExpectation: .expectationFailed
-        case .unsupportedTransferCoding: .notImplemented
+        case .methodTooLong, .unsupportedTransferCoding: .notImplemented
         case .unsupportedVersion: .versionNotSupported
         }
     }
@@ -35,6 +36,7 @@ public enum HTTPReject: Error, Equatable, Sendable, CaseIterable {
         switch self {
         case .badRequestLine: "The request line is malformed."
         case .badStatusLine: "The status line is malformed."
+        case .methodTooLong: "The method is longer than any that this server implements."
         case .badTarget: "The request target is malformed."
         case .targetTooLong: "The request target is too long."
         case .badVersion: "The HTTP version is malformed."

@@ -7,7 +7,7 @@ extension HeadScanner {
     mutating func readRequestLine(
         into head: inout RequestHead, limits: HTTPLimits
     ) throws(HeadStop) {
-        try readMethod(into: &head)
+        try readMethod(into: &head, limits: limits)
         try readTarget(into: &head, limits: limits)
         try readVersion(into: &head)
         try endLine(else: .badVersion)
@@ -20,7 +20,9 @@ extension HeadScanner {
     }
 
     @inline(__always)
-    private mutating func readMethod(into head: inout RequestHead) throws(HeadStop) {
+    private mutating func readMethod(
+        into head: inout RequestHead, limits: HTTPLimits
+    ) throws(HeadStop) {
         let start = position
         if start + 8 <= end, UInt32(truncatingIfNeeded: word(at: start)) == 0x2054_4547 {
             // "GET ", the first byte lowest.
@@ -30,8 +32,10 @@ extension HeadScanner {
         }
         var at = start
         while at < end, byte(at: at).has(.token) { at += 1 }
-        guard at < end else { throw more }
+        let isTooLong = at - start > limits.methodBytesMax
+        guard at < end else { throw isFull && isTooLong ? .reject(.methodTooLong) : more }
         guard byte(at: at) == ASCIIByte.space else { throw fault(.badRequestLine, at: at) }
+        if isTooLong { throw fault(.methodTooLong, at: at) }
         head.methodRange = range(start, at)
         head.method = HTTPMethod(bytes(head.methodRange))
         position = at + 1

@@ -48,6 +48,11 @@ struct RequestParserTests {
         let absolute = try head("GET HTTP://a.b:81/c?d HTTP/1.1\r\nHost: A.b:81\r\n\r\n")
         #expect(absolute.contains("absolute"))
         #expect(absolute.contains("path=/c query=d host=a.b:81"))
+        // §3.2.2: an origin server must ignore Host then.
+        for host in ["b", "a:8080", "a."] {
+            let other = try head("GET http://a/ HTTP/1.1\r\nHost: \(host)\r\n\r\n")
+            #expect(other.contains("host=a "), "\(host)")
+        }
         let bare = try head("GET https://a?q HTTP/1.1\r\nHost: a\r\n\r\n")
         #expect(bare.contains("path= query=q host=a "))
         let asterisk = try head("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n")
