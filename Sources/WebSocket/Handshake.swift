@@ -13,11 +13,12 @@ public typealias FieldValues = (
 
 /// Why a request is not an acceptable handshake, with the answer to give.
 public enum HandshakeRefusal: Error, Equatable, Sendable, CaseIterable {
-    /// No `Upgrade: websocket`, or no `Connection: upgrade`: an ordinary request for this place.
+    /// No `Upgrade: websocket`, no `Connection: upgrade`, or HTTP/1.0, in which a server must
+    /// ignore `Upgrade` (RFC 9110 §7.8): an ordinary request for this place.
     case notAnUpgrade
     case badMethod
-    /// HTTP/1.0 cannot upgrade.
-    case badHTTPVersion
+    /// `Connection: close` beside `Upgrade`: nothing would be left to speak on (RFC 9112 §9.6).
+    case endsConnection
     /// Missing, doubled, or not the base64 of 16 bytes.
     case badKey
     /// Not 13; the answer names the version we speak (§4.4).
@@ -30,8 +31,7 @@ public enum HandshakeRefusal: Error, Equatable, Sendable, CaseIterable {
         switch self {
         case .notAnUpgrade, .badVersion: 426
         case .badMethod: 405
-        case .badHTTPVersion: 505
-        case .badKey, .badExtensions: 400
+        case .endsConnection, .badKey, .badExtensions: 400
         }
     }
 
@@ -45,16 +45,16 @@ public enum HandshakeRefusal: Error, Equatable, Sendable, CaseIterable {
                 ("Sec-WebSocket-Version", "13"),
             ]
         case .badMethod: [("Allow", "GET")]
-        case .badHTTPVersion, .badKey, .badExtensions: []
+        case .endsConnection, .badKey, .badExtensions: []
         }
     }
 
     /// A few words for people.
     public var message: StaticString {
         switch self {
-        case .notAnUpgrade: "this place speaks WebSocket: upgrade the connection"
+        case .notAnUpgrade: "this place speaks WebSocket: upgrade the connection, over HTTP/1.1"
         case .badMethod: "a WebSocket handshake is a GET"
-        case .badHTTPVersion: "a WebSocket handshake needs HTTP/1.1"
+        case .endsConnection: "Connection: close ends the connection that it asks to upgrade"
         case .badKey: "Sec-WebSocket-Key is not the base64 of 16 bytes"
         case .badVersion: "only version 13 of WebSocket is spoken here"
         case .badExtensions: "Sec-WebSocket-Extensions is malformed"
@@ -86,11 +86,13 @@ public struct Handshake: Equatable, Sendable {
         deflate: DeflatePolicy? = nil, fields: FieldValues
     ) throws(HandshakeRefusal) {
         // A request without the wish is answered 426 whatever else is odd about it.
-        guard FieldList.contains("websocket", in: "upgrade", of: fields),
+        guard minorVersion >= 1, FieldList.contains("websocket", in: "upgrade", of: fields),
             FieldList.contains("upgrade", in: "connection", of: fields)
         else { throw .notAnUpgrade }
         guard ASCII.equal(method, "GET") else { throw .badMethod }
-        guard minorVersion >= 1 else { throw .badHTTPVersion }
+        guard !FieldList.contains("close", in: "connection", of: fields) else {
+            throw .endsConnection
+        }
         guard FieldList.only("sec-websocket-version", of: fields)?.elementsEqual("13".utf8) == true
         else { throw .badVersion }
         guard let key = FieldList.only("sec-websocket-key", of: fields),

@@ -220,12 +220,18 @@ def test_a_wrong_handshake_is_refused(echo, change, statuses):
         assert answer.get("sec-websocket-version") == "13"
 
 
-@pytest.mark.parametrize("line", ["POST /ws HTTP/1.1", "HEAD /ws HTTP/1.1", "GET /ws HTTP/1.0"])
-def test_a_handshake_is_a_get_of_http_1_1(echo, line):
+@pytest.mark.parametrize("line, status", [
+    ("POST /ws HTTP/1.1", 405), ("HEAD /ws HTTP/1.1", 405), ("GET /ws HTTP/1.0", 426)])
+def test_a_handshake_is_a_get_of_http_1_1(echo, line, status):
     with Connection(echo) as connection:
         head = [line, *(f"{name}: {value}" for name, value in FIELDS.items())]
         connection.send("\r\n".join(head).encode() + b"\r\n\r\n")
-        assert connection.response(line.split()[0]).status in (400, 405, 426, 505)
+        assert connection.response(line.split()[0]).status == status
+
+
+@pytest.mark.parametrize("options", ["close, Upgrade", "Upgrade, close"])
+def test_a_handshake_that_also_closes_is_the_clients_mistake(echo, options):
+    assert shake(echo, {"Connection": options}).status == 400
 
 
 @pytest.mark.parametrize("field, content", [

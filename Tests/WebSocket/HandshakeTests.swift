@@ -120,7 +120,10 @@ struct HandshakeTests {
         for (fields, expected) in refused { #expect(refusal(fields) == expected, "\(fields)") }
         #expect(refusal(Self.good, method: "POST") == .badMethod)
         #expect(refusal(Self.good, method: "get") == .badMethod)
-        #expect(refusal(Self.good, minorVersion: 0) == .badHTTPVersion)
+        #expect(refusal(Self.good, minorVersion: 0) == .notAnUpgrade)
+        for options in ["close, Upgrade", "Upgrade, Close", "upgrade,keep-alive , close"] {
+            #expect(refusal(Self.good(but: "connection", options)) == .endsConnection, "\(options)")
+        }
     }
 
     @Test("each refusal has its status and the fields that HTTP demands with it")
@@ -136,7 +139,7 @@ struct HandshakeTests {
         #expect(HandshakeRefusal.badMethod.status == 405)
         #expect(has(.badMethod, "Allow", "GET"))
         #expect(HandshakeRefusal.badKey.status == 400)
-        #expect(HandshakeRefusal.badHTTPVersion.status == 505)
+        #expect(HandshakeRefusal.endsConnection.status == 400)
         for refusal in HandshakeRefusal.allCases { #expect(refusal.message.utf8CodeUnitCount > 0) }
     }
 
