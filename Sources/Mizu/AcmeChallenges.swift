@@ -2,6 +2,8 @@
 // certbot's webroot method and others write them: below ACME_DIR, either as
 // `.well-known/acme-challenge/TOKEN` or as `TOKEN` itself. A token is of the base64url alphabet, so
 // no name leads anywhere else; a file is regular, no link, and of at most 4 KiB, read in one go.
+// And it must hold a key authorization, its own token, a dot and a thumbprint (§8.1): a folder that
+// is named by mistake, such as /etc, gives nothing away.
 
 import Glibc
 import MizuBytes
@@ -12,7 +14,7 @@ struct AcmeChallenges: Sendable {
 
     private let folders: [String]
 
-    /// Bytes of a challenge file; a larger one is none. Real ones have about 90.
+    /// Bytes of a challenge file; a larger one is not served. Real ones have about 90.
     static let fileBytesMax = 4096
     /// Bytes of a token; real ones have 43.
     static let tokenBytesMax = 128
@@ -23,7 +25,9 @@ struct AcmeChallenges: Sendable {
     func respond(_ token: String) -> Response {
         guard Self.isToken(token) else { return .notFound }
         for folder in folders {
-            guard let bytes = Self.read(folder + token) else { continue }
+            guard let bytes = Self.read(folder + token),
+                Self.isKeyAuthorization(bytes, of: token)
+            else { continue }
             var response = Response(status: .ok, mediaType: .text, body: .slice(bytes))
             response.set("Cache-Control", literal: "no-store")
             return response
@@ -32,10 +36,26 @@ struct AcmeChallenges: Sendable {
     }
 
     static func isToken(_ token: String) -> Bool {
-        (1...tokenBytesMax).contains(token.utf8.count)
-            && token.utf8.allSatisfy {
-                ASCII.isLetter($0) || ASCII.isDigit($0) || $0 == 0x2D || $0 == 0x5F
-            }
+        (1...tokenBytesMax).contains(token.utf8.count) && token.utf8.allSatisfy(isBase64URL)
+    }
+
+    private static func isBase64URL(_ byte: UInt8) -> Bool {
+        ASCII.isLetter(byte) || ASCII.isDigit(byte) || byte == UInt8(ascii: "-")
+            || byte == UInt8(ascii: "_")
+    }
+
+    /// Whether the bytes are `token`, a dot and a thumbprint, perhaps with white space after it
+    /// (RFC 8555 §8.1, §8.3).
+    static func isKeyAuthorization(_ bytes: ByteSlice, of token: String) -> Bool {
+        bytes.withUnsafeBytes { bytes in
+            let start = token.utf8.count + 1
+            guard bytes.count > start, bytes.starts(with: token.utf8),
+                bytes[start - 1] == UInt8(ascii: ".")
+            else { return false }
+            var end = bytes.count
+            while end > start, " \t\r\n".utf8.contains(bytes[end - 1]) { end -= 1 }
+            return end > start && bytes[start..<end].allSatisfy(isBase64URL)
+        }
     }
 
     private static func read(_ path: String) -> ByteSlice? {
