@@ -102,6 +102,7 @@ struct NewCommand: ParsableCommand {
         let report = NewReport(
             blueprint: blueprint, plan: plan, given: given, outcome: dryRun ? .planned : .written)
         if !json { print(report.planText) }
+        if let warning = blueprint.location.warning { Terminal.warn(warning) }
         if !dryRun { try PlanWriter.write(plan) }
         print(json ? report.json : report.endText)
     }

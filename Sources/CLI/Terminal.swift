@@ -35,6 +35,11 @@ enum Terminal {
         if let hint { complain(styled("Hint:", .yellow, on: 2) + "  " + hint) }
     }
 
+    /// `Warning: …`, for what is done all the same.
+    static func warn(_ message: String) {
+        complain(styled("Warning:", .yellow, on: 2) + " " + message)
+    }
+
     /// A word for a shell, quoted if it has to be.
     static func quoted(_ word: String) -> String {
         let isPlain = word.allSatisfy { letter in

@@ -41,7 +41,7 @@ public struct Blueprint: Sendable {
             var bytes = file.bytes.withUnsafeBytes { Array($0) }
             if file.name == "Package.swift" { bytes = Self.manifest(bytes, location) }
             let path = fill.fill(file.name)
-            return File(path: path, bytes: fill.fill(bytes, escaping: .of(path: path)))
+            return File(path: path, bytes: fill.fill(bytes, quoting: .of(path: path)))
         }
         let text = licence.text(
             year: variables["year"] ?? String(year),
@@ -68,7 +68,7 @@ public struct Blueprint: Sendable {
     private static func manifest(_ bytes: [UInt8], _ location: MizuLocation) -> [UInt8] {
         WordFill([
             (".package(name: \"mizu\", path: \"../../..\")", location.manifestLine),
-            ("package: \"mizu\"", "package: \"\(location.identity)\""),
+            ("package: \"mizu\"", "package: \(Quoting.swift(location.identity))"),
         ]).fill(bytes)
     }
 

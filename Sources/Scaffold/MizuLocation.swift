@@ -5,7 +5,7 @@
 public enum MizuLocation: Equatable, Sendable {
     /// An absolute path.
     case folder(String)
-    case address(String, Version)
+    case address(PackageAddress, Version)
 
     public enum Version: Equatable, Sendable {
         /// From this version on, below the next major one.
@@ -26,13 +26,15 @@ public enum MizuLocation: Equatable, Sendable {
             self = .folder(text)
             return
         }
-        // Only an @ behind the last slash is ours: the others are a user's or a password's.
-        let name = text.lastIndex(of: "/").map { text[text.index(after: $0)...] } ?? text[...]
+        // Only an @ behind the last slash or, in git@host:path, behind the colon is ours: the
+        // others are a user's or a password's.
+        let mark = text.lastIndex(of: "/") ?? text.lastIndex(of: ":")
+        let name = mark.map { text[text.index(after: $0)...] } ?? text[...]
         guard let at = name.lastIndex(of: "@") else {
-            self = .address(text, .branch("main"))
+            self = .address(try PackageAddress(text), .branch("main"))
             return
         }
-        let address = String(text[..<at])
+        let address = try PackageAddress(String(text[..<at]))
         self = .address(address, try Self.version(String(text[text.index(after: at)...])))
     }
 
@@ -57,30 +59,32 @@ public enum MizuLocation: Equatable, Sendable {
     /// By this name the manifest asks for the package's products.
     public var identity: String {
         guard case .address(let address, _) = self else { return "mizu" }
-        let name = address.split { $0 == "/" || $0 == ":" }.last.map(String.init) ?? "mizu"
-        return (name.hasSuffix(".git") ? String(name.dropLast(4)) : name).lowercased()
+        return address.identity
     }
 
     /// The dependency as Package.swift has it, without a comma.
     public var manifestLine: String {
+        let at: (String, String) -> String = { kind, text in "\(kind): \(Quoting.swift(text))" }
         switch self {
-        case .folder(let path): ".package(name: \"mizu\", path: \(Self.literal(path)))"
-        case .address(let address, .from(let version)):
-            ".package(url: \(Self.literal(address)), from: \(Self.literal(version)))"
-        case .address(let address, .branch(let branch)):
-            ".package(url: \(Self.literal(address)), branch: \(Self.literal(branch)))"
-        case .address(let address, .revision(let revision)):
-            ".package(url: \(Self.literal(address)), revision: \(Self.literal(revision)))"
+        case .folder(let path): return ".package(name: \"mizu\", \(at("path", path)))"
+        case .address(let address, let version):
+            let requirement =
+                switch version {
+                case .from(let version): at("from", version)
+                case .branch(let branch): at("branch", branch)
+                case .revision(let revision): at("revision", revision)
+                }
+            return ".package(\(at("url", address.text)), \(requirement))"
         }
     }
 
-    /// A Swift string literal. Control characters were refused.
-    private static func literal(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            if scalar == "\"" || scalar == "\\" { result += "\\" }
-            result.unicodeScalars.append(scalar)
-        }
-        return result + "\""
+    /// What should be said before the location is written into a file that others read; nil where
+    /// there is nothing to say.
+    public var warning: String? {
+        guard case .address(let address, _) = self, address.hasPassword else { return nil }
+        return """
+            the address of --mizu has a password in it, and Package.swift will show it to all who \
+            see the app's sources
+            """
     }
 }

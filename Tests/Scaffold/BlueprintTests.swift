@@ -1,8 +1,9 @@
 // What a new app consists of: every template with other names in it, and nothing of the template's
 // own left over.
 
-import MizuScaffold
 import Testing
+
+@testable import MizuScaffold
 
 @Suite("Blueprints")
 struct BlueprintTests {
@@ -78,9 +79,42 @@ struct BlueprintTests {
     }
 
     @Test(
-        "a wrong version or an empty text is refused", arguments: ["", "a\nb", "https://x/y@a b"])
+        "what is no address of a package is refused",
+        arguments: [
+            "", "a\nb", "https://x/y@a b", "https://h/m\");print(\"x\");let x=(\"",
+            "https://h/a\"b",
+            "https://h/\\(1)", "https://h/a b", "https://h/a`b", "https://h/m?a", "https://h/m#a",
+            "https://", "https:///m", "https://h", "https://h/", "https://h/.git", "https://h/..",
+            "ftp://h/m", "javascript://h/m", "git@h", "git@:m", "git@h:", "git@a/b:m",
+            "https://h/ä", "https://h/" + String(repeating: "m", count: 2_000),
+        ])
     func badLocation(text: String) {
-        #expect(throws: ScaffoldError.self) { try MizuLocation(text) }
+        let error = #expect(throws: ScaffoldError.self) { try MizuLocation(text) }
+        #expect(error?.code == .badOption)
+        #expect(error?.message.contains("print") != true)
+    }
+
+    @Test("an address with a password is taken, and warned of")
+    func password() throws {
+        #expect(try MizuLocation("https://user:secret@h.example/mizu@1.0.0").warning != nil)
+        let plain = [
+            "https://user@h.example/mizu", "git@h.example:mizu", "https://h:81/mizu", "/a:b@c",
+        ]
+        for text in plain {
+            #expect(try MizuLocation(text).warning == nil, "\(text)")
+        }
+    }
+
+    @Test("what is put into Swift, JSON or HTML is that text there")
+    func quoting() {
+        let odd = Array("a\"b\\(c)<&>\u{1}".utf8)
+        func text(_ path: String) -> String {
+            String(decoding: Quoting.of(path: path).apply(to: odd), as: UTF8.self)
+        }
+        #expect(text("App.swift") == #"a\"b\\(c)<&>\u{01}"#)
+        #expect(text("site.webmanifest") == #"a\"b\\(c)<&>\u0001"#)
+        #expect(text("a/page.html") == "a&quot;b\\(c)&lt;&amp;&gt;\u{1}")
+        #expect(text("README.md") == "a\"b\\(c)<&>\u{1}")
     }
 
     @Test("an ampersand in a title is escaped where the file is HTML, and only there")
