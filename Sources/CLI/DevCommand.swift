@@ -22,8 +22,8 @@ struct DevCommand: ParsableCommand {
 
             Lines for people go to standard error, what the app prints to standard output. With \
             --json each event is an object a line on standard output (event: listening, building, \
-            built, build_failed, started, ready, changed, start_failed, exited, stopping, \
-            stopped), and the app's output goes to standard error.
+            built, build_failed, started, ready, changed, unwatched, start_failed, exited, \
+            stopping, stopped), and the app's output goes to standard error.
 
             SIGTERM and SIGINT end the app (with SIGTERM), which has 15 s; a second one kills it. \
             SIGHUP (but for that of a terminal that is closed) and SIGUSR1 are passed on.

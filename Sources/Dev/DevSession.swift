@@ -117,6 +117,7 @@ public final class DevSession {
             throw DevError("cannot watch \(settings.root): \(error)")
         }
         tellAddresses()
+        reportUnwatched()
         startBuild()
         do throws(SystemError) {
             while exitCode == nil { try turn() }
@@ -136,6 +137,28 @@ public final class DevSession {
             json.key("urls")
             json.beginArray()
             for url in urls { json.string(url) }
+            json.endArray()
+        }
+    }
+
+    /// Says which folders have no watch, each once, and what gives them one.
+    private func reportUnwatched() {
+        guard let unwatched = watch?.takeUnwatched() else { return }
+        let rest = unwatched.count - unwatched.names.count
+        let names = unwatched.names.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
+        let remedy =
+            unwatched.error == nil
+            ? "more than \(FolderWatch.foldersMax) folders: move those that need no watch elsewhere"
+            : "allow more watches: sudo sysctl fs.inotify.max_user_watches=524288"
+        let reason = unwatched.error.map { " (\($0))" } ?? ""
+        report.event(
+            "unwatched", "changes are not seen in \(names)\(reason); \(remedy)", .bad
+        ) { json in
+            json.key("count")
+            json.int(unwatched.count)
+            json.key("paths")
+            json.beginArray()
+            for name in unwatched.names { json.string(name) }
             json.endArray()
         }
     }
@@ -162,6 +185,7 @@ public final class DevSession {
         for path in watch?.changes() ?? [] {
             if let change = rules.meaning(of: path) { debounce.note(change, at: now) }
         }
+        reportUnwatched()
         turnBuild(at: now)
         turnApp(at: now)
         act(on: debounce.take(at: now))

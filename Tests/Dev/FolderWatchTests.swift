@@ -49,6 +49,26 @@ struct FolderWatchTests {
         #expect(watch.changes().contains("new/deeper/second.txt"))
     }
 
+    @Test("folders for which no watch is left are named, once, at the start and when they come")
+    func unwatched() throws {
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        try write("a/b/file.txt")
+        // The root and one more; .build is not followed and takes none.
+        let watch = try FolderWatch(root: root, foldersMax: 2) { !$0.contains(".build") }
+        let missing = try #require(watch.takeUnwatched())
+        #expect(missing.names == ["a/b"])
+        #expect(missing.count == 1)
+        #expect(watch.takeUnwatched() == nil)
+        try write("late/file.txt")
+        #expect(!watch.changes().contains("late/file.txt"))
+        #expect(watch.takeUnwatched()?.names == ["late"])
+        for number in 0..<30 { try write("many\(number)/file.txt") }
+        _ = watch.changes()
+        let many = try #require(watch.takeUnwatched())
+        #expect(many.count == 30)
+        #expect(many.names.count == 20)
+    }
+
     @Test("removing a file is told, and a folder that has gone is forgotten")
     func removed() throws {
         defer { try? FileManager.default.removeItem(atPath: root) }
