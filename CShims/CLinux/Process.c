@@ -27,6 +27,15 @@
 
 static int result(int value) { return value < 0 ? -errno : value; }
 
+int cl_hold_standard_descriptors(void) {
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+        // The lowest free number is fd itself: those below it are open by now.
+        if (open("/dev/null", O_RDWR) < 0) return -errno;
+    }
+    return 0;
+}
+
 // An id written in digits. (uint32_t)-1 means "leave it" to the kernel and is no id.
 static int parse_id(const char *text, uint32_t *id) {
     uint64_t value = 0;

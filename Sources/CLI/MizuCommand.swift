@@ -1,6 +1,7 @@
 // The command `mizu`. Each subcommand is a file of its own.
 
 import ArgumentParser
+import CLinux
 import Glibc
 import MizuScaffold
 
@@ -22,6 +23,7 @@ struct MizuCommand: ParsableCommand {
         ])
 
     static func main() {
+        cl_hold_standard_descriptors()
         let words = Array(CommandLine.arguments.dropFirst())
         if let complaint = unknownSubcommand(in: words) {
             Terminal.complain(complaint.message, hint: complaint.hint)

@@ -25,6 +25,7 @@ func load(_ files: TLSFiles) throws -> TLSCertificates {
 /// - Returns: the exit code.
 func serve(_ options: Options) -> Int32 {
     do {
+        cl_hold_standard_descriptors()
         cl_raise_open_files()
         let lifetime = try ProcessLifetime()
         let workers = try Workers(count: options.workers)

@@ -42,6 +42,7 @@ public final class App {
     ///   directory where it is there.
     /// - Throws: `StartError` where event loops cannot be made.
     public init(_ configuration: Configuration, assets: Assets) throws(StartError) {
+        cl_hold_standard_descriptors()
         self.configuration = configuration
         self.assets =
             configuration.isDevelopment

@@ -2,6 +2,7 @@
 // has ended. Make it before any thread starts, so that all of them inherit the signal mask.
 //
 //   SIGTERM, SIGINT ──► drain      SIGHUP ──► reloads      SIGUSR1 ──► reopenings
+//   SIGHUP of a terminal that was closed ──► drain
 //
 // What happens is told to the service manager, and with its watchdog on, that the workers live.
 
@@ -15,15 +16,25 @@ public final class ProcessLifetime {
     public var reopenings: [() -> Void] = []
     private let signals: Signals
     private var poller: Poller
+    /// The standard descriptors that were a terminal at the start.
+    private let terminals: [Int32]
 
     private static let signalData: UInt64 = 0
     private static let finishedData: UInt64 = 1
     private static let pulseData: UInt64 = 2
 
     public init() throws(SystemError) {
+        terminals = (0...2).filter { cl_is_terminal($0) == 1 }
         signals = try Signals()
         poller = try Poller()
         try poller.registerInput(signals.pollable, data: Self.signalData)
+    }
+
+    /// Whether the terminal that the process was started in has been closed. SIGHUP says that as
+    /// well as "read your files again"; a server that goes on would keep port and database from
+    /// whoever starts the next one.
+    private var hasLostTerminal: Bool {
+        !terminals.isEmpty && terminals.allSatisfy { cl_is_terminal($0) == 0 }
     }
 
     /// Blocks until `server` has drained. A second signal while it drains changes nothing: the
@@ -52,7 +63,8 @@ public final class ProcessLifetime {
                     forgetsAt.map { Int(clamping: $0.milliseconds(since: .now)) + 1 },
                 ]
                 try poller.wait(milliseconds: waits.compactMap { $0 }.min())
-                while let signal = signals.next() {
+                while var signal = signals.next() {
+                    if signal == .hangUp, hasLostTerminal { signal = .terminate }
                     switch signal {
                     case .terminate:
                         if !server.workers.isDraining { notifier?.stopping() }

@@ -5,6 +5,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+// Opens /dev/null for each of the descriptors 0 to 2 that the parent has closed. Else the first
+// socket or database opened would get that number, and log lines would go there. Call it before
+// anything is opened.
+int cl_hold_standard_descriptors(void);
+
 // A user as passwd(5) has it; `name` is empty where the database does not know the number.
 typedef struct {
     uint32_t user, group;
