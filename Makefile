@@ -12,7 +12,7 @@ bash := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mizu
 zsh := $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mizu
 fish := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mizu.fish
 
-.PHONY: help run dev test build install uninstall assets soak asan tsan fuzz lint format bench-http bench-live
+.PHONY: help run dev test build install uninstall assets soak asan tsan fuzz fresh lint format bench-http bench-live
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -66,6 +66,9 @@ bench-http: ## HTTP beside nginx and the kernel's floor (ROUNDS=5 SECONDS_EACH=3
 
 bench-live: ## WebSockets beside the kernel's floor (ROUNDS=5 SECONDS_EACH=3): .build/bench/live.txt
 	@Tests/run bench-live
+
+fresh: ## make run and make test on a new Debian 12 in a folder, as root and as a user with sudo
+	@Tests/fresh
 
 lint: ## what swift format would change, as errors
 	@Tests/run lint
