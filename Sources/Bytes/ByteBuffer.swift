@@ -151,6 +151,12 @@ extension ByteBuffer {
     }
 
     /// Appends `value` in decimal digits.
+    public mutating func append(hex value: UInt64) {
+        for shift in stride(from: UInt64(60), through: 0, by: -4) {
+            append(Hex.digit(UInt8(truncatingIfNeeded: value >> shift)))
+        }
+    }
+
     public mutating func append(decimal value: Int) {
         var magnitude = value.magnitude
         reserve(20)

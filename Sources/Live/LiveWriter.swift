@@ -25,14 +25,15 @@ public enum LiveWriter {
     }
 
     /// Appends the ack of a subscribe, with the scope's position.
+    /// - Parameter checksum: of the scope's records there; nil where it is not known.
     public static func ack(
         ref: JSONValue?, topic: ByteSlice, cursor: Int, epoch: ByteSlice,
-        to buffer: inout ByteBuffer
+        checksum: UInt64? = nil, to buffer: inout ByteBuffer
     ) {
         buffer.append(#"{"type":"ack""# as StaticString)
         appendRef(ref, to: &buffer)
         appendTopic(topic, to: &buffer)
-        appendPosition(cursor: cursor, epoch: epoch, to: &buffer)
+        appendPosition(cursor: cursor, epoch: epoch, checksum, to: &buffer)
         buffer.append("}}" as StaticString)
     }
 
@@ -70,12 +71,14 @@ public enum LiveWriter {
     }
 
     /// Appends a poke: the topic's scope is at this position.
+    /// - Parameter checksum: of the scope's records there; nil where it is not known.
     public static func poke(
-        topic: ByteSlice, cursor: Int, epoch: ByteSlice, to buffer: inout ByteBuffer
+        topic: ByteSlice, cursor: Int, epoch: ByteSlice, checksum: UInt64? = nil,
+        to buffer: inout ByteBuffer
     ) {
         buffer.append(#"{"type":"sync""# as StaticString)
         appendTopic(topic, to: &buffer)
-        appendPosition(cursor: cursor, epoch: epoch, to: &buffer)
+        appendPosition(cursor: cursor, epoch: epoch, checksum, to: &buffer)
         buffer.append("}}" as StaticString)
     }
 
@@ -139,11 +142,15 @@ public enum LiveWriter {
 
     /// Opens the payload and leaves it open.
     private static func appendPosition(
-        cursor: Int, epoch: ByteSlice, to buffer: inout ByteBuffer
+        cursor: Int, epoch: ByteSlice, _ checksum: UInt64?, to buffer: inout ByteBuffer
     ) {
         buffer.append(#","payload":{"cursor":"# as StaticString)
         buffer.append(decimal: cursor)
         buffer.append(#","epoch":"# as StaticString)
         buffer.appendJSON(string: epoch)
+        guard let checksum else { return }
+        buffer.append(#","checksum":""# as StaticString)
+        buffer.append(hex: checksum)
+        buffer.append(UInt8(ascii: "\""))
     }
 }

@@ -17,10 +17,12 @@ public struct CommittedChanges: Sendable {
     public let ends: [Int]
     /// Cursors of the last change of each mutation, ascending; pages and deltas end at one.
     public let borders: [Int]
+    /// Of the scope's records at `head`; nil where that is not known.
+    public let checksum: ScopeChecksum?
 
     public init(
         scope: Name, base: Position, head: Position, bytes: ByteSlice, ends: [Int],
-        borders: [Int]
+        borders: [Int], checksum: ScopeChecksum? = nil
     ) {
         precondition(ends.count == head.cursor - base.cursor, "an end for each change")
         precondition(borders.last == head.cursor, "the last change ends a mutation")
@@ -30,7 +32,11 @@ public struct CommittedChanges: Sendable {
         self.bytes = bytes
         self.ends = ends
         self.borders = borders
+        self.checksum = checksum
     }
+
+    /// Where they lead, with the checksum there.
+    public var headWithSum: ScopeHead { ScopeHead(head, checksum: checksum) }
 }
 
 /// What became of a batch of pushes.

@@ -34,9 +34,9 @@ public final class LogTail: Sendable {
         case current
         /// All changes from `base` (exclusive) to `head`: comma-joined JSON, in slices. Ends where
         /// a mutation ends and is at most `SyncLimits.deltaBytesMax` long.
-        case frame(base: Int, head: Position, [ByteSlice])
+        case frame(base: Int, head: ScopeHead, [ByteSlice])
         /// More than that behind: send a poke.
-        case tooFarBehind(head: Position)
+        case tooFarBehind(head: ScopeHead)
         case askStore
         case refused(Refusal)
     }
@@ -68,7 +68,7 @@ extension LogTail {
     /// is not appended here yet, so from now on the tail must not say that nothing is new.
     /// - Parameter moment: taken before the reader began. Were the scope written to *and* forgotten
     ///   in between, the reader's view would be too old; so after an eviction nothing new is begun.
-    public func learn(_ head: Position, of scope: Name, since moment: Moment) {
+    public func learn(_ head: ScopeHead, of scope: Name, since moment: Moment) {
         table.withLock { $0.learn(head, of: scope, since: moment) }
     }
 }
@@ -92,9 +92,9 @@ extension LogTail {
 
 extension LogTail {
     /// Where the scope's log ends, nil if only the store knows. Any thread.
-    public func head(_ scope: Name) -> Position? {
+    public func head(_ scope: Name) -> ScopeHead? {
         guard let tail = tail(of: scope), tail.isComplete else { return nil }
-        return tail.head
+        return ScopeHead(tail.head, checksum: tail.checksum)
     }
 
     /// Answers a pull from memory. Any thread; O(segments + changes of the page).
@@ -117,7 +117,8 @@ extension LogTail {
             position = Position(cursor: end, epoch: segment.head.epoch)
             guard end == segment.head.cursor else { break }
         }
-        let rest: PullBody.Rest = position.cursor < tail.head.cursor ? .more : .nothing
+        let rest: PullBody.Rest =
+            position.cursor < tail.head.cursor ? .more : .nothing(tail.checksum)
         slices.append(PullBody.end(at: position, then: rest))
         return .answer(slices)
     }
@@ -131,6 +132,7 @@ extension LogTail {
         case .known: break
         }
         guard position.cursor < tail.head.cursor else { return .current }
+        let head = ScopeHead(tail.head, checksum: tail.checksum)
         var cursor = position.cursor
         var byteCount = 0
         var slices: [ByteSlice] = []
@@ -139,10 +141,10 @@ extension LogTail {
             if !slices.isEmpty { slices.append(PullBody.comma) }
             slices.append(slice)
             byteCount += slice.count + 1
-            guard byteCount <= limits.deltaBytesMax else { return .tooFarBehind(head: tail.head) }
+            guard byteCount <= limits.deltaBytesMax else { return .tooFarBehind(head: head) }
             cursor = segment.head.cursor
         }
-        return .frame(base: position.cursor, head: tail.head, slices)
+        return .frame(base: position.cursor, head: head, slices)
     }
 
     private func tail(of scope: Name) -> ScopeTail? {

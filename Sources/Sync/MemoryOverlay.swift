@@ -6,17 +6,20 @@ import MizuBytes
 /// The transaction's own rows, laid over the committed ones. An inner nil is a removed row.
 struct MemoryOverlay {
     private(set) var scopeStates: [Name: ScopeState] = [:]
-    private(set) var records: [Name: [RecordKey: ByteSlice?]] = [:]
+    private(set) var records: [Name: [RecordKey: StoredRecord?]] = [:]
     private(set) var outcomes: [NamePair: Outcome?] = [:]
     /// By client, then by scope.
     private(set) var clients: [Name: [Name: ClientState?]] = [:]
+    private(set) var accounts: [Account: AccountState] = [:]
 
     mutating func note(_ write: MemoryRows.Write) {
         switch write {
         case .scopeState(let scope, let state):
             scopeStates[scope] = state
-        case .record(let scope, let key, let json):
-            records[scope, default: [:]][key] = .some(json)
+        case .record(let scope, let key, let record):
+            records[scope, default: [:]][key] = .some(record)
+        case .account(let account, let state):
+            accounts[account] = state
         case .outcome(let key, let outcome):
             outcomes[key] = .some(outcome)
         case .client(let client, let scope, let state):
@@ -65,12 +68,12 @@ final class MemoryReader: SyncReader {
         self.scope(scope)?.visitLog(after: cursor, visit)
     }
 
-    func record(_ key: RecordKey, in scope: Name) throws(StoreError) -> ByteSlice? {
+    func storedRecord(_ key: RecordKey, in scope: Name) throws(StoreError) -> StoredRecord? {
         self.scope(scope)?.entities[key.entity]?[key.id]
     }
 
     func visitRecords(
-        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, ByteSlice) -> Visit
+        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, StoredRecord) -> Visit
     ) throws(StoreError) {
         self.scope(scope)?.visitRecords(after: key, visit)
     }
@@ -89,7 +92,7 @@ extension MemoryScope {
         }
     }
 
-    func visitRecords(after key: RecordKey?, _ visit: (RecordKey, ByteSlice) -> Visit) {
+    func visitRecords(after key: RecordKey?, _ visit: (RecordKey, StoredRecord) -> Visit) {
         for name in entities.keys.sorted() {
             guard let entity = entities[name] else { continue }
             if let key, name < key.entity { continue }
@@ -97,9 +100,9 @@ extension MemoryScope {
                 key.entity == name ? entity.ids.partitioningIndex { $0 > key.id } : nil
             }
             for id in entity.ids[(start ?? 0)...] {
-                guard let json = entity[id] else { continue }
+                guard let record = entity[id] else { continue }
                 let key = RecordKey(entity: name, id: id)
-                guard case .next = visit(key, json) else { return }
+                guard case .next = visit(key, record) else { return }
             }
         }
     }
@@ -107,8 +110,8 @@ extension MemoryScope {
     func visitRecords(of entity: Name, _ visit: (Name, ByteSlice) -> Visit) {
         guard let entity = entities[entity] else { return }
         for id in entity.ids {
-            guard let json = entity[id] else { continue }
-            guard case .next = visit(id, json) else { return }
+            guard let record = entity[id] else { continue }
+            guard case .next = visit(id, record.json) else { return }
         }
     }
 }
@@ -116,12 +119,6 @@ extension MemoryScope {
 extension MemoryScope? {
     /// The log's state; before the first change the store's own epoch stands at cursor 0.
     func state(orBefore epoch: Name) -> ScopeState {
-        guard let self, self.cursor > 0, let last = self.epochs.last else {
-            return ScopeState(
-                head: Position(cursor: 0, epoch: epoch), base: 0, recordCount: 0)
-        }
-        return ScopeState(
-            head: Position(cursor: self.cursor, epoch: last.epoch), base: self.base,
-            recordCount: self.recordCount)
+        self?.state ?? ScopeState(unwrittenIn: epoch)
     }
 }

@@ -6,9 +6,10 @@ import Synchronization
 
 /// One scope's records and log.
 struct MemoryScope: Sendable {
-    var cursor = 0
-    var base = 0
-    var recordCount = 0
+    /// Nil before the first change.
+    var state: ScopeState?
+    var cursor: Int { state?.head.cursor ?? 0 }
+    var base: Int { state?.base ?? 0 }
     /// Each epoch with the first cursor written in it, ascending.
     var epochs: [(first: Int, epoch: Name)] = []
     /// Ascending, without a gap; the first begins at `base + 1`.
@@ -29,16 +30,16 @@ struct MemoryScope: Sendable {
 
 /// One entity's records, found by id and walked in the order of ids.
 struct MemoryEntity: Sendable {
-    private(set) var records: [Name: ByteSlice] = [:]
+    private(set) var records: [Name: StoredRecord] = [:]
     private(set) var ids: [Name] = []
 
-    subscript(id: Name) -> ByteSlice? { records[id] }
+    subscript(id: Name) -> StoredRecord? { records[id] }
 
-    mutating func set(_ id: Name, to json: ByteSlice?) {
+    mutating func set(_ id: Name, to record: StoredRecord?) {
         let isNew = records[id] == nil
-        records[id] = json
+        records[id] = record
         let index = ids.partitioningIndex { $0 >= id }
-        switch (isNew, json) {
+        switch (isNew, record) {
         case (true, .some): ids.insert(id, at: index)
         case (false, nil): ids.remove(at: index)
         default: break
@@ -65,13 +66,15 @@ struct MemoryRows: Sendable {
     /// By client, then by scope.
     private(set) var clients: [Name: [Name: ClientState]] = [:]
     private(set) var groups: [ClientGroup: Set<Name>] = [:]
+    private(set) var accounts: [Account: AccountState] = [:]
     private var reviews = ReviewQueue()
 
     enum Write: Sendable {
         case scopeState(Name, ScopeState)
         case epoch(Name, Name, first: Int)
         case entry(Name, LogEntry)
-        case record(Name, RecordKey, ByteSlice?)
+        case record(Name, RecordKey, StoredRecord?)
+        case account(Account, AccountState)
         case outcome(NamePair, Outcome?)
         case client(Name, scope: Name, ClientState?)
         case trim(Name, base: Int)
@@ -80,16 +83,16 @@ struct MemoryRows: Sendable {
     mutating func apply(_ write: Write) {
         switch write {
         case .scopeState(let scope, let state):
-            scopes[scope, default: MemoryScope()].cursor = state.head.cursor
-            scopes[scope, default: MemoryScope()].base = state.base
-            scopes[scope, default: MemoryScope()].recordCount = state.recordCount
+            scopes[scope, default: MemoryScope()].state = state
         case .epoch(let scope, let epoch, let first):
             scopes[scope, default: MemoryScope()].epochs.append((first, epoch))
         case .entry(let scope, let entry):
             scopes[scope, default: MemoryScope()].log.append(entry)
-        case .record(let scope, let key, let json):
+        case .record(let scope, let key, let record):
             scopes[scope, default: MemoryScope()]
-                .entities[key.entity, default: MemoryEntity()].set(key.id, to: json)
+                .entities[key.entity, default: MemoryEntity()].set(key.id, to: record)
+        case .account(let account, let state):
+            accounts[account] = state
         case .outcome(let key, let outcome):
             outcomes[key] = outcome
             if let outcome { reviews.append(key, outcome.reviewMilliseconds) }

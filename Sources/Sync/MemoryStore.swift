@@ -76,13 +76,15 @@ extension MemoryStore {
         shelf.scope(scope)?.visitLog(after: cursor, visit)
     }
 
-    public func record(_ key: RecordKey, in scope: Name) throws(StoreError) -> ByteSlice? {
+    public func storedRecord(
+        _ key: RecordKey, in scope: Name
+    ) throws(StoreError) -> StoredRecord? {
         if let own = overlay.records[scope]?[key] { return own }
         return shelf.read { $0.scopes[scope]?.entities[key.entity]?[key.id] }
     }
 
     public func visitRecords(
-        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, ByteSlice) -> Visit
+        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, StoredRecord) -> Visit
     ) throws(StoreError) {
         current(scope).visitRecords(after: key, visit)
     }
@@ -96,8 +98,8 @@ extension MemoryStore {
     /// The scope with the transaction's own records.
     private func current(_ scope: Name) -> MemoryScope {
         var current = shelf.scope(scope) ?? MemoryScope()
-        for (key, json) in overlay.records[scope] ?? [:] {
-            current.entities[key.entity, default: MemoryEntity()].set(key.id, to: json)
+        for (key, record) in overlay.records[scope] ?? [:] {
+            current.entities[key.entity, default: MemoryEntity()].set(key.id, to: record)
         }
         return current
     }
@@ -168,9 +170,19 @@ extension MemoryStore {
     }
 
     public func setRecord(
-        _ key: RecordKey, in scope: Name, to json: ByteSlice?
+        _ key: RecordKey, in scope: Name, to record: StoredRecord?
     ) throws(StoreError) {
-        write(.record(scope, key, json))
+        write(.record(scope, key, record))
+    }
+
+    public func accountState(_ account: Account) throws(StoreError) -> AccountState {
+        overlay.accounts[account] ?? shelf.read { $0.accounts[account] } ?? .none
+    }
+
+    public func setAccountState(
+        _ state: AccountState, of account: Account
+    ) throws(StoreError) {
+        write(.account(account, state))
     }
 
     public func setOutcome(
@@ -213,8 +225,11 @@ extension MemoryStore {
 
     public func oldestEntries(
         of scope: Name, countMax: Int
-    ) throws(StoreError) -> [(last: Int, timeMilliseconds: Int64)] {
-        (shelf.scope(scope)?.log ?? []).prefix(countMax).map { ($0.last, $0.timeMilliseconds) }
+    ) throws(StoreError) -> [OldEntry] {
+        (shelf.scope(scope)?.log ?? []).prefix(countMax).map {
+            OldEntry(
+                last: $0.last, timeMilliseconds: $0.timeMilliseconds, byteCount: $0.bytes.count)
+        }
     }
 
     public func trimLog(of scope: Name, through base: Int) throws(StoreError) {

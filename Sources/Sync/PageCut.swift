@@ -36,10 +36,14 @@ enum PullBody {
     static let comma = ByteSlice(literal: ",")
 
     /// What follows the changes.
-    enum Rest { case more, nothing }
+    enum Rest {
+        case more
+        /// The position is the log's head; of its records, where that is known.
+        case nothing(ScopeChecksum?)
+    }
 
     static func end(at position: Position, then rest: Rest) -> ByteSlice {
-        var buffer = ByteBuffer(capacity: 96)
+        var buffer = ByteBuffer(capacity: 160)
         switch rest {
         case .more: buffer.append("],\"has_more\":true,\"next_cursor\":" as StaticString)
         case .nothing: buffer.append("],\"has_more\":false,\"next_cursor\":" as StaticString)
@@ -47,6 +51,7 @@ enum PullBody {
         buffer.append(decimal: position.cursor)
         buffer.append(",\"epoch\":" as StaticString)
         buffer.append(name: position.epoch)
+        if case .nothing(let checksum) = rest { buffer.append(checksum: checksum) }
         buffer.append(UInt8(ascii: "}"))
         return buffer.takeSlice(leaving: 1)
     }

@@ -8,6 +8,8 @@ struct ScopeTail: Sendable {
     /// The position before the first change that is kept.
     private(set) var base: Position
     private(set) var head: Position
+    /// Of the scope's records at `head`; nil where that is not known.
+    private(set) var checksum: ScopeChecksum?
     /// Ascending, without a gap.
     private(set) var segments: [CommittedChanges] = []
     private(set) var byteCount = 0
@@ -16,6 +18,8 @@ struct ScopeTail: Sendable {
     var seen = 0
     /// Set by `TailTable`: when it was last written to.
     var stamp = 0
+    /// Known from a reader alone; no commit has been appended.
+    var isLearned = false
 
     /// What is known of a position.
     enum Standing { case known, epochChanged, unknown }
@@ -25,12 +29,20 @@ struct ScopeTail: Sendable {
         head = base
     }
 
+    /// Nothing is known but where the log ends.
+    init(head: ScopeHead) {
+        self.init(base: head.position)
+        checksum = head.checksum
+        isLearned = true
+    }
+
     /// Adds changes that begin at `head`.
     mutating func append(_ changes: CommittedChanges, limits: SyncLimits) {
         assert(changes.base.cursor == head.cursor, "a gap in the tail")
         segments.append(changes)
         byteCount += Self.cost(changes)
         head = changes.head
+        checksum = changes.checksum
         merge(bytesMax: limits.tailSegmentBytesMax)
         var dropped = 0
         while byteCount > limits.tailScopeBytesMax, dropped < segments.count {
@@ -124,7 +136,8 @@ extension CommittedChanges {
         buffer.append(next.bytes)
         return CommittedChanges(
             scope: scope, base: base, head: next.head, bytes: buffer.takeSlice(leaving: 1),
-            ends: ends + next.ends.map { $0 + shift }, borders: borders + next.borders)
+            ends: ends + next.ends.map { $0 + shift }, borders: borders + next.borders,
+            checksum: next.checksum)
     }
 }
 

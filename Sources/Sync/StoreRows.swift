@@ -27,11 +27,45 @@ public struct ScopeState: Hashable, Sendable {
     public var base: Int
     /// Records in the scope now.
     public var recordCount: Int
+    /// Of these records.
+    public var checksum: ScopeChecksum
+    /// Their bytes: JSON, entity and id.
+    public var byteCount: Int
+    /// Bytes of the changes in the log.
+    public var logByteCount: Int
+    /// Who made the scope; nil where that is nobody's account.
+    public var owner: Account?
 
-    public init(head: Position, base: Int, recordCount: Int) {
+    public init(
+        head: Position, base: Int, recordCount: Int, checksum: ScopeChecksum, byteCount: Int,
+        logByteCount: Int, owner: Account?
+    ) {
         self.head = head
         self.base = base
         self.recordCount = recordCount
+        self.checksum = checksum
+        self.byteCount = byteCount
+        self.logByteCount = logByteCount
+        self.owner = owner
+    }
+
+    /// A scope that was never written to, in a store of this epoch.
+    public init(unwrittenIn epoch: Name) {
+        self.init(
+            head: Position(cursor: 0, epoch: epoch), base: 0, recordCount: 0, checksum: .empty,
+            byteCount: 0, logByteCount: 0, owner: nil)
+    }
+}
+
+/// A record as it is stored.
+public struct StoredRecord: Hashable, Sendable {
+    public let json: ByteSlice
+    /// The cursor of the change that wrote it last; 0 where it is from before versions were kept.
+    public let version: Int
+
+    public init(json: ByteSlice, version: Int) {
+        self.json = json
+        self.version = version
     }
 }
 
@@ -55,6 +89,21 @@ public struct LogEntry: Sendable {
         self.timeMilliseconds = timeMilliseconds
         self.bytes = bytes
         self.ends = ends
+    }
+}
+
+/// What trimming must know of a log entry.
+public struct OldEntry: Hashable, Sendable {
+    /// The last change's cursor.
+    public let last: Int
+    public let timeMilliseconds: Int64
+    /// Of its changes.
+    public let byteCount: Int
+
+    public init(last: Int, timeMilliseconds: Int64, byteCount: Int) {
+        self.last = last
+        self.timeMilliseconds = timeMilliseconds
+        self.byteCount = byteCount
     }
 }
 

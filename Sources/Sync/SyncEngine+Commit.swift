@@ -135,7 +135,7 @@ struct ScopeTurn {
         guard entries.count > 1 else {
             return CommittedChanges(
                 scope: scope, base: base, head: state.head, bytes: first.bytes, ends: first.ends,
-                borders: [first.last])
+                borders: [first.last], checksum: state.checksum)
         }
         var buffer = ByteBuffer(capacity: entries.reduce(0) { $0 + $1.bytes.count + 1 })
         var ends: [Int] = []
@@ -148,6 +148,6 @@ struct ScopeTurn {
         }
         return CommittedChanges(
             scope: scope, base: base, head: state.head, bytes: buffer.takeSlice(leaving: 1),
-            ends: ends, borders: entries.map(\.last))
+            ends: ends, borders: entries.map(\.last), checksum: state.checksum)
     }
 }

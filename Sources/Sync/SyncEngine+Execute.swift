@@ -89,14 +89,8 @@ extension SyncEngine {
             try store.beginEpoch(store.epoch, at: first, in: scope)
         }
         var writer = ChangeWriter(scope: scope, mutation: mutation, time: run.time)
-        var recordCount = state.recordCount
         for (index, change) in changes.enumerated() {
             writer.append(change, cursor: first + index)
-            switch change.operation {
-            case .create: recordCount += 1
-            case .update: break
-            case .delete: recordCount -= 1
-            }
         }
         let last = first + changes.count - 1
         let ends = writer.ends
@@ -105,11 +99,42 @@ extension SyncEngine {
             bytes: writer.finish(), ends: ends)
         try store.append(entry, to: scope)
         // Several writes to one record are each a change, but only the last is its state.
-        var latest: [RecordKey: ByteSlice?] = [:]
-        for change in changes { latest[change.key] = .some(change.json) }
-        for (key, json) in latest { try store.setRecord(key, in: scope, to: json) }
+        if changes.count == 1 {
+            try write(changes[0], version: last, in: scope, &state)
+        } else {
+            var latest: [RecordKey: Int] = [:]
+            for (index, change) in changes.enumerated() { latest[change.key] = index }
+            for index in latest.values {
+                try write(changes[index], version: first + index, in: scope, &state)
+            }
+        }
         state.head = Position(cursor: last, epoch: store.epoch)
-        state.recordCount = recordCount
+        state.logByteCount += entry.bytes.count
         return entry
+    }
+
+    /// Writes what a change leaves of its record, and counts it: in place of what the store had.
+    private func write(
+        _ change: RecordChange, version: Int, in scope: Name, _ state: inout ScopeState
+    ) throws(StoreError) {
+        let record = change.json.map { StoredRecord(json: $0, version: version) }
+        // Made and removed by one mutation: the store never saw it.
+        if record == nil, change.replaced == nil { return }
+        try store.setRecord(change.key, in: scope, to: record)
+        if let replaced = change.replaced {
+            state.recordCount -= 1
+            state.byteCount -= Self.size(change.key, replaced)
+            state.checksum.remove(change.key, version: replaced.version)
+        }
+        if let record {
+            state.recordCount += 1
+            state.byteCount += Self.size(change.key, record)
+            state.checksum.add(change.key, version: version)
+        }
+    }
+
+    /// What a record counts in `ScopeState.byteCount`.
+    static func size(_ key: RecordKey, _ record: StoredRecord) -> Int {
+        record.json.count + key.entity.bytes.count + key.id.bytes.count
     }
 }

@@ -108,6 +108,7 @@ extension SyncEngine {
         if let base = trimmed.last?.last {
             try store.trimLog(of: scope, through: base)
             state.base = base
+            state.logByteCount -= trimmed.reduce(0) { $0 + $1.byteCount }
             try store.setScopeState(state, of: scope)
         }
         let progress = kept == nil && oldest.count == rowsMax ? TrimProgress.more : .done

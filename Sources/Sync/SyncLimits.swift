@@ -59,6 +59,8 @@ public struct SyncLimits: Sendable {
     public var tailScopeBytesMax = 4 << 20
     /// Bytes of changes kept in all; the scope that was written to longest ago gives way.
     public var tailBytesMax = 32 << 20
+    /// Scopes of which only the end of the log is kept, because somebody asked for it.
+    public var tailLearnedMax = 8192
     /// Neighbouring segments are merged up to this size: larger means fewer slices in a pull and
     /// more bytes copied for each commit.
     public var tailSegmentBytesMax = 64 << 10

@@ -25,17 +25,19 @@ extension SyncReader {
         }
         let end = page.cursor
         let epoch = try epoch(at: end, in: request.scope) ?? state.head.epoch
+        let position = Position(cursor: end, epoch: epoch)
         let foot = PullBody.end(
-            at: Position(cursor: end, epoch: epoch),
-            then: end < state.head.cursor ? .more : .nothing)
+            at: position,
+            then: end < state.head.cursor ? .more : .nothing(state.checksum))
         return .success([PullBody.start, page.finish(), foot])
     }
 
     /// Where the scope's log ends.
-    public func head(of scope: Name) throws(StoreError) -> Position {
+    public func head(of scope: Name) throws(StoreError) -> ScopeHead {
         try beginReading()
         defer { endReading() }
-        return try scopeState(scope).head
+        let state = try scopeState(scope)
+        return ScopeHead(state.head, checksum: state.checksum)
     }
 
     /// Whether a client may go on from `position`: the log's head, or 410. For `subscribe`.

@@ -86,8 +86,9 @@ private struct SnapshotPage: ~Copyable {
     /// The record behind which the next page begins; nil if this is the last page.
     var next: RecordKey? { isCut ? last : nil }
 
-    mutating func take(_ key: RecordKey, _ json: ByteSlice) -> Visit {
-        let size = json.count + 2 * (key.entity.bytes.count + key.id.bytes.count) + 40
+    mutating func take(_ key: RecordKey, _ record: StoredRecord) -> Visit {
+        let names = key.entity.bytes.count + key.id.bytes.count
+        let size = record.json.count + 2 * names + 70
         if recordCount > 0, recordCount >= recordsMax || buffer.count + size > bytesMax {
             isCut = true
             return .stop
@@ -96,8 +97,10 @@ private struct SnapshotPage: ~Copyable {
         buffer.append(name: key.entity)
         buffer.append(",\"id\":" as StaticString)
         buffer.append(name: key.id)
+        buffer.append(",\"version\":" as StaticString)
+        buffer.append(decimal: record.version)
         buffer.append(",\"data\":" as StaticString)
-        buffer.append(json)
+        buffer.append(record.json)
         buffer.append(UInt8(ascii: "}"))
         recordCount += 1
         last = key
@@ -111,6 +114,7 @@ private struct SnapshotPage: ~Copyable {
         buffer.append(name: state.head.epoch)
         buffer.append(",\"count\":" as StaticString)
         buffer.append(decimal: state.recordCount)
+        buffer.append(checksum: state.checksum)
         if let next {
             buffer.append(",\"has_more\":true,\"next\":\"" as StaticString)
             buffer.append(next.text)

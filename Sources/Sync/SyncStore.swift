@@ -29,18 +29,25 @@ public enum Visit: Sendable { case next, stop }
 
 /// Where records are read from: a store, a reader, or a client's local state under a replay.
 public protocol RecordSource: AnyObject {
-    /// The record's JSON, nil if there is none.
-    func record(_ key: RecordKey, in scope: Name) throws(StoreError) -> ByteSlice?
+    /// The record with its version, nil if there is none.
+    func storedRecord(_ key: RecordKey, in scope: Name) throws(StoreError) -> StoredRecord?
 
     /// Visits the records behind `key` (all, if nil) in the order of keys, without a limit.
     func visitRecords(
-        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, ByteSlice) -> Visit
+        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, StoredRecord) -> Visit
     ) throws(StoreError)
 
     /// Visits an entity's records in the order of ids.
     func visitRecords(
         of entity: Name, in scope: Name, _ visit: (Name, ByteSlice) -> Visit
     ) throws(StoreError)
+}
+
+extension RecordSource {
+    /// The record's JSON, nil if there is none.
+    public func record(_ key: RecordKey, in scope: Name) throws(StoreError) -> ByteSlice? {
+        try storedRecord(key, in: scope)?.json
+    }
 }
 
 /// Where logs are read from.
@@ -84,8 +91,12 @@ public protocol SyncStore: LogSource {
     /// Says that changes from cursor `first` on are of `epoch`.
     func beginEpoch(_ epoch: Name, at first: Int, in scope: Name) throws(StoreError)
     func append(_ entry: LogEntry, to scope: Name) throws(StoreError)
-    /// Stores a record's JSON, or removes it where `json` is nil.
-    func setRecord(_ key: RecordKey, in scope: Name, to json: ByteSlice?) throws(StoreError)
+    /// Stores a record, or removes it where `record` is nil.
+    func setRecord(_ key: RecordKey, in scope: Name, to record: StoredRecord?) throws(StoreError)
+
+    /// What the account's scopes come to; `.none` where it has made none.
+    func accountState(_ account: Account) throws(StoreError) -> AccountState
+    func setAccountState(_ state: AccountState, of account: Account) throws(StoreError)
 
     func outcome(of mutation: Name, in scope: Name) throws(StoreError) -> Outcome?
     func setOutcome(_ outcome: Outcome, of mutation: Name, in scope: Name) throws(StoreError)
@@ -109,10 +120,9 @@ public protocol SyncStore: LogSource {
 
     /// Scopes behind `scope` (from the first, if nil), in order.
     func scopes(after scope: Name?, countMax: Int) throws(StoreError) -> [Name]
-    /// The oldest entries of the log, without their bytes: last cursor and time.
-    func oldestEntries(
-        of scope: Name, countMax: Int
-    ) throws(StoreError) -> [(last: Int, timeMilliseconds: Int64)]
+    /// The oldest entries of the log, without their bytes. Entries of an open transaction may or
+    /// may not be among them.
+    func oldestEntries(of scope: Name, countMax: Int) throws(StoreError) -> [OldEntry]
     /// Removes the entries up to cursor `base`, and the epochs of none but these.
     func trimLog(of scope: Name, through base: Int) throws(StoreError)
     /// Outcomes whose review is due, the earliest first.

@@ -14,6 +14,8 @@ public struct RecordChange: Sendable {
     public let operation: Operation
     /// The whole record after it; nil for `delete`.
     public let json: ByteSlice?
+    /// What the source had under this key before the mutation; nil for nothing.
+    public let replaced: StoredRecord?
 }
 
 /// What a mutator reads and writes: the records of the mutation's scope.
@@ -24,6 +26,8 @@ public struct Transaction: ~Copyable {
     private let changeOverhead: Int
     /// What is written so far: nil for a deleted record.
     private var written: [RecordKey: ByteSlice?] = [:]
+    /// What the source had under the keys in `written`, if anything.
+    private var replaced: [RecordKey: StoredRecord] = [:]
     private var changes: [RecordChange] = []
     private var changeBytes = 0
     /// What ends the mutation even if the mutator catches the error that told it.
@@ -100,9 +104,22 @@ extension Transaction {
 
     private mutating func json(_ key: RecordKey) throws(Rejection) -> ByteSlice? {
         if let own = written[key] { return own }
-        return try reading { (source, scope) throws(StoreError) in
-            try source.record(key, in: scope)
+        return try stored(key)?.json
+    }
+
+    private mutating func stored(_ key: RecordKey) throws(Rejection) -> StoredRecord? {
+        try reading { (source, scope) throws(StoreError) in
+            try source.storedRecord(key, in: scope)
         }
+    }
+
+    /// Whether there is such a record now. Asked before each write, so that what is to be replaced
+    /// is known without a second look.
+    private mutating func isThere(_ key: RecordKey) throws(Rejection) -> Bool {
+        if let own = written[key] { return own != nil }
+        guard let stored = try stored(key) else { return false }
+        replaced[key] = stored
+        return true
     }
 
     /// Reads from the store. A failure ends the mutation: what a mutator would decide without the
@@ -135,7 +152,7 @@ extension Transaction {
         _ entity: Name, id: String, json: JSONValue
     ) throws(Rejection) {
         let key = try key(entity, id)
-        guard try self.json(key) == nil else {
+        guard try !isThere(key) else {
             throw Rejection(code: Rejection.conflict.code, message: "\(entity) \(id) exists")
         }
         try record(.create, key, json)
@@ -153,7 +170,7 @@ extension Transaction {
         _ entity: Name, id: String, json: JSONValue
     ) throws(Rejection) {
         let key = try key(entity, id)
-        guard try self.json(key) != nil else { throw missing(key) }
+        guard try isThere(key) else { throw missing(key) }
         try record(.update, key, json)
     }
 
@@ -168,14 +185,14 @@ extension Transaction {
         _ entity: Name, id: String, json: JSONValue
     ) throws(Rejection) {
         let key = try key(entity, id)
-        try record(try self.json(key) == nil ? .create : .update, key, json)
+        try record(try isThere(key) ? .update : .create, key, json)
     }
 
     /// Removes a record.
     /// - Throws: `not_found` where there is none.
     public mutating func delete(_ entity: Name, id: String) throws(Rejection) {
         let key = try key(entity, id)
-        guard try json(key) != nil else { throw missing(key) }
+        guard try isThere(key) else { throw missing(key) }
         try record(.delete, key, nil)
     }
 
@@ -220,7 +237,9 @@ extension Transaction {
         let json = value?.bytes.compacted
         changeBytes += size + changeOverhead
         written[key] = .some(json)
-        changes.append(RecordChange(key: key, operation: operation, json: json))
+        changes.append(
+            RecordChange(
+                key: key, operation: operation, json: json, replaced: replaced[key]))
     }
 
     /// A limit is no conflict that a mutator may catch and go round: it ends the mutation.

@@ -21,7 +21,8 @@ final class LogRows {
             connection,
             """
             SELECT cursor, base, records, (SELECT epoch FROM epochs
-                WHERE epochs.scope = scopes.scope ORDER BY first DESC LIMIT 1)
+                WHERE epochs.scope = scopes.scope ORDER BY first DESC LIMIT 1),
+                checksum, bytes, log_bytes, owner
             FROM scopes WHERE scope = ?
             """)
         epochAt = try Statement(
@@ -34,11 +35,12 @@ final class LogRows {
             WHERE scope = ? AND last > ? ORDER BY last
             """)
         record = try Statement(
-            connection, "SELECT data FROM records WHERE scope = ? AND entity = ? AND id = ?")
+            connection,
+            "SELECT data, version FROM records WHERE scope = ? AND entity = ? AND id = ?")
         recordsOfScope = try Statement(
             connection,
             """
-            SELECT entity, id, data FROM records
+            SELECT entity, id, data, version FROM records
             WHERE scope = ? AND (entity, id) > (?, ?) ORDER BY entity, id
             """)
         recordsOfEntity = try Statement(
@@ -49,10 +51,12 @@ final class LogRows {
         let found = try scope.bind(name).first { (row) throws(StoreError) in
             ScopeState(
                 head: Position(cursor: row.int(0), epoch: try row.key(3)), base: row.int(1),
-                recordCount: row.int(2))
+                recordCount: row.int(2),
+                checksum: ScopeChecksum(bits: UInt64(bitPattern: Int64(row.int(4)))),
+                byteCount: row.int(5), logByteCount: row.int(6),
+                owner: Account(stored: row.blob(7).array))
         }
-        return found
-            ?? ScopeState(head: Position(cursor: 0, epoch: epoch), base: 0, recordCount: 0)
+        return found ?? ScopeState(unwrittenIn: epoch)
     }
 
     func epoch(at cursor: Int, in scope: Name) throws(StoreError) -> Name? {
@@ -77,18 +81,22 @@ final class LogRows {
         }
     }
 
-    func record(_ key: RecordKey, in scope: Name) throws(StoreError) -> ByteSlice? {
+    func storedRecord(_ key: RecordKey, in scope: Name) throws(StoreError) -> StoredRecord? {
         try record.bind(scope).bind(key.entity).bind(key.id)
-            .first { (row) throws(StoreError) in row.blob(0) }
+            .first { (row) throws(StoreError) in
+                StoredRecord(json: row.blob(0), version: row.int(1))
+            }
     }
 
     func visitRecords(
-        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, ByteSlice) -> Visit
+        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, StoredRecord) -> Visit
     ) throws(StoreError) {
         // An empty BLOB is before every name.
         try recordsOfScope.bind(scope).bind(key?.entity).bind(key?.id)
             .each { (row) throws(StoreError) in
-                visit(RecordKey(entity: try row.key(0), id: try row.key(1)), row.blob(2))
+                visit(
+                    RecordKey(entity: try row.key(0), id: try row.key(1)),
+                    StoredRecord(json: row.blob(2), version: row.int(3)))
             }
     }
 

@@ -6,7 +6,8 @@ import MizuSync
 extension SQLiteStore {
     public func setScopeState(_ state: ScopeState, of scope: Name) throws(StoreError) {
         try statements.setScope.bind(scope).bind(state.head.cursor).bind(state.base)
-            .bind(state.recordCount).run()
+            .bind(state.recordCount).bind(Int(truncatingIfNeeded: state.checksum.bits))
+            .bind(state.byteCount).bind(state.logByteCount).bind(state.owner?.bytes ?? []).run()
     }
 
     public func beginEpoch(_ epoch: Name, at first: Int, in scope: Name) throws(StoreError) {
@@ -20,12 +21,27 @@ extension SQLiteStore {
     }
 
     public func setRecord(
-        _ key: RecordKey, in scope: Name, to json: ByteSlice?
+        _ key: RecordKey, in scope: Name, to record: StoredRecord?
     ) throws(StoreError) {
-        guard let json else {
+        guard let record else {
             return try statements.removeRecord.bind(scope).bind(key.entity).bind(key.id).run()
         }
-        try statements.setRecord.bind(scope).bind(key.entity).bind(key.id).bind(json).run()
+        try statements.setRecord.bind(scope).bind(key.entity).bind(key.id).bind(record.json)
+            .bind(record.version).run()
+    }
+
+    public func accountState(_ account: Account) throws(StoreError) -> AccountState {
+        try statements.account.bind(account.bytes)
+            .first { (row) throws(StoreError) in
+                AccountState(scopeCount: row.int(0), byteCount: row.int(1))
+            } ?? .none
+    }
+
+    public func setAccountState(
+        _ state: AccountState, of account: Account
+    ) throws(StoreError) {
+        try statements.setAccount.bind(account.bytes).bind(state.scopeCount)
+            .bind(state.byteCount).run()
     }
 }
 
@@ -152,11 +168,14 @@ extension SQLiteStore {
 
     public func oldestEntries(
         of scope: Name, countMax: Int
-    ) throws(StoreError) -> [(last: Int, timeMilliseconds: Int64)] {
-        var oldest: [(last: Int, timeMilliseconds: Int64)] = []
+    ) throws(StoreError) -> [OldEntry] {
+        var oldest: [OldEntry] = []
         try statements.oldestEntries.bind(scope).bind(countMax)
             .each { (row) throws(StoreError) in
-                oldest.append((row.int(0), Int64(row.int(1))))
+                oldest.append(
+                    OldEntry(
+                        last: row.int(0), timeMilliseconds: Int64(row.int(1)),
+                        byteCount: row.int(2)))
                 return .next
             }
         return oldest

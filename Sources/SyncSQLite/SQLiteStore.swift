@@ -81,12 +81,14 @@ extension SQLiteStore {
         try rows.visitLog(of: scope, after: cursor, visit)
     }
 
-    public func record(_ key: RecordKey, in scope: Name) throws(StoreError) -> ByteSlice? {
-        try rows.record(key, in: scope)
+    public func storedRecord(
+        _ key: RecordKey, in scope: Name
+    ) throws(StoreError) -> StoredRecord? {
+        try rows.storedRecord(key, in: scope)
     }
 
     public func visitRecords(
-        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, ByteSlice) -> Visit
+        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, StoredRecord) -> Visit
     ) throws(StoreError) {
         try rows.visitRecords(in: scope, after: key, visit)
     }
@@ -134,12 +136,12 @@ final class SQLiteReader: SyncReader {
         try rows.visitLog(of: scope, after: cursor, visit)
     }
 
-    func record(_ key: RecordKey, in scope: Name) throws(StoreError) -> ByteSlice? {
-        try rows.record(key, in: scope)
+    func storedRecord(_ key: RecordKey, in scope: Name) throws(StoreError) -> StoredRecord? {
+        try rows.storedRecord(key, in: scope)
     }
 
     func visitRecords(
-        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, ByteSlice) -> Visit
+        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, StoredRecord) -> Visit
     ) throws(StoreError) {
         try rows.visitRecords(in: scope, after: key, visit)
     }

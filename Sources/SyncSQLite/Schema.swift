@@ -8,13 +8,18 @@ import MizuSync
 
 enum Schema {
     /// In `user_version`. A file of a newer version is refused.
-    static let version = 1
+    static let version = 2
     /// "Mizu", in `application_id`, so that another program's file is not written to.
     static let applicationID = 0x4D69_7A75
 
     /// - epochs: `epoch` has written the changes from cursor `first` on.
     /// - changes: one row for each mutation, the unit of the log. `ends` is where in `bytes` each
     ///   change ends, 4 bytes each (little-endian); empty where there is one change.
+    /// - records: `version` is the cursor of the change that wrote it last, 0 for what is older
+    ///   than version 2 of this schema.
+    /// - scopes: `checksum` and `bytes` are of its records, `log_bytes` of its changes; `owner` is
+    ///   the account that made it, empty for nobody's.
+    /// - accounts: what their scopes come to.
     /// - outcomes: `code` is empty where the mutation was applied; then `cursor` and `epoch` are
     ///   the position that was told.
     private static let tables = """
@@ -22,12 +27,18 @@ enum Schema {
             key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
         CREATE TABLE scopes(
             scope BLOB PRIMARY KEY, cursor INTEGER NOT NULL, base INTEGER NOT NULL,
-            records INTEGER NOT NULL) WITHOUT ROWID;
+            records INTEGER NOT NULL, checksum INTEGER NOT NULL DEFAULT 0,
+            bytes INTEGER NOT NULL DEFAULT 0, log_bytes INTEGER NOT NULL DEFAULT 0,
+            owner BLOB NOT NULL DEFAULT x'') WITHOUT ROWID;
+        CREATE TABLE accounts(
+            account BLOB PRIMARY KEY, scopes INTEGER NOT NULL,
+            bytes INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE epochs(
             scope BLOB NOT NULL, first INTEGER NOT NULL, epoch BLOB NOT NULL,
             PRIMARY KEY(scope, first)) WITHOUT ROWID;
         CREATE TABLE records(
             scope BLOB NOT NULL, entity BLOB NOT NULL, id BLOB NOT NULL, data BLOB NOT NULL,
+            version INTEGER NOT NULL DEFAULT 0,
             PRIMARY KEY(scope, entity, id)) WITHOUT ROWID;
         CREATE TABLE changes(
             scope BLOB NOT NULL, last INTEGER NOT NULL, first INTEGER NOT NULL,
@@ -64,6 +75,9 @@ enum Schema {
                 "\(connection.path) was written by a newer version of mizu "
                     + "(schema \(version), this one knows \(Self.version)): upgrade mizu")
         }
+        // Ours, but of no version that ever was.
+        guard version >= 1 else { throw foreign(connection) }
+        if version < Self.version { try Migration.upgrade(connection) }
     }
 
     private static func create(_ connection: Connection) throws(StoreError) {

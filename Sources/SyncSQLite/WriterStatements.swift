@@ -5,6 +5,7 @@ import MizuSync
 /// Confined to the writer's thread, like their connection.
 final class WriterStatements {
     let begin, commit, savepoint, release, rollbackTo: Statement
+    let account, setAccount: Statement
     let setScope, beginEpoch, append, setRecord, removeRecord: Statement
     let outcome, setOutcome, removeOutcome, dueOutcomes: Statement
     let client, owner, setClient, claim, clientCount, longestSilent, removeClient: Statement
@@ -21,12 +22,22 @@ final class WriterStatements {
         rollbackTo = try prepare("ROLLBACK TO mutation")
 
         setScope = try prepare(
-            "INSERT OR REPLACE INTO scopes(scope, cursor, base, records) VALUES(?, ?, ?, ?)")
+            """
+            INSERT OR REPLACE INTO scopes(
+                scope, cursor, base, records, checksum, bytes, log_bytes, owner)
+            VALUES(?, ?, ?, ?, ?, ?, ?, ?)
+            """)
+        account = try prepare("SELECT scopes, bytes FROM accounts WHERE account = ?")
+        setAccount = try prepare(
+            "INSERT OR REPLACE INTO accounts(account, scopes, bytes) VALUES(?, ?, ?)")
         beginEpoch = try prepare("INSERT INTO epochs(scope, first, epoch) VALUES(?, ?, ?)")
         append = try prepare(
             "INSERT INTO changes(scope, last, first, time, ends, bytes) VALUES(?, ?, ?, ?, ?, ?)")
         setRecord = try prepare(
-            "INSERT OR REPLACE INTO records(scope, entity, id, data) VALUES(?, ?, ?, ?)")
+            """
+            INSERT OR REPLACE INTO records(scope, entity, id, data, version)
+            VALUES(?, ?, ?, ?, ?)
+            """)
         removeRecord = try prepare(
             "DELETE FROM records WHERE scope = ? AND entity = ? AND id = ?")
 
@@ -65,7 +76,9 @@ final class WriterStatements {
 
         scopesAfter = try prepare("SELECT scope FROM scopes WHERE scope > ? ORDER BY scope LIMIT ?")
         oldestEntries = try prepare(
-            "SELECT last, time FROM changes WHERE scope = ? ORDER BY last LIMIT ?")
+            """
+            SELECT last, time, length(bytes) FROM changes WHERE scope = ? ORDER BY last LIMIT ?
+            """)
         trimLog = try prepare("DELETE FROM changes WHERE scope = ? AND last <= ?")
         // The epoch of the change at the border itself is still asked for.
         trimEpochs = try prepare(

@@ -63,7 +63,8 @@ extension LiveService {
                 base: changes.base.cursor, cursor: changes.head.cursor,
                 changeBytes: changes.bytes.count)
             let poke = broadcast(
-                news.poke.get { pokePublication(name, changes.head) }, to: topic, mode: .pokes)
+                news.poke.get { pokePublication(name, changes.headWithSum) }, to: topic,
+                mode: .pokes)
             var telling = Telling(topic: topic, content: .changes(run), notice: poke)
             if run.changeBytes <= limits.deltaBytesMax {
                 let publication = news.delta.get {
@@ -132,7 +133,7 @@ extension LiveService {
     /// the store cannot be read.
     private func askHead(
         of scope: Name, on worker: Worker,
-        _ goOn: @escaping @Sendable (LiveService, Worker, Position) -> Void
+        _ goOn: @escaping @Sendable (LiveService, Worker, ScopeHead) -> Void
     ) {
         let (workers, index, tail) = (sync.workers, worker.index, sync.tail)
         sync.read { (reader) throws(StoreError) in
@@ -157,7 +158,7 @@ extension LiveService {
         }
     }
 
-    private func queuePoke(_ name: ByteSlice, _ head: Position) {
+    private func queuePoke(_ name: ByteSlice, _ head: ScopeHead) {
         guard let topic = topics.topic(named: name) else { return }
         let poke = broadcast(pokePublication(name, head), to: topic, mode: .pokes)
         queue(Telling(topic: topic, content: .poke(cursor: head.cursor), notice: poke))
@@ -170,11 +171,8 @@ extension LiveService {
         return Publication(text: text.readable, charging: sync.workers.queued)
     }
 
-    private func pokePublication(_ name: ByteSlice, _ head: Position) -> Publication {
-        publication { text in
-            LiveWriter.poke(
-                topic: name, cursor: head.cursor, epoch: ByteSlice(head.epoch.bytes), to: &text)
-        }
+    private func pokePublication(_ name: ByteSlice, _ head: ScopeHead) -> Publication {
+        publication { Self.writePoke(name, head, to: &$0) }
     }
 
     // MARK: The walk
@@ -274,18 +272,23 @@ extension LiveService {
         if !recipient.isBlocked { topics[subscription].isPokeWaiting = false }
     }
 
-    func sendPoke(_ topic: ByteSlice, _ head: Position, to socket: Token, on worker: Worker) {
-        say(to: socket, on: worker) { text in
-            LiveWriter.poke(
-                topic: topic, cursor: head.cursor, epoch: ByteSlice(head.epoch.bytes), to: &text)
-        }
+    func sendPoke(_ topic: ByteSlice, _ head: ScopeHead, to socket: Token, on worker: Worker) {
+        say(to: socket, on: worker) { Self.writePoke(topic, head, to: &$0) }
+    }
+
+    private static func writePoke(
+        _ topic: ByteSlice, _ head: ScopeHead, to text: inout ByteBuffer
+    ) {
+        LiveWriter.poke(
+            topic: topic, cursor: head.cursor, epoch: ByteSlice(head.epoch.bytes),
+            checksum: head.checksum?.bits, to: &text)
     }
 
     // MARK: Making good
 
     /// Everything that waited has gone: topics that moved on behind a waiting poke get another.
     public func hasRoom(_ socket: Token, on worker: Worker) {
-        var due: [(topic: ByteSlice, head: Position)] = []
+        var due: [(topic: ByteSlice, head: ScopeHead)] = []
         var unknown: [(topic: ByteSlice, scope: Name)] = []
         var waiting: [Subscription] = []
         topics.forEachSubscription(of: socket.bits) { waiting.append($0) }

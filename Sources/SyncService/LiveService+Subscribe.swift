@@ -47,7 +47,8 @@ extension LiveService {
     ) {
         switch sync.tail.delta(request.scope, after: position) {
         case .current:
-            let head = sync.tail.head(request.scope) ?? position
+            let head =
+                sync.tail.head(request.scope) ?? ScopeHead(position, checksum: nil)
             begin(request, .deltas, at: head, sent: position.cursor, on: worker)
         case .frame(let base, let head, let changes):
             guard begin(request, .deltas, at: head, sent: head.cursor, on: worker) else { return }
@@ -69,7 +70,7 @@ extension LiveService {
     /// - Returns: false where the connection has too many.
     @discardableResult
     private func begin(
-        _ request: SyncSubscription, _ mode: SubscriptionMode, at head: Position, sent: Int,
+        _ request: SyncSubscription, _ mode: SubscriptionMode, at head: ScopeHead, sent: Int,
         on worker: Worker
     ) -> Bool {
         let outcome = topics.subscribe(
@@ -83,12 +84,12 @@ extension LiveService {
     }
 
     private func acknowledge(
-        _ request: SyncSubscription, at head: Position, on worker: Worker
+        _ request: SyncSubscription, at head: ScopeHead, on worker: Worker
     ) {
         say(to: request.socket, on: worker) {
             LiveWriter.ack(
                 ref: request.ref, topic: request.topic, cursor: head.cursor,
-                epoch: ByteSlice(head.epoch.bytes), to: &$0)
+                epoch: ByteSlice(head.epoch.bytes), checksum: head.checksum?.bits, to: &$0)
         }
     }
 
@@ -96,7 +97,7 @@ extension LiveService {
 
     /// What the store says to a subscriber that the tail knows nothing of.
     private struct StoreAnswer: Sendable {
-        let head: Position
+        let head: ScopeHead
         /// The body of a pull from the subscriber's position; nil where it asked for pokes.
         let pull: Result<[ByteSlice], Refusal>?
     }

@@ -36,6 +36,12 @@ struct LiveWriterTests {
             text { LiveWriter.poke(topic: "sync:s", cursor: 12, epoch: "e", to: &$0) }
                 == #"{"type":"sync","topic":"sync:s","payload":{"cursor":12,"epoch":"e"}}"#)
         #expect(
+            text {
+                LiveWriter.poke(topic: "sync:s", cursor: 1, epoch: "e", checksum: 10, to: &$0)
+            }
+                == #"{"type":"sync","topic":"sync:s","payload":{"cursor":1,"epoch":"e","#
+                + #""checksum":"000000000000000a"}}"#)
+        #expect(
             text { LiveWriter.message(topic: "room:1", payload: #"{"a":1}"#, to: &$0) }
                 == #"{"type":"message","topic":"room:1","payload":{"a":1}}"#)
         #expect(

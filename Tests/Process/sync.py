@@ -6,6 +6,30 @@ import uuid
 from wire import post
 
 
+def murmur(data, seed):
+    """MurmurHash3_x86_32."""
+    def mixed(word):
+        word = word * 0xCC9E2D51 & 0xFFFFFFFF
+        return (word << 15 | word >> 17) * 0x1B873593 & 0xFFFFFFFF
+
+    value, whole = seed, len(data) & ~3
+    for start in range(0, whole, 4):
+        value ^= mixed(int.from_bytes(data[start:start + 4], "little"))
+        value = ((value << 13 | value >> 19) & 0xFFFFFFFF) * 5 + 0xE6546B64 & 0xFFFFFFFF
+    value ^= mixed(int.from_bytes(data[whole:], "little")) ^ len(data)
+    value = (value ^ value >> 16) * 0x85EBCA6B & 0xFFFFFFFF
+    value = (value ^ value >> 13) * 0xC2B2AE35 & 0xFFFFFFFF
+    return value ^ value >> 16
+
+
+def checksum(records):
+    """What protocol.md, "The checksum", says of a snapshot's records."""
+    texts = [b"\0".join([record["entity"].encode(), record["id"].encode(),
+                         str(record["version"]).encode()]) for record in records]
+    return "".join(
+        f"{sum(murmur(text, seed) for text in texts) & 0xFFFFFFFF:08x}" for seed in (0, 1))
+
+
 def new_id():
     return uuid.uuid4().hex
 

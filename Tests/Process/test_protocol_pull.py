@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from server import wait_until
-from sync import (apply, create, mutation, new_id, new_scope, pull, pull_all, push, push_one,
+from sync import (apply, checksum, create, mutation, new_id, new_scope, pull, pull_all, push, push_one,
                   snapshot, snapshot_all, state_of)
 from test_protocol_envelope import assert_refusal
 from wire import Connection, post
@@ -25,7 +25,7 @@ def test_a_pull_has_exactly_the_promised_shape(server):
     scope = new_scope()
     result = push_one(server, scope, create())
     page = pull(server, scope).json
-    assert set(page) == {"changes", "has_more", "next_cursor", "epoch"}, page
+    assert set(page) == {"changes", "has_more", "next_cursor", "epoch", "checksum"}, page
     assert page["changes"] == result["changes"], "a change is told alike everywhere"
     assert (page["next_cursor"], page["epoch"]) == (1, result["epoch"])
     assert page["has_more"] is False
@@ -49,7 +49,9 @@ def test_where_nothing_is_new_the_position_stays(server):
     scope = new_scope()
     result = fill(server, scope, 3)
     page = pull(server, scope, 3, result["epoch"]).json
+    told = page.pop("checksum")
     assert page == {"changes": [], "has_more": False, "next_cursor": 3, "epoch": result["epoch"]}
+    assert told == checksum(snapshot(server, scope).json["records"])
 
 
 def test_a_page_ends_early_at_1_mib(server):
@@ -109,10 +111,12 @@ def test_a_small_snapshot_is_the_state_at_its_cursor(server):
     push(server, scope, create(kept, "a"), create(gone), mutation("todo.delete", id=gone),
          mutation("todo.update", id=kept, title="b"))
     page = snapshot(server, scope).json
-    assert set(page) - {"next"} == {"records", "cursor", "epoch", "count", "has_more"}, page
+    assert set(page) - {"next"} == {
+        "records", "cursor", "epoch", "count", "has_more", "checksum"}, page
+    assert page["checksum"] == checksum(page["records"]) != "0" * 16
     assert page["cursor"] == 4 and page["count"] == 1 and page["has_more"] is False
     (record,) = page["records"]
-    assert set(record) == {"entity", "id", "data"}
+    assert set(record) == {"entity", "id", "version", "data"} and record["version"] == 4
     assert (record["entity"], record["id"], record["data"]["title"]) == ("todo", kept, "b")
     changes, cursor, epoch = pull_all(server, scope)
     assert state_of(page["records"]) == apply({}, changes)

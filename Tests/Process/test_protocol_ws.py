@@ -6,7 +6,8 @@ import time
 import pytest
 
 from server import LISTENING, wait_until
-from sync import create, mutation, new_id, new_scope, pull_all, push, push_one
+from sync import (checksum, create, mutation, new_id, new_scope, pull_all, push, push_one,
+                  snapshot)
 from wire import (BINARY, CLOSE, JSON, PING, PONG, TEXT, Closed, Connection, WebSocket, dump, fetch,
                   frame, post)
 
@@ -33,7 +34,7 @@ def subscribe(ws, scope, position=None, ref=None):
     ack = ws.ask(message)
     assert set(ack) == {"type", "ref", "topic", "payload"}, ack
     assert ack["type"] == "ack" and ack["topic"] == f"sync:{scope}", ack
-    assert set(ack["payload"]) == {"cursor", "epoch"}, ack
+    assert set(ack["payload"]) == {"cursor", "epoch", "checksum"}, ack
     return ack["payload"]
 
 
@@ -153,13 +154,16 @@ def test_subscribe_without_a_cursor_brings_pokes(server, ws):
     result = push_one(server, scope, create())
     poke = ws.receive_until(lambda m: m["type"] == "sync")[-1]
     assert poke == {"type": "sync", "topic": f"sync:{scope}",
-                    "payload": {"cursor": 1, "epoch": result["epoch"]}}
+                    "payload": {"cursor": 1, "epoch": result["epoch"], "checksum": checksum(
+                        snapshot(server, scope).json["records"])}}
 
 
 def test_the_ack_of_a_subscribe_tells_the_position(server, ws):
     scope = new_scope()
     result = push(server, scope, create(), create())[-1]
-    assert subscribe(ws, scope) == {"cursor": 2, "epoch": result["epoch"]}
+    assert subscribe(ws, scope) == {
+        "cursor": 2, "epoch": result["epoch"],
+        "checksum": checksum(snapshot(server, scope).json["records"])}
 
 
 def test_subscribe_with_a_cursor_brings_every_change_after_it(server, ws):
@@ -568,3 +572,23 @@ def test_a_drain_does_not_wait_for_a_peer_that_never_answers(start):
 def test_posting_to_ws_is_not_allowed(server):
     answer = post(server, "/ws", {}, JSON)
     assert answer.status in (405, 426), answer
+
+
+def test_a_message_of_the_socket_tells_the_checksum_of_its_position(start):
+    running = start(env={"HEARTBEAT": "0.3"}).ready()
+    push_one(running, "s", create("t1"))
+    with WebSocket(running) as socket:
+        for position in ({}, {"cursor": 0, "epoch": "_"}):
+            ack = socket.ask({"type": "subscribe", "ref": "r", "topic": "sync:s", **position})
+            records = snapshot(running, "s").json["records"]
+            assert ack["payload"]["checksum"] == checksum(records)
+        # Heartbeats are pokes at the head.
+        beat = socket.receive_until(lambda m: m["type"] == "sync")[-1]
+        assert beat["payload"]["checksum"] == checksum(records)
+        # Another's push: pokes of both kinds tell the sum of what they lead to.
+        socket.ask({"type": "subscribe", "ref": "r", "topic": "sync:s"})
+        result = push_one(running, "s", create("t2"))
+        poke = socket.receive_until(lambda m: m["type"] == "sync" and m["payload"]["cursor"] == 2)
+        page = snapshot(running, "s").json
+        assert page["cursor"] == result["cursor"] == 2
+        assert poke[-1]["payload"]["checksum"] == page["checksum"] == checksum(page["records"])

@@ -49,12 +49,12 @@ final class FailingStore: SyncStore {
     ) throws(StoreError) {
         try inner.visitLog(of: scope, after: cursor, visit)
     }
-    func record(_ key: RecordKey, in scope: Name) throws(StoreError) -> ByteSlice? {
+    func storedRecord(_ key: RecordKey, in scope: Name) throws(StoreError) -> StoredRecord? {
         try faults.check(.read)
-        return try inner.record(key, in: scope)
+        return try inner.storedRecord(key, in: scope)
     }
     func visitRecords(
-        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, ByteSlice) -> Visit
+        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, StoredRecord) -> Visit
     ) throws(StoreError) {
         try inner.visitRecords(in: scope, after: key, visit)
     }
@@ -74,8 +74,16 @@ final class FailingStore: SyncStore {
         try faults.check(.append)
         try inner.append(entry, to: scope)
     }
-    func setRecord(_ key: RecordKey, in scope: Name, to json: ByteSlice?) throws(StoreError) {
-        try inner.setRecord(key, in: scope, to: json)
+    func setRecord(_ key: RecordKey, in scope: Name, to record: StoredRecord?) throws(StoreError) {
+        try inner.setRecord(key, in: scope, to: record)
+    }
+    func accountState(_ account: Account) throws(StoreError) -> AccountState {
+        try inner.accountState(account)
+    }
+    func setAccountState(
+        _ state: AccountState, of account: Account
+    ) throws(StoreError) {
+        try inner.setAccountState(state, of: account)
     }
 
     func outcome(of mutation: Name, in scope: Name) throws(StoreError) -> Outcome? {
@@ -113,7 +121,7 @@ final class FailingStore: SyncStore {
     }
     func oldestEntries(
         of scope: Name, countMax: Int
-    ) throws(StoreError) -> [(last: Int, timeMilliseconds: Int64)] {
+    ) throws(StoreError) -> [OldEntry] {
         try inner.oldestEntries(of: scope, countMax: countMax)
     }
     func trimLog(of scope: Name, through base: Int) throws(StoreError) {

@@ -44,7 +44,7 @@ struct LogTailTests {
         #expect(try pull(tail, 4) == nil)
         #expect(try pull(tail, 9) == nil)
         #expect(try pull(tail, 5)?.cursors == [6, 7, 8])
-        #expect(tail.head("s") == Position(cursor: 8, epoch: "e"))
+        #expect(tail.head("s")?.position == Position(cursor: 8, epoch: "e"))
         if case .askStore = tail.delta("s", after: Position(cursor: 9, epoch: "e")) {
         } else {
             Issue.record("it said that a cursor is ahead of the log")
@@ -109,7 +109,10 @@ struct LogTailTests {
         #expect(head.cursor == 10)
         let text = "[" + slices.map(\.string).joined() + "]"
         #expect(try JSON.parse(ByteSlice(text)).elements.map { $0.int("cursor") } == [8, 9, 10])
-        if case .current = tail.delta("s", after: head) {} else { Issue.record("not current") }
+        if case .current = tail.delta("s", after: head.position) {
+        } else {
+            Issue.record("not current")
+        }
         tail.append(changes("s", after: 10, count: 10))
         if case .tooFarBehind(let head) = tail.delta("s", after: Position(cursor: 0, epoch: "x")) {
             #expect(head.cursor == 20)
@@ -156,18 +159,49 @@ struct LogTailTests {
     func onItsWay() throws {
         let tail = LogTail(limits: SyncLimits())
         tail.append(changes("s", after: 0))
-        tail.learn(Position(cursor: 2, epoch: "e"), of: "s", since: tail.moment())
+        tail.learn(
+            ScopeHead(Position(cursor: 2, epoch: "e"), checksum: nil), of: "s", since: tail.moment()
+        )
         #expect(try pull(tail, 1) == nil)
         #expect(tail.head("s") == nil)
         tail.append(changes("s", after: 1))
         #expect(try pull(tail, 1)?.cursors == [2])
         // The same where the reader was the first to tell of the scope.
-        tail.learn(Position(cursor: 4, epoch: "e"), of: "t", since: tail.moment())
+        tail.learn(
+            ScopeHead(Position(cursor: 4, epoch: "e"), checksum: nil), of: "t", since: tail.moment()
+        )
         tail.append(changes("t", after: 3))
         guard case .frame = tail.delta("t", after: Position(cursor: 3, epoch: "e")) else {
             Issue.record("the change is not in the tail")
             return
         }
+    }
+
+    @Test("asking for scopes that nobody writes to puts nobody's changes out of memory")
+    func learningMuch() throws {
+        var limits = SyncLimits()
+        limits.tailLearnedMax = 10
+        limits.tailBytesMax = 20_000
+        let tail = LogTail(limits: limits)
+        tail.append(changes("s", after: 0, count: 3))
+        for index in 0..<1000 {
+            let scope = try #require(Name("asked\(index)"))
+            let head = ScopeHead(Position(cursor: 0, epoch: "e"), checksum: .empty)
+            tail.learn(head, of: scope, since: tail.moment())
+        }
+        #expect(try pull(tail, 0)?.cursors == [1, 2, 3])
+        #expect(tail.head("asked0") == nil)
+        #expect(tail.head("asked989") == nil)
+        #expect(tail.head("asked990") != nil)
+        // One that is written to then is kept like any other.
+        tail.append(changes("asked999", after: 0, count: 2))
+        for index in 0..<100 {
+            let scope = try #require(Name("other\(index)"))
+            let head = ScopeHead(Position(cursor: 0, epoch: "e"), checksum: .empty)
+            tail.learn(head, of: scope, since: tail.moment())
+        }
+        #expect(tail.head("asked999")?.cursor == 2)
+        #expect(tail.head("asked998") == nil)
     }
 
     @Test("it learns a head from a reader, unless it may be too old")
@@ -176,16 +210,19 @@ struct LogTailTests {
         limits.tailBytesMax = 1000
         let tail = LogTail(limits: limits)
         let before = tail.moment()
-        tail.learn(Position(cursor: 7, epoch: "e"), of: "s", since: before)
+        tail.learn(
+            ScopeHead(Position(cursor: 7, epoch: "e"), checksum: nil), of: "s", since: before)
         #expect(try pull(tail, 7)?.cursors == [])
         #expect(try pull(tail, 6) == nil)
         tail.append(changes("s", after: 7))
-        tail.learn(Position(cursor: 7, epoch: "e"), of: "s", since: before)
+        tail.learn(
+            ScopeHead(Position(cursor: 7, epoch: "e"), checksum: nil), of: "s", since: before)
         #expect(tail.head("s")?.cursor == 8)
         // "s" is forgotten; an answer read before that says nothing about now.
         tail.append(changes("t", after: 0, count: 10, bytesEach: 100))
         #expect(tail.head("s") == nil)
-        tail.learn(Position(cursor: 7, epoch: "e"), of: "s", since: before)
+        tail.learn(
+            ScopeHead(Position(cursor: 7, epoch: "e"), checksum: nil), of: "s", since: before)
         #expect(tail.head("s") == nil)
     }
 }

@@ -22,6 +22,22 @@ enum ClientMessage {
     case delta(base: Int, head: Position, changes: [JSONValue])
 }
 
+/// A record as a client keeps it.
+struct ModelRecord: Hashable {
+    let json: String
+    /// The cursor of the change that wrote it.
+    let version: Int
+}
+
+extension [RecordKey: ModelRecord] {
+    /// What the server must say of the same state, computed from nothing but the state.
+    var checksum: String {
+        var sum = ScopeChecksum.empty
+        for (key, record) in self { sum.add(key, version: record.version) }
+        return String(decoding: Hex.encode(sum.bits), as: UTF8.self)
+    }
+}
+
 final class ModelClient {
     let name: String
     private(set) var queue: [QueuedMutation] = []
@@ -31,7 +47,10 @@ final class ModelClient {
     private var met: Set<String> = []
     private(set) var quarantine: [String] = []
     private(set) var acknowledged: Set<String> = []
-    private(set) var records: [RecordKey: String] = [:]
+    private(set) var records: [RecordKey: ModelRecord] = [:]
+    /// Checksums told for our very position that were right, and those that were not.
+    private(set) var checksumsRight = 0
+    private(set) var checksumsWrong = 0
     var position = Position(cursor: 0, epoch: "none")
     /// A gap, another epoch: only a pull helps.
     private(set) var needsPull = true
@@ -66,6 +85,7 @@ final class ModelClient {
             if asked.cursor <= position.cursor, answer.bool("has_more") == false {
                 needsPull = false
             }
+            compare(answer, at: cursor)
         case .delta(let base, let head, let changes):
             guard base <= position.cursor, head.epoch == position.epoch else {
                 return needsPull = true
@@ -102,15 +122,27 @@ final class ModelClient {
         if queue.contains(where: { $0.id == id }) { met.insert(id) }
     }
 
-    static func apply(_ change: JSONValue, to records: inout [RecordKey: String]) {
+    /// A checksum is of the position that it is told with, and means nothing elsewhere.
+    func compare(_ answer: JSONValue, at cursor: Int) {
+        guard let told = answer.string("checksum"), cursor == position.cursor,
+            answer.string("epoch") == position.epoch.string
+        else { return }
+        if told == records.checksum { checksumsRight += 1 } else { checksumsWrong += 1 }
+    }
+
+    static func apply(_ change: JSONValue, to records: inout [RecordKey: ModelRecord]) {
         guard let entity = change.string("entity").flatMap({ Name($0) }),
             let id = change.string("id").flatMap({ Name($0) })
         else { return }
-        records[RecordKey(entity: entity, id: id)] = change.member("data")?.text
+        // A snapshot's record tells its version; a change's cursor is the version that it gives.
+        let version = change.int("version") ?? change.int("cursor") ?? -1
+        records[RecordKey(entity: entity, id: id)] = change.member("data").map {
+            ModelRecord(json: $0.text, version: version)
+        }
     }
 
     /// Swaps in a snapshot that has been pulled up to `position`.
-    func reset(to records: [RecordKey: String], at position: Position) {
+    func reset(to records: [RecordKey: ModelRecord], at position: Position) {
         self.records = records
         self.position = position
         unseen.removeAll { $0.cursor <= position.cursor }
@@ -123,7 +155,7 @@ final class ModelClient {
 extension ModelClient {
     /// The state with everything replayed that is not in it yet.
     func view() -> [RecordKey: String] {
-        var view = records
+        var view = records.mapValues(\.json)
         let replayed = unseen.map(\.mutation) + queue.filter { !met.contains($0.id) }
         for mutation in replayed {
             guard let id = Name(mutation.id), let json = try? JSON.parse(ByteSlice(mutation.args))
@@ -151,24 +183,26 @@ final class Replay: RecordSource {
 
     init(_ records: [RecordKey: String]) { self.records = records }
 
-    func record(_ key: RecordKey, in scope: Name) throws(StoreError) -> ByteSlice? {
-        records[key].map { ByteSlice($0) }
+    func storedRecord(_ key: RecordKey, in scope: Name) throws(StoreError) -> StoredRecord? {
+        records[key].map { StoredRecord(json: ByteSlice($0), version: 0) }
     }
 
     func visitRecords(
-        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, ByteSlice) -> Visit
+        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, StoredRecord) -> Visit
     ) throws(StoreError) {
         for (next, json) in records.sorted(by: { $0.key < $1.key }) {
             if let key, next <= key { continue }
-            guard case .next = visit(next, ByteSlice(json)) else { return }
+            guard case .next = visit(next, StoredRecord(json: ByteSlice(json), version: 0)) else {
+                return
+            }
         }
     }
 
     func visitRecords(
         of entity: Name, in scope: Name, _ visit: (Name, ByteSlice) -> Visit
     ) throws(StoreError) {
-        try visitRecords(in: scope, after: nil) { key, json in
-            key.entity == entity ? visit(key.id, json) : .next
+        try visitRecords(in: scope, after: nil) { key, record in
+            key.entity == entity ? visit(key.id, record.json) : .next
         }
     }
 }

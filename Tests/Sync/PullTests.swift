@@ -12,12 +12,14 @@ struct PullTests {
         let harness = try Harness(kind)
         #expect(
             try harness.pull("{\"scope\":\"s\"}").text
-                == #"{"changes":[],"has_more":false,"next_cursor":0,"epoch":"e1"}"#)
+                == #"{"changes":[],"has_more":false,"next_cursor":0,"epoch":"e1","#
+                + #""checksum":"0000000000000000"}"#)
         _ = try harness.mutate("m1", "note.put", #"{"id":"n"}"#)
         for _ in 0..<2 {
             #expect(
                 try harness.pull(1, "e1").text
-                    == #"{"changes":[],"has_more":false,"next_cursor":1,"epoch":"e1"}"#)
+                    == #"{"changes":[],"has_more":false,"next_cursor":1,"epoch":"e1","#
+                    + #""checksum":"52f7c935784e4209"}"#)
             // The epoch of a change stays what it was.
             try harness.restart()
         }
@@ -136,14 +138,16 @@ struct SnapshotTests {
         let harness = try Harness(kind)
         #expect(
             try harness.snapshot(#"{"scope":"s"}"#).text
-                == #"{"records":[],"cursor":0,"epoch":"e1","count":0,"has_more":false}"#)
+                == #"{"records":[],"cursor":0,"epoch":"e1","count":0,"#
+                + #""checksum":"0000000000000000","has_more":false}"#)
         _ = try harness.mutate("m1", "note.put", #"{"id":"b\"\\"}"#)
         _ = try harness.mutate("m2", "note.put", #"{"id":"a"}"#)
         #expect(
             try harness.snapshot(#"{"scope":"s"}"#).text == #"""
-                {"records":[{"entity":"note","id":"a","data":{"id":"a"}},\#
-                {"entity":"note","id":"b\"\\","data":{"id":"b\"\\"}}],\#
-                "cursor":2,"epoch":"e1","count":2,"has_more":false}
+                {"records":[{"entity":"note","id":"a","version":2,"data":{"id":"a"}},\#
+                {"entity":"note","id":"b\"\\","version":1,"data":{"id":"b\"\\"}}],\#
+                "cursor":2,"epoch":"e1","count":2,\#
+                "checksum":"d26c14b19ff40f9e","has_more":false}
                 """#)
     }
 

@@ -30,6 +30,7 @@ struct Tally {
     var failedCommits = 0
     var refused = 0
     var lost = 0
+    var checksums = 0
 
     static func + (left: Tally, right: Tally) -> Tally {
         var sum = left
@@ -41,6 +42,7 @@ struct Tally {
         [
             \.snapshots, \.snapshotsBroken, \.restarts, \.restores, \.duplicates, \.deltas,
             \.failedCommits, \.refused, \.lost,
+            \.checksums,
         ]
     }
 }
@@ -188,10 +190,10 @@ extension Schedule {
                 let text = "[" + slices.map(\.string).joined() + "]"
                 let changes = Array(try JSON.parse(ByteSlice(text)).elements)
                 hold(changes.count == head.cursor - base, "a delta has a gap")
-                inboxes[client].append(.delta(base: base, head: head, changes: changes))
-                subscriptions[client] = head
+                inboxes[client].append(.delta(base: base, head: head.position, changes: changes))
+                subscriptions[client] = head.position
                 tally.deltas += 1
-            case .tooFarBehind(let head): subscriptions[client] = head
+            case .tooFarBehind(let head): subscriptions[client] = head.position
             case .current: break
             case .askStore, .refused: subscriptions[client] = nil
             }
@@ -232,7 +234,7 @@ extension Schedule {
     private func takeSnapshot(_ client: Int) throws {
         for _ in 0..<20 {
             do {
-                var records: [RecordKey: String] = [:]
+                var records: [RecordKey: ModelRecord] = [:]
                 var first: Position?
                 var next = ""
                 repeat {
@@ -345,7 +347,7 @@ extension Schedule {
 
     private func isBehind(_ client: ModelClient) throws -> Bool {
         let head = try #require(harness.reader).head(of: scope)
-        return !isAtHead(client, head) || client.needsPull
+        return !isAtHead(client, head.position) || client.needsPull
     }
 
     /// Cursor 0 is before every epoch.
@@ -353,19 +355,43 @@ extension Schedule {
         client.position == head || (client.position.cursor == 0 && head.cursor == 0)
     }
 
-    private func judge() throws {
-        var truth: [RecordKey: String] = [:]
-        try #require(harness.reader).visitRecords(in: scope, after: nil) { key, json in
-            truth[key] = json.string
+    /// What was counted change by change is what is there.
+    private func judgeSums(_ truth: [RecordKey: ModelRecord]) throws {
+        let reader = try #require(harness.reader)
+        try reader.beginReading()
+        defer { reader.endReading() }
+        let state = try reader.scopeState(scope)
+        hold(state.recordCount == truth.count, "records are counted wrong")
+        let bytes = truth.reduce(0) { sum, record in
+            sum + record.value.json.utf8.count + record.key.entity.bytes.count
+                + record.key.id.bytes.count
+        }
+        hold(state.byteCount == bytes, "bytes are counted wrong")
+        let checksum = String(decoding: Hex.encode(state.checksum.bits), as: UTF8.self)
+        hold(checksum == truth.checksum, "the checksum is wrong")
+        var logBytes = 0
+        try reader.visitLog(of: scope, after: 0) { entry in
+            logBytes += entry.bytes.count
             return .next
         }
+        hold(state.logByteCount == logBytes, "the log's bytes are counted wrong")
+    }
+
+    private func judge() throws {
+        var truth: [RecordKey: ModelRecord] = [:]
+        try #require(harness.reader).visitRecords(in: scope, after: nil) { key, record in
+            truth[key] = ModelRecord(json: record.json.string, version: record.version)
+            return .next
+        }
+        try judgeSums(truth)
         let head = try #require(harness.reader).head(of: scope)
         hold(head.cursor == timeline.count, "the head is elsewhere")
         let applied = Set(timeline)
         for client in clients {
             hold(client.queue.isEmpty, "\(client.name) has a queue")
             hold(
-                isAtHead(client, head), "\(client.name) is at \(client.position), not \(head)")
+                isAtHead(client, head.position),
+                "\(client.name) is at \(client.position), not \(head)")
             hold(client.records == truth, "\(client.name) has not converged")
             for id in client.acknowledged {
                 hold(applied.contains(id) || lost.contains(id), "\(id) was lost")
@@ -376,13 +402,16 @@ extension Schedule {
                     !applied.contains(id) || lost.contains(id) || refusedInLost.contains(id),
                     "\(id) was refused and applied")
             }
+            hold(client.checksumsWrong == 0, "\(client.name) was told another checksum")
+            tally.checksums += client.checksumsRight
             tally.refused += client.quarantine.count
             tally.lost += client.acknowledged.intersection(lost).subtracting(applied).count
             hold(
                 client.unseen.allSatisfy { lost.contains($0.mutation.id) },
                 "\(client.name) waits for a change")
             if client.unseen.isEmpty {
-                hold(client.view() == truth, "\(client.name) shows something else")
+                hold(
+                    client.view() == truth.mapValues(\.json), "\(client.name) shows something else")
             }
         }
     }

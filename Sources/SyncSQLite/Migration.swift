@@ -1,0 +1,66 @@
+// Takes a file of version 1 to version 2, in place and in one transaction: either all of it is
+// there afterwards or nothing has changed. Rows are not rewritten: new columns have their default
+// (a record's version is 0) and one row for each scope gets its sums. An older program refuses the
+// file from then on, by its `user_version`.
+
+import CSQLite
+import MizuBytes
+import MizuSync
+
+enum Migration {
+    private static let columns = """
+        ALTER TABLE records ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE scopes ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE scopes ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE scopes ADD COLUMN log_bytes INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE scopes ADD COLUMN owner BLOB NOT NULL DEFAULT x'';
+        CREATE TABLE accounts(
+            account BLOB PRIMARY KEY, scopes INTEGER NOT NULL,
+            bytes INTEGER NOT NULL) WITHOUT ROWID;
+        UPDATE scopes SET log_bytes = (SELECT coalesce(sum(length(bytes)), 0)
+            FROM changes WHERE changes.scope = scopes.scope);
+        """
+
+    static func upgrade(_ connection: Connection) throws(StoreError) {
+        try connection.run("BEGIN IMMEDIATE")
+        do {
+            try connection.run(columns)
+            try sumUp(connection)
+            try connection.run("PRAGMA user_version=\(Schema.version)")
+            try connection.run("COMMIT")
+        } catch {
+            sqlite3_exec(connection.raw, "ROLLBACK", nil, nil, nil)
+            throw error
+        }
+    }
+
+    /// What the records of one scope come to.
+    private struct Sum {
+        let scope: Name
+        var checksum = ScopeChecksum.empty
+        var byteCount = 0
+    }
+
+    /// Visits each record once, in the order of scopes. O(records).
+    private static func sumUp(_ connection: Connection) throws(StoreError) {
+        let records = try Statement(
+            connection,
+            "SELECT scope, entity, id, length(data), version FROM records ORDER BY scope")
+        var sums: [Sum] = []
+        try records.each { (row) throws(StoreError) in
+            let scope = try row.key(0)
+            if sums.last?.scope != scope { sums.append(Sum(scope: scope)) }
+            let key = RecordKey(entity: try row.key(1), id: try row.key(2))
+            let size = key.entity.bytes.count + key.id.bytes.count + row.int(3)
+            sums[sums.count - 1].checksum.add(key, version: row.int(4))
+            sums[sums.count - 1].byteCount += size
+            return .next
+        }
+        let update = try Statement(
+            connection, "UPDATE scopes SET checksum = ?, bytes = ? WHERE scope = ?")
+        for sum in sums {
+            try update.bind(Int(truncatingIfNeeded: sum.checksum.bits)).bind(sum.byteCount)
+                .bind(sum.scope).run()
+        }
+    }
+}
