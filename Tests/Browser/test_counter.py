@@ -92,3 +92,33 @@ def test_a_server_that_comes_back_is_followed_again(open_counter, server, watch)
     is_live(page)
     press(page, "One more")
     count(page).to_have_text("7")
+
+
+def is_away(page: Page) -> None:
+    expect(page.get_by_role("heading", name="No connection to the counter")).to_be_visible()
+
+
+@pytest.mark.parametrize("act", ["reload", "press"])
+def test_a_server_that_is_away_is_said_by_a_page_of_ours(open_counter, server, watch, act):
+    watch.network_may_fail = True
+    page = open_counter(service_workers="allow")
+    is_live(page)
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    expect_controlled(page)
+    server.kill()
+    if act == "reload":
+        page.reload()
+    else:
+        page.evaluate("document.querySelector('form').submit()")  # as without scripts
+    is_away(page)
+    assert "app.css" in page.evaluate("document.styleSheets[0].href")
+    expect(page.get_by_role("link", name="Try again")).to_be_visible()
+    server.start()
+    # It goes back by itself.
+    count(page).to_have_text("0", timeout=40_000)
+    is_live(page)
+
+
+def expect_controlled(page: Page) -> None:
+    page.evaluate("""() => navigator.serviceWorker.controller ? true : new Promise((resolve) =>
+        navigator.serviceWorker.addEventListener("controllerchange", () => resolve(true)))""")

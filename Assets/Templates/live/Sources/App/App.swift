@@ -15,5 +15,8 @@ public func makeApp(_ configuration: Configuration, assets: Assets) throws -> Ap
     app.get("/") { request in try page.show(request) }
     app.post("/count") { request in try page.count(request) }
     app.files("/static", from: "static")
+    app.file("/favicon.ico", from: "static/img/favicon.ico")
+    // At the root, because a service worker controls what lies below its own path.
+    app.file("/sw.js", from: "static/sw.js")
     return app
 }

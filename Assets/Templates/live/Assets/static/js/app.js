@@ -40,6 +40,9 @@ document.addEventListener("submit", (event) => {
 });
 
 live.connect();
+// Where the server is away, the page says so by itself; the browser's own error page would not.
+navigator.serviceWorker?.register("/sw.js", { scope: "/" })
+  .catch((error) => console.info("mizu: without a page for offline:", error));
 
 function receive({ type, topic: about, payload }) {
   if (type === "error") ask();
