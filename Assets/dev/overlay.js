@@ -10,7 +10,11 @@ export class Overlay {
     this.#host.hidden = true;
     const root = this.#host.attachShadow({ mode: "open" });
     root.append(styles(), this.#box = element("section", { role: "alert" }));
-    document.addEventListener("keydown", ({ key }) => key === "Escape" && this.hide());
+    document.addEventListener("keydown", (event) => {
+      // An input method's Escape gives up a composition (UI Events §5.7), and nothing of ours.
+      const isComposing = event.isComposing || event.keyCode === 229;
+      if (event.key === "Escape" && !isComposing) this.hide();
+    });
   }
 
   /** @param {object} state {phase, title, text, diagnostics}, as `mizu dev` tells it */

@@ -268,3 +268,17 @@ def test_without_mizu_dev_or_without_dev_there_is_nothing_of_it(tmp_path, settin
             assert refusal.value.code == 404
     finally:
         plain.kill()
+
+
+def test_an_escape_of_an_input_method_leaves_the_overlay(todo):
+    todo.page.evaluate("""() => {
+        mizuDev.overlay.show({ phase: "failed", title: "Failed", text: "", diagnostics: [] });
+        window.escape = (init) => document.body.dispatchEvent(
+            new KeyboardEvent("keydown", { key: "Escape", bubbles: true, ...init }));
+        escape({ isComposing: true });
+        escape({ keyCode: 229 });
+    }""")
+    overlay = todo.page.locator(".mizu-dev-overlay section")
+    expect(overlay).to_be_visible()
+    todo.page.evaluate("escape({})")
+    expect(overlay).to_be_hidden()
