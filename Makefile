@@ -12,11 +12,11 @@ bash := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mizu
 zsh := $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mizu
 fish := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mizu.fish
 
-.PHONY: help run dev test build install uninstall assets soak asan tsan fuzz fresh lint format bench-http bench-live
+.PHONY: help run dev test build install uninstall assets soak asan tsan fuzz fresh lint format bench-http bench-live screenshots
 .DEFAULT_GOAL := help
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## install what the build needs, build, serve the todo app on http://127.0.0.1:8080
 	@Tests/run setup-build >&2
@@ -69,6 +69,9 @@ bench-live: ## WebSockets beside the kernel's floor (ROUNDS=5 SECONDS_EACH=3): .
 
 fresh: ## make run and make test on a new Debian 12 in a folder, as root and as a user with sudo
 	@Tests/fresh
+
+screenshots: ## pictures of every page in every dress, to look at: .build/screenshots
+	@Tests/run screenshots
 
 lint: ## what swift format would change, as errors
 	@Tests/run lint

@@ -71,7 +71,11 @@ def test_the_page_without_scripts_is_accessible_and_fits(server, open_page, scre
     page = plain.page
     expect(page.get_by_role("checkbox", name="Done: Milk")).to_be_visible()
     expect(page.get_by_role("textbox", name="What needs to be done?")).to_be_visible()
-    assert page.get_by_role("button", name="Delete", exact=True).count() == 2
+    expect(page.get_by_role("button", name="Delete Milk", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Save the tick of Milk")).to_be_visible()
+    expect(plain.status).to_have_text("Saved with each click")
+    expect(page.get_by_text("Works without JavaScript")).to_be_visible()
+    expect(page.get_by_text("Works offline")).to_be_hidden()
 
 
 def test_names_focus_and_motion(open_page):
@@ -79,7 +83,9 @@ def test_names_focus_and_motion(open_page):
     todo.add("Named")
     page = todo.page
     expect(page.get_by_role("checkbox", name="Done: Named")).to_be_visible()
-    expect(page.get_by_role("button", name="Delete", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Delete Named", exact=True)).to_be_visible()
+    summary = page.locator("summary").first
+    expect(summary).to_have_attribute("title", "Edit Named")
     page.keyboard.press("Tab")
     outline = page.evaluate(
         "getComputedStyle(document.activeElement).outlineStyle + getComputedStyle("

@@ -72,8 +72,21 @@ def test_each_form_has_a_mutation_of_its_own(plain):
     assert len(ids) >= 7 and len(ids) == len(set(ids))
 
 
+def test_a_title_that_is_too_long_is_not_sent(server, plain):
+    """By the browser's own check, which cuts nothing off."""
+    plain.add("y" * 501)
+    assert plain.title_input.evaluate("(one) => [one.value.length, one.validity.patternMismatch]") \
+        == [501, True]
+    for wanted, title in ((True, "🦊" * 500), (False, "🦊" * 501), (False, "  "),
+                          (True, f"  {'y' * 500}  "), (True, "y")):
+        plain.title_input.fill(title)
+        assert plain.title_input.evaluate("(one) => one.checkValidity()") is wanted
+    assert server.titles() == []
+
+
 def test_a_title_that_is_refused_is_told(server, plain, watch):
     watch.network_may_fail = True  # the browser logs the status 400 of the page
+    plain.form.evaluate("(form) => { form.noValidate = true; }")
     plain.add("y" * 501)
     expect(plain.page.get_by_role("alert")).to_be_visible()
     assert server.titles() == []

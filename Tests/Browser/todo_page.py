@@ -12,6 +12,7 @@ class TodoPage:
         self.pending = page.locator('.todo-item[data-pending="true"]')
         self.status = page.locator(".sync-status")
         self.refusals = page.locator(".refusal")
+        self.announcer = page.locator(".announcer")
 
     def add(self, *titles: str) -> None:
         for title in titles:
@@ -26,7 +27,7 @@ class TodoPage:
         return self.item(title).locator("input[type=checkbox]")
 
     def delete(self, title: str) -> None:
-        self.item(title).get_by_role("button", name="Delete", exact=True).click()
+        self.item(title).get_by_role("button", name=f"Delete {title}", exact=True).click()
 
     def edit(self, title: str, new_title: str) -> None:
         item = self.item(title)

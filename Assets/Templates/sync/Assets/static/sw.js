@@ -13,12 +13,17 @@ const offlineForMs = 30_000; // after a page came from the shell its assets do t
 
 const page = "/";
 const assets = [
+  "/static/app.webmanifest",
   "/static/css/app.css",
-  "/static/img/mizu.svg",
   ...[
-    "app", "edit-saver", "exchange", "lane", "live-client", "local-store", "memory-storage", "mutation-queue",
-    "random-id", "reachability", "replay", "rounds", "set-aside", "snapshot", "storage", "sync-client",
-    "sync-core", "sync-status-view", "toast", "todo-appliers", "todo-list-view", "turn",
+    "favicon.ico", "icon-180.png", "icon-192.png", "icon-512.png", "icon-maskable-512.png", "mizu.svg",
+  ].map((name) => `/static/img/${name}`),
+  ...[
+    "announcer", "app", "durable-storage", "edit-saver", "exchange", "frame", "keys", "lane",
+    "list-window", "live-client", "local-store", "memory-storage", "mutation-queue", "random-id",
+    "reachability", "refusal-words", "refusals-view", "replay", "rounds", "set-aside", "snapshot",
+    "storage", "sync-client", "sync-core", "sync-status-view", "title-field", "toast",
+    "todo-appliers", "todo-item", "todo-list-view", "turn",
   ].map((name) => `/static/js/${name}.js`),
 ];
 

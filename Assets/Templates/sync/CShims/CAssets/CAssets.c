@@ -3,16 +3,48 @@
 
 #include "CAssets.h"
 
+static const unsigned char asset_static_app_webmanifest[] = {
+#embed "../../Assets/static/app.webmanifest" suffix(, 0) if_empty(0)
+};
+
 static const unsigned char asset_static_css_app_css[] = {
 #embed "../../Assets/static/css/app.css" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_img_favicon_ico[] = {
+#embed "../../Assets/static/img/favicon.ico" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_img_icon_180_png[] = {
+#embed "../../Assets/static/img/icon-180.png" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_img_icon_192_png[] = {
+#embed "../../Assets/static/img/icon-192.png" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_img_icon_512_png[] = {
+#embed "../../Assets/static/img/icon-512.png" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_img_icon_maskable_512_png[] = {
+#embed "../../Assets/static/img/icon-maskable-512.png" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_img_mizu_svg[] = {
 #embed "../../Assets/static/img/mizu.svg" suffix(, 0) if_empty(0)
 };
 
+static const unsigned char asset_static_js_announcer_js[] = {
+#embed "../../Assets/static/js/announcer.js" suffix(, 0) if_empty(0)
+};
+
 static const unsigned char asset_static_js_app_js[] = {
 #embed "../../Assets/static/js/app.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_durable_storage_js[] = {
+#embed "../../Assets/static/js/durable-storage.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_edit_saver_js[] = {
@@ -23,8 +55,20 @@ static const unsigned char asset_static_js_exchange_js[] = {
 #embed "../../Assets/static/js/exchange.js" suffix(, 0) if_empty(0)
 };
 
+static const unsigned char asset_static_js_frame_js[] = {
+#embed "../../Assets/static/js/frame.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_keys_js[] = {
+#embed "../../Assets/static/js/keys.js" suffix(, 0) if_empty(0)
+};
+
 static const unsigned char asset_static_js_lane_js[] = {
 #embed "../../Assets/static/js/lane.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_list_window_js[] = {
+#embed "../../Assets/static/js/list-window.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_live_client_js[] = {
@@ -49,6 +93,14 @@ static const unsigned char asset_static_js_random_id_js[] = {
 
 static const unsigned char asset_static_js_reachability_js[] = {
 #embed "../../Assets/static/js/reachability.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_refusal_words_js[] = {
+#embed "../../Assets/static/js/refusal-words.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_refusals_view_js[] = {
+#embed "../../Assets/static/js/refusals-view.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_replay_js[] = {
@@ -83,12 +135,20 @@ static const unsigned char asset_static_js_sync_status_view_js[] = {
 #embed "../../Assets/static/js/sync-status-view.js" suffix(, 0) if_empty(0)
 };
 
+static const unsigned char asset_static_js_title_field_js[] = {
+#embed "../../Assets/static/js/title-field.js" suffix(, 0) if_empty(0)
+};
+
 static const unsigned char asset_static_js_toast_js[] = {
 #embed "../../Assets/static/js/toast.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_todo_appliers_js[] = {
 #embed "../../Assets/static/js/todo-appliers.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char asset_static_js_todo_item_js[] = {
+#embed "../../Assets/static/js/todo-item.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_todo_list_view_js[] = {
@@ -132,18 +192,31 @@ static const unsigned char asset_views_partials_header_html[] = {
 };
 
 const mizu_todo_asset mizu_todo_assets[] = {
+    {"static/app.webmanifest", asset_static_app_webmanifest, sizeof(asset_static_app_webmanifest) - 1},
     {"static/css/app.css", asset_static_css_app_css, sizeof(asset_static_css_app_css) - 1},
+    {"static/img/favicon.ico", asset_static_img_favicon_ico, sizeof(asset_static_img_favicon_ico) - 1},
+    {"static/img/icon-180.png", asset_static_img_icon_180_png, sizeof(asset_static_img_icon_180_png) - 1},
+    {"static/img/icon-192.png", asset_static_img_icon_192_png, sizeof(asset_static_img_icon_192_png) - 1},
+    {"static/img/icon-512.png", asset_static_img_icon_512_png, sizeof(asset_static_img_icon_512_png) - 1},
+    {"static/img/icon-maskable-512.png", asset_static_img_icon_maskable_512_png, sizeof(asset_static_img_icon_maskable_512_png) - 1},
     {"static/img/mizu.svg", asset_static_img_mizu_svg, sizeof(asset_static_img_mizu_svg) - 1},
+    {"static/js/announcer.js", asset_static_js_announcer_js, sizeof(asset_static_js_announcer_js) - 1},
     {"static/js/app.js", asset_static_js_app_js, sizeof(asset_static_js_app_js) - 1},
+    {"static/js/durable-storage.js", asset_static_js_durable_storage_js, sizeof(asset_static_js_durable_storage_js) - 1},
     {"static/js/edit-saver.js", asset_static_js_edit_saver_js, sizeof(asset_static_js_edit_saver_js) - 1},
     {"static/js/exchange.js", asset_static_js_exchange_js, sizeof(asset_static_js_exchange_js) - 1},
+    {"static/js/frame.js", asset_static_js_frame_js, sizeof(asset_static_js_frame_js) - 1},
+    {"static/js/keys.js", asset_static_js_keys_js, sizeof(asset_static_js_keys_js) - 1},
     {"static/js/lane.js", asset_static_js_lane_js, sizeof(asset_static_js_lane_js) - 1},
+    {"static/js/list-window.js", asset_static_js_list_window_js, sizeof(asset_static_js_list_window_js) - 1},
     {"static/js/live-client.js", asset_static_js_live_client_js, sizeof(asset_static_js_live_client_js) - 1},
     {"static/js/local-store.js", asset_static_js_local_store_js, sizeof(asset_static_js_local_store_js) - 1},
     {"static/js/memory-storage.js", asset_static_js_memory_storage_js, sizeof(asset_static_js_memory_storage_js) - 1},
     {"static/js/mutation-queue.js", asset_static_js_mutation_queue_js, sizeof(asset_static_js_mutation_queue_js) - 1},
     {"static/js/random-id.js", asset_static_js_random_id_js, sizeof(asset_static_js_random_id_js) - 1},
     {"static/js/reachability.js", asset_static_js_reachability_js, sizeof(asset_static_js_reachability_js) - 1},
+    {"static/js/refusal-words.js", asset_static_js_refusal_words_js, sizeof(asset_static_js_refusal_words_js) - 1},
+    {"static/js/refusals-view.js", asset_static_js_refusals_view_js, sizeof(asset_static_js_refusals_view_js) - 1},
     {"static/js/replay.js", asset_static_js_replay_js, sizeof(asset_static_js_replay_js) - 1},
     {"static/js/rounds.js", asset_static_js_rounds_js, sizeof(asset_static_js_rounds_js) - 1},
     {"static/js/set-aside.js", asset_static_js_set_aside_js, sizeof(asset_static_js_set_aside_js) - 1},
@@ -152,8 +225,10 @@ const mizu_todo_asset mizu_todo_assets[] = {
     {"static/js/sync-client.js", asset_static_js_sync_client_js, sizeof(asset_static_js_sync_client_js) - 1},
     {"static/js/sync-core.js", asset_static_js_sync_core_js, sizeof(asset_static_js_sync_core_js) - 1},
     {"static/js/sync-status-view.js", asset_static_js_sync_status_view_js, sizeof(asset_static_js_sync_status_view_js) - 1},
+    {"static/js/title-field.js", asset_static_js_title_field_js, sizeof(asset_static_js_title_field_js) - 1},
     {"static/js/toast.js", asset_static_js_toast_js, sizeof(asset_static_js_toast_js) - 1},
     {"static/js/todo-appliers.js", asset_static_js_todo_appliers_js, sizeof(asset_static_js_todo_appliers_js) - 1},
+    {"static/js/todo-item.js", asset_static_js_todo_item_js, sizeof(asset_static_js_todo_item_js) - 1},
     {"static/js/todo-list-view.js", asset_static_js_todo_list_view_js, sizeof(asset_static_js_todo_list_view_js) - 1},
     {"static/js/turn.js", asset_static_js_turn_js, sizeof(asset_static_js_turn_js) - 1},
     {"static/sw.js", asset_static_sw_js, sizeof(asset_static_sw_js) - 1},

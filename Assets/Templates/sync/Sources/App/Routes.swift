@@ -19,6 +19,8 @@ func mountRoutes(on app: App, views: Views, sync: Sync) {
     app.delete("/api/todos/:id") { request in try api.delete(request) }
 
     app.files("/static", from: "static")
+    // Asked for by browsers that show something other than our page, an answer of the API say.
+    app.file("/favicon.ico", from: "static/img/favicon.ico")
     // At the root, because a service worker controls what lies below its own path.
     app.file("/sw.js", from: "static/sw.js")
 }

@@ -1,33 +1,42 @@
 // The todo page: joins the sync client, the live connection and the views, and takes over the list
-// that the server has rendered. Without this file the page still works, by plain forms.
+// that the server has rendered. Without this file the page still works, by plain forms; so it does
+// until every module has come and `is-live` says that the scripts have taken over.
 //
 //   a person ► TodoListView ► actions ► SyncClient.mutate
-//   SyncClient ► subscribe ► TodoListView.show, SyncStatusView.show
+//   SyncClient ► subscribe ► TodoListView.show, SyncStatusView.show, RefusalsView.show
 //
 // Reading tour: this file, sync-client.js, rounds.js, local-store.js, mutation-queue.js, replay.js.
 
-import { orderedID } from "./random-id.js";
+import { Announcer } from "./announcer.js";
+import { askToPersist } from "./durable-storage.js";
+import { oncePerFrame } from "./frame.js";
 import { LiveClient } from "./live-client.js";
+import { orderedID } from "./random-id.js";
+import { RefusalsView } from "./refusals-view.js";
 import { SyncClient } from "./sync-client.js";
 import { SyncStatusView } from "./sync-status-view.js";
 import { Toast } from "./toast.js";
-import { byCreation, todoAppliers } from "./todo-appliers.js";
+import { inOrder, todoAppliers } from "./todo-appliers.js";
 import { TodoListView } from "./todo-list-view.js";
 
 const titleShownMax = 40;
 
-const toast = new Toast();
-const list = new TodoListView({ create, toggle, edit, remove, clear, refresh: () => render() });
+const announcer = new Announcer(document.querySelector(".announcer"));
+const list = new TodoListView({ create, toggle, edit, remove, clear, find, refresh }, announcer);
+const toast = new Toast(() => list.focusHome());
+const status = new SyncStatusView(announcer);
 const client = new SyncClient({
   scope: document.body.dataset.scope,
   appliers: todoAppliers,
   initial: list.rendered(),
 });
-const status = new SyncStatusView({
+const refusals = new RefusalsView({
+  mend,
   retry: (id) => client.retry(id),
   discard: (id) => client.discard(id),
-  titleOf: ({ args }) => args.title ?? client.get("todo", args.id)?.title,
-});
+  titleOf: ({ args }) => args.title ?? find(args.id)?.title,
+  focusHome: () => list.focusHome(),
+}, announcer);
 const live = new LiveClient({
   url: Object.assign(new URL("/ws", location.href), {
     protocol: location.protocol === "https:" ? "wss:" : "ws:",
@@ -39,24 +48,37 @@ const live = new LiveClient({
 start();
 
 async function start() {
+  for (const one of [list, toast, status, refusals]) one.listen();
+  document.documentElement.classList.add("is-live");
+  // An edit is shown at once, though the storage may take its time to open.
+  client.subscribe(oncePerFrame(refresh));
   // What this device holds is shown before anything is asked of the network.
   await client.ready;
-  client.subscribe(render);
-  render();
+  refresh();
   client.follow(live);
   live.connect();
-  document.documentElement.classList.add("is-live");
   window.mizu = { client, live }; // for the console, and for tests
   registerServiceWorker();
 }
 
-function render() {
-  list.show(client.all("todo"), (id) => client.statusOf("todo", id) === "pending");
-  status.show(client.status);
+function refresh() {
+  const { status: now } = client;
+  const isWhole = client.position !== null;
+  document.documentElement.classList.toggle("is-whole", isWhole);
+  const isPending = (id) => client.statusOf("todo", id) === "pending";
+  list.show(client.all("todo"), { isPending, isWhole, isOpen: now.storage !== "opening" });
+  status.show(now);
+  refusals.show(now.refused);
+}
+
+function find(id) {
+  return client.get("todo", id);
 }
 
 function create(title) {
-  mutate("todo.create", { id: orderedID(), title });
+  const id = orderedID();
+  mutate("todo.create", { id, title });
+  list.reveal(id);
 }
 
 function toggle(id, done) {
@@ -68,17 +90,17 @@ function edit(id, title) {
 }
 
 function remove(id) {
-  const todo = client.get("todo", id);
+  const todo = find(id);
   if (!todo) return;
   mutate("todo.delete", { id });
-  toast.show(`Deleted “${shortened(todo.title)}”`, "Undo", () => restore([todo]));
+  toast.show("Deleted", shortened(todo.title), "Undo", () => restore([todo]));
 }
 
 function clear() {
-  const done = client.all("todo").filter((todo) => todo.done).sort(byCreation);
+  const done = client.all("todo").filter((todo) => todo.done).sort(inOrder);
   for (const { id } of done) mutate("todo.delete", { id });
   const what = done.length === 1 ? "1 done item" : `${done.length} done items`;
-  toast.show(`Cleared ${what}`, "Undo", () => restore(done));
+  toast.show(`Cleared ${what}`, "", "Undo", () => restore(done));
 }
 
 /** Undoes a delete by making the same records again: their ids are free once they are deleted. */
@@ -87,12 +109,24 @@ function restore(todos) {
     mutate("todo.create", { id, title });
     if (done) mutate("todo.update", { id, done });
   }
+  if (todos.length === 0) return;
+  list.reveal(todos[0].id, true);
+  const what = todos.length === 1 ? `“${shortened(todos[0].title)}”` : `${todos.length} to-dos`;
+  announcer.say(`Brought back ${what}`);
+}
+
+/** Sends a refused edit with another title, as an edit of its own, and lets the refused one go. */
+function mend({ id, name, args }, title) {
+  mutate(name, { ...args, title });
+  if (name === "todo.create") list.reveal(args.id, true);
+  client.discard(id);
 }
 
 /** Sends an edit; one that this browser could not keep is told by the status line, not thrown. */
 function mutate(name, args) {
   const id = client.mutate(name, args);
   client.saved(id).catch((error) => console.warn("mizu: an edit was not kept:", error));
+  askToPersist();
 }
 
 function shortened(title) {

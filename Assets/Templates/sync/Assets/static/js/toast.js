@@ -2,20 +2,35 @@
 // ten seconds, but never from under a pointer or the keyboard's focus. Ctrl+Z (or ⌘Z) outside of a
 // text field does the same: from the middle of a long list it is many tabs to the button.
 
+import { isComposing } from "./keys.js";
+
 const stayMs = 10_000;
 
 export class Toast {
   #root = document.querySelector(".toast");
   #timer = 0;
+  #focusHome;
 
-  constructor() {
+  /** @param {() => void} focusHome gives the focus a place when the button that has it goes */
+  constructor(focusHome) {
+    this.#focusHome = focusHome;
+  }
+
+  listen() {
     document.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
-  /** Shows `text` and a button `label` that calls `act` once. Replaces what was shown before. */
-  show(text, label, act) {
+  /**
+   * Shows a message and a button that acts once. Replaces what was shown before.
+   * @param {string} text what was done
+   * @param {string} about somebody's own words behind it, not to be translated; may be empty
+   */
+  show(text, about, label, act) {
     const message = document.createElement("span");
-    message.textContent = text;
+    const words = document.createElement("bdi");
+    words.translate = false;
+    words.textContent = about;
+    message.append(text, ...(about ? [" “", words, "”"] : []));
     const button = document.createElement("button");
     button.type = "button";
     button.className = "toast-action";
@@ -34,11 +49,12 @@ export class Toast {
     clearTimeout(this.#timer);
     const hadFocus = this.#root.contains(document.activeElement);
     this.#root.replaceChildren();
-    if (hadFocus) document.querySelector(".todo-form input[name=title]").focus();
+    if (hadFocus) this.#focusHome();
   }
 
   #pressed(event) {
-    const isUndo = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key === "z";
+    const isKey = event.key.toLowerCase() === "z" && !event.shiftKey && !event.altKey;
+    const isUndo = isKey && (event.ctrlKey || event.metaKey) && !isComposing(event);
     const button = this.#root.querySelector("button");
     if (!isUndo || !button || event.target.matches?.("input[type=text]")) return;
     event.preventDefault();

@@ -5,7 +5,8 @@
 export const todoAppliers = {
   "todo.create": (store, { id, title }, { time }) => {
     if (store.get("todo", id)) return;
-    store.put("todo", id, { id, title: title.trim(), done: false, created: time });
+    // `time` is this device's clock, which may be wrong; the server will set its own.
+    store.put("todo", id, { id, title: title.trim(), done: false, created: time, isNew: true });
   },
   "todo.update": (store, { id, title, done }) => {
     change(store, id, (todo) => ({
@@ -25,9 +26,14 @@ function change(store, id, edit) {
   if (todo) store.put("todo", id, edit(todo));
 }
 
-/** Compares by time of creation, then by id: the order in which todos are shown, here and there. */
-export function byCreation(a, b) {
-  if (a.created !== b.created) return a.created < b.created ? -1 : 1;
+/**
+ * Compares by the order in which todos are shown, here and on the server: by time of creation, then by
+ * id. What the server has not confirmed stands behind all that it has, as it will when the server
+ * gives it a time of its own: so it does not jump, whatever this device's clock says.
+ */
+export function inOrder(a, b) {
+  if (a.isNew !== b.isNew) return a.isNew ? 1 : -1;
+  if (!a.isNew && a.created !== b.created) return a.created < b.created ? -1 : 1;
   if (a.id === b.id) return 0;
   return a.id < b.id ? -1 : 1;
 }

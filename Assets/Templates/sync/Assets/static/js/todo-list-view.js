@@ -1,9 +1,14 @@
 // Shows todos in the list that the server has rendered: elements are kept by `data-id`, changed
 // only where they differ, and made from the page's own <template>, so that there is one source of
-// markup. Owns the list, the counts and the filter links; knows nothing of syncing. What a person
-// does reaches the app as calls of `actions`.
+// markup. A long list is shown in part (list-window.js). Owns the list, the counts and the filter
+// links, and where the keyboard's focus goes when they change; knows nothing of syncing. What a
+// person does reaches the app as calls of `actions`.
 
-import { byCreation } from "./todo-appliers.js";
+import { isComposing } from "./keys.js";
+import { ListWindow, pageSize } from "./list-window.js";
+import { checkedTitle, watchTitles } from "./title-field.js";
+import { inOrder } from "./todo-appliers.js";
+import { setText, TodoItem } from "./todo-item.js";
 
 const filters = {
   all: () => true,
@@ -26,185 +31,278 @@ export class TodoListView {
   #total = document.querySelector(".total");
   #clearForm = document.querySelector(".clear-form");
   #links = document.querySelectorAll(".filters a");
-  #elements = new Map();
-  #shown = new WeakMap(); // element → {todo, isPending}: what it shows
+  #heading = document.querySelector("h1");
+  #items = new Map();
+  #window = new ListWindow(inOrder);
+  #gap = null;
+  #revealed = null; // {id, hasFocus}: brought into sight as soon as it is there
+  #unseen; // what the server counts and has not rendered
   #actions;
+  #announcer;
 
   /**
+   * Takes the page as it was rendered and listens to nobody yet.
    * @param {object} actions create(title), toggle(id, done), edit(id, title), remove(id), clear(),
    *   and refresh() when another part of the list is asked for
    */
-  constructor(actions) {
+  constructor(actions, announcer) {
     this.#actions = actions;
-    for (const element of this.#list.children) this.#elements.set(element.dataset.id, element);
+    this.#announcer = announcer;
+    for (const element of this.#list.querySelectorAll(".todo-item")) {
+      this.#items.set(element.dataset.id, new TodoItem(element));
+    }
+    const todos = this.rendered().map(({ data }) => data);
+    this.#unseen = {
+      total: Number(this.#total.textContent) - todos.length,
+      remaining: Number(this.#remaining.textContent) - todos.filter((todo) => !todo.done).length,
+    };
+  }
+
+  /** Returns the todos that the server has rendered, as records. */
+  rendered() {
+    return [...this.#items].map(([id, { rendered }]) => ({ entity: "todo", id, data: rendered }));
+  }
+
+  /** Takes the forms over from the browser, with what was ticked before. */
+  listen() {
     document.addEventListener("submit", (event) => this.#submitted(event));
     document.addEventListener("click", (event) => this.#clicked(event));
     document.addEventListener("keydown", (event) => this.#pressed(event));
     this.#list.addEventListener("change", (event) => this.#ticked(event));
     this.#list.addEventListener("dblclick", (event) => this.#doubleClicked(event));
-    this.#list.addEventListener("toggle", (event) => this.#opened(event), true);
-    addEventListener("popstate", () => this.#actions.refresh());
-  }
-
-  /** Returns the todos that the server has rendered, as records. */
-  rendered() {
-    return [...this.#elements].map(([id, element]) => ({
-      entity: "todo",
-      id,
-      data: {
-        id,
-        title: element.querySelector(".todo-title").textContent,
-        done: element.querySelector(".todo-done").checked,
-        created: element.dataset.created,
-      },
-    }));
+    this.#list.addEventListener("toggle", (event) => this.#toggled(event), true);
+    addEventListener("popstate", () => this.#filtered());
+    watchTitles(document);
+    for (const item of this.#items.values()) {
+      if (item.isTickedByHand) this.#actions.toggle(item.id, item.checkbox.checked);
+    }
   }
 
   /**
-   * Shows `todos`, filtered as the address says.
-   * @param {object[]} todos all of them, in any order
+   * Shows `todos`, filtered as the address says. Costs a look at each of them, and as many touched
+   * elements as have changed.
+   * @param {object[]} todos in any order
    * @param {(id: string) => boolean} isPending whether an edit of it waits for the server
+   * @param {boolean} isWhole false as long as `todos` are those of the rendered page alone
+   * @param {boolean} isOpen false as long as this device's own storage has not said what it holds
    */
-  show(todos, isPending) {
+  show(todos, { isPending, isWhole, isOpen }) {
     const filter = this.#filter();
-    const shown = todos.filter(filters[filter]).sort(byCreation);
-    const kept = new Set(shown.map((todo) => todo.id));
-    for (const [id, element] of this.#elements) {
-      if (kept.has(id)) continue;
-      this.#elements.delete(id);
-      this.#removeKeepingFocus(element);
-    }
-    let expected = this.#list.firstElementChild;
-    for (const todo of shown) {
-      const element = this.#elements.get(todo.id) ?? this.#make(todo.id);
-      this.#update(element, todo, isPending(todo.id));
-      // Moving an element takes its focus away, so only what is out of place moves.
-      if (element === expected) expected = expected.nextElementSibling;
-      else this.#list.insertBefore(element, expected);
-    }
-    this.#showCounts(todos, shown, filter);
+    const passing = filter === "all" ? todos : todos.filter(filters[filter]);
+    const { head, tail, left } = this.#window.select(passing);
+    this.#removeAllBut(new Set([...head, ...tail].map((todo) => todo.id)));
+    let expected = this.#place(head, this.#list.firstElementChild, isPending);
+    expected = this.#placeGap(left, expected);
+    this.#place(tail, expected, isPending);
+    this.#showCounts(todos, isWhole ? { total: 0, remaining: 0 } : this.#unseen);
+    this.#empty.hidden = passing.length > 0 || !isOpen;
+    setText(this.#empty, todos.length === 0 ? emptyTexts.all : emptyTexts[filter]);
+    this.#markFilter(filter);
+    this.#bringIntoSight();
   }
 
-  /** Touches an element only if its record is another object than before: lists may be long. */
-  #update(element, todo, isPending) {
-    const before = this.#shown.get(element);
-    if (before?.todo === todo && before.isPending === isPending) return;
-    this.#shown.set(element, { todo, isPending });
-    update(element, todo, isPending);
+  /** Brings a record that was just made into sight, and gives it the focus if it `hasFocus`. */
+  reveal(id, hasFocus = false) {
+    this.#window.pin(id);
+    this.#revealed = { id, hasFocus };
   }
+
+  /** Where the focus goes when what had it is gone and nothing is next to it. */
+  focusHome() {
+    this.#heading.tabIndex = -1; // not a stop of the Tab key
+    this.#heading.focus();
+  }
+
+  // The list
 
   #filter() {
     const name = new URLSearchParams(location.search).get("filter");
     return Object.hasOwn(filters, name ?? "") ? name : "all";
   }
 
-  #showCounts(todos, shown, filter) {
-    const remaining = todos.filter((todo) => !todo.done).length;
-    setText(this.#remaining, String(remaining));
-    setText(this.#total, String(todos.length));
-    this.#clearForm.hidden = remaining === todos.length;
-    this.#empty.hidden = shown.length > 0;
-    setText(this.#empty, todos.length === 0 ? emptyTexts.all : emptyTexts[filter]);
-    for (const link of this.#links) {
-      if (link.dataset.filter === filter) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
+  /** Puts `todos` one after another, beginning at `expected`; returns what stands behind them. */
+  #place(todos, expected, isPending) {
+    for (const todo of todos) {
+      const item = this.#items.get(todo.id) ?? this.#make(todo.id);
+      item.show(todo, isPending(todo.id));
+      // Moving an element takes its focus away, so only what is out of place moves.
+      if (item.element === expected) expected = expected.nextElementSibling;
+      else this.#list.insertBefore(item.element, expected);
     }
+    return expected;
   }
 
   #make(id) {
-    const element = this.#template.content.firstElementChild.cloneNode(true);
-    element.dataset.id = id;
-    for (const input of element.querySelectorAll("input[name=id]")) input.value = id;
-    this.#elements.set(id, element);
-    return element;
+    const item = TodoItem.make(this.#template, id);
+    this.#items.set(id, item);
+    return item;
   }
 
-  /** Takes an item away; a keyboard user who stood on it comes to its neighbour. */
-  #removeKeepingFocus(element) {
+  #removeAllBut(kept) {
+    for (const [id, item] of this.#items) {
+      if (kept.has(id)) continue;
+      this.#items.delete(id);
+      this.#removeKeepingFocus(item.element, kept);
+    }
+  }
+
+  /**
+   * Takes an item away. Who stood on it with the keyboard comes to the next item that stays, and
+   * there to its tick: another Enter must not delete that one, too.
+   */
+  #removeKeepingFocus(element, kept) {
     const hadFocus = element.contains(document.activeElement);
-    const neighbour = element.nextElementSibling ?? element.previousElementSibling;
+    const stays = (one) => one?.dataset.id === undefined || kept.has(one.dataset.id);
+    let next = element.nextElementSibling;
+    while (!stays(next)) next = next.nextElementSibling;
+    let before = element.previousElementSibling;
+    while (!stays(before)) before = before.previousElementSibling;
     element.remove();
     if (!hadFocus) return;
-    const target = neighbour?.querySelector(".delete-form button");
-    (target ?? document.querySelector(".todo-form input[name=title]")).focus();
+    const target = next?.querySelector(".todo-done, button") ?? before?.querySelector(".todo-done");
+    if (target) target.focus();
+    else this.focusHome();
   }
+
+  /** Says how many are left out, in their place in the list, with a way to see more of them. */
+  #placeGap(left, expected) {
+    if (left === 0) {
+      if (!this.#gap) return expected;
+      if (this.#gap === expected) expected = expected.nextElementSibling;
+      this.#gap.remove();
+      this.#gap = null;
+      return expected;
+    }
+    this.#gap ??= makeGap();
+    setText(this.#gap.querySelector("button"), `Show ${Math.min(left, pageSize)} more`);
+    setText(this.#gap.querySelector("span"), `${left.toLocaleString()} not shown`);
+    if (this.#gap === expected) return expected.nextElementSibling;
+    this.#list.insertBefore(this.#gap, expected);
+    return expected;
+  }
+
+  #showMore() {
+    const before = this.#gap.previousElementSibling;
+    const from = this.#list.querySelectorAll(".todo-item").length;
+    this.#window.grow();
+    this.#actions.refresh();
+    before?.nextElementSibling?.querySelector(".todo-done")?.focus();
+    const more = this.#list.querySelectorAll(".todo-item").length - from;
+    this.#announcer.say(`${more} more shown`);
+  }
+
+  #showCounts(todos, unseen) {
+    let remaining = 0;
+    for (const todo of todos) if (!todo.done) remaining += 1;
+    setText(this.#remaining, String(remaining + unseen.remaining));
+    setText(this.#total, String(todos.length + unseen.total));
+    const hasDone = remaining + unseen.remaining < todos.length + unseen.total;
+    if (!hasDone && this.#clearForm.contains(document.activeElement)) this.focusHome();
+    this.#clearForm.hidden = !hasDone;
+  }
+
+  #markFilter(filter) {
+    for (const link of this.#links) {
+      const isChosen = link.dataset.filter === filter;
+      if (isChosen && !link.hasAttribute("aria-current")) link.setAttribute("aria-current", "page");
+      else if (!isChosen) link.removeAttribute("aria-current");
+    }
+  }
+
+  #bringIntoSight() {
+    const item = this.#revealed && this.#items.get(this.#revealed.id);
+    if (!item) return;
+    if (this.#revealed.hasFocus) item.checkbox.focus({ preventScroll: true });
+    this.#revealed = null;
+    item.element.classList.add("is-new");
+    item.element.scrollIntoView({ block: "nearest" });
+  }
+
+  // What a person does
 
   #submitted(event) {
     const form = event.target;
-    const id = form.closest(".todo-item")?.dataset.id;
-    const title = form.elements.title?.value.trim();
-    if (form.matches(".todo-form")) {
-      if (title) this.#actions.create(title);
-      form.reset();
-    } else if (form.matches(".edit-form")) {
-      const details = form.closest("details");
-      const before = form.closest(".todo-item").querySelector(".todo-title").textContent;
-      details.open = false;
-      details.querySelector("summary").focus();
-      if (title && title !== before) this.#actions.edit(id, title);
-    } else if (form.matches(".delete-form")) {
-      this.#actions.remove(id);
-    } else if (form.matches(".clear-form")) {
-      this.#actions.clear();
-    } else if (!form.matches(".toggle-form")) {
-      return;
-    }
+    const item = this.#itemOf(form);
+    if (form.matches(".todo-form")) this.#add(form);
+    else if (item && form.matches(".edit-form")) this.#save(form, item);
+    else if (item && form.matches(".delete-form")) this.#actions.remove(item.id);
+    else if (form.matches(".clear-form")) this.#actions.clear();
+    else if (!form.matches(".toggle-form")) return;
     event.preventDefault();
   }
 
+  #add(form) {
+    const title = checkedTitle(form, this.#announcer);
+    if (title === null) return;
+    form.reset();
+    const isHidden = this.#filter() === "done";
+    this.#actions.create(title);
+    this.#announcer.say(`Added “${title}”${isHidden ? ", which is not shown under Done" : ""}`);
+  }
+
+  #save(form, item) {
+    const title = checkedTitle(form, this.#announcer);
+    if (title === null) return;
+    item.close();
+    if (item.isChanged(title)) this.#actions.edit(item.id, title);
+  }
+
   #clicked(event) {
+    if (event.target.closest(".show-more")) this.#showMore();
     const link = event.target.closest(".filters a");
     const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey;
     if (!link || !isPlain) return;
     event.preventDefault();
     history.pushState(null, "", link.href);
+    this.#filtered();
+    const shown = this.#list.querySelectorAll(".todo-item").length;
+    this.#announcer.say(`${link.textContent}: ${this.#empty.hidden
+      ? `${shown} ${shown === 1 ? "to-do" : "to-dos"} shown` : this.#empty.textContent}`);
+  }
+
+  #filtered() {
+    this.#window.reset();
     this.#actions.refresh();
   }
 
   #pressed(event) {
-    const details = event.key === "Escape" && event.target.closest?.(".todo-edit[open]");
-    if (!details) return;
-    details.open = false;
-    details.querySelector("summary").focus();
+    if (event.key !== "Escape" || isComposing(event)) return;
+    const details = event.target.closest?.(".todo-edit[open]");
+    if (details) this.#itemOf(details)?.close();
   }
 
   #ticked({ target }) {
     if (!target.matches(".todo-done")) return;
-    const element = target.closest(".todo-item");
-    this.#shown.delete(element); // the person has changed it: it no longer shows the record
-    this.#actions.toggle(element.dataset.id, target.checked);
+    const item = this.#itemOf(target);
+    const isLeaving = this.#filter() !== "all";
+    const title = item.todo?.title ?? "";
+    item.touched();
+    this.#actions.toggle(item.id, target.checked);
+    if (!isLeaving) return;
+    this.#announcer.say(`“${title}” went to ${target.checked ? "Done" : "Active"}`);
   }
 
   #doubleClicked({ target }) {
-    if (target.matches(".todo-title")) target.parentElement.querySelector(".todo-edit").open = true;
+    if (target.matches(".todo-title")) this.#itemOf(target).open();
   }
 
-  #opened({ target }) {
-    if (!target.matches?.(".todo-edit")) return;
-    const input = target.querySelector("input[name=title]");
-    if (!target.open) return;
-    input.value = target.parentElement.querySelector(".todo-title").textContent;
-    input.focus();
-    input.select();
+  #toggled({ target }) {
+    if (!target.matches?.(".todo-edit") || !target.open) return;
+    const item = this.#itemOf(target);
+    item.opened(item.todo ?? this.#actions.find(item.id) ?? item.rendered);
+  }
+
+  #itemOf(element) {
+    return this.#items.get(element.closest(".todo-item")?.dataset.id);
   }
 }
 
-function update(element, todo, isPending) {
-  const title = element.querySelector(".todo-title");
-  const checkbox = element.querySelector(".todo-done");
-  setText(title, todo.title);
-  if (checkbox.checked !== todo.done) checkbox.checked = todo.done;
-  setAttribute(checkbox, "aria-label", `Done: ${todo.title}`);
-  setAttribute(element.querySelector("summary"), "aria-label", `Edit ${todo.title}`);
-  setAttribute(element, "data-pending", String(isPending));
-  setAttribute(element, "data-created", todo.created);
-  element.classList.toggle("is-done", todo.done);
-}
-
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-function setAttribute(element, name, value) {
-  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+function makeGap() {
+  const gap = document.createElement("li");
+  gap.className = "todo-gap";
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet show-more";
+  gap.append(button, document.createElement("span"));
+  return gap;
 }

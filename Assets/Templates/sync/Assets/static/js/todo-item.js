@@ -1,0 +1,111 @@
+// One to-do as elements: the parts are looked up once, and changed only where they differ from the
+// record. What is edited is the record's title, never the text on the page: a translator may have
+// put its own words there, and what the field offers is saved for everybody.
+
+import { takeOver } from "./title-field.js";
+
+export class TodoItem {
+  element;
+  /** What it shows, or null while a person has changed what the record says. */
+  todo = null;
+  #isPending = false;
+  #opened = "";
+  #parts;
+
+  /** @param {Element} element a `.todo-item`, rendered by the server or made from its template */
+  constructor(element) {
+    const find = (selector) => element.querySelector(selector);
+    this.element = element;
+    this.#parts = {
+      title: find(".todo-title"), checkbox: find(".todo-done"), details: find(".todo-edit"),
+      summary: find(".todo-edit > summary"), form: find(".edit-form"),
+      remove: find(".delete-form button"),
+    };
+  }
+
+  /** Makes the element of a record that the server has not rendered. */
+  static make(template, id) {
+    const element = template.content.firstElementChild.cloneNode(true);
+    element.dataset.id = id;
+    for (const input of element.querySelectorAll("input[name=id]")) input.value = id;
+    const item = new TodoItem(element);
+    takeOver(item.#parts.form);
+    return item;
+  }
+
+  get id() {
+    return this.element.dataset.id;
+  }
+
+  get checkbox() {
+    return this.#parts.checkbox;
+  }
+
+  /** The record as the server has rendered it: from attributes, which stay what they were. */
+  get rendered() {
+    const { checkbox, form } = this.#parts;
+    return {
+      id: this.id, title: form.elements.title.defaultValue, done: checkbox.defaultChecked,
+      created: this.element.dataset.created,
+    };
+  }
+
+  /** Whether somebody ticked it while the scripts were still on their way. */
+  get isTickedByHand() {
+    return this.checkbox.checked !== this.checkbox.defaultChecked;
+  }
+
+  /** Shows `todo`; an item whose record is the same object as before costs nothing. */
+  show(todo, isPending) {
+    if (this.todo === todo && this.#isPending === isPending) return;
+    this.todo = todo;
+    this.#isPending = isPending;
+    const { title, checkbox, summary, remove, form } = this.#parts;
+    setText(title, todo.title);
+    if (checkbox.checked !== todo.done) checkbox.checked = todo.done;
+    setAttribute(checkbox, "aria-label", `Done: ${todo.title}`);
+    setAttribute(summary, "title", `Edit ${todo.title}`);
+    setAttribute(remove, "title", `Delete ${todo.title}`);
+    setAttribute(form.elements.title, "aria-label", `New title of ${todo.title}`);
+    setAttribute(this.element, "data-pending", String(isPending));
+    setAttribute(this.element, "data-created", todo.created);
+    this.element.classList.toggle("is-done", todo.done);
+  }
+
+  /** Forgets what it shows, because a person has changed it: the next `show` puts it right. */
+  touched() {
+    this.todo = null;
+  }
+
+  open() {
+    this.#parts.details.open = true;
+  }
+
+  /** Fills the field that was opened. */
+  opened(todo) {
+    const { title } = this.#parts.form.elements;
+    title.value = todo.title;
+    this.#opened = title.value.trim();
+    title.focus();
+    title.select();
+  }
+
+  /** Tells whether `title` is another than the field offered, whatever others wrote since. */
+  isChanged(title) {
+    return title !== this.#opened;
+  }
+
+  /** Closes the field; what stood in it is not saved by this. */
+  close() {
+    this.#parts.details.open = false;
+    this.#parts.summary.focus();
+  }
+}
+
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export function setAttribute(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
