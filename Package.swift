@@ -158,7 +158,7 @@ let package = Package(
                 "MizuWebSocket", "MizuSync", "MizuLive", "MizuEventLoop", "MizuBytes", "CLinux",
                 "CTLSClient", log,
             ]),
-        tests("Mizu", ["Mizu", "MizuServer", "MizuHTTP", "MizuTransport", "MizuBytes"]),
+        tests("Mizu", ["Mizu", "MizuServer", "MizuHTTP", "MizuTransport", "MizuBytes", log]),
         tests("Dev", ["MizuDev", "MizuEventLoop", "MizuBytes"]),
         tests("BenchRoom", ["MizuBench", "MizuHTTP", "MizuWebSocket", "MizuBytes"]),
         tests("Scaffold", ["MizuScaffold", "MizuBytes", "CTemplates"]),

@@ -14,6 +14,11 @@ public enum PercentCoding {
     private static let unreservedLow: UInt64 = 0x03FF_6000_0000_0000
     private static let unreservedHigh: UInt64 = 0x47FF_FFFE_87FF_FFFE
 
+    /// `text` as one segment of a path, or one name or value of a query. O(n).
+    public static func encode(_ text: String) -> String {
+        String(decoding: encode(Array(text.utf8)), as: UTF8.self)
+    }
+
     /// What `text` stands for; nil if a percent sign is not followed by two hex digits. O(n).
     public static func decode(
         _ text: UnsafeRawBufferPointer, plus: Plus = .literal

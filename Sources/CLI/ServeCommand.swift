@@ -61,6 +61,8 @@ struct ServeCommand: ParsableCommand {
     var addressHandshakes: String?
     @Option(help: "Requests of /_sync and socket messages, N/s:BURST or off (RATE_LIMIT).")
     var rateLimit: String?
+    @Option(help: "Reads of the store for one address, or off (ADDRESS_READS).")
+    var addressReads: String?
     @Option(help: "Addresses and networks without limits (LIMIT_EXEMPT).")
     var limitExempt: String?
     @Option(help: "Proxies that are believed (TRUSTED_PROXIES).")
@@ -109,7 +111,7 @@ struct ServeCommand: ParsableCommand {
             ("ADDRESS_HANDSHAKES", addressHandshakes), ("RATE_LIMIT", rateLimit),
             ("LIMIT_EXEMPT", limitExempt), ("TRUSTED_PROXIES", trustedProxies),
             ("PROXY_PROTOCOL", proxyProtocol), ("HTTPS_REDIRECT", httpsRedirect),
-            ("HSTS", hsts), ("ACME_DIR", acmeDir),
+            ("HSTS", hsts), ("ACME_DIR", acmeDir), ("ADDRESS_READS", addressReads),
             ("TLS_ADDR", tlsAddr), ("TLS_CERT", tlsCert), ("TLS_KEY", tlsKey),
             ("TLS_OCSP", tlsOcsp), ("TLS_SELF_SIGNED", tlsSelfSigned ? "true" : nil),
         ]

@@ -80,6 +80,10 @@ public struct Readiness: Sendable {
     public var isWritable: Bool {
         bits & UInt32(CL_OUT | CL_HUP | CL_ERR) != 0
     }
+    /// The connection is over in both directions: it was reset, or has failed.
+    public var isBroken: Bool {
+        bits & UInt32(CL_HUP | CL_ERR) != 0
+    }
     /// The peer has sent its last byte, or the connection is broken: the next read sees the end.
     public var isHungUp: Bool {
         bits & UInt32(CL_RDHUP | CL_HUP | CL_ERR) != 0

@@ -13,7 +13,7 @@ public enum ContentCoding: Sendable, Equatable {
         return weights.choice
     }
 
-    private struct Weights {
+    struct Weights {
         /// In thousandths; nil where not named.
         var gzip: Int?
         var identity: Int?

@@ -41,6 +41,8 @@ public struct Request: ~Copyable {
         set { captured = newValue }
     }
     private var captured: PathParameters?
+    /// The route that matched, as the router counts them; -1 where none has.
+    public var route: Int32 = -1
     /// Who asks, once a middleware has found out.
     public var user: String?
     private var stored: [String: any Sendable]?

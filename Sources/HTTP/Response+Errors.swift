@@ -14,6 +14,7 @@ extension Response {
         json.append(literal: "}")
         self.init(status: error.status, mediaType: .json, body: .slice(json.takeSlice()))
         set("Cache-Control", literal: "no-store")
+        problem = Problem(code: error.code, message: error.message)
     }
 
     /// `Allow` with these methods (RFC 9110 §10.2.1).

@@ -15,12 +15,16 @@ public struct Response: Sendable {
     public var connection = ConnectionChoice.asRequested
     /// Field lines without `Content-Type`, each `Name: value` CR LF; checked when added.
     public internal(set) var fields: [UInt8] = []
+    /// What an error's answer is about; see `Problem`.
+    public var problem: Problem?
 
     public enum Kind: Sendable {
         /// Send this.
         case complete
         /// Send nothing yet: the answer comes through the worker's mailbox, by `ExchangeID`.
         case pending
+        /// The same, and whoever makes the answer is told when nobody waits for it any more.
+        case watched(ExchangeWatch)
         /// Answer 101 and go on as a WebSocket, served by the service with this index.
         indirect case webSocket(service: Int, subprotocol: ByteSlice?)
     }
@@ -84,13 +88,19 @@ public struct Response: Sendable {
         return response
     }
 
-    public static let notFound = Response(
-        status: .notFound, mediaType: .text, body: .slice(ByteSlice(literal: "Not Found\n")))
+    public static let notFound = refused(.notFound, code: "not_found", text: "Not Found\n")
 
     /// Nothing is sent until an answer is posted for the request's `exchange`.
     public static var pending: Response {
         var response = Response(status: .ok)
         response.kind = .pending
+        return response
+    }
+
+    /// The same; `watch` learns when no answer can arrive any more.
+    public static func pending(watchedBy watch: ExchangeWatch) -> Response {
+        var response = Response(status: .ok)
+        response.kind = .watched(watch)
         return response
     }
 

@@ -74,6 +74,8 @@ extension App {
         ) { request in
             Self.admit(request, by: origins, redirect)
         }
+        server.problems = errorPages.pages(
+            assets, isDevelopment: configuration.isDevelopment, development, logger)
         server.tlsAddresses = configuration.tls.addressesInForce
         server.tls = daemon.certificates
         server.accessLog = daemon.accessLog

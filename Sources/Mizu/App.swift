@@ -28,6 +28,8 @@ public final class App {
     var daemon: Daemon
     /// What pages get where `mizu dev` runs the app.
     private(set) var development: DevPages?
+    /// How errors are shown to browsers.
+    var errorPages = ErrorPages()
     private(set) var synchronisation: Synchronisation?
     /// No `authorize` was given: whoever reaches the server may do everything.
     private(set) var isOpenToAll = false
@@ -92,12 +94,22 @@ public final class App {
 
     // MARK: Pages and files
 
+    /// Makes the page that browsers are shown for an error: a 404 of the router, a refusal, a
+    /// handler that threw. Programs get JSON as before. Without it, or where it gives nil, it is
+    /// the template `pages/error`, or a plain page where there is none. Called on workers' threads;
+    /// must not wait.
+    public func errorPage(_ make: @escaping @Sendable (ProblemReport) -> Response?) {
+        errorPages.own = make
+    }
+
     /// Compiles the templates below `views/`.
     /// - Throws: `StartError` with all that is wrong with them.
     public func views() throws(StartError) -> Views {
         do {
-            return try Views(
+            let views = try Views(
                 assets, isDevelopment: assets.isReadFromDisk, development, logger: logger)
+            if errorPages.views == nil { errorPages.views = views }
+            return views
         } catch {
             throw StartError("\(error)")
         }
@@ -158,6 +170,8 @@ public final class App {
         limits.logChangesMax = configuration.retainedChanges
         limits.logMillisecondsMax = configuration.retainedMilliseconds
         let port = configuration.publicPort
+        var reads = configuration.reads
+        reads.exempt = port.addresses.exempt
         let limiter = port.requestRate.map { RateLimiter($0, exempt: port.addresses.exempt) }
         var random = SystemRandomNumberGenerator()
         let epoch = Name.random(using: &random)
@@ -166,7 +180,8 @@ public final class App {
             do throws(SyncStartError) {
                 return try SyncService.start(
                     store, mutator: mutator, limits: limits, workers: workers, logger: logger,
-                    limiter: limiter, authorize: authorize, publish: { feed.publish($0) })
+                    reads: reads, limiter: limiter, authorize: authorize,
+                    publish: { feed.publish($0) })
             } catch {
                 throw StoreError(.unavailable, error.description)
             }

@@ -6,6 +6,7 @@ import Glibc
 import Logging
 import MizuHTTP
 import MizuServer
+import MizuSyncService
 import MizuTransport
 
 /// A setting that could not be understood; `description` is one line for a person.
@@ -30,6 +31,8 @@ public struct Configuration: Sendable {
     public var retainedChanges = 1_000_000
     public var retainedMilliseconds: Int64 = 7 * 86_400_000
     public var publicPort = PublicPort()
+    /// Reads of the store; `LIMIT_EXEMPT` says whose are not counted.
+    public var reads = ReadLimits()
     public var sockets = SocketMemory()
 
     /// Who to become once ports are bound and keys are read; nil: stay who we are.
@@ -93,7 +96,7 @@ extension Configuration {
 
     /// Every setting, in the order in which people read them.
     public static let settings: [Setting] =
-        generalSettings + socketSettings + tlsSettings + publicPortSettings
+        generalSettings + socketSettings + tlsSettings + publicPortSettings + readSettings
 
     private static let generalSettings: [Setting] = [
         Setting(

@@ -77,16 +77,18 @@ public struct MutationOutcome: Sendable {
 
 extension Response {
     /// What a thrown error becomes: an `HTTPError` or `Refusal` as it says, anything else a 500
-    /// that tells nothing.
+    /// that tells nothing, and the log all.
     init(failure error: any Error) {
         switch error {
-        case let error as HTTPError: self.init(error)
+        case let error as HTTPError:
+            self.init(error)
+            // 503 says "not now", which is an answer and no accident.
+            if error.status.code >= 500, error.status != .serviceUnavailable {
+                problem = Problem(
+                    code: error.code, message: error.message, cause: Problem.cause(of: error))
+            }
         case let refusal as Refusal: self.init(refusal)
-        default:
-            self.init(
-                HTTPError(
-                    .internalServerError, code: "internal_error",
-                    message: "the server could not answer"))
+        default: self.init(internal: error)
         }
     }
 }

@@ -3,6 +3,7 @@
 // the answer runs later, for a read on a reader's thread, for a push on the request's worker.
 
 import MizuBytes
+import MizuEventLoop
 import MizuHTTP
 import MizuServer
 import MizuSync
@@ -22,6 +23,9 @@ public struct Sync: Sendable {
     }
 
     /// Answers `request` with what `respond` makes of the scope's records, all at one cursor.
+    /// `respond` is not called where the client has left, where its address has too many reads
+    /// under way (429) or where the read has waited too long (503); what it throws is logged with
+    /// the route and answered like a handler's.
     /// - Throws: `HTTPError` 403 where the user may not read the scope.
     public func read(
         _ request: borrowing Request, scope: Name = .defaultScope,
@@ -29,16 +33,19 @@ public struct Sync: Sendable {
     ) throws -> Response {
         try check(request, scope, .snapshot)
         let (workers, exchange) = (self.workers, request.exchange)
-        let tail = service.tail
-        service.read { (reader) throws(StoreError) -> Response in
+        let (tail, watch) = (service.tail, ExchangeWatch())
+        service.read(for: service.asker(request.peer, watchedBy: watch), of: scope) {
+            (reader, check) throws(StoreError) -> Response in
             // The reader may be ahead of the tail, and the tail must not then show less than this.
             try tail.reading(of: scope, from: reader) { (reader) throws(StoreError) in
                 try reader.beginReading()
                 defer { reader.endReading() }
                 do {
-                    return try respond(Snapshot(reader: reader, scope: scope))
+                    return try respond(Snapshot(reader: reader, scope: scope, check: check))
                 } catch let error as StoreError {
                     throw error
+                } catch SnapshotError.over where check.hasLeft {
+                    return Response(.unavailable("the client has left"))
                 } catch {
                     return Response(failure: error)
                 }
@@ -49,7 +56,7 @@ public struct Sync: Sendable {
             case .failure(let refusal): workers.respond(to: exchange, Response(refusal))
             }
         }
-        return .pending
+        return .pending(watchedBy: watch)
     }
 
     /// Pushes mutations for `request`'s user, in order, and answers with what `respond` makes of
@@ -134,37 +141,19 @@ public struct Intent: Sendable {
         self.arguments = Arguments(json)
     }
 
+    /// An id for a new record that sorts behind those made before it: milliseconds since 1970 in
+    /// twelve hexadecimal digits, then 80 random bits. Pages of records come in the order of ids,
+    /// so these come in the order in which they were made; the browser client makes them alike.
+    public static func orderedID() -> Name? {
+        var random = SystemRandomNumberGenerator()
+        let time = Hex.encode(UInt64(clamping: WallClock.milliseconds)).suffix(12)
+        let low = Hex.encode(random.next() as UInt64) + Hex.encode(random.next() as UInt64)
+        return Name(String(decoding: time + low.prefix(20), as: UTF8.self))
+    }
+
     /// A random id of 128 bits.
     public static func freshID() -> Name? {
         var random = SystemRandomNumberGenerator()
         return Name.random(using: &random)
-    }
-}
-
-/// The state of a scope as one read sees it. Valid during the call that it is handed to.
-public struct Snapshot: ~Copyable {
-    let reader: any SyncReader
-    let scope: Name
-
-    /// All records of an entity, in the order of their ids.
-    public func records(_ entity: Name) throws -> [JSONValue] {
-        var records: [JSONValue] = []
-        try reader.visitRecords(of: entity, in: scope) { _, json in
-            records.append(JSONValue(validated: json))
-            return .next
-        }
-        return records
-    }
-
-    /// All records of an entity, decoded.
-    public func records<T: Decodable>(_ entity: Name, as type: T.Type) throws -> [T] {
-        try records(entity).map { try $0.decode(type) }
-    }
-
-    /// One record, nil where there is none.
-    public func record(_ entity: Name, id: String) throws -> JSONValue? {
-        guard let id = Name(id) else { return nil }
-        return try reader.record(RecordKey(entity: entity, id: id), in: scope)
-            .map(JSONValue.init(validated:))
     }
 }

@@ -37,11 +37,18 @@ public struct Views: Sendable {
             response.set("Cache-Control", literal: "no-cache")
             return development?.adding(to: response) ?? response
         } catch {
-            logger.error("\(error)")
-            guard isDevelopment else { return .status(.internalServerError) }
-            let page = Response.html(error.debugPage(), status: .internalServerError)
+            guard isDevelopment else { return Response(internal: error) }
+            var page = Response.html(error.debugPage(), status: .internalServerError)
+            page.problem = Problem(
+                code: "internal_error", message: error.reason, cause: Problem.cause(of: error),
+                isGeneric: false)
             return development?.adding(to: page) ?? page
         }
+    }
+
+    /// The page `name` as bytes, for whoever has an answer when there is none.
+    func bytes(_ name: String, _ data: ViewValue) throws(TemplateError) -> ByteSlice {
+        try set.render(name, data)
     }
 
     /// The page `name` with the data that `value` encodes itself to.
@@ -51,8 +58,7 @@ public struct Views: Sendable {
         do {
             return render(name, try ViewValue(encoding: value), status: status)
         } catch {
-            logger.error("the data of page \(name) cannot be encoded: \(error)")
-            return .status(.internalServerError)
+            return Response(internal: error)
         }
     }
 }

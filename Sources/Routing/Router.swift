@@ -12,6 +12,8 @@ public final class Router: Sendable {
     /// The routes without parameters again, by the whole path.
     private let literals: LiteralPaths
     private let routes: [Route]
+    /// By route: its pattern as it was written.
+    private let patterns: [String]
     /// Runs where no route matched.
     private let middleware: [Middleware]
     private let hooks: [AfterHook]
@@ -60,6 +62,7 @@ public final class Router: Sendable {
         self.trie = trie
         self.literals = literals
         self.routes = routes
+        patterns = collected.wrapped.map(\.pattern)
         middleware = collected.middleware
         hooks = collected.hooks
         notFoundHandler = collected.notFoundHandler ?? { _ in Response.notFound }
@@ -71,6 +74,7 @@ public final class Router: Sendable {
     public func respond(to request: inout Request) -> Response {
         switch match(&request) {
         case .route(let index):
+            request.route = Int32(truncatingIfNeeded: index)
             guard let around = routes[index].surroundings else { return runBare(&request, index) }
             return run(&request, around.middleware, around.hooks, routes[index].handler)
         case .none:
@@ -83,11 +87,13 @@ public final class Router: Sendable {
             return run(&request, middleware, hooks) { _ in
                 Router.allowing(
                     allowed,
-                    .text("Method Not Allowed\n", status: .methodNotAllowed))
+                    .refused(
+                        .methodNotAllowed, code: "method_not_allowed",
+                        text: "Method Not Allowed\n"))
             }
         case .unknownMethod:
             return run(&request, middleware, hooks) { _ in
-                .text("Not Implemented\n", status: .notImplemented)
+                .refused(.notImplemented, code: "not_implemented", text: "Not Implemented\n")
             }
         }
     }
@@ -101,11 +107,28 @@ public final class Router: Sendable {
     /// The default mapper: `HTTPError` says its own answer; anything else is a 500 that tells
     /// nothing, because what went wrong inside is nobody's business outside.
     public static func response(for error: any Error) -> Response {
-        if let error = error as? HTTPError { return Response(error) }
-        return Response(
-            HTTPError(
-                .internalServerError, code: "internal_error",
-                message: "Something went wrong here."))
+        guard let error = error as? HTTPError else { return Response(internal: error) }
+        return Response(error)
+    }
+
+    /// The pattern of `Request.route`; nil where no route matched.
+    public func pattern(of route: Int32) -> String? {
+        route >= 0 && Int(route) < patterns.count ? patterns[Int(route)] : nil
+    }
+
+    /// What the mapper makes of `error`. Where that is an app's own, the log still hears what was
+    /// thrown, unless it is an answer: an `HTTPError` below 500, or 503, which says "not now".
+    private func answer(to error: any Error, _ request: borrowing Request) -> Response {
+        var response = mapper(error, request)
+        let thrown = (error as? HTTPError)?.status
+        guard thrown.map({ $0.code >= 500 && $0 != .serviceUnavailable }) ?? true,
+            response.problem?.cause == nil
+        else { return response }
+        let told = response.problem
+        response.problem = Problem(
+            code: told?.code ?? "", message: told?.message ?? "",
+            cause: Problem.cause(of: error), isGeneric: told != nil)
+        return response
     }
 
     // MARK: Matching
@@ -157,7 +180,7 @@ public final class Router: Sendable {
         do {
             return try routes[route].handler(request)
         } catch {
-            return mapper(error, request)
+            return answer(to: error, request)
         }
     }
 
@@ -169,7 +192,7 @@ public final class Router: Sendable {
         do {
             response = try Router.firstAnswer(&request, middleware) ?? handler(request)
         } catch {
-            response = mapper(error, request)
+            response = answer(to: error, request)
         }
         guard case .complete = response.kind else { return response }
         for hook in hooks { hook(request, &response) }

@@ -102,6 +102,8 @@ public struct ServerConfiguration: Sendable {
     /// Looks at a request's head before its body is read; an answer refuses it (protocol.md,
     /// "Origin"). Runs on every worker.
     public var admit: @Sendable (inout Request) -> Response?
+    /// How errors are told.
+    public var problems = ProblemPages()
     /// The fields that every answer carries.
     public var defaults = SafeDefaults.web
     /// The services that `Response.upgrade` names by index; each worker makes its own.

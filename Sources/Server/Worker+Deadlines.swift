@@ -162,6 +162,7 @@ extension Worker {
         connection.phase = .lingering
         connection.input = nil
         connection.incomplete = nil
+        if connection.awaited != nil { endOwed(connection) }
         connection.awaited = nil
         // Whatever had stopped reading has no meaning now; unread bytes would make a reset of our
         // close.
@@ -182,6 +183,7 @@ extension Worker {
         connection.phase = .closed
         connection.input = nil
         connection.incomplete = nil
+        if connection.awaited != nil { endOwed(connection) }
         connection.awaited = nil
         connection.queue = nil
         connection.flags.remove(.sharesFrame)

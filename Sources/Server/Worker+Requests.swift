@@ -72,21 +72,25 @@ extension Worker {
     private func beginBody(_ connection: Connection, _ headBytes: UnsafeRawBufferPointer) {
         if logsAccess { beginAccess(connection, headBytes) }
         var context = ResponseContext(head, defaults: defaults)
-        if case .length(let count) = head.framing, count > limits.http.bodyBytesMax {
-            return write(tooLarge(), for: context, to: connection)
-        }
         var request = makeRequest(
             connection, headBytes, body: UnsafeRawBufferPointer(start: nil, count: 0))
+        if case .length(let count) = head.framing, count > limits.http.bodyBytesMax {
+            var refusal = tooLarge()
+            settle(&refusal, for: AskedRequest(request))
+            return write(refusal, for: context, to: connection)
+        }
         if request.isSecure { context.defaults = defaults.secured }
         if var refusal = admit(&request) {
             // Its body would come unasked: the connection cannot be used again.
             refusal.connection = .close
+            settle(&refusal, for: AskedRequest(request))
             return write(refusal, for: context, to: connection)
         }
         if head.expectsContinue, !router.hasRoute(for: &request) {
             // What the head alone decides is said in place of 100 (RFC 9110 §10.1.1).
             var refusal = router.respond(to: &request)
             refusal.connection = .close
+            settle(&refusal, for: AskedRequest(request))
             return write(refusal, for: context, to: connection)
         }
         let reader = BodyReader(head.framing, limits: limits.http)
@@ -164,19 +168,26 @@ extension Worker {
         if logsAccess { beginAccess(connection, headBytes) }
         var request = makeRequest(connection, headBytes, body: body)
         if request.isSecure { context.defaults = defaults.secured }
-        if let refusal = admit(&request) {
+        if var refusal = admit(&request) {
+            settle(&refusal, for: AskedRequest(request))
             return write(refusal, for: context, to: connection)
         }
         var response = router.respond(to: &request)
         switch response.kind {
         case .complete:
+            if response.problem != nil { settle(&response, for: AskedRequest(request)) }
             if logsAccess { noteAccess(connection, user: request.user) }
             if compression == .gzip {
                 gzip.encode(&response, for: request)
             }
             write(response, for: context, to: connection)
-        case .pending:
+        case .pending, .watched:
             if logsAccess { noteAccess(connection, user: request.user) }
+            if case .watched(let watch) = response.kind {
+                owe(connection, request, watchedBy: watch)
+            } else {
+                owe(connection, request, watchedBy: nil)
+            }
             connection.awaited = AwaitedExchange(
                 context: context,
                 coding: compression == .gzip
@@ -196,6 +207,7 @@ extension Worker {
             let awaited = connection.awaited, connection.exchangeSequence == exchange.sequence
         else { return }
         connection.awaited = nil
+        let asked = endOwed(connection)
         var context = awaited.context
         if drainDeadline != nil { context.persistence = .close }
         guard case .complete = response.kind else {
@@ -203,6 +215,7 @@ extension Worker {
             return write(.status(.internalServerError), for: context, to: connection)
         }
         var packed = response
+        if response.problem != nil, let asked { settle(&packed, for: asked) }
         if compression == .gzip { gzip.encode(&packed, as: awaited.coding) }
         write(packed, for: context, to: connection)
         goOnNextTick(connection)
@@ -264,6 +277,10 @@ extension Worker {
         var response = Response.text("\(status.code) \(status.reason)\n", status: status)
         response.connection = .close
         response.set("Cache-Control", literal: "no-store")
+        if let asked = endOwed(connection) {
+            response.problem = Problem(code: "unavailable", message: "This took too long.")
+            settle(&response, for: asked)
+        }
         if status == .serviceUnavailable { response.set("Retry-After", literal: "1") }
         write(response, for: .refused, to: connection)
     }

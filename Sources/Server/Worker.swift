@@ -194,6 +194,7 @@ public final class Worker {
                 accept(at: Int(event.data - Self.firstListenerData))
             } else if let connection = connections[Token(bits: event.data)] {
                 if event.isReadable { connection.flags.insert(.mayRead) }
+                if event.isHungUp, connection.awaited != nil { peerLeft(connection, event) }
                 if event.isHungUp, !mayLeave(connection) { continue }
                 if event.isWritable { becameWritable(connection) }
                 advance(connection)

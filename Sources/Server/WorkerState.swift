@@ -29,6 +29,9 @@ struct WorkerState: ~Copyable {
     /// When the first of them wants to be called at the latest; nil: when something happens.
     var servicesDue: Instant?
     var deliveries: [Int: Delivery] = [:]
+    /// By slot: those whose handlers answer later.
+    var owed: [Int: OwedExchange] = [:]
+    var problemLines = LineBudget()
     var messageRates: [Int: TransferRate] = [:]
     var turnedAway = 0
     var fullLogged: Instant?

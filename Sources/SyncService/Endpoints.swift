@@ -71,7 +71,7 @@ extension SyncService {
         case .askStore: break
         }
         let (limits, tail) = (self.limits, self.tail)
-        return answerLater(request) { (reader) throws(StoreError) in
+        return answerLater(request, pull.scope) { (reader) throws(StoreError) in
             // What the store says of the log's end is worth remembering: after a restart thousands
             // come back to the same scope.
             let moment = tail.moment()
@@ -86,7 +86,7 @@ extension SyncService {
         let snapshot = try SnapshotRequest.parse(request.bodySlice(), limits: limits)
         try check(user(of: request), snapshot.scope, .snapshot)
         let (limits, tail) = (self.limits, self.tail)
-        return answerLater(request) { (reader) throws(StoreError) in
+        return answerLater(request, snapshot.scope) { (reader) throws(StoreError) in
             try tail.reading(of: snapshot.scope, from: reader) { (reader) throws(StoreError) in
                 try reader.snapshot(snapshot, limits: limits)
             }
@@ -95,20 +95,25 @@ extension SyncService {
 
     /// Answers from a reader's thread.
     private func answerLater(
-        _ request: borrowing Request,
+        _ request: borrowing Request, _ scope: Name,
         _ read:
             @escaping @Sendable (any SyncReader) throws(StoreError) -> Result<
                 [ByteSlice], Refusal
             >
     ) -> Response {
         let (workers, exchange) = (self.workers, request.exchange)
-        self.read(read) { result in
+        let watch = ExchangeWatch()
+        // A page of changes or records is bounded and not given up halfway.
+        self.read(for: asker(request.peer, watchedBy: watch), of: scope) {
+            (reader, _) throws(StoreError) in
+            try read(reader)
+        } answer: { result in
             switch result.flatMap({ $0 }) {
             case .success(let body): workers.respond(to: exchange, .json(body).uncached)
             case .failure(let refusal): workers.respond(to: exchange, Response(refusal))
             }
         }
-        return .pending
+        return .pending(watchedBy: watch)
     }
 
     // MARK: Checks

@@ -136,7 +136,7 @@ extension LiveService {
         _ goOn: @escaping @Sendable (LiveService, Worker, ScopeHead) -> Void
     ) {
         let (workers, index, tail) = (sync.workers, worker.index, sync.tail)
-        sync.read { (reader) throws(StoreError) in
+        sync.read(for: sync.ownAsker, of: scope) { (reader, _) throws(StoreError) in
             // Whoever is told of this head and looks must not hear from the tail of an older one.
             try tail.reading(of: scope, from: reader) { (reader) throws(StoreError) in
                 try reader.head(of: scope)

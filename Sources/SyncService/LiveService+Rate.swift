@@ -13,6 +13,11 @@ import MizuSync
 extension LiveService {
     /// A socket has been opened; one that comes too soon is closed.
     func enter(_ socket: Token, _ peer: PeerAddress, on worker: Worker) {
+        if socket.index >= sources.count {
+            sources.append(
+                contentsOf: repeatElement(.server, count: socket.index + 1 - sources.count))
+        }
+        sources[socket.index] = ReadSource(peer, exempt: sync.readLimits.exempt)
         guard let limiter = sync.limiter, let asker = limiter.asker(peer) else { return }
         if socket.index >= askers.count {
             askers.append(
@@ -33,5 +38,11 @@ extension LiveService {
         else { return true }
         refuse(socket, ref, .tooOften(waitSeconds: wait), on: worker)
         return false
+    }
+
+    /// The socket as one who asks for reads.
+    func reader(of socket: Token) -> ReadAsker {
+        let source = socket.index < sources.count ? sources[socket.index] : .server
+        return ReadAsker(source: source, kind: .socket, watch: nil)
     }
 }

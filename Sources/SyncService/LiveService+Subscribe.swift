@@ -108,7 +108,8 @@ extension LiveService {
         lastAsk += 1
         let number = lastAsk
         asked[AskedSubscription(socket: request.socket, topic: request.topic)] = number
-        sync.read { (reader) throws(StoreError) in
+        sync.read(for: reader(of: request.socket), of: request.scope) {
+            (reader, _) throws(StoreError) in
             let moment = tail.moment()
             let pull: Result<[ByteSlice], Refusal>? =
                 if let from = request.from {

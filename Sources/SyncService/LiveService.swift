@@ -31,6 +31,8 @@ public final class LiveService: WebSocketService {
     var heartbeatTopics: ContiguousArray<TopicID?> = []
     /// By slot: whose address a socket's messages are counted for; nil: they are not.
     var askers: ContiguousArray<RateLimiter.Asker?> = []
+    /// By slot: where a socket's reads come from.
+    var sources: ContiguousArray<ReadSource> = []
     /// Who is here, in topics of the app; nil where it keeps no presence.
     let presence: LivePresence?
     /// Composes JSON text before it is framed.

@@ -1,76 +1,140 @@
 // Threads that read the store: pulls behind the tail, snapshots, pages rendered from records. Each
-// has a reader of its own, so workers never wait for a disk and never block the committer. Work is
-// dealt out in turn.
+// has a reader of its own, so workers never wait for a disk and never block the committer. Which
+// read comes next is ReadQueue's to say; here are the lock around it, the threads, and the wake-up
+// of one that idles.
 
 import MizuEventLoop
+import MizuHTTP
 import MizuSync
 import Synchronization
 
+/// Whether a read that runs may go on; asked where stopping is cheap.
+public struct ReadCheck: Sendable {
+    let watch: ExchangeWatch?
+    let end: Instant
+
+    /// A check that never ends a read.
+    public static let none = ReadCheck(watch: nil, end: Instant(nanoseconds: .max))
+
+    /// Nobody waits for the answer any more.
+    public var hasLeft: Bool { watch?.isGone == true }
+
+    /// The same, or it has taken too long. Reads the clock.
+    public var isOver: Bool { hasLeft || Instant.now >= end }
+}
+
 /// The reader threads' front: any thread may ask.
 final class Readers: Sendable {
-    /// Reads that may wait; beyond it they are refused with `unavailable`.
-    static let pendingMax = 20_000
+    /// A piece of work with the thread's reader, or why there is none.
+    typealias Work = @Sendable (Result<ReadTurn, Refusal>) -> Void
 
-    /// A piece of work with the thread's reader.
-    typealias Work = @Sendable (any SyncReader) -> Void
-
-    private enum Job: Sendable {
-        case read(Work)
-        case stop
+    /// What a read is given when its turn has come.
+    struct ReadTurn {
+        let reader: any SyncReader
+        let check: ReadCheck
     }
 
-    private let mailboxes: [Mailbox<Job>]
-    private let turn = Atomic<Int>(0)
-    private let pending = Atomic<Int>(0)
-
-    init(count: Int) throws(SystemError) {
-        var mailboxes: [Mailbox<Job>] = []
-        for _ in 0..<max(1, count) { mailboxes.append(try Mailbox()) }
-        self.mailboxes = mailboxes
+    private struct State {
+        var queue: ReadQueue<Work>
+        /// Threads that wait to be woken.
+        var idle: [Int] = []
+        var isStopping = false
     }
 
-    var count: Int { mailboxes.count }
+    private let limits: ReadLimits
+    private let state: Mutex<State>
+    /// One for each thread; a mail only wakes it.
+    private let bells: [Mailbox<Void>]
+
+    init(_ limits: ReadLimits) throws(SystemError) {
+        self.limits = limits
+        var bells: [Mailbox<Void>] = []
+        for _ in 0..<max(1, limits.threads) { bells.append(try Mailbox()) }
+        self.bells = bells
+        state = Mutex(State(queue: ReadQueue(limits)))
+    }
+
+    var count: Int { bells.count }
 
     /// Starts thread `index`, which takes the reader over.
     func start(_ index: Int, _ reader: sending any SyncReader) throws(SystemError) {
-        let mailbox = mailboxes[index]
+        let bell = bells[index]
         var poller = try Poller()
-        try poller.registerInput(mailbox.pollable, data: 0)
+        try poller.registerInput(bell.pollable, data: 0)
         var handover: (any SyncReader)? = reader
         try startThread("mizu-reader-\(index)") {
             guard let reader = handover.take() else { return }
-            self.run(reader, mailbox, &poller)
+            self.run(index, reader, &poller)
         }
     }
 
-    /// Runs `work` on a reader's thread, soon.
-    /// - Returns: false where too much waits; then `work` is never called.
-    func read(_ work: @escaping Work) -> Bool {
-        guard pending.add(1, ordering: .relaxed).newValue <= Self.pendingMax else {
-            pending.subtract(1, ordering: .relaxed)
-            return false
+    /// Runs `work` on a reader's thread when its turn comes, or tells it why not: at once, or when
+    /// it has waited in vain. It is called once in any case.
+    func read(for asker: ReadAsker, of scope: Name, _ work: @escaping Work) {
+        let now = Instant.now
+        let (result, woken) = state.withLock { state in
+            let result = state.queue.add(work, for: asker, of: scope, now: now)
+            return (result, result.entry == .taken ? state.idle.popLast() : nil)
         }
-        let number = turn.wrappingAdd(1, ordering: .relaxed).oldValue
-        mailboxes[Int(UInt(bitPattern: number) % UInt(mailboxes.count))].post(.read(work))
-        return true
+        if let woken { bells[woken].post(()) }
+        for read in result.left { read.work(.failure(Self.refusal(.left))) }
+        switch result.entry {
+        case .taken: break
+        case .sourceFull:
+            work(
+                .failure(
+                    .rateLimited(
+                        "too many reads of this address are under way", retryAfterSeconds: 1)))
+        case .full: work(.failure(.unavailable("too many reads wait; try again")))
+        }
     }
 
     func stop() {
-        for mailbox in mailboxes { mailbox.post(.stop) }
+        state.withLock { $0.isStopping = true }
+        for bell in bells { bell.post(()) }
     }
 
-    private func run(_ reader: any SyncReader, _ mailbox: Mailbox<Job>, _ poller: inout Poller) {
-        var jobs: [Job] = []
+    private static func refusal(_ reason: ReadQueue<Work>.Reason) -> Refusal {
+        switch reason {
+        case .left: .unavailable("the client has left")
+        case .late: .unavailable("this read has waited too long; try again")
+        }
+    }
+
+    // MARK: On a reader's thread
+
+    private enum Step {
+        case turn(ReadQueue<Work>.Turn)
+        case wait
+        case stop
+    }
+
+    private func run(_ index: Int, _ reader: any SyncReader, _ poller: inout Poller) {
+        var mail: [Void] = []
         while true {
-            guard (try? poller.wait(milliseconds: nil)) != nil else { continue }
-            mailbox.drain(into: &jobs)
-            for job in jobs {
-                guard case .read(let work) = job else { return }
-                work(reader)
-                pending.subtract(1, ordering: .relaxed)
+            switch step(index) {
+            case .stop: return
+            case .turn(.drop(let read, let reason)): read.work(.failure(Self.refusal(reason)))
+            case .turn(.run(let read)):
+                let end = Instant.now.adding(milliseconds: limits.runMilliseconds)
+                let check = ReadCheck(watch: read.asker.watch, end: end)
+                read.work(.success(ReadTurn(reader: reader, check: check)))
+                state.withLock { $0.queue.finished(read) }
+            case .wait:
+                guard (try? poller.wait(milliseconds: nil)) != nil else { continue }
+                bells[index].drain(into: &mail)
             }
-            // Let go of what the work held: the next may be far.
-            jobs.removeAll(keepingCapacity: true)
+        }
+    }
+
+    private func step(_ index: Int) -> Step {
+        let now = Instant.now
+        return state.withLock { state in
+            if state.isStopping { return .stop }
+            if let turn = state.queue.next(now: now) { return .turn(turn) }
+            // Under the lock, so that whoever adds a read from now on finds this thread idle.
+            if !state.idle.contains(index) { state.idle.append(index) }
+            return .wait
         }
     }
 }

@@ -5,6 +5,7 @@
 import Logging
 import MizuBytes
 import MizuEventLoop
+import MizuHTTP
 import MizuServer
 import MizuSync
 import Synchronization
@@ -27,25 +28,27 @@ public final class SyncService: Sendable {
     /// How often an address and a user may ask; nil: as often as they like.
     let limiter: RateLimiter?
     let logger: Logger
+    let readLimits: ReadLimits
     private let committer: Committer
     private let readers: Readers
 
     /// Starts the committer and the reader threads on `store`.
     /// - Parameters:
     ///   - store: taken over; closed by `stop`.
+    ///   - reads: how many reads may wait, of whom and how long.
     ///   - limiter: asked for each request below `/_sync` and each message of a socket.
     ///   - publish: gets every commit's changes before any answer leaves: the seam by which
     ///     topics are fed.
     public static func start(
         _ store: sending any SyncStore, mutator: any Mutator, limits: SyncLimits,
-        workers: Workers, logger: Logger, limiter: RateLimiter? = nil,
-        authorize: @escaping Authorize,
+        workers: Workers, logger: Logger, reads: ReadLimits = ReadLimits(),
+        limiter: RateLimiter? = nil, authorize: @escaping Authorize,
         publish: @escaping @Sendable ([CommittedChanges]) -> Void
     ) throws(SyncStartError) -> SyncService {
         let tail = LogTail(limits: limits)
         do {
             let committer = try Committer(tail: tail, logger: logger, publish: publish)
-            let readers = try Readers(count: 2)
+            let readers = try Readers(reads)
             for index in 0..<readers.count {
                 let reader = try store.makeReader()
                 try readers.start(index, reader)
@@ -55,7 +58,8 @@ public final class SyncService: Sendable {
             try committer.start(engine)
             return SyncService(
                 limits: limits, tail: tail, workers: workers, authorize: authorize,
-                limiter: limiter, logger: logger, committer: committer, readers: readers)
+                limiter: limiter, logger: logger, readLimits: reads, committer: committer,
+                readers: readers)
         } catch let error as StoreError {
             throw .store(error)
         } catch let error as SystemError {
@@ -67,7 +71,8 @@ public final class SyncService: Sendable {
 
     private init(
         limits: SyncLimits, tail: LogTail, workers: Workers, authorize: @escaping Authorize,
-        limiter: RateLimiter?, logger: Logger, committer: Committer, readers: Readers
+        limiter: RateLimiter?, logger: Logger, readLimits: ReadLimits, committer: Committer,
+        readers: Readers
     ) {
         self.limits = limits
         self.tail = tail
@@ -75,6 +80,7 @@ public final class SyncService: Sendable {
         self.authorize = authorize
         self.limiter = limiter
         self.logger = logger
+        self.readLimits = readLimits
         self.committer = committer
         self.readers = readers
     }
@@ -97,22 +103,36 @@ public final class SyncService: Sendable {
         committer.push(request, byteCount: byteCount, answer: answer)
     }
 
+    /// Who asks for a read over HTTP.
+    /// - Parameter watch: what the exchange's `Response.pending(watchedBy:)` is given.
+    public func asker(_ peer: PeerAddress, watchedBy watch: ExchangeWatch) -> ReadAsker {
+        ReadAsker(
+            source: ReadSource(peer, exempt: readLimits.exempt), kind: .request, watch: watch)
+    }
+
+    /// The server itself, for what it reads on behalf of everybody.
+    var ownAsker: ReadAsker { ReadAsker(source: .server, kind: .socket, watch: nil) }
+
     /// Answers with what `work` reads, on a reader's thread: `answer` gets its value, or why there
     /// is none. The reader is `work`'s during the call only.
     public func read<Value: Sendable>(
-        _ work: @escaping @Sendable (any SyncReader) throws(StoreError) -> Value,
+        for asker: ReadAsker, of scope: Name,
+        _ work: @escaping @Sendable (any SyncReader, ReadCheck) throws(StoreError) -> Value,
         answer: @escaping @Sendable (Result<Value, Refusal>) -> Void
     ) {
         let logger = self.logger
-        let isTaken = readers.read { reader in
-            do throws(StoreError) {
-                answer(.success(try work(reader)))
-            } catch {
-                logger.error("the store cannot be read: \(error.message)")
-                answer(.failure(.unavailable("the store cannot be read now")))
+        readers.read(for: asker, of: scope) { result in
+            switch result {
+            case .failure(let refusal): answer(.failure(refusal))
+            case .success(let turn):
+                do throws(StoreError) {
+                    answer(.success(try work(turn.reader, turn.check)))
+                } catch {
+                    logger.error("the store cannot be read: \(error.message)")
+                    answer(.failure(.unavailable("the store cannot be read now")))
+                }
             }
         }
-        if !isTaken { answer(.failure(.unavailable("too many reads wait; try again"))) }
     }
 
     /// Finishes what was pushed and closes the store. Call it when the workers have ended.

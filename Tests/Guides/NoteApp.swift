@@ -30,8 +30,10 @@ func serve(_ assets: Assets) throws {
         action == .pull || user != nil                      // who may do what; asked every time
     }                                                       // mounts /_sync/* and /ws
     app.get("/") { request in
-        try sync.read(request) { snapshot in                // on a reader's thread, at one cursor
-            views.render("home", ["notes": .list(try snapshot.records("note").map(ViewValue.init))])
+        let after = request.query["after"]                  // where the page before has ended
+        return try sync.read(request) { snapshot in         // on a reader's thread, at one cursor
+            let page = try snapshot.page(of: "note", after: after)      // at most a hundred
+            return views.render("home", ["notes": .list(page.records.map(ViewValue.init))])
         }
     }
     app.post("/notes") { request in                         // a plain form: works without JavaScript

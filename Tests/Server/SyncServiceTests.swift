@@ -114,7 +114,8 @@ extension ServerStorey {
             // Both readers wait, so that what comes meanwhile is sure to come first.
             let go = Box<Bool>()
             for _ in 0..<2 {
-                server.service.read { _ in
+                server.service.read(for: server.service.ownAsker, of: "s") {
+                    _, _ in
                     _ = eventually { go.value != nil }
                 } answer: { _ in
                 }
@@ -136,7 +137,8 @@ extension ServerStorey {
             let third = try server.socket()
             let again = Box<Bool>()
             for _ in 0..<2 {
-                server.service.read { _ in
+                server.service.read(for: server.service.ownAsker, of: "s") {
+                    _, _ in
                     _ = eventually { again.value != nil }
                 } answer: { _ in
                 }

@@ -1,0 +1,54 @@
+// What a worker remembers of a request whose handler answers later, besides what the answer's head
+// needs: who must be told when the peer leaves, and what an error's answer is made of. Kept beside
+// the connections, by slot, because few of them owe an answer at a time.
+
+import MizuEventLoop
+import MizuHTTP
+
+/// One exchange that is awaited.
+struct OwedExchange {
+    /// Told when no answer can arrive any more.
+    let watch: ExchangeWatch?
+    let asked: AskedRequest
+}
+
+/// What of a request an error's answer depends on.
+struct AskedRequest {
+    let method: HTTPMethod
+    let route: Int32
+    let prefersPage: Bool
+
+    init(_ request: borrowing Request) {
+        method = request.method
+        route = request.route
+        prefersPage = request.prefersPage
+    }
+}
+
+extension Worker {
+    /// The handler of `request` answers later.
+    func owe(
+        _ connection: Connection, _ request: borrowing Request, watchedBy watch: ExchangeWatch?
+    ) {
+        state.pointee.owed[connection.token.index] = OwedExchange(
+            watch: watch, asked: AskedRequest(request))
+    }
+
+    /// The exchange that was awaited is over, answered or not: whoever still works on it may stop.
+    @discardableResult
+    func endOwed(_ connection: Connection) -> AskedRequest? {
+        guard let owed = state.pointee.owed.removeValue(forKey: connection.token.index) else {
+            return nil
+        }
+        owed.watch?.end()
+        return owed.asked
+    }
+
+    /// The kernel says that the connection broke while its answer is awaited. It stays until the
+    /// answer comes, which is soon: whoever works on it is told now. A peer that has only sent its
+    /// last byte is served like any other.
+    func peerLeft(_ connection: Connection, _ event: Readiness) {
+        guard event.isBroken else { return }
+        state.pointee.owed[connection.token.index]?.watch?.end()
+    }
+}

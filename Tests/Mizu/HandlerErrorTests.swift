@@ -1,0 +1,170 @@
+// What is thrown by a handler, or by the closures that answer a read or a push later: one log line
+// with the route, a page for a browser, and in development the cause in it.
+
+import Glibc
+import Logging
+import MizuServer
+import Synchronization
+import Testing
+
+@testable import Mizu
+
+private struct Broken: Error, CustomStringConvertible {
+    let description = "the flux is <out> of phase"
+}
+
+private struct NoMutator: Mutator {
+    func apply(_ mutation: Mutation, to store: inout Transaction) throws(Rejection) {}
+}
+
+/// An app with failing routes on a port of its own, and what it logs.
+private final class FailingApp: Sendable {
+    let server: Server
+    let service: SyncService
+    private let lines: Lines
+    var log: [String] { lines.lines.withLock { $0 } }
+
+    final class Lines: Sendable {
+        let lines = Mutex<[String]>([])
+    }
+
+    private struct Handler: LogHandler {
+        let lines: Lines
+        var logLevel = Logger.Level.info
+        var metadata = Logger.Metadata()
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+        func log(event: LogEvent) {
+            lines.lines.withLock { $0.append("\(event.message)") }
+        }
+    }
+
+    init(isDevelopment: Bool = false, _ declare: (App) -> Void = { _ in }) throws {
+        var configuration = try Configuration.from(
+            environment: ["ADDR": "127.0.0.1:0", "DATABASE_URL": "memory:", "WORKERS": "1"])
+        configuration.isDevelopment = isDevelopment
+        let app = try App(configuration, assets: .none)
+        let sync = try app.sync(NoMutator())
+        app.get("/handler/:id") { _ in throw Broken() }
+        app.get("/read") { request in try sync.read(request) { _ in throw Broken() } }
+        app.get("/gone") { request in
+            try sync.read(request) { _ in
+                throw HTTPError(.notFound, code: "not_found", message: "no such note")
+            }
+        }
+        app.get("/all") { request in
+            try sync.read(request) { snapshot in
+                let page = try snapshot.page(of: "note", after: "")
+                return .text("\(page.records.count)")
+            }
+        }
+        app.post("/push") { request in
+            try sync.push(request, [Intent("x", ["a": 1])]) { _ in throw Broken() }
+        }
+        declare(app)
+        let lines = Lines()
+        var server = app.serverConfiguration()
+        server.logger = Logger(label: "test") { _ in Handler(lines: lines) }
+        self.server = try Server.start(server, on: app.workers)
+        service = sync.service
+        self.lines = lines
+    }
+
+    deinit {
+        server.drain()
+        while !server.hasFinished { _ = poll(nil, 0, 5) }
+        service.stop()
+    }
+
+    /// One answer on a connection of its own, as text.
+    func ask(_ method: String, _ path: String, accept: String? = nil) throws -> String {
+        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(socket) }
+        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        setsockopt(
+            socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = server.ports[0].bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let connected = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(connected == 0)
+        let field = accept.map { "Accept: \($0)\r\n" } ?? ""
+        let request = Array(
+            ("\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\(field)"
+                + "Content-Length: 0\r\n\r\n").utf8)
+        try #require(send(socket, request, request.count, Int32(MSG_NOSIGNAL)) == request.count)
+        var (answer, room) = ([UInt8](), [UInt8](repeating: 0, count: 65536))
+        while case let count = recv(socket, &room, room.count, 0), count > 0 {
+            answer += room[..<count]
+        }
+        return String(decoding: answer, as: UTF8.self)
+    }
+}
+
+@Suite("What handlers throw", .serialized)
+struct HandlerErrorTests {
+    private static let browser = "text/html,*/*;q=0.8"
+
+    @Test(
+        "is logged once with its route, wherever it was thrown, and told without the cause",
+        arguments: [
+            ("GET", "/handler/7?token=secret", "/handler/:id"), ("GET", "/read", "/read"),
+            ("POST", "/push", "/push"),
+        ])
+    func logged(method: String, path: String, pattern: String) throws {
+        let app = try FailingApp()
+        let json = try app.ask(method, path)
+        #expect(json.hasPrefix("HTTP/1.1 500 "))
+        #expect(json.contains("\"code\":\"internal_error\"") && !json.contains("flux"))
+        #expect(app.log.count == 1)
+        let line = try #require(app.log.first)
+        #expect(line.hasPrefix("\(method) \(pattern) failed (request "))
+        #expect(line.hasSuffix("): the flux is <out> of phase"))
+        let id = line.dropFirst("\(method) \(pattern) failed (request ".count).prefix(10)
+        #expect(json.contains("\"request_id\":\"\(id)\"") && json.contains("X-Request-Id: \(id)"))
+        let page = try app.ask(method, path, accept: Self.browser)
+        #expect(page.hasPrefix("HTTP/1.1 500 ") && page.contains("<h1>Internal Server Error</h1>"))
+        #expect(!page.contains("flux"))
+        #expect(app.log.count == 2)
+    }
+
+    @Test("in development the page shows the error and its route, and JSON says the cause")
+    func development() throws {
+        let app = try FailingApp(isDevelopment: true)
+        for (path, pattern) in [("/handler/7", "/handler/:id"), ("/read", "/read")] {
+            let page = try app.ask("GET", path, accept: Self.browser)
+            #expect(page.contains("the flux is &lt;out&gt; of phase"))
+            #expect(page.contains("GET \(pattern)"))
+            #expect(try app.ask("GET", path).contains("\"cause\":\"the flux is <out> of phase\""))
+        }
+    }
+
+    @Test("an HTTPError of a closure is its own answer and no line in the log")
+    func answer() throws {
+        let app = try FailingApp()
+        #expect(try app.ask("GET", "/gone").contains("no such note"))
+        #expect(try app.ask("GET", "/gone", accept: Self.browser).contains("<p>no such note</p>"))
+        #expect(try app.ask("GET", "/all").hasPrefix("HTTP/1.1 400 "))
+        #expect(app.log == [])
+    }
+
+    @Test("an app's own page is shown, and a plain one where it gives none")
+    func ownPage() throws {
+        let app = try FailingApp { app in
+            app.errorPage { error in
+                error.status == .notFound ? .html("<p>mine: \(error.code)</p>") : nil
+            }
+        }
+        let missing = try app.ask("GET", "/nowhere", accept: Self.browser)
+        #expect(missing.hasPrefix("HTTP/1.1 404 ") && missing.contains("<p>mine: not_found</p>"))
+        #expect(try app.ask("GET", "/read", accept: Self.browser).contains("<main>"))
+        #expect(try app.ask("GET", "/nowhere").contains("Not Found\n"))
+    }
+}
