@@ -348,98 +348,106 @@ static const unsigned char file_86[] = {
 };
 
 static const unsigned char file_87[] = {
-#embed "../../Assets/Templates/sync/Assets/views/pages/home.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/views/pages/error.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_88[] = {
-#embed "../../Assets/Templates/sync/Assets/views/partials/footer.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/views/pages/home.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_89[] = {
-#embed "../../Assets/Templates/sync/Assets/views/partials/header.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/views/partials/footer.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_90[] = {
-#embed "../../Assets/Templates/sync/CShims/CAssets/CAssets.c" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/views/partials/header.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_91[] = {
-#embed "../../Assets/Templates/sync/CShims/CAssets/include/CAssets.h" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/CAssets/CAssets.c" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_92[] = {
-#embed "../../Assets/Templates/sync/CShims/assets.sh" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/CAssets/include/CAssets.h" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_93[] = {
-#embed "../../Assets/Templates/sync/Makefile" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/assets.sh" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_94[] = {
-#embed "../../Assets/Templates/sync/Package.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Makefile" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_95[] = {
-#embed "../../Assets/Templates/sync/README.md" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Package.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_96[] = {
-#embed "../../Assets/Templates/sync/Sources/App/App.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/README.md" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_97[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Configuration.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/App.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_98[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Handlers/API.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Configuration.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_99[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Handlers/Home.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Handlers/API.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_100[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Handlers/LiveHandler.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Handlers/Home.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_101[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Live.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Handlers/LiveHandler.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_102[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Routes.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Handlers/TodoPage.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_103[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Services/TodoMutator.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Live.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_104[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Sync.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Routes.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_105[] = {
-#embed "../../Assets/Templates/sync/Sources/Server/EmbeddedAssets.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Services/TodoMutator.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_106[] = {
-#embed "../../Assets/Templates/sync/Sources/Server/main.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Sync.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_107[] = {
-#embed "../../Assets/Templates/sync/Tests/App/MutatorBench.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/Server/EmbeddedAssets.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_108[] = {
-#embed "../../Assets/Templates/sync/Tests/App/PageTests.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/Server/main.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_109[] = {
-#embed "../../Assets/Templates/sync/Tests/App/TodoMutatorTests.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Tests/App/MutatorBench.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_110[] = {
+#embed "../../Assets/Templates/sync/Tests/App/PageTests.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_111[] = {
+#embed "../../Assets/Templates/sync/Tests/App/TodoMutatorTests.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_112[] = {
 #embed "../../Assets/Templates/sync/template.json" suffix(, 0) if_empty(0)
 };
 
@@ -530,30 +538,32 @@ const mizu_template mizu_templates[] = {
     {"Templates/sync/Assets/views/components/todo-item.html", file_84, sizeof(file_84) - 1},
     {"Templates/sync/Assets/views/components/todo-list.html", file_85, sizeof(file_85) - 1},
     {"Templates/sync/Assets/views/layouts/default.html", file_86, sizeof(file_86) - 1},
-    {"Templates/sync/Assets/views/pages/home.html", file_87, sizeof(file_87) - 1},
-    {"Templates/sync/Assets/views/partials/footer.html", file_88, sizeof(file_88) - 1},
-    {"Templates/sync/Assets/views/partials/header.html", file_89, sizeof(file_89) - 1},
-    {"Templates/sync/CShims/CAssets/CAssets.c", file_90, sizeof(file_90) - 1},
-    {"Templates/sync/CShims/CAssets/include/CAssets.h", file_91, sizeof(file_91) - 1},
-    {"Templates/sync/CShims/assets.sh", file_92, sizeof(file_92) - 1},
-    {"Templates/sync/Makefile", file_93, sizeof(file_93) - 1},
-    {"Templates/sync/Package.swift", file_94, sizeof(file_94) - 1},
-    {"Templates/sync/README.md", file_95, sizeof(file_95) - 1},
-    {"Templates/sync/Sources/App/App.swift", file_96, sizeof(file_96) - 1},
-    {"Templates/sync/Sources/App/Configuration.swift", file_97, sizeof(file_97) - 1},
-    {"Templates/sync/Sources/App/Handlers/API.swift", file_98, sizeof(file_98) - 1},
-    {"Templates/sync/Sources/App/Handlers/Home.swift", file_99, sizeof(file_99) - 1},
-    {"Templates/sync/Sources/App/Handlers/LiveHandler.swift", file_100, sizeof(file_100) - 1},
-    {"Templates/sync/Sources/App/Live.swift", file_101, sizeof(file_101) - 1},
-    {"Templates/sync/Sources/App/Routes.swift", file_102, sizeof(file_102) - 1},
-    {"Templates/sync/Sources/App/Services/TodoMutator.swift", file_103, sizeof(file_103) - 1},
-    {"Templates/sync/Sources/App/Sync.swift", file_104, sizeof(file_104) - 1},
-    {"Templates/sync/Sources/Server/EmbeddedAssets.swift", file_105, sizeof(file_105) - 1},
-    {"Templates/sync/Sources/Server/main.swift", file_106, sizeof(file_106) - 1},
-    {"Templates/sync/Tests/App/MutatorBench.swift", file_107, sizeof(file_107) - 1},
-    {"Templates/sync/Tests/App/PageTests.swift", file_108, sizeof(file_108) - 1},
-    {"Templates/sync/Tests/App/TodoMutatorTests.swift", file_109, sizeof(file_109) - 1},
-    {"Templates/sync/template.json", file_110, sizeof(file_110) - 1},
+    {"Templates/sync/Assets/views/pages/error.html", file_87, sizeof(file_87) - 1},
+    {"Templates/sync/Assets/views/pages/home.html", file_88, sizeof(file_88) - 1},
+    {"Templates/sync/Assets/views/partials/footer.html", file_89, sizeof(file_89) - 1},
+    {"Templates/sync/Assets/views/partials/header.html", file_90, sizeof(file_90) - 1},
+    {"Templates/sync/CShims/CAssets/CAssets.c", file_91, sizeof(file_91) - 1},
+    {"Templates/sync/CShims/CAssets/include/CAssets.h", file_92, sizeof(file_92) - 1},
+    {"Templates/sync/CShims/assets.sh", file_93, sizeof(file_93) - 1},
+    {"Templates/sync/Makefile", file_94, sizeof(file_94) - 1},
+    {"Templates/sync/Package.swift", file_95, sizeof(file_95) - 1},
+    {"Templates/sync/README.md", file_96, sizeof(file_96) - 1},
+    {"Templates/sync/Sources/App/App.swift", file_97, sizeof(file_97) - 1},
+    {"Templates/sync/Sources/App/Configuration.swift", file_98, sizeof(file_98) - 1},
+    {"Templates/sync/Sources/App/Handlers/API.swift", file_99, sizeof(file_99) - 1},
+    {"Templates/sync/Sources/App/Handlers/Home.swift", file_100, sizeof(file_100) - 1},
+    {"Templates/sync/Sources/App/Handlers/LiveHandler.swift", file_101, sizeof(file_101) - 1},
+    {"Templates/sync/Sources/App/Handlers/TodoPage.swift", file_102, sizeof(file_102) - 1},
+    {"Templates/sync/Sources/App/Live.swift", file_103, sizeof(file_103) - 1},
+    {"Templates/sync/Sources/App/Routes.swift", file_104, sizeof(file_104) - 1},
+    {"Templates/sync/Sources/App/Services/TodoMutator.swift", file_105, sizeof(file_105) - 1},
+    {"Templates/sync/Sources/App/Sync.swift", file_106, sizeof(file_106) - 1},
+    {"Templates/sync/Sources/Server/EmbeddedAssets.swift", file_107, sizeof(file_107) - 1},
+    {"Templates/sync/Sources/Server/main.swift", file_108, sizeof(file_108) - 1},
+    {"Templates/sync/Tests/App/MutatorBench.swift", file_109, sizeof(file_109) - 1},
+    {"Templates/sync/Tests/App/PageTests.swift", file_110, sizeof(file_110) - 1},
+    {"Templates/sync/Tests/App/TodoMutatorTests.swift", file_111, sizeof(file_111) - 1},
+    {"Templates/sync/template.json", file_112, sizeof(file_112) - 1},
     {0, 0, 0},
 };
 

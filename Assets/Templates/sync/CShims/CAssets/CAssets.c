@@ -179,6 +179,10 @@ static const unsigned char asset_views_layouts_default_html[] = {
 #embed "../../Assets/views/layouts/default.html" suffix(, 0) if_empty(0)
 };
 
+static const unsigned char asset_views_pages_error_html[] = {
+#embed "../../Assets/views/pages/error.html" suffix(, 0) if_empty(0)
+};
+
 static const unsigned char asset_views_pages_home_html[] = {
 #embed "../../Assets/views/pages/home.html" suffix(, 0) if_empty(0)
 };
@@ -236,6 +240,7 @@ const mizu_todo_asset mizu_todo_assets[] = {
     {"views/components/todo-item.html", asset_views_components_todo_item_html, sizeof(asset_views_components_todo_item_html) - 1},
     {"views/components/todo-list.html", asset_views_components_todo_list_html, sizeof(asset_views_components_todo_list_html) - 1},
     {"views/layouts/default.html", asset_views_layouts_default_html, sizeof(asset_views_layouts_default_html) - 1},
+    {"views/pages/error.html", asset_views_pages_error_html, sizeof(asset_views_pages_error_html) - 1},
     {"views/pages/home.html", asset_views_pages_home_html, sizeof(asset_views_pages_home_html) - 1},
     {"views/partials/footer.html", asset_views_partials_footer_html, sizeof(asset_views_partials_footer_html) - 1},
     {"views/partials/header.html", asset_views_partials_header_html, sizeof(asset_views_partials_header_html) - 1},

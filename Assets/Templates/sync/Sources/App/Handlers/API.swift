@@ -5,12 +5,31 @@ import Mizu
 struct APIHandler: Sendable {
     let sync: Sync
 
-    /// 200 with all todos as a JSON array, the oldest first.
+    /// 200 with a page of todos as a JSON array: `?limit=` of them, 1 to 1000 (default 100), behind
+    /// `?after=`, and with `?filter=active` or `done` only those. Where there are more, `Link` says
+    /// where (RFC 8288).
     func list(_ request: borrowing Request) throws -> Response {
-        try sync.read(request, scope: AppConfiguration.scope) { snapshot in
-            let todos = try snapshot.records(TodoMutator.entity, as: Todo.self)
-                .sorted { ($0.created, $0.id) < ($1.created, $1.id) }
-            return Self.answer(try JSONEncoding.encode(todos))
+        let query = request.query
+        let limit = Int(query["limit"] ?? "\(TodoPage.todosDefault)") ?? 0
+        guard (1...Snapshot.pageRecordsMax).contains(limit) else {
+            throw Self.invalid("limit: a number from 1 to \(Snapshot.pageRecordsMax)")
+        }
+        let filter = query["filter"] ?? "all"
+        guard ["all", "active", "done"].contains(filter) else {
+            throw Self.invalid("filter: all, active or done")
+        }
+        let after = query["after"]
+        return try sync.read(request, scope: AppConfiguration.scope) { snapshot in
+            let page = try TodoPage(of: snapshot, after: after, limit: limit) { todo in
+                filter == "all" || (filter == "done") == todo.done
+            }
+            var response = Self.answer(try JSONEncoding.encode(page.todos))
+            if let next = page.next {
+                let filtered = filter == "all" ? "" : "&filter=\(filter)"
+                let place = "after=" + PercentCoding.encode(next) + "&limit=\(limit)" + filtered
+                try response.set("Link", "</api/todos?\(place)>; rel=\"next\"")
+            }
+            return response
         }
     }
 
@@ -33,12 +52,11 @@ struct APIHandler: Sendable {
         }
         struct Arguments: Encodable { var id, title: String }
         let body: Body = try read(request)
-        let id = body.id ?? Intent.freshID()?.string ?? ""
+        let id = body.id ?? Intent.orderedID()?.string ?? ""
         let arguments = Arguments(id: id, title: body.title ?? "")
         return try push(request, "todo.create", arguments) { outcome in
             var response = Self.answer(outcome.record?.bytes ?? "{}", status: .created)
-            let segment = String(decoding: PercentCoding.encode(Array(id.utf8)), as: UTF8.self)
-            try response.set("Location", "/api/todos/" + segment)
+            try response.set("Location", "/api/todos/" + PercentCoding.encode(id))
             return response
         }
     }
@@ -98,6 +116,10 @@ struct APIHandler: Sendable {
         } catch {
             throw HTTPError(.badRequest, code: "invalid_request", message: "\(error)")
         }
+    }
+
+    private static func invalid(_ message: String) -> HTTPError {
+        HTTPError(.badRequest, code: "invalid_request", message: message)
     }
 
     private static func answer(_ json: ByteSlice, status: HTTPStatus = .ok) -> Response {

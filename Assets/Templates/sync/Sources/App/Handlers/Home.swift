@@ -18,22 +18,22 @@ struct HomeHandler: Sendable {
         let query = request.query
         let filter = Filter(rawValue: query["filter"] ?? "") ?? .all
         let problem = Self.problem(query["problem"])
+        let (after, from) = (query["after"], query["from"])
         let views = self.views
         return try sync.read(request, scope: AppConfiguration.scope) { snapshot in
-            let todos = try snapshot.records(TodoMutator.entity, as: Todo.self)
-                .sorted { ($0.created, $0.id) < ($1.created, $1.id) }
-            return views.render("home", Self.page(todos, filter, problem))
+            let list = try TodoPage(of: snapshot, after: after, from: from) { todo in
+                filter == .all || (filter == .done) == todo.done
+            }
+            return views.render("home", Self.page(list, filter, problem))
         }
     }
 
     private static func page(
-        _ todos: [Todo], _ filter: Filter, _ problem: String?
+        _ list: TodoPage, _ filter: Filter, _ problem: String?
     ) -> ViewValue {
-        let remaining = todos.count { !$0.done }
-        let shown = todos.filter { filter == .all || (filter == .done) == $0.done }
         // One random name for the page; each form on it adds its own ending.
         let page = Intent.freshID()?.string ?? ""
-        let items = shown.enumerated().map { index, todo -> ViewValue in
+        let items = list.todos.enumerated().map { index, todo -> ViewValue in
             [
                 "id": .string(todo.id), "title": .string(todo.title), "done": .bool(todo.done),
                 "created": .string(todo.created),
@@ -44,16 +44,34 @@ struct HomeHandler: Sendable {
         }
         return [
             "scope": .string(AppConfiguration.scope.string),
-            "todos": .list(items), "count": ViewValue(todos.count),
-            "remaining": ViewValue(remaining), "has_done": .bool(remaining < todos.count),
-            "done_ids": .list(todos.filter(\.done).prefix(100).map { .string($0.id) }),
+            "todos": .list(items), "count": ViewValue(list.count),
+            "remaining": ViewValue(list.remaining),
+            "has_done": .bool(!list.doneIDs.isEmpty),
+            "done_ids": .list(list.doneIDs.map { .string($0) }),
             "filter": .string(filter.rawValue),
             "filter_all": .bool(filter == .all), "filter_active": .bool(filter == .active),
             "filter_done": .bool(filter == .done),
-            "new_id": .string(page), "mutation_create": .string("\(page).c"),
+            "after": list.after.map { .string($0) } ?? .null,
+            "is_part": .bool(!list.isWhole),
+            "first_page": list.after.map { _ in .string(address(filter)) } ?? .null,
+            "next_page": list.next.map { .string(address(filter, after: $0)) } ?? .null,
+            "new_id": .string(Intent.orderedID()?.string ?? ""),
+            "mutation_create": .string("\(page).c"),
             "mutation_clear": .string("\(page).x"),
             "error": problem.map { .string($0) } ?? .null,
         ]
+    }
+
+    /// Where a page of the list is.
+    private static func address(
+        _ filter: Filter, after: String? = nil, from: String? = nil, problem: String? = nil
+    ) -> String {
+        var query: [String] = []
+        if filter != .all { query.append("filter=\(filter.rawValue)") }
+        if let after { query.append("after=" + PercentCoding.encode(after)) }
+        if let from { query.append("from=" + PercentCoding.encode(from)) }
+        if let problem { query.append("problem=\(problem)") }
+        return query.isEmpty ? "/" : "/?" + query.joined(separator: "&")
     }
 
     /// What a refused form is told, by the code that its redirect carries: nothing that somebody
@@ -74,9 +92,11 @@ struct HomeHandler: Sendable {
         struct Arguments: Encodable { var id, title: String }
         let form = try request.form()
         let arguments = Arguments(
-            id: form["id"] ?? Intent.freshID()?.string ?? "", title: form["title"] ?? "")
+            id: form["id"] ?? Intent.orderedID()?.string ?? "", title: form["title"] ?? "")
+        // Where the list has several pages, the one that begins with the new to-do is shown.
         return try push(
-            request, form, [Intent("todo.create", id: form["mutation"], arguments)])
+            request, form, [Intent("todo.create", id: form["mutation"], arguments)],
+            showing: form["part"] == nil ? nil : arguments.id)
     }
 
     func toggle(_ request: borrowing Request) throws -> Response {
@@ -120,22 +140,23 @@ struct HomeHandler: Sendable {
     }
 
     private func push(
-        _ request: borrowing Request, _ form: QueryPairs, _ intents: [Intent]
+        _ request: borrowing Request, _ form: QueryPairs, _ intents: [Intent],
+        showing id: String? = nil
     ) throws -> Response {
         try sync.push(request, scope: AppConfiguration.scope, intents) { outcomes in
             let error = outcomes.compactMap(\.error).first
             // Not decided is not refused: the browser's own "try again" sends the same form.
             if let error, error.status.code >= 500 { return Response(error) }
-            return Self.back(to: form, problem: error?.code)
+            return Self.back(to: form, problem: error?.code, showing: error == nil ? id : nil)
         }
     }
 
     /// 303 to the page that the form was on.
-    private static func back(to form: QueryPairs, problem: String?) -> Response {
+    private static func back(
+        to form: QueryPairs, problem: String?, showing id: String? = nil
+    ) -> Response {
         let filter = Filter(rawValue: form["filter"] ?? "") ?? .all
-        var query: [String] = []
-        if filter != .all { query.append("filter=\(filter.rawValue)") }
-        if let problem { query.append("problem=\(problem)") }
-        return .redirect(to: query.isEmpty ? "/" : "/?" + query.joined(separator: "&"))
+        let after = id == nil ? form["after"].flatMap { $0.isEmpty ? nil : $0 } : nil
+        return .redirect(to: address(filter, after: after, from: id, problem: problem))
     }
 }
