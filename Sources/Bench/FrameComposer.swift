@@ -69,8 +69,11 @@ struct FrameComposer {
         case .ping(let range, let consumed):
             append(.pong, UnsafeRawBufferPointer(rebasing: input[range]), to: &out)
             return consumed
-        case .pong(_, let consumed), .needMore(let consumed), .message(_, _, let consumed):
+        case .pong(_, let consumed), .needMore(let consumed), .message(_, _, let consumed),
+            .passedOver(let consumed):
             return consumed
+        // Only who asks to be asked is.
+        case .begins: return 0
         case .close(let code, let reason, _):
             let words = excerpt(UnsafeRawBufferPointer(rebasing: input[reason]))
             let number = code.map { "\($0.rawValue)" } ?? "no code"

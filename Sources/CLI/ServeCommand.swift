@@ -59,7 +59,7 @@ struct ServeCommand: ParsableCommand {
     var addressConnections: String?
     @Option(help: "TLS handshakes of one address, N/s:BURST or off (ADDRESS_HANDSHAKES).")
     var addressHandshakes: String?
-    @Option(help: "Requests of /_sync and socket messages, N/s:BURST or off (RATE_LIMIT).")
+    @Option(help: "Requests, messages, bytes, mutations, N/s:BURST or off (RATE_LIMIT).")
     var rateLimit: String?
     @Option(help: "Reads of the store for one address, or off (ADDRESS_READS).")
     var addressReads: String?

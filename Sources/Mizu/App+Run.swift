@@ -85,6 +85,7 @@ extension App {
         server.limits.connectionsMax = port.connectionsMax
         configuration.sockets.apply(to: &server)
         server.addressLimits = port.addresses
+        server.rateLimiter = limiter
         server.trustedProxies = TrustedProxies(port.trustedProxies)
         server.proxyProtocol = port.usesProxyProtocol ? .required : .off
         server.strictTransportSecurity = port.transportSecurity
@@ -102,19 +103,30 @@ extension App {
             AcmeChallenges(folder: $0)
         }
         let hasSockets = synchronisation != nil
+        let limiter = self.limiter
         return Router { routes in
-            routes.get("/healthz") { _ in
+            // Who watches over the process must hear from it, whatever its address has used up.
+            routes.get("/healthz", cost: .free) { _ in
                 var response = Response.text("ok")
                 response.set("Cache-Control", literal: "no-store")
                 return response
             }
             if let challenges {
-                routes.get(AcmeChallenges.prefix + ":token") { request in
+                routes.get(AcmeChallenges.prefix + ":token", cost: .file) { request in
                     challenges.respond(request.parameter("token") ?? "")
                 }
             }
             if hasSockets {
-                routes.get("/ws") { _ in .upgradeToWebSocket(service: 0) }
+                // The socket pays itself, where a browser can read that it may not.
+                routes.get("/ws", cost: .free) { _ in .upgradeToWebSocket(service: 0) }
+            }
+            if let limiter {
+                routes.limitUsers { request, user, cost in
+                    limiter.wait(
+                        limiter.asker(request.peer), of: user, cost + .bytes(request.bodyCount),
+                        now: .now
+                    ).map { .tooOften(request, waitSeconds: $0) }
+                }
             }
             for build in builders { build(&routes) }
         }

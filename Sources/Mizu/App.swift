@@ -24,6 +24,8 @@ public final class App {
     var routes: [@Sendable (inout Routes) -> Void] = []
     var live = LiveHooks()
     var liveLimits = LiveLimits()
+    /// How often an address and a user may ask; nil: as often as they like.
+    let limiter: RateLimiter?
     /// What is held of the process: listeners, rights, logs, the service manager.
     var daemon: Daemon
     /// What pages get where `mizu dev` runs the app.
@@ -46,6 +48,8 @@ public final class App {
     public init(_ configuration: Configuration, assets: Assets) throws(StartError) {
         cl_hold_standard_descriptors()
         self.configuration = configuration
+        let port = configuration.publicPort
+        limiter = port.requestRate.map { RateLimiter($0, exempt: port.addresses.exempt) }
         self.assets =
             configuration.isDevelopment
             ? assets.reading(from: ["Assets", "Assets/Templates/sync/Assets"]) : assets
@@ -66,20 +70,30 @@ public final class App {
     // MARK: Routes
 
     /// Answers GET and HEAD on `pattern` (`/todos/:id`, `/files/*path`).
-    public func get(_ pattern: String, _ handler: @escaping Handler) {
-        routes.append { $0.get(pattern, handler) }
+    /// - Parameter cost: tokens that a request takes of the rate of its address and its user
+    ///   (RATE_LIMIT); its body costs besides.
+    public func get(
+        _ pattern: String, cost: RouteCost = .one, _ handler: @escaping Handler
+    ) {
+        routes.append { $0.get(pattern, cost: cost, handler) }
     }
 
-    public func post(_ pattern: String, _ handler: @escaping Handler) {
-        routes.append { $0.post(pattern, handler) }
+    public func post(
+        _ pattern: String, cost: RouteCost = .one, _ handler: @escaping Handler
+    ) {
+        routes.append { $0.post(pattern, cost: cost, handler) }
     }
 
-    public func put(_ pattern: String, _ handler: @escaping Handler) {
-        routes.append { $0.put(pattern, handler) }
+    public func put(
+        _ pattern: String, cost: RouteCost = .one, _ handler: @escaping Handler
+    ) {
+        routes.append { $0.put(pattern, cost: cost, handler) }
     }
 
-    public func delete(_ pattern: String, _ handler: @escaping Handler) {
-        routes.append { $0.delete(pattern, handler) }
+    public func delete(
+        _ pattern: String, cost: RouteCost = .one, _ handler: @escaping Handler
+    ) {
+        routes.append { $0.delete(pattern, cost: cost, handler) }
     }
 
     /// Adds routes, groups and hooks.
@@ -119,7 +133,7 @@ public final class App {
     /// "static")`. With ETag, ranges and gzip; browsers ask each time whether a file has changed.
     public func files(_ prefix: String, from folder: String) {
         let files = StaticFiles(assets, folder: folder + "/")
-        get(prefix + "/*path") { request in
+        get(prefix + "/*path", cost: .file) { request in
             request.fileName("path").flatMap { files.respond($0, to: request) } ?? .notFound
         }
     }
@@ -127,7 +141,7 @@ public final class App {
     /// Serves one file of the assets at `path`.
     public func file(_ path: String, from name: String) {
         let files = StaticFiles(assets, folder: "", only: name)
-        get(path) { request in files.respond(name, to: request) ?? .notFound }
+        get(path, cost: .file) { request in files.respond(name, to: request) ?? .notFound }
     }
 
     // MARK: Sync and live
@@ -169,10 +183,8 @@ public final class App {
         var limits = SyncLimits()
         limits.logChangesMax = configuration.retainedChanges
         limits.logMillisecondsMax = configuration.retainedMilliseconds
-        let port = configuration.publicPort
         var reads = configuration.reads
-        reads.exempt = port.addresses.exempt
-        let limiter = port.requestRate.map { RateLimiter($0, exempt: port.addresses.exempt) }
+        reads.exempt = configuration.publicPort.addresses.exempt
         var random = SystemRandomNumberGenerator()
         let epoch = Name.random(using: &random)
         do throws(StoreError) {

@@ -11,7 +11,8 @@ public struct PublicPort: Sendable {
     public var connectionsMax: Int?
     /// Connections and TLS handshakes of each address; its `exempt` holds for `requestRate` too.
     public var addresses = AddressLimits()
-    /// Requests below `/_sync` and messages of sockets, for each address and each user; nil: any.
+    /// Tokens of each address and each user, which requests, messages of sockets, bytes and
+    /// mutations take; nil: any number.
     public var requestRate: TokenRate? = TokenRate(perSecond: 200, burst: 2_000)
     /// Whose X-Forwarded-For, X-Forwarded-Proto and PROXY headers are believed.
     public var trustedProxies = AddressRanges()
@@ -41,7 +42,8 @@ extension Configuration {
         },
         Setting(
             name: "ADDRESS_CONNECTIONS", fallback: "1000",
-            help: "Connections of one address (IPv6: of a /64) at a time; off: any number"
+            help: "Connections of one address (IPv6: of a /64; of a /48 eight times as many) at a "
+                + "time; off: any number"
         ) { configuration, text in
             if text == "off" {
                 configuration.publicPort.addresses.connectionsMax = nil
@@ -61,8 +63,8 @@ extension Configuration {
         },
         Setting(
             name: "RATE_LIMIT", fallback: "200/s:2000",
-            help: "Requests of /_sync and socket messages, for each address and each user, "
-                + "N/s or N/s:BURST; off: any number"
+            help: "Requests, socket messages, bytes and mutations, in tokens for each address and "
+                + "each user, N/s or N/s:BURST; off: any number"
         ) { configuration, text in apply(text) { configuration.publicPort.requestRate = $0 } },
         Setting(
             name: "LIMIT_EXEMPT", fallback: "127.0.0.0/8,::1",

@@ -72,6 +72,7 @@ public struct Sync: Sendable {
             mutations: intents.map { intent in
                 intent.mutation
             }, user: user)
+        service.charge(mutations: intents.count, to: request)
         let (workers, exchange) = (self.workers, request.exchange)
         service.push(push, byteCount: intents.reduce(0) { $0 + $1.byteCount }) { answer in
             workers.perform(on: Int(exchange.worker)) { worker in

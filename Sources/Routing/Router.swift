@@ -19,9 +19,11 @@ public final class Router: Sendable {
     private let hooks: [AfterHook]
     private let notFoundHandler: Handler
     private let mapper: ErrorMapper
+    private let userLimit: UserLimit?
 
     private struct Route: Sendable {
         let handler: Handler
+        let cost: RouteCost
         /// Nil where nothing stands around the handler and the pattern has no parameters.
         let surroundings: Surroundings?
     }
@@ -53,7 +55,7 @@ public final class Router: Sendable {
             let isBare = names.isEmpty && entry.middleware.isEmpty && entry.hooks.isEmpty
             routes.append(
                 Route(
-                    handler: entry.handler,
+                    handler: entry.handler, cost: entry.cost,
                     surroundings: isBare
                         ? nil
                         : Surroundings(
@@ -67,24 +69,47 @@ public final class Router: Sendable {
         hooks = collected.hooks
         notFoundHandler = collected.notFoundHandler ?? { _ in Response.notFound }
         mapper = collected.errorMapper ?? { error, _ in Router.response(for: error) }
+        userLimit = collected.userLimit
+    }
+
+    /// Who answers a request, and what that costs. Means something for this router alone.
+    public struct Destination: Sendable {
+        fileprivate let match: Match
+        public let cost: RouteCost
+    }
+
+    /// Looks at the head alone: what answers `request`. Fills `request.parameters`. What no route
+    /// answers costs what most handlers do.
+    @inline(__always)
+    public func destination(of request: inout Request) -> Destination {
+        let match = match(&request)
+        guard case .route(let index) = match else { return Destination(match: match, cost: .one) }
+        return Destination(match: match, cost: routes[index].cost)
     }
 
     /// The answer to `request`: a handler's, a refusal (404, 405 with `Allow`, 501), or what the
     /// error mapper makes of what was thrown. Never throws. Fills `request.parameters`.
     public func respond(to request: inout Request) -> Response {
-        switch match(&request) {
+        respond(to: &request, at: destination(of: &request))
+    }
+
+    /// The same for a destination of this request that was looked up before.
+    public func respond(to request: inout Request, at destination: Destination) -> Response {
+        switch destination.match {
         case .route(let index):
             request.route = Int32(truncatingIfNeeded: index)
             guard let around = routes[index].surroundings else { return runBare(&request, index) }
-            return run(&request, around.middleware, around.hooks, routes[index].handler)
+            return run(
+                &request, around.middleware, around.hooks, destination.cost,
+                routes[index].handler)
         case .none:
-            return run(&request, middleware, hooks, notFoundHandler)
+            return run(&request, middleware, hooks, destination.cost, notFoundHandler)
         case .otherMethods(let allowed) where request.method == .options:
-            return run(&request, middleware, hooks) { _ in
+            return run(&request, middleware, hooks, destination.cost) { _ in
                 Router.allowing(allowed, Response(status: .noContent))
             }
         case .otherMethods(let allowed):
-            return run(&request, middleware, hooks) { _ in
+            return run(&request, middleware, hooks, destination.cost) { _ in
                 Router.allowing(
                     allowed,
                     .refused(
@@ -92,7 +117,7 @@ public final class Router: Sendable {
                         text: "Method Not Allowed\n"))
             }
         case .unknownMethod:
-            return run(&request, middleware, hooks) { _ in
+            return run(&request, middleware, hooks, destination.cost) { _ in
                 .refused(.notImplemented, code: "not_implemented", text: "Not Implemented\n")
             }
         }
@@ -133,7 +158,7 @@ public final class Router: Sendable {
 
     // MARK: Matching
 
-    private enum Match {
+    fileprivate enum Match: Sendable {
         case route(Int)
         /// The path is there, for these methods.
         case otherMethods(MethodSet)
@@ -186,17 +211,25 @@ public final class Router: Sendable {
 
     private func run(
         _ request: inout Request, _ middleware: [Middleware], _ hooks: [AfterHook],
-        _ handler: Handler
+        _ cost: RouteCost, _ handler: Handler
     ) -> Response {
         var response: Response
         do {
-            response = try Router.firstAnswer(&request, middleware) ?? handler(request)
+            response =
+                try Router.firstAnswer(&request, middleware) ?? refusal(of: request, cost)
+                ?? handler(request)
         } catch {
             response = answer(to: error, request)
         }
         guard case .complete = response.kind else { return response }
         for hook in hooks { hook(request, &response) }
         return response
+    }
+
+    /// What a user who asks too often is told.
+    private func refusal(of request: borrowing Request, _ cost: RouteCost) -> Response? {
+        guard let userLimit, let user = request.user else { return nil }
+        return userLimit(request, user, cost)
     }
 
     private static func firstAnswer(

@@ -14,6 +14,10 @@ public typealias Middleware = @Sendable (inout Request) throws -> Response?
 /// Answers that come later (`.pending`) do not pass it.
 public typealias AfterHook = @Sendable (borrowing Request, inout Response) -> Void
 
+/// Runs between middleware and handler where somebody is signed in: an answer refuses the request.
+public typealias UserLimit =
+    @Sendable (_ request: borrowing Request, _ user: String, _ cost: RouteCost) -> Response?
+
 /// Makes an answer of whatever a handler or middleware threw.
 public typealias ErrorMapper = @Sendable (any Error, borrowing Request) -> Response
 
@@ -27,11 +31,13 @@ public struct Routes {
     var hooks: [AfterHook] = []
     var notFoundHandler: Handler?
     var errorMapper: ErrorMapper?
+    var userLimit: UserLimit?
 
     struct Entry {
         let method: HTTPMethod
         let pattern: String
         let handler: Handler
+        let cost: RouteCost
         /// Outermost first.
         var middleware: [Middleware] = []
         /// Innermost first.
@@ -41,33 +47,46 @@ public struct Routes {
     init(prefix: String) { self.prefix = prefix }
 
     /// Answers `method` on `pattern`. A conflict traps when the router is made.
+    /// - Parameter cost: what a request takes of the rate of its address and its user; its body
+    ///   costs besides.
     public mutating func on(
-        _ method: HTTPMethod, _ pattern: String, _ handler: @escaping Handler
+        _ method: HTTPMethod, _ pattern: String, cost: RouteCost = .one,
+        _ handler: @escaping Handler
     ) {
         precondition(pattern.utf8.first == 0x2F, "a pattern begins with '/': \(pattern)")
         let whole = prefix + (pattern == "/" && !prefix.isEmpty ? "" : pattern)
-        entries.append(Entry(method: method, pattern: whole, handler: handler))
+        entries.append(Entry(method: method, pattern: whole, handler: handler, cost: cost))
     }
 
     /// Answers GET, and HEAD by leaving the content out.
-    public mutating func get(_ pattern: String, _ handler: @escaping Handler) {
-        on(.get, pattern, handler)
+    public mutating func get(
+        _ pattern: String, cost: RouteCost = .one, _ handler: @escaping Handler
+    ) {
+        on(.get, pattern, cost: cost, handler)
     }
 
-    public mutating func post(_ pattern: String, _ handler: @escaping Handler) {
-        on(.post, pattern, handler)
+    public mutating func post(
+        _ pattern: String, cost: RouteCost = .one, _ handler: @escaping Handler
+    ) {
+        on(.post, pattern, cost: cost, handler)
     }
 
-    public mutating func put(_ pattern: String, _ handler: @escaping Handler) {
-        on(.put, pattern, handler)
+    public mutating func put(
+        _ pattern: String, cost: RouteCost = .one, _ handler: @escaping Handler
+    ) {
+        on(.put, pattern, cost: cost, handler)
     }
 
-    public mutating func patch(_ pattern: String, _ handler: @escaping Handler) {
-        on(.patch, pattern, handler)
+    public mutating func patch(
+        _ pattern: String, cost: RouteCost = .one, _ handler: @escaping Handler
+    ) {
+        on(.patch, pattern, cost: cost, handler)
     }
 
-    public mutating func delete(_ pattern: String, _ handler: @escaping Handler) {
-        on(.delete, pattern, handler)
+    public mutating func delete(
+        _ pattern: String, cost: RouteCost = .one, _ handler: @escaping Handler
+    ) {
+        on(.delete, pattern, cost: cost, handler)
     }
 
     /// Adds routes below `prefix` (`/api`), with middleware of their own. In it the pattern `/`
@@ -79,8 +98,9 @@ public struct Routes {
         var inner = Routes(prefix: self.prefix + prefix)
         build(&inner)
         precondition(
-            inner.notFoundHandler == nil && inner.errorMapper == nil,
-            "notFound and mapErrors belong to the whole router, not to the group \(prefix)")
+            inner.notFoundHandler == nil && inner.errorMapper == nil && inner.userLimit == nil,
+            "notFound, mapErrors, limitUsers belong to the whole router, not to the group "
+                + prefix)
         entries += inner.wrapped
     }
 
@@ -97,6 +117,11 @@ public struct Routes {
     /// Answers where no pattern matches; instead of the plain 404.
     public mutating func notFound(_ handler: @escaping Handler) {
         notFoundHandler = handler
+    }
+
+    /// Runs `limit` before each handler whose request has a user by then.
+    public mutating func limitUsers(_ limit: @escaping UserLimit) {
+        userLimit = limit
     }
 
     /// Answers what was thrown; instead of `Router.response(for:)`.

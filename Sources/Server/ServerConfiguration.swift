@@ -13,8 +13,8 @@ public struct ServerLimits: Sendable {
     public var http = HTTPLimits()
     /// Bytes of one worker's shared read buffer, and of one read.
     public var readBytesMax = 64 * 1024
-    /// Bytes read from one connection in one tick; beyond it the others go first.
-    public var tickReadBytesMax = 256 * 1024
+    /// What a tick takes before it looks at everything else again.
+    public var tick = TickLimits()
     /// Connections of one worker; beyond it new ones get 503.
     public var workerConnectionsMax = 100_000
     /// Connections of the process; beyond it new ones get 503. Nil: what the limit of open files
@@ -112,6 +112,9 @@ public struct ServerConfiguration: Sendable {
     public var deflate: DeflateMemory? = DeflateMemory()
     /// Limits for each address; nil: none.
     public var addressLimits: AddressLimits?
+    /// How often an address and a user may ask, of any route; nil: as often as they like. Routes
+    /// say what they cost.
+    public var rateLimiter: RateLimiter?
     /// Whose X-Forwarded-For, X-Forwarded-Proto and PROXY headers are believed.
     public var trustedProxies = TrustedProxies()
     public var proxyProtocol = ProxyProtocolUse.off

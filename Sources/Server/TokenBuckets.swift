@@ -2,12 +2,17 @@
 // A bucket is one number, the time at which it will be full again (the "theoretical arrival time"
 // of GCRA, ITU-T I.371 annex A), so a full bucket needs no entry at all: its place is free.
 //
+// What costs more than a token takes several, or parts of one; what could not be known beforehand
+// (bytes that came out of a compressed message) is charged afterwards and may leave a bucket in
+// debt, which must be paid back before the next token is given, within a minute at most.
+//
 // A key hashes to one set of four places. Where all four hold buckets that are not full, the one
 // that is nearest to full gives way: whoever brings a crowd of addresses makes the table forget,
 // which is a favour to somebody, and never refuses anybody who kept to the rate.
 // Sixteen shards with a lock each, held for some twenty nanoseconds; any thread.
 
 import MizuEventLoop
+import MizuRouting
 import Synchronization
 
 /// So many a second, and so many at once.
@@ -51,6 +56,16 @@ public struct TokenRate: Sendable, Equatable, CustomStringConvertible {
     var interval: UInt64 { 1_000_000_000 / UInt64(perSecond) }
     /// Nanoseconds in which an empty bucket fills.
     var fill: UInt64 { interval * UInt64(burst) }
+
+    /// So many times as much; held to the limits of a rate.
+    func multiplied(by factor: Int) -> TokenRate {
+        TokenRate(perSecond: perSecond * factor, burst: burst * factor)
+    }
+
+    /// Nanoseconds in which `cost` comes.
+    func nanoseconds(of cost: RouteCost) -> UInt64 {
+        interval * UInt64(cost.parts) / UInt64(RouteCost.partsPerToken)
+    }
 }
 
 /// What a bucket says.
@@ -67,6 +82,9 @@ public final class TokenBuckets: Sendable {
 
     private static let shardCount = 16
     private static let ways = 4
+    /// A debt takes no longer than that to be paid back: who shares an address with somebody who
+    /// made one waits no longer.
+    static let debtNanosecondsMax: UInt64 = 60_000_000_000
 
     /// A lock and the places behind it: (key, full at) side by side.
     private final class Shard: Sendable {
@@ -91,34 +109,82 @@ public final class TokenBuckets: Sendable {
         shards = (0..<Self.shardCount).map { _ in Shard(count: each) }
     }
 
-    /// Takes a token from the bucket of `key`, a hash of 64 well mixed bits. O(1).
-    public func take(_ key: UInt64, now: Instant) -> TokenOutcome {
-        let shard = shards[Int(truncatingIfNeeded: key >> 60)]
+    /// Takes `cost` from the bucket of `key`, a hash of 64 well mixed bits, or nothing. What costs
+    /// more than a burst takes a full bucket, and makes a debt. O(1).
+    public func take(_ key: UInt64, _ cost: RouteCost = .one, now: Instant) -> TokenOutcome {
+        let rate = rate
+        return withPlace(of: key, now.nanoseconds) { Self.take(&$0, rate, cost, $1) }
+    }
+
+    /// Takes `cost` from the bucket of `key`, whatever is in it.
+    public func charge(_ key: UInt64, _ cost: RouteCost, now: Instant) {
+        let rate = rate
+        withPlace(of: key, now.nanoseconds) { Self.charge(&$0, rate, cost, $1) }
+    }
+
+    /// What `take` would say now; takes nothing, and no place for a key that has none.
+    public func look(_ key: UInt64, _ cost: RouteCost = .one, now: Instant) -> TokenOutcome {
         let (rate, now) = (rate, now.nanoseconds)
-        return shard.places.withLock { places in
-            let sets = UInt64(places.count / Self.ways)
-            let first = Int(truncatingIfNeeded: (key & 0xFFFF_FFFF) % sets) * Self.ways
+        return shard(of: key).places.withLock { places in
+            let first = Self.firstPlace(of: key, among: places.count)
+            for place in first..<first + Self.ways where places[place].key == key {
+                return Self.look(places[place], rate, cost, now)
+            }
+            return .taken
+        }
+    }
+
+    private func shard(of key: UInt64) -> Shard { shards[Int(truncatingIfNeeded: key >> 60)] }
+
+    private static func firstPlace(of key: UInt64, among count: Int) -> Int {
+        Int(truncatingIfNeeded: (key & 0xFFFF_FFFF) % UInt64(count / ways)) * ways
+    }
+
+    private func withPlace<Result>(
+        of key: UInt64, _ now: UInt64, _ body: (inout Place, UInt64) -> Result
+    ) -> Result {
+        shard(of: key).places.withLock { places in
+            let first = Self.firstPlace(of: key, among: places.count)
             var found = first
             for place in first..<first + Self.ways {
                 if places[place].key == key, places[place].fullAt > now {
-                    return Self.take(&places[place], rate, now)
+                    return body(&places[place], now)
                 }
                 if places[place].fullAt < places[found].fullAt { found = place }
             }
             // A bucket that has no place is full, or was forgotten.
             places[found] = Place(key: key, fullAt: now)
-            return Self.take(&places[found], rate, now)
+            return body(&places[found], now)
         }
     }
 
-    private static func take(_ place: inout Place, _ rate: TokenRate, _ now: UInt64) -> TokenOutcome
-    {
-        // Both are far below 2^63: the clock starts with the machine, and a rate has its limits.
-        let fullAt = max(place.fullAt, now) + rate.interval
+    // All below is far below 2^63: the clock starts with the machine, a rate has its limits, and so
+    // has a cost.
+
+    private static func look(
+        _ place: Place, _ rate: TokenRate, _ cost: RouteCost, _ now: UInt64
+    ) -> TokenOutcome {
+        let needed = min(rate.nanoseconds(of: cost), rate.fill)
+        let fullAt = max(place.fullAt, now) + needed
         guard fullAt <= now + rate.fill else {
             return .empty(waitNanoseconds: fullAt - now - rate.fill)
         }
-        place.fullAt = fullAt
         return .taken
+    }
+
+    private static func take(
+        _ place: inout Place, _ rate: TokenRate, _ cost: RouteCost, _ now: UInt64
+    ) -> TokenOutcome {
+        let outcome = look(place, rate, cost, now)
+        if outcome == .taken { charge(&place, rate, cost, now) }
+        return outcome
+    }
+
+    private static func charge(
+        _ place: inout Place, _ rate: TokenRate, _ cost: RouteCost, _ now: UInt64
+    ) {
+        place.fullAt = min(
+            max(place.fullAt, now) + rate.nanoseconds(of: cost),
+            now + rate.fill + debtNanosecondsMax)
     }
 }

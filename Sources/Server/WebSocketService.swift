@@ -14,6 +14,12 @@ public protocol WebSocketService: AnyObject {
     func received(
         _ payload: UnsafeRawBufferPointer, as kind: MessageKind, from socket: Token,
         on worker: Worker)
+    /// A message begins on a socket that is metered (`Worker.meter`), and nothing of it has been
+    /// looked at: whether it is read, or its bytes are passed over. The socket may be told why, or
+    /// closed.
+    func messageBegins(_ socket: Token, on worker: Worker) -> MessageEntry
+    /// A metered socket has brought so many bytes, or so many came out of a compressed message.
+    func took(_ byteCount: Int, from socket: Token, on worker: Worker)
     /// The socket has gone, whatever the reason. Nothing more can be sent to it.
     func closed(_ socket: Token, on worker: Worker)
     /// Nothing was sent to the socket for `ServerLimits.heartbeatMilliseconds`: say something.
@@ -35,6 +41,8 @@ public enum ServiceWork: Sendable {
 }
 
 extension WebSocketService {
+    public func messageBegins(_ socket: Token, on worker: Worker) -> MessageEntry { .read }
+    public func took(_ byteCount: Int, from socket: Token, on worker: Worker) {}
     public func heartbeat(_ socket: Token, on worker: Worker) { worker.ping(socket) }
     public func hasRoom(_ socket: Token, on worker: Worker) {}
     public func draining(_ socket: Token, on worker: Worker) {}

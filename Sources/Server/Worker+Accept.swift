@@ -18,6 +18,11 @@ extension Worker {
         guard acceptState == .open else { return }
         let listener = listeners[position]
         while mayAccept(at: position) {
+            guard state.pointee.acceptsLeft > 0 else {
+                state.pointee.acceptsWait = true
+                return
+            }
+            state.pointee.acceptsLeft -= 1
             switch listener.accept() {
             case .socket(let raw, let high, let low, let port):
                 admit(raw, PeerAddress(high: high, low: low, port: port), at: position)
@@ -29,6 +34,14 @@ extension Worker {
                 }
             }
         }
+    }
+
+    /// A tick begins: goes on with those for whom the last one had no time.
+    func acceptMore() {
+        state.pointee.acceptsLeft = limits.tick.acceptsMax
+        guard state.pointee.acceptsWait else { return }
+        state.pointee.acceptsWait = false
+        for position in listeners.indices { accept(at: position) }
     }
 
     /// Makes the connection of a socket that was let in, or is to be told that it was not.
@@ -96,9 +109,11 @@ extension Worker {
         // Those who wait in the queue are still served: closing it would reset them.
         if acceptState != .stopped {
             acceptState = .open
+            state.pointee.acceptsLeft = .max
             for position in listeners.indices { accept(at: position) }
         }
         acceptState = .stopped
+        state.pointee.acceptsWait = false
         for listener in listeners { poller.unregister(listener.pollable) }
         listeners.removeAll()
     }

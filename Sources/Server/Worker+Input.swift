@@ -20,6 +20,7 @@ extension Worker {
     /// Takes the connection as far as its bytes and its peer allow.
     func advance(_ connection: Connection) {
         guard connection.phase != .closed else { return }
+        budget.beginShare()
         if connection.phase == .proxyHeader {
             guard takeProxyHeader(connection) else { return }
         }
@@ -27,13 +28,14 @@ extension Worker {
         if connection.input != nil {
             guard takeHeld(connection) else { return }
         }
-        var budget = limits.tickReadBytesMax
         while connection.flags.contains(.mayRead) {
-            guard budget > 0 else { return goOnNextTick(connection) }
             guard connection.phase != .closed, !isPaused(connection) else { return }
             guard let count = read(connection) else { return }
+            if connection.phase == .webSocket { countReceived(count, on: connection) }
             // Through TLS a read may bring nothing, at a price.
-            budget -= max(count, 256)
+            budget.spend(max(count, TickBudget.Price.read))
+            // What was begun is never cut off before it has taken one step.
+            guard mayGoOn() else { return goOnNextTick(connection) }
         }
     }
 
@@ -107,9 +109,12 @@ extension Worker {
         guard connection.phase != .closed else { return false }
         held.bytes.consume(taken)
         if held.bytes.isEmpty { connection.input = nil }
-        return !isPaused(connection)
+        // Who was cut off has bytes here that come before all others.
+        return !isPaused(connection) && !connection.flags.contains(.again)
     }
 
+    /// Shows the protocol the bytes until it has taken them, or cannot go on, or the connection's
+    /// share of this tick is used up.
     /// - Returns: how many of `bytes` were taken.
     private func take(
         _ connection: Connection, _ bytes: UnsafeMutableRawBufferPointer
@@ -126,7 +131,12 @@ extension Worker {
                 connection.phase == .http
                 ? takeRequest(connection, rest) : takeFrame(connection, rest)
             switch step {
-            case .took(let count): offset += count
+            case .took(let count):
+                offset += count
+                guard offset == bytes.count || mayGoOn() else {
+                    goOnNextTick(connection)
+                    return offset
+                }
             case .needMore(let count), .pause(let count): return offset + count
             }
         }

@@ -80,7 +80,7 @@ extension Worker {
             return write(refusal, for: context, to: connection)
         }
         if request.isSecure { context.defaults = defaults.secured }
-        if var refusal = admit(&request) {
+        if var refusal = admit(&request) ?? takePayment(for: &request) {
             // Its body would come unasked: the connection cannot be used again.
             refusal.connection = .close
             settle(&refusal, for: AskedRequest(request))
@@ -124,7 +124,8 @@ extension Worker {
                 var parser = RequestParser()
                 // Parsed once already from the same bytes: the outcome is the same.
                 _ = parse(headBytes, with: &parser)
-                dispatch(connection, headBytes, body: incomplete.body.readable)
+                dispatch(
+                    connection, headBytes, body: incomplete.body.readable, payment: .taken)
             }
             return .took(consumed)
         }
@@ -160,8 +161,9 @@ extension Worker {
 
     private func dispatch(
         _ connection: Connection, _ headBytes: UnsafeRawBufferPointer,
-        body: UnsafeRawBufferPointer
+        body: UnsafeRawBufferPointer, payment: Payment = .due
     ) {
+        budget.spend(TickBudget.Price.request + body.count)
         connection.exchangeSequence &+= 1
         var context = ResponseContext(head, defaults: defaults)
         if drainDeadline != nil { context.persistence = .close }
@@ -172,7 +174,11 @@ extension Worker {
             settle(&refusal, for: AskedRequest(request))
             return write(refusal, for: context, to: connection)
         }
-        var response = router.respond(to: &request)
+        let destination = router.destination(of: &request)
+        if limiter != nil, let refusal = takePayment(payment, for: request, at: destination.cost) {
+            return write(refusal, for: context, to: connection)
+        }
+        var response = router.respond(to: &request, at: destination)
         switch response.kind {
         case .complete:
             if response.problem != nil { settle(&response, for: AskedRequest(request)) }
@@ -218,7 +224,10 @@ extension Worker {
         if response.problem != nil, let asked { settle(&packed, for: asked) }
         if compression == .gzip { gzip.encode(&packed, as: awaited.coding) }
         write(packed, for: context, to: connection)
-        goOnNextTick(connection)
+        // Most clients ask again only now: they come with the next edge, and stand in no line.
+        if connection.input != nil || connection.flags.contains(.mayRead) || drainDeadline != nil {
+            goOnNextTick(connection)
+        }
     }
 
     // MARK: Answers

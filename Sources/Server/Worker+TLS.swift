@@ -131,6 +131,7 @@ extension Worker {
             return false
         }
         handshakes.stepsLeft -= 1
+        budget.spend(TickBudget.Price.handshakeStep)
         return true
     }
 

@@ -96,8 +96,8 @@ extension Worker {
         guard hasOutputRoom(connection) else { return .pause(0) }
         let inflater = inflater(of: connection)
         defer { inflater?.releaseLargeMemory() }
-        let outcome = connection.messages?.read(
-            bytes, limits: messageLimits, inflater: inflater)
+        let outcome = readMessage(connection, bytes, inflater)
+        budget.spend(TickBudget.Price.message)
         let isAssembling = connection.messages?.isAssembling == true
         switch outcome {
         case nil: return .took(bytes.count)
@@ -107,6 +107,7 @@ extension Worker {
             return .needMore(consumed)
         case .message(let kind, let payload, let consumed):
             messageEnded(connection)
+            countRead(payload, on: connection)
             if connection.closing.isOpen {
                 let service = services[Int(connection.service)]
                 if case .inflated(_, standAlone: let range?) = payload {
@@ -118,6 +119,11 @@ extension Worker {
                 state.pointee.compressedMessage = nil
             }
             return .took(consumed)
+        case .passedOver(let consumed):
+            messageEnded(connection)
+            return .took(consumed)
+        // It has been decided: `readMessage` asks.
+        case .begins: return .took(bytes.count)
         case .ping(let range, let consumed):
             isAssembling ? messageBegan(connection) : messageEnded(connection)
             if connection.closing.isOpen {
@@ -132,10 +138,51 @@ extension Worker {
             perform(connection.closing.peerClosed(code), reason: "", on: connection)
             return .took(bytes.count)
         case .reject(let error):
+            // A message beyond its limit was inflated up to there.
+            if error == .messageTooBig || error == .badText { budget.spend(limits.messageBytesMax) }
             perform(
                 connection.closing.failed(error), reason: "\(error.reason)", on: connection)
             return .took(bytes.count)
         }
+    }
+
+    /// Reads the next event; where a message begins on a metered socket, its service is asked
+    /// before anything of it is unmasked or inflated.
+    @inline(__always)
+    private func readMessage(
+        _ connection: Connection, _ bytes: UnsafeMutableRawBufferPointer, _ inflater: Inflater?
+    ) -> ReadOutcome? {
+        let outcome = connection.messages?.read(bytes, limits: messageLimits, inflater: inflater)
+        guard case .begins = outcome else { return outcome }
+        return readDecided(connection, bytes, inflater)
+    }
+
+    private func readDecided(
+        _ connection: Connection, _ bytes: UnsafeMutableRawBufferPointer, _ inflater: Inflater?
+    ) -> ReadOutcome? {
+        let entry = services[Int(connection.service)].messageBegins(connection.token, on: self)
+        if entry == .passOver, connection.messages?.mayPassOver == false {
+            // What the peer says later looks back at what would be missing.
+            close(connection, code: 1013, reason: "rate_limited")
+        }
+        connection.messages?.decide(entry)
+        return connection.messages?.read(bytes, limits: messageLimits, inflater: inflater)
+    }
+
+    /// Asks the socket's service before each message, and tells it what comes in, from now on. For
+    /// services that limit how often somebody may speak; others pay nothing for it.
+    public func meter(_ socket: Token) { open(socket)?.messages?.askFirst() }
+
+    func countReceived(_ count: Int, on connection: Connection) {
+        guard connection.messages?.asks == true else { return }
+        services[Int(connection.service)].took(count, from: connection.token, on: self)
+    }
+
+    /// A message was read: what that cost counts in the tick, and on the meter where it grew.
+    private func countRead(_ payload: MessagePayload, on connection: Connection) {
+        guard case .inflated(let bytes, _) = payload else { return budget.spend(payload.count) }
+        budget.spend(bytes.count * TickBudget.Price.inflatedByte)
+        countReceived(bytes.count, on: connection)
     }
 
     private func perform(
@@ -144,6 +191,8 @@ extension Worker {
         switch action {
         case .none: break
         case .sendClose(let code):
+            // What still comes is read for the peer's close frame alone.
+            connection.messages?.shut()
             compose(for: connection) {
                 FrameWriter.appendClose(code, reason: reason, to: &$0)
             }

@@ -1,7 +1,11 @@
 // The loop that everybody reads first. One worker is one thread with its own listeners,
 // connections, timers and topics; it shares nothing and meets other threads only in its mailbox.
 //
-//   wait → clock → advance what is ready → mailbox → timers → services → flush → retire the closed
+//   wait → clock → advance what is ready → mailbox → who waits → timers → services → flush →
+//   retire the closed
+//
+// A tick ends after a few milliseconds, whatever is left (TickBudget): who is left stands in a list
+// and goes on in a later one, so that mail, timers and newcomers never wait for a crowd.
 //
 // All reads of a tick come before all its writes, so that answers that are ready together leave
 // together. The aspects of a connection's life stand beside this file: Accept, Input, Requests,
@@ -35,6 +39,8 @@ public final class Worker {
     /// Asked before anything is done for the access log, so that it costs nothing where it is off.
     let logsAccess: Bool
     let accessLines: AccessLines?
+    /// Asked for every request that is not free.
+    let limiter: RateLimiter?
     let origin: Instant
     /// What changes with each tick; see `WorkerState`.
     let state: UnsafeMutablePointer<WorkerState>
@@ -73,6 +79,7 @@ public final class Worker {
         defaults = server.configuration.defaults
         admission = server.admission
         proxyProtocol = server.configuration.proxyProtocol
+        limiter = server.configuration.rateLimiter
         transportSecurity = server.configuration.strictTransportSecurity
         compression = server.configuration.compression
         messageLimits = WebSocketLimits(
@@ -89,7 +96,7 @@ public final class Worker {
         state.initialize(
             to: WorkerState(
                 poller: fresh, alarm: alarm, listeners: acquired, now: began,
-                readBytesMax: limits.readBytesMax,
+                readBytesMax: limits.readBytesMax, tick: limits.tick,
                 compressors: CompressorTable(
                     memoryBytesMax: server.configuration.deflate?.compressorBytesMax ?? 0,
                     ledger: server.workers.queued)))
@@ -141,8 +148,13 @@ public final class Worker {
             if handshakes.listenersWait { acceptAtFreeHandshakes() }
             closeRetired()
             if logsAccess { handOverAccess() }
-            mayWait = mayWait && again.isEmpty && dirty.isEmpty && state.pointee.leaving.isEmpty
+            mayWait = mayWait && !isBusy && dirty.isEmpty && state.pointee.leaving.isEmpty
         }
+    }
+
+    /// Somebody is left for a later tick.
+    private var isBusy: Bool {
+        !again.isEmpty || state.pointee.acceptsWait || !state.pointee.answers.isEmpty
     }
 
     private var isFinished: Bool {
@@ -183,7 +195,10 @@ public final class Worker {
     private func advanceReady() {
         handshakes.stepsLeft = limits.tickHandshakeStepsMax
         state.pointee.leavesLeft = limits.tickLeavesMax
-        var hasMail = false
+        // In a busy tick mail is looked for: its event may stand far behind those of a crowd.
+        var hasMail = isBusy
+        acceptMore()
+        budget.begin(at: now)
         for position in 0..<poller.count {
             let event = poller[position]
             if event.data == Self.mailboxData {
@@ -197,6 +212,11 @@ public final class Worker {
                 if event.isHungUp, connection.awaited != nil { peerLeft(connection, event) }
                 if event.isHungUp, !mayLeave(connection) { continue }
                 if event.isWritable { becameWritable(connection) }
+                // Who stands in line keeps the place. When the time is over the rest lines up.
+                guard !connection.flags.contains(.again), mayBegin() else {
+                    goOnNextTick(connection)
+                    continue
+                }
                 advance(connection)
                 sendEarly()
             }
@@ -205,36 +225,73 @@ public final class Worker {
         if hasMail { readMail() }
     }
 
-    /// Goes on with those who were cut off by their budget in the last tick.
+    /// Goes on with those who were cut off in an earlier tick or earlier in this one, in their
+    /// order; at least with one.
     private func advanceAgain() {
+        guard !again.isEmpty else {
+            handshakes.waiting = 0
+            return
+        }
+        let handshakesWaited = handshakes.waiting > 0
         handshakes.waiting = 0
-        guard !again.isEmpty else { return }
         handshakes.servesWaiting = true
         defer { handshakes.servesWaiting = false }
+        budget.begin(at: .now)
         let round = again.count
-        for position in 0..<round {
+        var position = 0
+        while position < round, position == 0 || mayBegin() {
             let connection = again[position]
+            position += 1
             connection.flags.remove(.again)
             // A drain may have been waiting for this one to become idle.
             drainDeadline == nil || connection.phase != .http
                 ? advance(connection) : drainHTTP(connection)
             sendEarly()
         }
-        again.removeFirst(round)
+        again.removeFirst(position)
+        // Whoever comes new must not overtake a handshake that waits among the rest.
+        if position < round, handshakesWaited, handshakes.waiting == 0 { handshakes.waiting = 1 }
     }
 
+    /// Does what is asked of the worker itself (signs of life, news, a drain) at once, and answers
+    /// what other threads have answered as long as the stretch lasts.
     private func readMail() {
         // What was read is let go at once: answers may be large, and the next mail far.
         defer { mail.removeAll(keepingCapacity: mail.capacity <= Self.mailKeptMax) }
         server.workers.mailbox(index).drain(into: &mail)
+        budget.begin(at: .now)
+        answerWaiting()
         for message in mail {
             switch message {
-            case .respond(let exchange, let response): answer(exchange, with: response)
+            case .respond(let exchange, let response):
+                guard state.pointee.answers.isEmpty, mayBegin() else {
+                    state.pointee.answers.append((exchange, response))
+                    continue
+                }
+                answerInTime(exchange, response)
             case .perform(let body): body(self)
             case .drain(let deadline): beginDrain(until: deadline)
             }
             sendEarly()
         }
+    }
+
+    /// Goes on with answers that found no time before; at least with one.
+    private func answerWaiting() {
+        guard !state.pointee.answers.isEmpty else { return }
+        var count = 0
+        while count < state.pointee.answers.count, count == 0 || mayBegin() {
+            let (exchange, response) = state.pointee.answers[count]
+            count += 1
+            answerInTime(exchange, response)
+            sendEarly()
+        }
+        state.pointee.answers.removeFirst(count)
+    }
+
+    private func answerInTime(_ exchange: ExchangeID, _ response: Response) {
+        budget.spend(TickBudget.Price.request + response.body.count)
+        answer(exchange, with: response)
     }
 
     private func runTimers() {

@@ -22,6 +22,9 @@ struct WorkerState: ~Copyable {
     var listeners: [Listener]
     var reserve: Descriptor?
     var acceptState = AcceptState.open
+    /// Connections that this tick still accepts, and whether there may be more of them.
+    var acceptsLeft = 0
+    var acceptsWait = false
     var exhaustionLogged: Instant?
     var connections = SlotTable<Connection>()
     var timers: TimerWheel
@@ -63,6 +66,9 @@ struct WorkerState: ~Copyable {
     var leavesLeft = 0
     var retired = ConnectionList()
     var mail: [WorkerMail] = []
+    /// Answers of other threads that found no time in their tick.
+    var answers: ContiguousArray<(exchange: ExchangeID, response: Response)> = []
+    var budget: TickBudget
     var expired: [Int] = []
     var drainDeadline: Instant?
     /// The first slot that has not been told of the drain.
@@ -75,8 +81,9 @@ struct WorkerState: ~Copyable {
 
     init(
         poller: consuming Poller, alarm: consuming Alarm, listeners: [Listener], now: Instant,
-        readBytesMax: Int, compressors: consuming CompressorTable
+        readBytesMax: Int, tick: TickLimits, compressors: consuming CompressorTable
     ) {
+        budget = TickBudget(tick)
         self.compressors = compressors
         self.poller = poller
         self.alarm = alarm

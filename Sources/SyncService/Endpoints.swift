@@ -13,7 +13,7 @@ extension SyncService {
     /// Adds the three routes. Every answer below `/_sync` says `Cache-Control: no-store`.
     public func mount(on routes: inout Routes) {
         routes.group("/_sync") { routes in
-            routes.use { request in self.tooOften(request) }
+            // Its mutations cost besides, once they are read.
             routes.post("/push") { request in
                 do throws(Refusal) { return try self.push(request) } catch {
                     return Response(error)
@@ -24,7 +24,7 @@ extension SyncService {
                     return Response(error)
                 }
             }
-            routes.post("/snapshot") { request in
+            routes.post("/snapshot", cost: Self.snapshotCost) { request in
                 do throws(Refusal) { return try self.snapshot(request) } catch {
                     return Response(error)
                 }
@@ -37,11 +37,15 @@ extension SyncService {
         }
     }
 
-    /// The refusal of a request that comes too soon behind others of its address or user.
-    private func tooOften(_ request: borrowing Request) -> Response? {
-        guard let limiter else { return nil }
-        let wait = limiter.wait(limiter.asker(request.peer), user: request.user, now: .now)
-        return wait.map { Response(.tooOften(waitSeconds: $0)) }
+    /// A page of records is read from the store and written as JSON.
+    private static let snapshotCost: RouteCost = 4
+
+    /// Takes what a push costs beside its request: it is known only when it is read. The next
+    /// request waits for it.
+    public func charge(mutations count: Int, to request: borrowing Request) {
+        guard let limiter else { return }
+        limiter.charge(
+            limiter.asker(request.peer), user: request.user, .mutations(count), now: .now)
     }
 
     private func push(_ request: borrowing Request) throws(Refusal) -> Response {
@@ -50,6 +54,7 @@ extension SyncService {
         let body = request.bodySlice()
         var push = try PushRequest.parse(body, limits: limits)
         push.user = try user(of: request)
+        charge(mutations: push.mutations.count, to: request)
         try check(push.user, push.scope, .push)
         let (workers, exchange) = (self.workers, request.exchange)
         self.push(push, byteCount: body.count) { answer in

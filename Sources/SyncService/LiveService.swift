@@ -29,8 +29,8 @@ public final class LiveService: WebSocketService {
     var lastAsk = 0
     /// By slot: the topic that the last heartbeat told of.
     var heartbeatTopics: ContiguousArray<TopicID?> = []
-    /// By slot: whose address a socket's messages are counted for; nil: they are not.
-    var askers: ContiguousArray<RateLimiter.Asker?> = []
+    /// By slot: what is counted of a socket; nil: nothing is.
+    var meters: ContiguousArray<SocketMeter?> = []
     /// By slot: where a socket's reads come from.
     var sources: ContiguousArray<ReadSource> = []
     /// Who is here, in topics of the app; nil where it keeps no presence.
@@ -66,7 +66,7 @@ public final class LiveService: WebSocketService {
         topics.removeAll(socket.bits)
         sessions.close(socket.bits)
         if socket.index < heartbeatTopics.count { heartbeatTopics[socket.index] = nil }
-        if socket.index < askers.count { askers[socket.index] = nil }
+        if socket.index < meters.count { meters[socket.index] = nil }
         if let session { hooks.onClose(session) }
     }
 
@@ -88,10 +88,8 @@ public final class LiveService: WebSocketService {
         }
         do throws(MessageRefusal) {
             let message = try ClientMessage(parsing: ByteSlice(copying: payload), limits: limits)
-            guard mayAsk(socket, message.ref, on: worker) else { return }
             perform(message, byteCount: payload.count, from: socket, on: worker)
         } catch {
-            guard mayAsk(socket, error.ref, on: worker) else { return }
             say(to: socket, on: worker) { LiveWriter.error(error, to: &$0) }
         }
     }
@@ -126,6 +124,7 @@ public final class LiveService: WebSocketService {
         do throws(Refusal) {
             var parsed = try PushRequest.parse(push.envelope, .lenient, limits: sync.limits)
             parsed.user = user(of: socket)
+            charge(.mutations(parsed.mutations.count), to: socket, on: worker)
             try sync.check(parsed.user, parsed.scope, .push)
             request = parsed
         } catch {

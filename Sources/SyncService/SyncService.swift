@@ -25,7 +25,7 @@ public final class SyncService: Sendable {
     public let tail: LogTail
     let workers: Workers
     let authorize: Authorize
-    /// How often an address and a user may ask; nil: as often as they like.
+    /// How often an address and a user may ask, and how much; nil: as often as they like.
     let limiter: RateLimiter?
     let logger: Logger
     let readLimits: ReadLimits
@@ -36,7 +36,8 @@ public final class SyncService: Sendable {
     /// - Parameters:
     ///   - store: taken over; closed by `stop`.
     ///   - reads: how many reads may wait, of whom and how long.
-    ///   - limiter: asked for each request below `/_sync` and each message of a socket.
+    ///   - limiter: asked for each message of a socket; pushes pay there for their mutations. The
+    ///     server asks the same one for each request.
     ///   - publish: gets every commit's changes before any answer leaves: the seam by which
     ///     topics are fed.
     public static func start(

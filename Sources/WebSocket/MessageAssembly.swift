@@ -1,5 +1,6 @@
 // A message that does not lie whole in the caller's buffer: large, in fragments, or cut by a read.
-// Owns its bytes from the first part to the last, then gives them away; lives no longer.
+// Owns its bytes from the first part to the last, then gives them away; lives no longer. One that
+// is passed over has none: its frames are followed to their end and what is in them is left alone.
 
 import MizuBytes
 
@@ -9,6 +10,9 @@ final class MessageAssembly {
     let isCompressed: Bool
     /// Data frames begun so far.
     private(set) var frames = 0
+    /// Nobody wants the message.
+    let isPassedOver: Bool
+    private var passedBytes = 0
     private var bytes: ByteBuffer
     private var validator = UTF8Validator()
     private var end = FrameEnd.more
@@ -37,11 +41,21 @@ final class MessageAssembly {
         let arrived = min(bytesHere, header.payloadBytes)
         let capacity = min(header.payloadBytes, max(arrived, 512))
         bytes = ByteBuffer(capacity: capacity)
+        isPassedOver = false
+        begin(header)
+    }
+
+    /// Starts to pass over a message.
+    init(passingOver header: FrameHeader) {
+        kind = .binary
+        isCompressed = header.isCompressed
+        bytes = ByteBuffer(capacity: 1)
+        isPassedOver = true
         begin(header)
     }
 
     /// Payload bytes of the message so far.
-    var count: Int { bytes.count }
+    var count: Int { isPassedOver ? passedBytes : bytes.count }
     var capacityBytes: Int { bytes.capacity }
 
     /// Goes on with the frame whose header was just read.
@@ -58,12 +72,16 @@ final class MessageAssembly {
     /// Takes what `input` holds of the frame's payload, unmasking it in place first.
     func take(_ input: UnsafeMutableRawBufferPointer) -> Outcome {
         let taken = min(frameLeft, input.count)
-        let part = UnsafeMutableRawBufferPointer(rebasing: input[..<taken])
-        Mask.apply(key, to: part, from: frameTaken)
-        if isCheckedText, !validator.feed(UnsafeRawBufferPointer(part)) {
-            return .reject(.badText)
+        if isPassedOver {
+            passedBytes += taken
+        } else {
+            let part = UnsafeMutableRawBufferPointer(rebasing: input[..<taken])
+            Mask.apply(key, to: part, from: frameTaken)
+            if isCheckedText, !validator.feed(UnsafeRawBufferPointer(part)) {
+                return .reject(.badText)
+            }
+            bytes.append(UnsafeRawBufferPointer(part))
         }
-        bytes.append(UnsafeRawBufferPointer(part))
         frameTaken += taken
         frameLeft -= taken
         guard frameLeft == 0 else { return .frameGoesOn }

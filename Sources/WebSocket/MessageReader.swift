@@ -3,6 +3,8 @@
 // What is compressed (RFC 7692) is collected and inflated when it is whole, so that connections can
 // share one inflater. An idle connection's reader owns nothing but this small struct; memory is
 // taken when a message does not lie whole in the caller's buffer, and given away with the message.
+// Where it is told to ask, it looks at nothing of a message before its owner has said whether it is
+// read or passed over: what is passed over is not unmasked, kept, inflated or checked.
 // Does not answer pings, keep deadlines or know a socket.
 
 import MizuBytes
@@ -63,6 +65,11 @@ public enum ReadOutcome {
     /// fewer, is left behind `consumed`: keep it and put what arrives behind it.
     case needMore(consumed: Int)
     case message(MessageKind, MessagePayload, consumed: Int)
+    /// A message begins, and its header is all that was looked at; nothing is consumed. Say what is
+    /// to become of it (`decide`), then read the same input again. Only where `asks`.
+    case begins
+    /// The end of a message that was passed over.
+    case passedOver(consumed: Int)
     /// Answer with a pong of the same payload (§5.5.2).
     case ping(Range<Int>, consumed: Int)
     case pong(Range<Int>, consumed: Int)
@@ -72,19 +79,35 @@ public enum ReadOutcome {
     case reject(WebSocketError)
 }
 
+/// What becomes of a message.
+public enum MessageEntry: Sendable {
+    case read
+    /// Its bytes are counted and otherwise passed over.
+    case passOver
+}
+
 /// Reads one connection's frames. One owner, one thread; 16 bytes while idle. Do not copy it while
 /// a message is under way: the copies would share it.
 public struct MessageReader {
     private var assembly: MessageAssembly?
     private let role: WebSocketRole
-    private var phase = Phase.reading
+    private var gate = Gate.open
     /// RSV bits that an agreed extension has given a meaning: RSV1 is permessage-deflate's.
     private let reservedBits: UInt8
     /// Of compressed messages that come.
     private let context: DeflateParameters.Context
 
-    private enum Phase: UInt8 {
-        case reading
+    /// What happens where a message begins.
+    private enum Gate: UInt8 {
+        /// It is read.
+        case open
+        /// `read` says so first.
+        case asks
+        /// The owner has said what becomes of the next one; then it is asked again.
+        case reads
+        case passesOver
+        /// None is read any more.
+        case shut
         /// A close or a violation came: what follows does not count (§5.5.1, §7.1.7).
         case over
     }
@@ -113,6 +136,38 @@ public struct MessageReader {
     /// Memory that the message under way holds, in bytes.
     public var assemblyBytes: Int { assembly?.capacityBytes ?? 0 }
 
+    // MARK: Which messages are read
+
+    /// Whether each message is read only when its owner has said so.
+    public var asks: Bool {
+        switch gate {
+        case .asks, .reads, .passesOver: true
+        case .open, .shut, .over: false
+        }
+    }
+
+    /// From now on `read` returns `.begins` before each message.
+    public mutating func askFirst() {
+        if gate == .open { gate = .asks }
+    }
+
+    /// What becomes of the message that has begun.
+    public mutating func decide(_ entry: MessageEntry) {
+        guard asks else { return }
+        gate = entry == .read ? .reads : .passesOver
+    }
+
+    /// No further message is read; control frames are.
+    public mutating func shut() {
+        if gate != .over { gate = .shut }
+    }
+
+    /// Whether a compressed message may be passed over: one that is not inflated would be missing
+    /// in the window of a peer that keeps it.
+    public var mayPassOver: Bool { context == .fresh }
+
+    // MARK: Reading
+
     /// Returns the next event in `input` and how much of it is consumed. O(input), each byte once.
     /// - Parameters:
     ///   - input: unread bytes, beginning where the last call's `consumed` ended; changed in place.
@@ -123,13 +178,13 @@ public struct MessageReader {
         _ input: UnsafeMutableRawBufferPointer, limits: WebSocketLimits = .default,
         inflater: Inflater? = nil
     ) -> ReadOutcome {
-        guard phase == .reading else { return .needMore(consumed: input.count) }
+        guard gate != .over else { return .needMore(consumed: input.count) }
         let outcome = next(input, limits, inflater)
         switch outcome {
         case .close, .reject:
-            phase = .over
+            gate = .over
             assembly = nil
-        case .needMore, .message, .ping, .pong:
+        case .needMore, .message, .ping, .pong, .begins, .passedOver:
             break
         }
         return outcome
@@ -147,6 +202,9 @@ public struct MessageReader {
                 case .frameEnded(let taken): consumed += taken
                 case .messageEnded(let taken):
                     self.assembly = nil
+                    guard !assembly.isPassedOver else {
+                        return .passedOver(consumed: consumed + taken)
+                    }
                     let payload = assembly.takePayload()
                     guard assembly.isCompressed else {
                         return .message(
@@ -189,6 +247,15 @@ public struct MessageReader {
             assembly.begin(header)
             return nil
         }
+        switch gate {
+        case .open: break
+        case .asks: return .begins
+        case .reads: gate = .asks
+        case .passesOver:
+            gate = .asks
+            return passOver(header, payloadAt: start, bytesHere: here)
+        case .shut, .over: return passOver(header, payloadAt: start, bytesHere: here)
+        }
         let kind: MessageKind = header.opcode == .text ? .text : .binary
         guard header.end == .final, header.payloadBytes <= here else {
             assembly = MessageAssembly(kind: kind, bytesHere: here, header: header)
@@ -209,6 +276,17 @@ public struct MessageReader {
             return .reject(.badText)
         }
         return .message(kind, .inPlace(range), consumed: range.upperBound)
+    }
+
+    /// Begins to pass over a message; one that lies here whole is done with.
+    private mutating func passOver(
+        _ header: FrameHeader, payloadAt start: Int, bytesHere here: Int
+    ) -> ReadOutcome? {
+        guard header.end == .final, header.payloadBytes <= here else {
+            assembly = MessageAssembly(passingOver: header)
+            return nil
+        }
+        return .passedOver(consumed: start + header.payloadBytes)
     }
 
     private enum Inflated {

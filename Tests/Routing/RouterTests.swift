@@ -6,6 +6,12 @@ import Testing
 
 /// What `router` answers to a request line: status, and body or `Allow`.
 private func ask(_ router: Router, _ method: String, _ target: String) throws -> Response {
+    try withRequest(method, target) { router.respond(to: &$0) }
+}
+
+private func withRequest<Result>(
+    _ method: String, _ target: String, _ body: (inout Request) -> Result
+) throws -> Result {
     let bytes = Array("\(method) \(target) HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
     return try bytes.withUnsafeBytes { whole in
         var (parser, head) = (RequestParser(), RequestHead())
@@ -15,7 +21,7 @@ private func ask(_ router: Router, _ method: String, _ target: String) throws ->
             var request = Request(
                 head: head, headBytes: whole, body: UnsafeRawBufferPointer(start: nil, count: 0),
                 exchange: ExchangeID(worker: 0, connection: 0, sequence: 0), peer: .local)
-            return router.respond(to: &request)
+            return body(&request)
         }
     }
 }
@@ -32,6 +38,46 @@ private func echo(_ name: String, _ parameters: String...) -> Handler {
     { request in
         let values = parameters.map { request.parameter($0) ?? "nil" }
         return .text(([name] + values).joined(separator: " "))
+    }
+}
+
+@Suite("Routes: what they cost")
+struct CostTests {
+    @Test("a route says what it costs, most cost one, and what is no route costs one, too")
+    func costs() throws {
+        let router = Router { routes in
+            routes.get("/", echo("root"))
+            routes.get("/free", cost: .free, echo("free"))
+            routes.group("/api") { $0.post("/large/:id", cost: 8, echo("large", "id")) }
+            routes.get("/files/*path", cost: .file, echo("file", "path"))
+        }
+        let costs: [(String, String, RouteCost)] = [
+            ("GET", "/", 1), ("HEAD", "/free", .free), ("POST", "/api/large/x", 8),
+            ("GET", "/files/a/b", .file), ("GET", "/nothing", 1), ("PUT", "/free", 1),
+            ("OPTIONS", "*", 1), ("TRACE", "/", 1),
+        ]
+        for (method, target, cost) in costs {
+            let found = try withRequest(method, target) { router.destination(of: &$0).cost }
+            #expect(found == cost, "\(method) \(target)")
+        }
+    }
+
+    @Test("a limit of users is asked behind the middleware that says who it is, with the cost")
+    func users() throws {
+        let router = Router { routes in
+            routes.use { request in
+                request.user = request.parameter("user")
+                return nil
+            }
+            routes.get("/of/:user", cost: 3, echo("of", "user"))
+            routes.get("/nobody", echo("nobody"))
+            routes.limitUsers { _, user, cost in
+                user == "ann" ? .text("\(user) \(cost.parts)", status: .tooManyRequests) : nil
+            }
+        }
+        #expect(try body(ask(router, "GET", "/of/ann")) == "ann 48")
+        #expect(try body(ask(router, "GET", "/of/ben")) == "of ben")
+        #expect(try body(ask(router, "GET", "/nobody")) == "nobody")
     }
 }
 

@@ -3,6 +3,7 @@
 
 import MizuEventLoop
 import MizuHTTP
+import MizuRouting
 import Testing
 
 @testable import MizuServer
@@ -61,13 +62,46 @@ struct AddressTableTests {
         }
         #expect(table.enter(peer("2001:db8::ffff:1")) == .refused, "the same /64")
         #expect(table.enter(peer("2001:db8:0:1::1")) == .counted)
-        #expect(table.addressCount == 3)
+        #expect(table.addressCount == 4, "and a /48")
         table.leave(peer("192.0.2.1"))
         #expect(table.enter(peer("192.0.2.1")) == .counted)
         for one in ["192.0.2.1", "192.0.2.1", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::9"] {
             table.leave(peer(one))
         }
         #expect(table.addressCount == 0)
+    }
+
+    @Test("a /48 has some times what a /64 has, however many of those there are")
+    func networks() {
+        let table = AddressTable(limits(2))
+        let all = 2 * AddressLimits.networkMultiple
+        func one(_ number: Int, _ network: UInt64 = 0x2001_0DB8_0001) -> PeerAddress {
+            .v6(high: network << 16 | UInt64(number), low: 1, port: 1)
+        }
+        for number in 0..<all { #expect(table.enter(one(number)) == .counted) }
+        #expect(table.enter(one(all)) == .refused)
+        #expect(table.enter(one(0, 0x2001_0DB8_0002)) == .counted, "another /48")
+        #expect(table.enter(peer("192.0.2.1")) == .counted)
+        table.leave(one(3))
+        #expect(table.enter(one(all)) == .counted)
+        #expect(table.enter(one(3)) == .refused, "the refused one was not counted")
+        for number in 0...all where number != 3 { table.leave(one(number)) }
+        table.leave(one(0, 0x2001_0DB8_0002))
+        table.leave(peer("192.0.2.1"))
+        #expect(table.addressCount == 0)
+    }
+
+    @Test("handshakes of a /48 have a multiple of the rate of a /64")
+    func networkHandshakes() {
+        var limits = AddressLimits()
+        limits.handshakes = TokenRate(perSecond: 1, burst: 2)
+        let table = AddressTable(limits)
+        let admitted = (0..<1000 as Range<UInt64>).count { number in
+            table.admitHandshake(
+                .v6(high: 0x2001_0DB8_0001_0000 | number, low: 1, port: 1), now: at(0))
+        }
+        #expect(admitted == 2 * AddressLimits.networkMultiple)
+        #expect(table.admitHandshake(peer("2001:db8:2::1"), now: at(0)))
     }
 
     @Test("exempt addresses are not counted, and neither is anybody without a limit")
@@ -124,6 +158,41 @@ struct TokenBucketsTests {
         #expect(buckets.take(2, now: at(10_000)) == .taken, "another key")
     }
 
+    @Test("what costs more takes more, parts of a token too, and a cost above the burst all of it")
+    func costs() {
+        let buckets = TokenBuckets(TokenRate(perSecond: 1, burst: 8))
+        #expect(buckets.take(1, 5, now: at(0)) == .taken)
+        #expect(buckets.take(1, 5, now: at(0)) == .empty(waitNanoseconds: 2_000_000_000))
+        for _ in 0..<24 { #expect(buckets.take(1, .file, now: at(0)) == .taken) }
+        #expect(buckets.take(1, .file, now: at(0)) == .empty(waitNanoseconds: 125_000_000))
+        #expect(buckets.take(2, 20, now: at(0)) == .taken)
+        #expect(
+            buckets.take(2, now: at(0)) == .empty(waitNanoseconds: 13_000_000_000),
+            "it made a debt of 12")
+        #expect(buckets.take(3, now: at(0)) == .taken)
+        #expect(buckets.take(3, 20, now: at(0)) != .taken, "the bucket is not full")
+    }
+
+    @Test("a charge is never refused, and its debt is paid back within a minute")
+    func debt() {
+        let buckets = TokenBuckets(TokenRate(perSecond: 10, burst: 20))
+        buckets.charge(1, 30, now: at(0))
+        #expect(buckets.look(1, now: at(0)) == .empty(waitNanoseconds: 1_100_000_000))
+        #expect(buckets.look(1, now: at(1100)) == .taken)
+        buckets.charge(1, RouteCost(integerLiteral: .max), now: at(1100))
+        #expect(buckets.take(1, now: at(1100)) != .taken)
+        #expect(buckets.take(1, now: at(1100 + 60_000)) != .taken)
+        #expect(buckets.take(1, now: at(1100 + 60_100)) == .taken)
+    }
+
+    @Test("a look takes nothing")
+    func look() {
+        let buckets = TokenBuckets(TokenRate(perSecond: 1, burst: 1), placesMax: 64)
+        for _ in 0..<9 { #expect(buckets.look(1, now: at(0)) == .taken) }
+        #expect(buckets.take(1, now: at(0)) == .taken)
+        #expect(buckets.look(1, now: at(0)) == .empty(waitNanoseconds: 1_000_000_000))
+    }
+
     @Test("a crowd of keys never makes a full bucket say no")
     func crowd() {
         let buckets = TokenBuckets(TokenRate(perSecond: 1, burst: 1), placesMax: 64)
@@ -167,6 +236,32 @@ struct TokenBucketsTests {
         #expect(limiter.wait(one, user: "cat", now: at(0)) == 1, "the address's is empty")
         #expect(limiter.asker(peer("127.0.0.1")) == nil && limiter.asker(.local) == nil)
         for _ in 0..<9 { #expect(limiter.wait(nil, user: "ann", now: at(0)) == nil) }
+    }
+
+    @Test("a /48 has a multiple of a /64, and one that has nothing left forgets nobody else")
+    func networks() {
+        let limiter = RateLimiter(TokenRate(perSecond: 1, burst: 2))
+        let debtor = limiter.asker(peer("192.0.2.1"))
+        limiter.charge(debtor, user: nil, 4, now: at(0))
+        var passed = 0
+        for number in 0..<65_536 as Range<UInt64> {
+            let one = PeerAddress.v6(high: 0x2001_0DB8_0001_0000 | number, low: 1, port: 1)
+            if limiter.wait(limiter.asker(one), user: nil, now: at(0)) == nil { passed += 1 }
+        }
+        #expect(passed == 2 * AddressLimits.networkMultiple)
+        #expect(limiter.wait(debtor, user: nil, now: at(0)) == 3, "its debt is remembered")
+        #expect(limiter.wait(limiter.asker(peer("2001:db8:2::1")), user: nil, now: at(0)) == nil)
+    }
+
+    @Test("a push costs by its mutations beyond the first, and whatever comes in by its bytes")
+    func prices() {
+        #expect(RouteCost.mutations(0) == .free && RouteCost.mutations(1) == .free)
+        #expect(RouteCost.mutations(5) == 1)
+        #expect(RouteCost.mutations(101) == 25)
+        #expect(RouteCost.bytes(0) == .free && RouteCost.bytes(16 * 1024) == 1)
+        #expect(RouteCost.bytes(1 << 20) == 64)
+        #expect(RouteCost.bytes(-1) == .free && RouteCost.mutations(.max).parts > 0)
+        #expect(RouteCost(integerLiteral: -1) == .free && RouteCost(parts: -1) == .free)
     }
 }
 

@@ -67,13 +67,14 @@ final class SyncServer: Sendable {
         let live = LiveLimits(presence: presence?.limits ?? PresenceLimits())
         let router = Router { routes in
             service.mount(on: &routes)
-            routes.get("/ws") { _ in .upgradeToWebSocket(service: 0) }
+            routes.get("/ws", cost: .free) { _ in .upgradeToWebSocket(service: 0) }
         }
         var configuration = ServerConfiguration(
             addresses: [ListenAddress(host: "127.0.0.1", port: 0)], router: router,
             logger: .silent)
         configuration.webSockets = [{ LiveService(sync: service, hooks: hooks, limits: live) }]
         configuration.compression = .none
+        configuration.rateLimiter = limiter
         configuration.drainMilliseconds = 500
         change(&configuration.limits)
         server = try Server.start(configuration, on: workers)

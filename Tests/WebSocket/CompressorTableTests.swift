@@ -23,7 +23,8 @@ private final class Peer {
                     heard.append(String(decoding: $0, as: UTF8.self))
                 }
             case .reject(let error): heard.append("rejected: \(error)")
-            case .needMore, .ping, .pong, .close: heard.append("no message")
+            case .needMore, .ping, .pong, .close, .begins, .passedOver:
+                heard.append("no message")
             }
         }
     }

@@ -15,6 +15,7 @@ enum Event: Equatable, CustomStringConvertible {
     case pong([UInt8])
     case close(UInt16?, [UInt8])
     case reject(WebSocketError)
+    case passedOver
 
     static func text(_ text: String) -> Event { .text([UInt8](text.utf8)) }
     static func ping(_ text: String) -> Event { .ping([UInt8](text.utf8)) }
@@ -28,6 +29,7 @@ enum Event: Equatable, CustomStringConvertible {
         case .pong(let bytes): "pong(\(bytes.count))"
         case .close(let code, let reason): "close(\(code.map { "\($0)" } ?? "-"), \(reason))"
         case .reject(let error): "reject(\(error))"
+        case .passedOver: "passedOver"
         }
     }
 }
@@ -118,6 +120,8 @@ struct Feeder {
     let inflater: Inflater?
     var unread: [UInt8] = []
     var events: [Event] = []
+    /// What becomes of the next messages, where the reader asks; then all are read.
+    var entries: [MessageEntry] = []
 
     init(
         _ role: WebSocketRole, limits: WebSocketLimits = .default,
@@ -155,6 +159,10 @@ struct Feeder {
             case .reject(let error):
                 events.append(.reject(error))
                 return
+            case .begins: reader.decide(entries.isEmpty ? .read : entries.removeFirst())
+            case .passedOver(let consumed):
+                events.append(.passedOver)
+                drop(consumed, of: input)
             }
         }
     }

@@ -50,6 +50,7 @@ struct Conversation {
                 return (.close(code, [UInt8](input[reason])), consumed)
             case .reject(let error):
                 return (.reject(error), input.count)
+            case .begins, .passedOver: preconditionFailure("nobody asked to be asked")
             }
         }
         guard let event else {

@@ -4,7 +4,8 @@ import Mizu
 
 func mountRoutes(on app: App, views: Views, sync: Sync) {
     let home = HomeHandler(views: views, sync: sync)
-    app.get("/") { request in try home.show(request) }
+    // Pages and lists are read from the store and rendered: dearer than most (RATE_LIMIT).
+    app.get("/", cost: 4) { request in try home.show(request) }
     app.post("/todos") { request in try home.create(request) }
     app.post("/todos/toggle") { request in try home.toggle(request) }
     app.post("/todos/edit") { request in try home.edit(request) }
@@ -12,7 +13,7 @@ func mountRoutes(on app: App, views: Views, sync: Sync) {
     app.post("/todos/clear-done") { request in try home.clearDone(request) }
 
     let api = APIHandler(sync: sync)
-    app.get("/api/todos") { request in try api.list(request) }
+    app.get("/api/todos", cost: 4) { request in try api.list(request) }
     app.post("/api/todos") { request in try api.create(request) }
     app.get("/api/todos/:id") { request in try api.show(request) }
     app.put("/api/todos/:id") { request in try api.update(request) }
