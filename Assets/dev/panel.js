@@ -11,6 +11,7 @@ import { element, styles } from "./overlay.js";
 const name = "mizu-dev-panel"; // what outlives a reload of this tab
 const errorsMax = 5;
 const textMax = 160;
+const editsMax = 50; // of a queue, which may hold thousands
 const refreshMs = 500; // a client may come late, and times go on
 
 export class Panel {
@@ -125,7 +126,7 @@ export class Panel {
       epoch: client?.position?.epoch ?? "none",
       replayed: `${edits.filter((edit) => edit.replayed).length} (${this.#replays} by hand)`,
     });
-    list(this.#queue, edits.map(({ name, args, replayed, refusal }) =>
+    list(this.#queue, edits.slice(0, editsMax).map(({ name, args, replayed, refusal }) =>
       `${name} ${shortened(JSON.stringify(args))}${refusal ? ` refused: ${refusal.code}` : ""}`
         + `${!replayed && !refusal ? " seen" : ""}`));
     const problem = status?.problem;

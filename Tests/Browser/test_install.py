@@ -3,6 +3,8 @@
 import json
 import struct
 
+from playwright.sync_api import expect
+
 
 def test_the_manifest_is_one_that_browsers_take(server, open_page):
     todo = open_page()
@@ -38,3 +40,14 @@ def test_the_icons_are_there_where_browsers_look(server, open_page):
     assert len(links) == 3
     for link in links:
         assert page.request.get(server.url.rstrip("/") + link.get_attribute("href")).ok
+
+
+def test_an_address_that_is_not_there_looks_like_the_rest(server, open_page, watch):
+    watch.network_may_fail = True
+    page = open_page().page
+    answer = page.goto(server.url + "there-is-no-such-page")
+    assert answer.status == 404
+    expect(page.get_by_role("heading")).to_be_visible()
+    assert page.evaluate("document.styleSheets[0].cssRules.length") > 50
+    page.get_by_role("link", name="Back to the list").click()
+    expect(page.get_by_role("heading", name="To-dos")).to_be_visible()

@@ -39,11 +39,25 @@ def test_axe_finds_nothing_serious(server, open_page, watch, screens, scheme):
     todo.expect_synced()
     todo.page.screenshot(path=screens / f"full-{scheme}.png", full_page=True)
     assert serious_findings(todo.page) == []
+    todo.refusals.get_by_role("button", name="Edit").click()
+    todo.add("z" * 501)
+    expect(todo.page.locator(".field-hint")).to_have_count(2)
+    assert serious_findings(todo.page) == []
+    todo.title_input.fill("")
     todo.page.context.set_offline(True)
     todo.expect_state("offline")
     todo.add("Waiting")
     expect(todo.pending).to_have_count(1)
     todo.page.screenshot(path=screens / f"offline-{scheme}.png", full_page=True)
+    assert serious_findings(todo.page) == []
+
+
+def test_axe_finds_nothing_serious_in_a_long_list(server, open_page):
+    server.push(*[{"id": f"m{n}", "name": "todo.create",
+                   "args": {"id": f"t{n:03}", "title": f"Number {n}"}} for n in range(100)])
+    server.push({"id": "last", "name": "todo.create", "args": {"id": "u", "title": "Left out"}})
+    todo = open_page(bypass_csp=True, reduced_motion="reduce")
+    expect(todo.page.get_by_role("button", name="Show 1 more")).to_be_visible()
     assert serious_findings(todo.page) == []
 
 

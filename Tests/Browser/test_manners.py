@@ -150,6 +150,18 @@ def test_a_title_that_was_refused_can_be_mended(server, open_page):
     assert server.titles() == ["Before", "y" * 500]
 
 
+def test_an_edit_of_what_was_deleted_is_mended_into_a_new_one(server, open_page):
+    todo = open_page()
+    todo.mutate("todo.update", {"id": "gone", "title": "Still wanted"})
+    expect(todo.refusals).to_contain_text("Somebody has deleted it in the meantime")
+    todo.refusals.get_by_role("button", name="Edit").click()
+    todo.refusals.get_by_role("textbox", name="Mended title").press("Enter")
+    todo.expect_titles("Still wanted")
+    expect(todo.refusals).to_have_count(0)
+    todo.expect_synced()
+    assert server.titles() == ["Still wanted"]
+
+
 def test_mending_is_left_alone_by_other_refusals_and_can_be_given_up(open_page):
     todo = open_page()
     todo.mutate("todo.create", {"id": "x", "title": "y" * 501})

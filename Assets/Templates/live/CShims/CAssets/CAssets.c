@@ -47,6 +47,10 @@ static const unsigned char asset_views_layouts_default_html[] = {
 #embed "../../Assets/views/layouts/default.html" suffix(, 0) if_empty(0)
 };
 
+static const unsigned char asset_views_pages_error_html[] = {
+#embed "../../Assets/views/pages/error.html" suffix(, 0) if_empty(0)
+};
+
 static const unsigned char asset_views_pages_home_html[] = {
 #embed "../../Assets/views/pages/home.html" suffix(, 0) if_empty(0)
 };
@@ -63,6 +67,7 @@ const mizu_counter_asset mizu_counter_assets[] = {
     {"static/offline.html", asset_static_offline_html, sizeof(asset_static_offline_html) - 1},
     {"static/sw.js", asset_static_sw_js, sizeof(asset_static_sw_js) - 1},
     {"views/layouts/default.html", asset_views_layouts_default_html, sizeof(asset_views_layouts_default_html) - 1},
+    {"views/pages/error.html", asset_views_pages_error_html, sizeof(asset_views_pages_error_html) - 1},
     {"views/pages/home.html", asset_views_pages_home_html, sizeof(asset_views_pages_home_html) - 1},
     {0, 0, 0},
 };

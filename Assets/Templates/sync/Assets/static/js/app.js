@@ -115,10 +115,16 @@ function restore(todos) {
   announcer.say(`Brought back ${what}`);
 }
 
-/** Sends a refused edit with another title, as an edit of its own, and lets the refused one go. */
-function mend({ id, name, args }, title) {
-  mutate(name, { ...args, title });
-  if (name === "todo.create") list.reveal(args.id, true);
+/**
+ * Sends a refused edit with another title, as an edit of its own, and lets the refused one go. What
+ * somebody has deleted meanwhile comes back as a to-do of its own.
+ */
+function mend({ id, name, args, code }, title) {
+  const isGone = name === "todo.update" && code === "not_found";
+  const todo = isGone ? orderedID() : args.id;
+  if (isGone) mutate("todo.create", { id: todo, title });
+  else mutate(name, { ...args, title });
+  list.reveal(todo, true);
   client.discard(id);
 }
 

@@ -42,6 +42,9 @@ export function reasonOf({ code, error, args }) {
     const problem = typeof args.title === "string" ? problemOfTitle(args.title) : null;
     return problem ?? `The server says: ${error}.`;
   }
+  if (code === "not_found" && args.title !== undefined) {
+    return `${sentences.not_found} “Edit” makes a new one of it.`;
+  }
   if (code.startsWith("quota_")) return "There is no room for more. Delete something, then try again.";
   return sentences[code] ?? `The server says: ${error}.`;
 }

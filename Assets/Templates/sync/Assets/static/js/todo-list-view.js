@@ -53,8 +53,8 @@ export class TodoListView {
     }
     const todos = this.rendered().map(({ data }) => data);
     this.#unseen = {
-      total: Number(this.#total.textContent) - todos.length,
-      remaining: Number(this.#remaining.textContent) - todos.filter((todo) => !todo.done).length,
+      total: countIn(this.#total) - todos.length,
+      remaining: countIn(this.#remaining) - todos.filter((todo) => !todo.done).length,
     };
   }
 
@@ -94,7 +94,8 @@ export class TodoListView {
     let expected = this.#place(head, this.#list.firstElementChild, isPending);
     expected = this.#placeGap(left, expected);
     this.#place(tail, expected, isPending);
-    this.#showCounts(todos, isWhole ? { total: 0, remaining: 0 } : this.#unseen);
+    if (isWhole) this.#unseen = { total: 0, remaining: 0 };
+    this.#showCounts(todos, this.#unseen);
     this.#empty.hidden = passing.length > 0 || !isOpen;
     setText(this.#empty, todos.length === 0 ? emptyTexts.all : emptyTexts[filter]);
     this.#markFilter(filter);
@@ -214,7 +215,9 @@ export class TodoListView {
     if (!item) return;
     if (this.#revealed.hasFocus) item.checkbox.focus({ preventScroll: true });
     this.#revealed = null;
-    item.element.classList.add("is-new");
+    const { classList } = item.element;
+    classList.add("is-new");
+    item.element.addEventListener("animationend", () => classList.remove("is-new"), { once: true });
     item.element.scrollIntoView({ block: "nearest" });
   }
 
@@ -296,6 +299,8 @@ export class TodoListView {
     return this.#items.get(element.closest(".todo-item")?.dataset.id);
   }
 }
+
+const countIn = (element) => Number(element.textContent) || 0;
 
 function makeGap() {
   const gap = document.createElement("li");
