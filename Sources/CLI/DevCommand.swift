@@ -6,6 +6,7 @@ import CLinux
 import Glibc
 import Mizu
 import MizuDev
+import MizuHTTP
 
 struct DevCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,8 +18,8 @@ struct DevCommand: ParsableCommand {
             C are built; when that works the new process takes over the listening sockets without \
             a request lost, and when it does not, the page shows the compiler's message and the \
             old process serves on. The addresses are those of ADDR (127.0.0.1:8080 where it is not \
-            set) and, with TLS_CERT or TLS_SELF_SIGNED, of TLS_ADDR. What stands behind -- goes to \
-            the app.
+            set) and, with TLS_CERT or TLS_SELF_SIGNED, of TLS_ADDR; the names are those of HOSTS. \
+            What stands behind -- goes to the app.
 
             Lines for people go to standard error, what the app prints to standard output. With \
             --json each event is an object a line on standard output (event: listening, building, \
@@ -58,8 +59,14 @@ struct DevCommand: ParsableCommand {
             let configuration = try Configuration.from(environment: environment)
             var settings = DevSettings(
                 root: try packageFolder(), environment: environment,
-                plain: configuration.addresses, secure: configuration.tls.addressesInForce)
+                plain: configuration.addresses,
+                secure: configuration.tls.addressesInForce(beside: configuration.addresses))
             settings.target = target
+            // What is under way here is not for pages of other sites, whatever a setting says.
+            guard let hosts = configuration.hostPolicy else {
+                throw DevError("HOSTS=any is not for mizu dev: name the hosts")
+            }
+            settings.admits = { head in Self.asks(head, for: hosts) }
             settings.arguments = arguments
             cl_raise_open_files()
             let report = DevReport(isJSON: json, environment: environment)
@@ -71,6 +78,13 @@ struct DevCommand: ParsableCommand {
             StandardErrorLog.say("mizu dev: \(error)")
             throw ExitCode.failure
         }
+    }
+
+    /// Whether `bytes` is a request's head for one of `hosts`.
+    private static func asks(_ bytes: UnsafeRawBufferPointer, for hosts: HostPolicy) -> Bool {
+        var (parser, head) = (RequestParser(), RequestHead())
+        guard case .head = parser.parse(bytes, into: &head, limits: .default) else { return false }
+        return hosts.admits(head.host.bytes(in: bytes))
     }
 
     /// This folder, or the next one above it with a Package.swift.

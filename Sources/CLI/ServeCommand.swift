@@ -10,8 +10,9 @@ struct ServeCommand: ParsableCommand {
         commandName: "serve",
         abstract: "Serve the todo app until SIGTERM or SIGINT.",
         discussion: """
-            Prints one line 'listening on URL' for each address on standard output (and the access \
-            log where ACCESS_LOG is -); everything else goes to standard error. Each flag can also \
+            Prints one line 'listening on URL' for each address on standard output, with the \
+            address that is bound (and the access log where ACCESS_LOG is -); everything else goes \
+            to standard error. Each flag can also \
             be set in the environment.
 
             \(Configuration.settingsHelp)
@@ -29,8 +30,12 @@ struct ServeCommand: ParsableCommand {
     var databaseUrl: String?
     @Option(help: "Event loops, a thread each (WORKERS).")
     var workers: String?
-    @Option(help: "Names the server answers to, with commas (HOSTS).")
+    @Option(help: "Names the server answers to, with commas, or any (HOSTS).")
     var hosts: String?
+    @Option(help: "Origins whose pages may read and write, or * (ALLOWED_ORIGINS).")
+    var allowedOrigins: String?
+    @Option(help: "The port of https as seen from outside (HTTPS_PORT).")
+    var httpsPort: String?
     @Flag(help: "Read templates and files from disk, show errors in the page (DEV).")
     var dev = false
     @Option(help: "Seconds to finish after SIGTERM (DRAIN_TIMEOUT).")
@@ -101,7 +106,8 @@ struct ServeCommand: ParsableCommand {
             environment: Configuration.processEnvironment())
         let flags: [(name: String, value: String?)] = [
             ("ADDR", addr), ("DATABASE_URL", databaseUrl), ("WORKERS", workers),
-            ("HOSTS", hosts), ("DEV", dev ? "true" : nil), ("DRAIN_TIMEOUT", drainTimeout),
+            ("HOSTS", hosts), ("ALLOWED_ORIGINS", allowedOrigins),
+            ("HTTPS_PORT", httpsPort), ("DEV", dev ? "true" : nil), ("DRAIN_TIMEOUT", drainTimeout),
             ("LOG_LEVEL", logLevel), ("RETAIN_CHANGES", retainChanges),
             ("RETAIN_DAYS", retainDays), ("HEARTBEAT", heartbeat),
             ("RUN_AS", runAs), ("ACCESS_LOG", accessLog),

@@ -47,15 +47,19 @@ final class AppProcess {
         self.notices = notices
     }
 
-    /// Whether it has said that it serves.
+    /// Whether it has said that it serves. Every process of this machine can send to `notices`, and
+    /// the kernel says which one did.
     func saysReady() -> Bool {
         var isReady = false
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
+            var sender: Int32 = 0
             let count = buffer.withUnsafeMutableBytes {
-                cl_recv(notices.raw, $0.baseAddress, $0.count)
+                cl_receive_datagram(notices.raw, $0.baseAddress, $0.count, &sender)
             }
-            guard count > 0 else { return isReady }
+            // An empty datagram is one, too.
+            guard count >= 0 else { return isReady }
+            guard sender == child.id else { continue }
             let text = String(decoding: buffer[..<Int(count)], as: UTF8.self)
             if text.split(separator: "\n").contains("READY=1") { isReady = true }
         }

@@ -23,6 +23,9 @@ public struct DevSettings: Sendable {
     /// Where the app is to be reached; which are TLS is told as `LISTEN_FDNAMES`.
     public var plain: [ListenAddress]
     public var secure: [ListenAddress]
+    /// Whether the app would answer for the `Host` of this request's head: what answers in its
+    /// place must not say more to a page of another site.
+    public var admits: @Sendable (_ head: UnsafeRawBufferPointer) -> Bool = { _ in true }
 
     public init(
         root: String, environment: [String: String], plain: [ListenAddress],
@@ -50,7 +53,7 @@ public final class DevSession {
     let report: DevReport
     let listeners: [Listener]
     let page = PageEvents()
-    let standIn = StandIn()
+    let standIn: StandIn
     var executable = ""
     private let hasTerminal = cl_is_terminal(2) == 1
     private let signals: Signals
@@ -79,6 +82,7 @@ public final class DevSession {
     public init(_ settings: DevSettings, _ report: DevReport) throws(DevError) {
         self.settings = settings
         self.report = report
+        standIn = StandIn(admits: settings.admits)
         var listeners: [Listener] = []
         for address in settings.plain + settings.secure {
             do throws(SystemError) {
@@ -130,14 +134,18 @@ public final class DevSession {
     private func tellAddresses() {
         let names = settings.listenerNames.split(separator: ":")
         let addresses = settings.plain + settings.secure
-        let urls = zip(zip(names, addresses), listeners).map { pair, listener in
-            "\(pair.0)://\(pair.1.authority(port: listener.port))"
-        }
-        report.event("listening", "\(executable) at \(urls.joined(separator: ", "))") { json in
-            json.key("urls")
-            json.beginArray()
-            for url in urls { json.string(url) }
-            json.endArray()
+        let bound = zip(zip(names, addresses), listeners).map { ($0.0, $0.1, $1.port) }
+        let urls = bound.map { "\($0)://\($1.authority(port: $2))" }
+        let reached = bound.map { "\($0)://\($1.reachableAuthority(port: $2))" }
+        var words = "\(executable) at \(urls.joined(separator: ", "))"
+        if reached != urls { words += ", to open at \(reached[0])" }
+        report.event("listening", words) { json in
+            for (key, values) in [("urls", urls), ("open", reached)] {
+                json.key(key)
+                json.beginArray()
+                for url in values { json.string(url) }
+                json.endArray()
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 // Answers at the app's address while there is no app: the first build failed, or the program fell
-// over and there is none to go back to. Every request gets 503 and a page that says why and asks
-// again each second. Plain HTTP alone; who comes by TLS waits until the app is there.
+// over and there is none to go back to. Every request for a Host of ours gets 503 and a page that
+// says why and asks again each second. Plain HTTP alone; who comes by TLS waits until the app is there.
 
 import CLinux
 import MizuBytes
@@ -28,8 +28,12 @@ final class StandIn {
     private var peers: [Peer] = []
     /// The whole answer, kept for those who were accepted when it ended.
     private var answer: [UInt8] = []
+    /// Whether a request's head asks for a `Host` that is ours.
+    private let admits: (UnsafeRawBufferPointer) -> Bool
     /// No app is there or on its way.
     private var isOpen = false
+
+    init(admits: @escaping (UnsafeRawBufferPointer) -> Bool) { self.admits = admits }
 
     /// Whether somebody must look often: nothing tells of those who come.
     var isBusy: Bool { isOpen || !peers.isEmpty }
@@ -75,7 +79,8 @@ final class StandIn {
             return false
         }
         peer.isAnswered = true
-        let sent = answer.withUnsafeBytes {
+        let isOurs = peer.head.withUnsafeBytes(admits)
+        let sent = (isOurs ? answer : Self.misdirected).withUnsafeBytes {
             cl_send(peer.socket.raw, $0.baseAddress, $0.count)
         }
         _ = cl_shutdown_write(peer.socket.raw)
@@ -83,12 +88,27 @@ final class StandIn {
         return sent < 0
     }
 
+    /// For a name that is not ours, behind which another site's page may stand (DNS rebinding).
+    private static let misdirected = response(
+        "421 Misdirected Request", "text/plain",
+        "mizu dev does not answer for that Host: add the name to HOSTS\n")
+
     private static func response(_ page: String) -> [UInt8] {
+        response("503 Service Unavailable", "text/html", page)
+    }
+
+    /// The page has a style of its own and nothing that runs.
+    private static func response(_ status: String, _ type: String, _ page: String) -> [UInt8] {
         let head = """
-            HTTP/1.1 503 Service Unavailable\r
-            Content-Type: text/html; charset=utf-8\r
+            HTTP/1.1 \(status)\r
+            Content-Type: \(type); charset=utf-8\r
             Content-Length: \(page.utf8.count)\r
             Cache-Control: no-store\r
+            X-Content-Type-Options: nosniff\r
+            Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; \
+            base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r
+            Cross-Origin-Resource-Policy: same-origin\r
+            Referrer-Policy: same-origin\r
             Retry-After: 1\r
             Connection: close\r
             \r

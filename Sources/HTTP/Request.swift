@@ -34,6 +34,11 @@ public struct Request: ~Copyable {
     public let exchange: ExchangeID
     public let peer: PeerAddress
     public let scheme: Scheme
+    /// `host[:port]` as the client named it: to this server, or to a proxy that is trusted. Empty
+    /// for HTTP/1.0 without `Host`.
+    public let authority: HeadRange
+    /// What the answer says to pages of other origins; set before a handler is asked.
+    public var crossOrigin: CrossOrigin.Lines = 0
 
     /// What the route's `:name` and `*rest` matched; set by the router.
     public var parameters: PathParameters {
@@ -51,10 +56,12 @@ public struct Request: ~Copyable {
     ///   - head: must stay where it is, unchanged, while the request lives.
     ///   - headBytes: what was parsed into `head`; must stay unchanged while the request lives.
     ///   - body: the decoded body; must stay unchanged while the request lives.
+    ///   - authority: a part of the head; nil: what the target or `Host` says.
     public init(
         head: UnsafePointer<RequestHead>, headBytes: UnsafeRawBufferPointer,
         body: UnsafeRawBufferPointer,
-        exchange: ExchangeID, peer: PeerAddress, scheme: Scheme = .http
+        exchange: ExchangeID, peer: PeerAddress, scheme: Scheme = .http,
+        authority: HeadRange? = nil
     ) {
         headPointer = head
         self.headBytes = headBytes
@@ -62,6 +69,7 @@ public struct Request: ~Copyable {
         self.exchange = exchange
         self.peer = peer
         self.scheme = scheme
+        self.authority = authority ?? head.pointee.host
     }
 
     public var head: RequestHead {
@@ -147,6 +155,9 @@ public struct Request: ~Copyable {
         }
     }
 
+    /// What the head's ranges count from; the pointer must not outlive the request.
+    public var bytesOfHead: UnsafeRawBufferPointer { headBytes }
+
     /// Calls `body` with the name and the value of each field line as they were sent, in order.
     public func forEachField(_ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
         for field in head.fields {
@@ -154,8 +165,21 @@ public struct Request: ~Copyable {
         }
     }
 
-    /// `host[:port]` as the client named it; nil for HTTP/1.0 without `Host`.
-    public var host: String? { head.host.isEmpty ? nil : head.host.bytes(in: headBytes).text }
+    /// `host[:port]` as the client named it, also to a proxy that is trusted (X-Forwarded-Host);
+    /// nil for HTTP/1.0 without `Host`.
+    public var host: String? { authority.isEmpty ? nil : authority.bytes(in: headBytes).text }
+
+    /// The body came coded (RFC 9110 §8.4), which nobody here undoes.
+    public var hasCodedBody: Bool {
+        var isCoded = false
+        forEachValue(of: "content-encoding") { value in
+            value.forEachPart(UInt8(ascii: ",")) { coding in
+                isCoded = isCoded || !coding.equalsIgnoringCase("identity")
+                return !isCoded
+            }
+        }
+        return isCoded
+    }
 
     // MARK: Body
 

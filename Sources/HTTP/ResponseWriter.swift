@@ -11,6 +11,8 @@ public struct ResponseContext: Sendable {
     /// What the request allows; the answer may still say close.
     public var persistence: Persistence
     public var defaults: SafeDefaults
+    /// Which lines for pages of other origins are added.
+    public var crossOrigin: CrossOrigin.Lines = 0
 
     public enum Persistence: Sendable, Equatable {
         case keepAlive, close

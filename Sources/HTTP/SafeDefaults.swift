@@ -7,7 +7,8 @@ import MizuBytes
 public enum SafeDefaults: Sendable {
     /// None: `echo-server`, measurements.
     case none
-    /// No sniffing, no foreign referrer; for pages a strict Content-Security-Policy as well.
+    /// No sniffing, no foreign referrer, no embedding by other sites; for pages a strict
+    /// Content-Security-Policy as well, and no window in common with other sites.
     case web
     /// The same, of an answer to a request that came by TLS: whoever writes it may add what only
     /// such an answer may say (RFC 6797 §7.2).
@@ -30,20 +31,29 @@ public enum SafeDefaults: Sendable {
         case .web, .secureWeb:
             // Nearly every answer has no fields of its own, and then no look-up is needed.
             if response.fields.isEmpty {
-                output.append(SafeDefaults.both)
+                output.append(SafeDefaults.all)
             } else {
                 writeMissing(for: response, into: &output)
             }
-            if response.mediaType?.isPage == true, !response.has("content-security-policy") {
-                output.append(literal: "Content-Security-Policy: ")
-                output.append(SafeDefaults.contentSecurityPolicy)
-                output.append(literal: "\r\n")
-            }
+            if response.mediaType?.isPage == true { writePage(for: response, into: &output) }
         }
     }
 
-    private static let both: StaticString =
-        "X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n"
+    private static let all: StaticString = """
+        X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n\
+        Cross-Origin-Resource-Policy: same-origin\r\n
+        """
+
+    private func writePage(for response: Response, into output: inout ByteBuffer) {
+        if !response.has("content-security-policy") {
+            output.append(literal: "Content-Security-Policy: ")
+            output.append(SafeDefaults.contentSecurityPolicy)
+            output.append(literal: "\r\n")
+        }
+        if !response.has("cross-origin-opener-policy") {
+            output.append(literal: "Cross-Origin-Opener-Policy: same-origin\r\n")
+        }
+    }
 
     private func writeMissing(for response: Response, into output: inout ByteBuffer) {
         if !response.has("x-content-type-options") {
@@ -51,6 +61,9 @@ public enum SafeDefaults: Sendable {
         }
         if !response.has("referrer-policy") {
             output.append(literal: "Referrer-Policy: same-origin\r\n")
+        }
+        if !response.has("cross-origin-resource-policy") {
+            output.append(literal: "Cross-Origin-Resource-Policy: same-origin\r\n")
         }
     }
 }

@@ -17,8 +17,11 @@ extension App {
         cl_raise_open_files()
         try settle()
         let urls = daemon.listeners.entries.map { entry in
-            let scheme = entry.role == .https ? "https" : "http"
-            return "\(scheme)://\(entry.address.authority(port: entry.address.port))"
+            "\(entry.scheme)://\(entry.address.authority(port: entry.address.port))"
+        }
+        // Standard output says where we listen, and nothing else: programs read it.
+        let toOpen = daemon.listeners.entries.first(where: \.address.isAny).map { entry in
+            "\(entry.scheme)://\(entry.address.reachableAuthority(port: entry.address.port))"
         }
         let isOnlyLoopback = daemon.listeners.entries.allSatisfy(\.address.isLoopback)
         let server = try start()
@@ -26,6 +29,8 @@ extension App {
         for url in urls { announce("listening on \(url)\n") }
         // Behind the lines above, where both go to standard output.
         try startAccessLog()
+        if let toOpen { logger.notice("open \(toOpen)") }
+        tellNames()
         if isOpenToAll, !isOnlyLoopback {
             logger.notice(
                 """
@@ -67,16 +72,16 @@ extension App {
 
     /// All that was declared, as the server wants it.
     func serverConfiguration() -> ServerConfiguration {
-        let origins = OriginPolicy(hosts: configuration.hosts)
-        let redirect = httpsRedirect
+        let door = makeDoor()
         var server = ServerConfiguration(
             addresses: configuration.addresses, router: router(), logger: logger
-        ) { request in
-            Self.admit(request, by: origins, redirect)
+        ) { request, proven in
+            door.admit(&request, proven: proven)
         }
         server.problems = errorPages.pages(
             assets, isDevelopment: configuration.isDevelopment, development, logger)
-        server.tlsAddresses = configuration.tls.addressesInForce
+        server.crossOrigin = door.policy.shared
+        server.tlsAddresses = configuration.tls.addressesInForce(beside: configuration.addresses)
         server.tls = daemon.certificates
         server.accessLog = daemon.accessLog
         server.drainMilliseconds = configuration.drainMilliseconds
@@ -130,40 +135,6 @@ extension App {
             }
             for build in builders { build(&routes) }
         }
-    }
-
-    /// Where plain requests are sent once there is an https address.
-    private var httpsRedirect: HTTPSRedirect? {
-        guard configuration.publicPort.redirectsToHTTPS,
-            let secure = daemon.listeners.entries.first(where: { $0.role == .https })
-        else { return nil }
-        return HTTPSRedirect(port: secure.address.port, hosts: configuration.hosts)
-    }
-
-    /// Refuses what comes from another site's page or asks for another host, and sends plain
-    /// requests to https, before any body is read (protocol.md, "Origin").
-    private static func admit(
-        _ request: borrowing Request, by origins: OriginPolicy, _ redirect: HTTPSRedirect?
-    ) -> Response? {
-        let verdict = origins.verdict(on: request)
-        if let redirect, verdict != .hostDenied, let answer = redirect.response(to: request) {
-            return answer
-        }
-        let error: HTTPError
-        switch verdict {
-        case .allowed: return nil
-        case .originDenied:
-            error = HTTPError(
-                .forbidden, code: "origin_denied",
-                message: "requests from pages of other origins are refused")
-        // Who asks whether the process lives knows its address, not its name.
-        case .hostDenied where request.path == "/healthz": return nil
-        case .hostDenied:
-            error = HTTPError(
-                .misdirectedRequest, code: "invalid_request",
-                message: "this server does not answer for that Host")
-        }
-        return Response(error)
     }
 
     private func announce(_ line: String) {

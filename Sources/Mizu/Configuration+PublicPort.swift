@@ -14,12 +14,14 @@ public struct PublicPort: Sendable {
     /// Tokens of each address and each user, which requests, messages of sockets, bytes and
     /// mutations take; nil: any number.
     public var requestRate: TokenRate? = TokenRate(perSecond: 200, burst: 2_000)
-    /// Whose X-Forwarded-For, X-Forwarded-Proto and PROXY headers are believed.
+    /// Whose X-Forwarded-For, -Proto and -Host and PROXY headers are believed.
     public var trustedProxies = AddressRanges()
     /// Trusted proxies begin each connection with a PROXY header.
     public var usesProxyProtocol = false
     /// Plain addresses send to the https one, where there is one.
     public var redirectsToHTTPS = true
+    /// The port of https as it is seen from outside; nil: the listener's.
+    public var httpsPort: UInt16?
     /// The value of `Strict-Transport-Security`; nil: not sent.
     public var transportSecurity: String?
     /// Where the files of ACME challenges are; nil: there are none.
@@ -81,7 +83,7 @@ extension Configuration {
         },
         Setting(
             name: "TRUSTED_PROXIES", fallback: "none",
-            help: "Addresses and networks, with commas, whose X-Forwarded-For, X-Forwarded-Proto "
+            help: "Addresses and networks, with commas, whose X-Forwarded-For, -Proto and -Host "
                 + "and PROXY headers are believed"
         ) { configuration, text in
             if text == "none" {

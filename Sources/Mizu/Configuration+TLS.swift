@@ -6,7 +6,7 @@ import MizuTransport
 extension Configuration {
     /// What the TLS settings say.
     public struct TLS: Sendable {
-        /// Nil: `:8443` once there is a certificate.
+        /// Nil: port 8443 of the hosts of `ADDR`, once there is a certificate.
         public var addresses: [ListenAddress]?
         public var files = TLSFiles(certificates: [])
         /// A certificate for localhost is made and kept beside the database.
@@ -15,9 +15,14 @@ extension Configuration {
         /// Whether there is, or will be, a certificate.
         public var isOn: Bool { isSelfSigned || !files.certificates.isEmpty }
 
-        /// Where to listen with TLS; empty where it is off.
-        public var addressesInForce: [ListenAddress] {
-            isOn ? addresses ?? [ListenAddress(host: "", port: 8443)] : []
+        /// Where to listen with TLS; empty where it is off. By default whoever may come by `plain`
+        /// may come by TLS, and nobody else.
+        public func addressesInForce(beside plain: [ListenAddress]) -> [ListenAddress] {
+            guard isOn else { return [] }
+            if let addresses { return addresses }
+            var hosts: [String] = []
+            for address in plain where !hosts.contains(address.host) { hosts.append(address.host) }
+            return hosts.map { ListenAddress(host: $0, port: 8443) }
         }
 
         /// What of the settings does not go together, in one line.
@@ -35,7 +40,7 @@ extension Configuration {
 
     static let tlsSettings: [Setting] = [
         Setting(
-            name: "TLS_ADDR", fallback: ":8443",
+            name: "TLS_ADDR", fallback: "port 8443 of ADDR's hosts",
             help: "Where to listen with TLS, as ADDR; means nothing without a certificate"
         ) { configuration, text in
             guard let addresses = parseAddresses(text) else { return addressesExpected }

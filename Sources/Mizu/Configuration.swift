@@ -4,7 +4,6 @@
 
 import Glibc
 import Logging
-import MizuHTTP
 import MizuServer
 import MizuSyncService
 import MizuTransport
@@ -16,14 +15,14 @@ public struct ConfigurationError: Error, CustomStringConvertible, Sendable {
 
 /// How the process is to run. A value; made once at start.
 public struct Configuration: Sendable {
-    public var addresses = [ListenAddress(host: "", port: 8080)]
+    public var addresses = [ListenAddress(host: "127.0.0.1", port: 8080)]
     /// Templates and files are read from disk, again at each request, and errors show in the page.
     public var isDevelopment = false
     public var database = "sqlite:data/mizu.db"
     /// Nil: one for each CPU.
     public var workers: Int?
-    /// Names that `Host` may have; empty: any.
-    public var hosts: [String] = []
+    public var hosts = Hosts.own
+    public var allowedOrigins = AllowedOrigins()
     public var drainMilliseconds: UInt64 = 5_000
     public var logLevel = Logger.Level.info
     public var heartbeatMilliseconds: UInt64 = 25_000
@@ -96,12 +95,14 @@ extension Configuration {
 
     /// Every setting, in the order in which people read them.
     public static let settings: [Setting] =
-        generalSettings + socketSettings + tlsSettings + publicPortSettings + readSettings
+        generalSettings + originSettings + socketSettings + tlsSettings + publicPortSettings
+        + readSettings
 
     private static let generalSettings: [Setting] = [
         Setting(
-            name: "ADDR", fallback: ":8080",
-            help: "Where to listen: host:port, several with commas; port 0 lets the kernel choose"
+            name: "ADDR", fallback: "127.0.0.1:8080",
+            help: "Where to listen: host:port, :port for every address of the machine, several "
+                + "with commas; port 0 lets the kernel choose"
         ) { configuration, text in
             guard let addresses = parseAddresses(text) else { return addressesExpected }
             configuration.addresses = addresses
@@ -123,18 +124,6 @@ extension Configuration {
                 return "write a number from 1 to 1024"
             }
             configuration.workers = count
-            return nil
-        },
-        Setting(
-            name: "HOSTS", fallback: "any",
-            help: "The names the server answers to, with commas; others get 421"
-        ) { configuration, text in
-            // A slip here must neither open the server to every name nor close it to all.
-            let hosts = text.split(separator: ",", omittingEmptySubsequences: false)
-            guard hosts.allSatisfy({ OriginPolicy.isHost(String($0)) }) else {
-                return "write host names with commas and no spaces, as example.org,10.0.0.1:8080"
-            }
-            configuration.hosts = hosts.map(String.init)
             return nil
         },
         Setting(

@@ -97,7 +97,8 @@ extension App {
             if daemon.service.inherited.isEmpty {
                 try daemon.listeners.bind(configuration.addresses, workers: workers.count)
                 try daemon.listeners.bind(
-                    configuration.tls.addressesInForce, role: .https, workers: workers.count)
+                    configuration.tls.addressesInForce(beside: configuration.addresses),
+                    role: .https, workers: workers.count)
             } else {
                 try daemon.listeners.inherit(daemon.service.inherited)
             }

@@ -12,11 +12,11 @@ struct HTTPSRedirect: Sendable {
     private let fallbackHost: String?
 
     /// - Parameters:
-    ///   - port: of the https address.
-    ///   - hosts: the names that the server answers to; the first stands in for a missing `Host`.
-    init(port: UInt16, hosts: [String]) {
+    ///   - port: of the https address, as clients see it.
+    ///   - fallbackHost: stands in for a missing `Host`.
+    init(port: UInt16, fallbackHost: String? = nil) {
         self.port = port
-        fallbackHost = hosts.first
+        self.fallbackHost = fallbackHost
     }
 
     /// The answer to a plain request; nil for what came by TLS and for what stays.

@@ -18,6 +18,9 @@ public struct AcquiredListeners {
         public let role: Role
         /// One for each worker, or a single one that all share.
         let listeners: [Listener]
+
+        /// Of its URL.
+        public var scheme: String { role == .https ? "https" : "http" }
     }
 
     /// Plain ones first, in the order of configuration.

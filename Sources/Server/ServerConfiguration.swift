@@ -86,6 +86,9 @@ public struct DeflateMemory: Sendable {
     public init() {}
 }
 
+/// Looks at a request's head; the names are those that the server's certificates prove now.
+public typealias Admit = @Sendable (inout Request, _ proven: CertificateHosts) -> Response?
+
 /// Everything a `Server` needs. Values and Sendable closures; read-only once it runs.
 public struct ServerConfiguration: Sendable {
     public var addresses: [ListenAddress]
@@ -101,7 +104,9 @@ public struct ServerConfiguration: Sendable {
     public var router: Router
     /// Looks at a request's head before its body is read; an answer refuses it (protocol.md,
     /// "Origin"). Runs on every worker.
-    public var admit: @Sendable (inout Request) -> Response?
+    public var admit: Admit
+    /// What answers say to pages of other origins (`Request.crossOrigin`).
+    public var crossOrigin = CrossOrigin()
     /// How errors are told.
     public var problems = ProblemPages()
     /// The fields that every answer carries.
@@ -115,7 +120,7 @@ public struct ServerConfiguration: Sendable {
     /// How often an address and a user may ask, of any route; nil: as often as they like. Routes
     /// say what they cost.
     public var rateLimiter: RateLimiter?
-    /// Whose X-Forwarded-For, X-Forwarded-Proto and PROXY headers are believed.
+    /// Whose X-Forwarded-For, -Proto and -Host and PROXY headers are believed.
     public var trustedProxies = TrustedProxies()
     public var proxyProtocol = ProxyProtocolUse.off
     /// `Strict-Transport-Security` of answers to requests that came by TLS (RFC 6797 §6.1); nil:
@@ -135,7 +140,7 @@ public struct ServerConfiguration: Sendable {
 
     public init(
         addresses: [ListenAddress], router: Router, logger: Logger,
-        admit: @escaping @Sendable (inout Request) -> Response? = { _ in nil }
+        admit: @escaping Admit = { _, _ in nil }
     ) {
         self.addresses = addresses
         self.router = router

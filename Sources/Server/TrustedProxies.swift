@@ -1,7 +1,8 @@
 // Whose request it is where a proxy stands in front: the nearest address of X-Forwarded-For that is
-// no proxy of ours, and the scheme of X-Forwarded-Proto. Asked only for connections that come from
-// one of TRUSTED_PROXIES: whoever else sends these fields writes what it likes. `Forwarded`
-// (RFC 7239) is not read: a proxy that sets the one passes the client's own other on.
+// no proxy of ours, the scheme of X-Forwarded-Proto, and who was asked by X-Forwarded-Host. Read
+// only for connections that come from one of TRUSTED_PROXIES: whoever else sends these fields
+// writes what it likes. `Forwarded` (RFC 7239) is not read: a proxy that sets the one passes the
+// client's own other on.
 
 import MizuBytes
 import MizuHTTP
@@ -51,13 +52,38 @@ public struct TrustedProxies: Sendable {
     func scheme(_ head: RequestHead, in bytes: UnsafeRawBufferPointer) -> Scheme? {
         for field in head.fields.reversed()
         where ASCII.equalIgnoringCase(field.name.bytes(in: bytes), "x-forwarded-proto") {
-            let value = field.value.bytes(in: bytes)
-            let start = value.lastIndex(of: UInt8(ascii: ",")).map { $0 + 1 } ?? 0
-            let last = Self.trimmed(UnsafeRawBufferPointer(rebasing: value[start...]))
-            if ASCII.equalIgnoringCase(last, "https") { return .https }
-            return ASCII.equalIgnoringCase(last, "http") ? .http : nil
+            let last = Self.last(field.value, in: bytes).bytes(in: bytes)
+            // Some write the scheme of a handshake as its URL has it.
+            if ASCII.equalIgnoringCase(last, "https") || ASCII.equalIgnoringCase(last, "wss") {
+                return .https
+            }
+            let isPlain =
+                ASCII.equalIgnoringCase(last, "http") || ASCII.equalIgnoringCase(last, "ws")
+            return isPlain ? .http : nil
         }
         return nil
+    }
+
+    /// `host[:port]` that the nearest proxy was asked for; nil where it does not say, or says what
+    /// is no host.
+    func host(_ head: RequestHead, in bytes: UnsafeRawBufferPointer) -> HeadRange? {
+        for field in head.fields.reversed()
+        where ASCII.equalIgnoringCase(field.name.bytes(in: bytes), "x-forwarded-host") {
+            let last = Self.last(field.value, in: bytes)
+            return HostPolicy.isHost(last.bytes(in: bytes)) ? last : nil
+        }
+        return nil
+    }
+
+    /// The last member of a list: the nearest proxy's, whatever the client wrote before it.
+    private static func last(_ value: HeadRange, in bytes: UnsafeRawBufferPointer) -> HeadRange {
+        let list = value.bytes(in: bytes)
+        let start = list.lastIndex(of: UInt8(ascii: ",")).map { $0 + 1 } ?? 0
+        let member = UnsafeRawBufferPointer(rebasing: list[start...])
+        let trimmed = ASCII.trimmingOWS(member)
+        return HeadRange(
+            offset: value.offset + UInt16(start + trimmed.lowerBound),
+            count: UInt16(trimmed.count))
     }
 
     /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`: proxies

@@ -182,16 +182,20 @@ extension Worker {
         return true
     }
 
-    /// Whose request it is and by which scheme it came, where a proxy stands in front.
+    /// Whose request it is, by which scheme it came and whom it asked, where a proxy stands in
+    /// front.
     func forwarded(
         _ connection: Connection, _ headBytes: UnsafeRawBufferPointer, over scheme: Scheme
-    ) -> (peer: PeerAddress, scheme: Scheme) {
+    ) -> (peer: PeerAddress, scheme: Scheme, host: HeadRange) {
         let told: Scheme = connection.flags.contains(.viaSecureProxy) ? .https : scheme
-        guard connection.flags.contains(.viaProxy) else { return (connection.peer, told) }
+        guard connection.flags.contains(.viaProxy) else {
+            return (connection.peer, told, head.host)
+        }
         let proxies = admission.proxies
         return (
             proxies.client(head, in: headBytes, from: connection.peer),
-            proxies.scheme(head, in: headBytes) ?? told
+            proxies.scheme(head, in: headBytes) ?? told,
+            proxies.host(head, in: headBytes) ?? head.host
         )
     }
 }

@@ -74,13 +74,17 @@ extension Worker {
         var context = ResponseContext(head, defaults: defaults)
         var request = makeRequest(
             connection, headBytes, body: UnsafeRawBufferPointer(start: nil, count: 0))
-        if case .length(let count) = head.framing, count > limits.http.bodyBytesMax {
+        if request.isSecure { context.defaults = defaults.secured }
+        let refusal = admit(&request, certificateHosts)
+        context.crossOrigin = request.crossOrigin
+        if refusal == nil, case .length(let count) = head.framing,
+            count > limits.http.bodyBytesMax
+        {
             var refusal = tooLarge()
             settle(&refusal, for: AskedRequest(request))
             return write(refusal, for: context, to: connection)
         }
-        if request.isSecure { context.defaults = defaults.secured }
-        if var refusal = admit(&request) ?? takePayment(for: &request) {
+        if var refusal = refusal ?? takePayment(for: &request) {
             // Its body would come unasked: the connection cannot be used again.
             refusal.connection = .close
             settle(&refusal, for: AskedRequest(request))
@@ -148,15 +152,16 @@ extension Worker {
     ) -> Request {
         var peer = connection.peer
         var scheme = connection.transport.isSecure ? Scheme.https : .http
+        var host = head.host
         if !connection.flags.isDisjoint(with: [.viaProxy, .viaSecureProxy]) {
-            (peer, scheme) = forwarded(connection, headBytes, over: scheme)
+            (peer, scheme, host) = forwarded(connection, headBytes, over: scheme)
         }
         return Request(
             head: state.pointee.lastHead.head, headBytes: headBytes, body: body,
             exchange: ExchangeID(
                 worker: UInt16(truncatingIfNeeded: index), connection: connection.token.bits,
                 sequence: connection.exchangeSequence),
-            peer: peer, scheme: scheme)
+            peer: peer, scheme: scheme, authority: host)
     }
 
     private func dispatch(
@@ -170,7 +175,9 @@ extension Worker {
         if logsAccess { beginAccess(connection, headBytes) }
         var request = makeRequest(connection, headBytes, body: body)
         if request.isSecure { context.defaults = defaults.secured }
-        if var refusal = admit(&request) {
+        let refusal = admit(&request, certificateHosts)
+        context.crossOrigin = request.crossOrigin
+        if var refusal {
             settle(&refusal, for: AskedRequest(request))
             return write(refusal, for: context, to: connection)
         }
@@ -235,6 +242,7 @@ extension Worker {
     func write(
         _ response: Response, for context: ResponseContext, to connection: Connection
     ) {
+        if context.crossOrigin != 0 { return writeShared(response, for: context, to: connection) }
         if context.defaults == .secureWeb, let transportSecurity {
             return writeSecured(response, transportSecurity, for: context, to: connection)
         }
@@ -264,6 +272,16 @@ extension Worker {
         }
     }
 
+    /// With what browsers want to be told for pages of other origins.
+    private func writeShared(
+        _ response: Response, for context: ResponseContext, to connection: Connection
+    ) {
+        var (shared, written) = (response, context)
+        written.crossOrigin = 0
+        crossOrigin.write(context.crossOrigin, to: &shared)
+        write(shared, for: written, to: connection)
+    }
+
     /// With `Strict-Transport-Security` (RFC 6797 §7.1), unless the handler has set its own.
     private func writeSecured(
         _ response: Response, _ policy: String, for context: ResponseContext,
@@ -280,6 +298,8 @@ extension Worker {
 
     /// Ends a connection whose request did not come or was not answered in time.
     func refuse(_ connection: Connection, with status: HTTPStatus) {
+        var context = ResponseContext.refused
+        context.crossOrigin = connection.awaited?.context.crossOrigin ?? 0
         connection.awaited = nil
         connection.incomplete = nil
         connection.input = nil
@@ -291,6 +311,6 @@ extension Worker {
             settle(&response, for: asked)
         }
         if status == .serviceUnavailable { response.set("Retry-After", literal: "1") }
-        write(response, for: .refused, to: connection)
+        write(response, for: context, to: connection)
     }
 }

@@ -55,6 +55,7 @@ extension Worker {
     func use(_ certificates: TLSCertificates) {
         do throws(TLSError) {
             try state.pointee.tls?.use(certificates)
+            certificateHosts.use(certificates)
         } catch {
             logger.error("worker \(index) keeps its old certificates: \(error)")
         }

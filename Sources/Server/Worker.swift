@@ -28,7 +28,9 @@ public final class Worker {
     let logger: Logger
     // Copied out of the configuration once: each look through it would copy them.
     let router: Router
-    let admit: @Sendable (inout Request) -> Response?
+    let admit: Admit
+    let certificateHosts: CertificateHosts
+    let crossOrigin: CrossOrigin
     let defaults: SafeDefaults
     let compression: ServerConfiguration.Compression
     let messageLimits: WebSocketLimits
@@ -76,6 +78,8 @@ public final class Worker {
         logger = server.configuration.logger
         router = server.configuration.router
         admit = server.configuration.admit
+        certificateHosts = CertificateHosts(server.configuration.tls)
+        crossOrigin = server.configuration.crossOrigin
         defaults = server.configuration.defaults
         admission = server.admission
         proxyProtocol = server.configuration.proxyProtocol

@@ -35,10 +35,19 @@ public struct ListenAddress: Equatable, Sendable, CustomStringConvertible {
     /// Only this machine can reach it (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3).
     public var isLoopback: Bool { host.hasPrefix("127.") || host == "::1" }
 
-    /// `host:port` for a URL: an address without a host is told as 127.0.0.1, which reaches it.
+    /// Every address of the machine; without a host both of IPv6 and IPv4.
+    public var isAny: Bool { host.isEmpty || host == "0.0.0.0" || host == "::" }
+
+    /// `host:port` for a URL, with the address that is bound: `[::]` for every one.
     public func authority(port bound: UInt16) -> String {
-        let shown = host.isEmpty || host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host
+        let shown = host.isEmpty ? "::" : host
         return shown.contains(":") ? "[\(shown)]:\(bound)" : "\(shown):\(bound)"
+    }
+
+    /// `host:port` that reaches it from this machine: nobody can open `0.0.0.0` or `[::]`.
+    public func reachableAuthority(port bound: UInt16) -> String {
+        guard isAny else { return authority(port: bound) }
+        return host == "::" ? "[::1]:\(bound)" : "127.0.0.1:\(bound)"
     }
 
     public var description: String {

@@ -39,6 +39,8 @@ public final class TLSCertificates: Sendable {
     public let lacksChain: Bool
     /// The first day on which one of them is no longer valid, seconds since 1970.
     public let validUntil: Int64
+    /// The names that they prove, in lower case, wildcards among them.
+    public var names: [String] { choice.names.map(\.name) }
     /// The state of the files before they were read.
     public let stamps: TLSFiles.Stamps
     let loaded: [Loaded]

@@ -26,7 +26,14 @@ import Testing
 
     @Test("an address without a host is told as 127.0.0.1")
     func authority() {
-        #expect(ListenAddress(host: "", port: 0).authority(port: 80) == "127.0.0.1:80")
+        for (host, bound, reached) in [
+            ("", "[::]:80", "127.0.0.1:80"), ("::", "[::]:80", "[::1]:80"),
+            ("0.0.0.0", "0.0.0.0:80", "127.0.0.1:80"), ("10.0.0.1", "10.0.0.1:80", "10.0.0.1:80"),
+        ] {
+            let address = ListenAddress(host: host, port: 0)
+            #expect(address.authority(port: 80) == bound)
+            #expect(address.reachableAuthority(port: 80) == reached)
+        }
         #expect(ListenAddress(host: "::1", port: 0).authority(port: 80) == "[::1]:80")
     }
 

@@ -28,6 +28,55 @@ struct ConfigurationTests {
         for name in names { #expect(command.contains("(\"\(name)\", "), "no flag for \(name)") }
     }
 
+    @Test("only this machine is served unless somebody says otherwise, by TLS too")
+    func addresses() throws {
+        func addresses(_ environment: [String: String]) throws -> [String] {
+            let settings = try Configuration.from(environment: environment)
+            let secure = settings.tls.addressesInForce(beside: settings.addresses)
+            return (settings.addresses + secure).map(\.description)
+        }
+        let secure = ["TLS_SELF_SIGNED": "true"]
+        func with(_ more: [String: String]) -> [String: String] { secure.merging(more) { $1 } }
+        #expect(try addresses([:]) == ["127.0.0.1:8080"])
+        #expect(try addresses(secure) == ["127.0.0.1:8080", "127.0.0.1:8443"])
+        #expect(try addresses(with(["ADDR": ":80"])) == [":80", ":8443"])
+        #expect(
+            try addresses(with(["ADDR": "[::1]:1,127.0.0.1:1,[::1]:2"])).suffix(2)
+                == ["[::1]:8443", "127.0.0.1:8443"])
+        #expect(try addresses(with(["TLS_ADDR": ":443"])) == ["127.0.0.1:8080", ":443"])
+    }
+
+    @Test("the settings of who may talk to the server are understood")
+    func origins() throws {
+        let none = try Configuration.from(environment: [:])
+        #expect(none.hosts == .own && none.allowedOrigins == Configuration.AllowedOrigins())
+        let some = try Configuration.from(environment: [
+            "HOSTS": "a.example,*.b:81", "ALLOWED_ORIGINS": "https://c,*", "HTTPS_PORT": "443",
+        ])
+        #expect(some.hosts == .named(["a.example", "*.b:81"]) && some.hosts.first == "a.example")
+        #expect(some.allowedOrigins.origins == ["https://c"] && some.allowedOrigins.isPublic)
+        #expect(some.publicPort.httpsPort == 443)
+        for any in ["any", "*"] {
+            #expect(try Configuration.from(environment: ["HOSTS": any]).hosts == .any)
+        }
+    }
+
+    @Test("a machine is what it is called, there and in /etc/hosts, and not what else runs on it")
+    func machineNames() {
+        let hosts = """
+            127.0.0.1 localhost vm.other
+            127.0.1.1\tVM.example.org vm  # vm.evil
+            10.0.0.1 other other.example
+            10.0.0.2 vm app.example
+            """
+        #expect(
+            MachineNames.names(of: "vm", hosts: hosts) == ["vm", "vm.local", "VM.example.org"])
+        #expect(MachineNames.names(of: "vm.example.org", hosts: "") == ["vm.example.org"])
+        for none in ["", "(none)", "localhost"] {
+            #expect(MachineNames.names(of: none, hosts: hosts) == [])
+        }
+    }
+
     @Test("settings of a public port are understood")
     func publicPort() throws {
         let port = try Configuration.from(environment: [

@@ -31,9 +31,9 @@ private struct NotARequest: Error {
 @Suite("The redirect to https")
 struct HTTPSRedirectTests {
     private func location(
-        _ text: String, port: UInt16 = 443, hosts: [String] = [], scheme: Scheme = .http
+        _ text: String, port: UInt16 = 443, fallback: String? = nil, scheme: Scheme = .http
     ) throws -> String? {
-        let redirect = HTTPSRedirect(port: port, hosts: hosts)
+        let redirect = HTTPSRedirect(port: port, fallbackHost: fallback)
         return try withRequest(text, scheme: scheme) { (request) -> String? in
             guard let response = redirect.response(to: request) else { return nil }
             return response.status == .permanentRedirect
@@ -70,7 +70,7 @@ struct HTTPSRedirectTests {
         let text = "GET /a HTTP/1.1\r\nHost: h:8080\r\n\r\n"
         #expect(try location(text, port: 8443) == "https://h:8443/a")
         let old = "GET /a HTTP/1.0\r\n\r\n"
-        #expect(try location(old, hosts: ["a.example:80", "b"]) == "https://a.example/a")
+        #expect(try location(old, fallback: "a.example:80") == "https://a.example/a")
     }
 
     @Test("Strict-Transport-Security from an operator's words")

@@ -19,7 +19,8 @@ from tls import Endpoint, SecureConnection, make_certificate
 from wire import WebSocket, dump, fetch, post
 
 SWIFT = [path.read_text() for path in sorted((ROOT / "Tests/Guides").glob("*.swift"))]
-RUN_BY_A_TEST = {"sh", "json", "ws", "swift", "diff", "env"}
+# Those of the proxies by test_proxies.py.
+RUN_BY_A_TEST = {"sh", "json", "ws", "swift", "diff", "env", "nginx", "haproxy", "caddy"}
 
 
 def matches(expected, found, known):
@@ -121,7 +122,7 @@ def test_the_settings_for_a_certificate_do_what_the_guide_says(start, tmp_path):
     for folder in folders.values():
         folder.mkdir()
     (folders["ACME_DIR"] / ".well-known/acme-challenge").mkdir(parents=True)
-    (folders["ACME_DIR"] / ".well-known/acme-challenge/token").write_text("answer")
+    (folders["ACME_DIR"] / ".well-known/acme-challenge/token").write_text("token.answer")
     ports = {"ADDR": "127.0.0.1:0", "TLS_ADDR": "127.0.0.1:0"}
     assert set(settings) == {*folders, *ports, "HOSTS", "HSTS"}
     settings |= ports | {key: str(folder) for key, folder in folders.items()}
@@ -130,7 +131,7 @@ def test_the_settings_for_a_certificate_do_what_the_guide_says(start, tmp_path):
     running = start(env=first, database="memory:").ready()
     host = [("Host", name)]
     challenge = "/.well-known/acme-challenge/token"
-    assert fetch(running, "GET", challenge, host).body == b"answer"
+    assert fetch(running, "GET", challenge, host).body == b"token.answer"
     assert fetch(running, "GET", "/", host).status == 200
     running.stop()
     assert start(env=settings, database="memory:").wait() == 1, "it started without a certificate"
@@ -139,7 +140,7 @@ def test_the_settings_for_a_certificate_do_what_the_guide_says(start, tmp_path):
     shutil.copy(certificate, folders["TLS_CERT"] / f"{name}.pem")
     shutil.copy(key, folders["TLS_CERT"] / f"{name}.key")
     running = start(env=settings, database="memory:").ready()
-    assert fetch(running, "GET", challenge, host).body == b"answer"
+    assert fetch(running, "GET", challenge, host).body == b"token.answer"
     assert fetch(running, "GET", "/healthz", host).status == 200
     away = fetch(running, "GET", "/", host)
     assert away.status == 308 and away.get("location").startswith(f"https://{name}"), away

@@ -41,11 +41,11 @@ def test_healthz_says_ok(server):
     assert answer.status == 200 and answer.body.strip() == b"ok", answer
 
 
-def test_an_address_without_a_host_is_told_as_127_0_0_1(start):
-    running = start(address=":0")
-    running.ready()
-    assert running.host == "127.0.0.1"
-    assert fetch(running, "GET", "/healthz").status == 200
+def test_an_address_without_a_host_is_every_address(start):
+    running = start(address=":0").ready()
+    for host in (running.host, "127.0.0.1", "127.0.0.2", "::1"):
+        running.host = host
+        assert fetch(running, "GET", "/healthz").status == 200
 
 
 def test_addr_may_be_a_flag(start):
@@ -158,7 +158,7 @@ def test_a_database_is_free_as_soon_as_its_holder_was_killed(start):
     ({"WORKERS": "0"}, "WORKERS"), ({"WORKERS": "-1"}, "WORKERS"),
     ({"WORKERS": "99999999999999999999"}, "WORKERS"), ({"DRAIN_TIMEOUT": "soon"}, "DRAIN_TIMEOUT"),
     ({"DRAIN_TIMEOUT": "-5"}, "DRAIN_TIMEOUT"), ({"HOSTS": ","}, "HOSTS"),
-    ({"HOSTS": "a.example, b.example"}, "HOSTS"), ({"HOSTS": "*"}, "HOSTS"),
+    ({"HOSTS": "a.example, b.example"}, "HOSTS"), ({"HOSTS": "*,a"}, "HOSTS"),
     ({"HOSTS": "http://a.example"}, "HOSTS"),
 ], ids=str)
 def test_a_bad_setting_is_refused_by_its_name(start, env, word):

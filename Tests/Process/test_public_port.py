@@ -331,8 +331,8 @@ def test_challenge_files_are_served_and_nothing_else_of_the_folder(start, tmp_pa
     running = start(env={"ACME_DIR": str(folder)}).ready()
     answer = fetch(running, "GET", "/.well-known/acme-challenge/token-1_a")
     assert answer.status == 200 and answer.body == b"token-1_a.key"
-    (nested / "later").write_text("later")
-    assert fetch(running, "GET", "/.well-known/acme-challenge/later").body == b"later"
+    (nested / "later").write_text("later.key")
+    assert fetch(running, "GET", "/.well-known/acme-challenge/later").body == b"later.key"
     for name in ("missing", "secret.txt", "..%2f..%2fsecret.txt", "%2e%2e", "../../secret.txt", ""):
         assert fetch(running, "GET", f"/.well-known/acme-challenge/{name}").status == 404, name
     running.stop()

@@ -139,7 +139,10 @@ extension ServerStorey {
             ("X-Forwarded-Proto: http, HTTPS\r\n", "127.0.0.1 true"),
             ("X-Forwarded-Proto: https, http\r\n", "127.0.0.1 false"),
             ("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", "127.0.0.1 false"),
-            ("X-Forwarded-Proto: wss\r\n", "127.0.0.1 false"),
+            // Some write the scheme of a handshake as its URL has it.
+            ("X-Forwarded-Proto: http, WSS\r\n", "127.0.0.1 true"),
+            ("X-Forwarded-Proto: https, ws\r\n", "127.0.0.1 false"),
+            ("X-Forwarded-Proto: ftp\r\n", "127.0.0.1 false"),
             ("Forwarded: for=203.0.113.9;proto=https\r\n", "127.0.0.1 false"),
         ]
 

@@ -37,6 +37,10 @@ int cl_pipe_to_child(int ends[2]);
 ssize_t cl_read_some(int fd, void *bytes, size_t count);
 // A datagram socket bound to the abstract name (unix(7)), written without its leading zero.
 int cl_bind_datagrams(const char *name);
+// Reads one datagram of such a socket, and who sent it as the kernel knows it (SCM_CREDENTIALS):
+// the name is everybody's to send to. Returns its length, or -errno; `sender` is 0 where it is not
+// told.
+int64_t cl_receive_datagram(int fd, void *bytes, size_t count, int32_t *sender);
 // Holds a file without opening it for anything (O_PATH).
 int cl_hold_file(const char *path);
 

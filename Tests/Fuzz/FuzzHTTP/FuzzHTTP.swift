@@ -91,7 +91,10 @@ private struct Pipeline {
                 exchange: ExchangeID(worker: 0, connection: 0, sequence: 0), peer: .local)
             _ = (request.path, request.target, request.host, request.query["a"])
             _ = request.cookie("a")
-            _ = OriginPolicy(origins: ["http://a"]).verdict(on: request)
+            _ = OriginPolicy(
+                hosts: HostPolicy(machine: ["a"]),
+                shared: CrossOrigin(["http://a"], isPublic: true, readPaths: ["/a"])
+            ).verdict(on: request)
             _ = ContentCoding.preferred(by: request)
             _ = SafePath.name(request.head.path.bytes(in: bytes))
             let file = Representation("0123456789", mediaType: .text, lastModified: 784_111_777)
