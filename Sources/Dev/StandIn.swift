@@ -1,6 +1,7 @@
 // Answers at the app's address while there is no app: the first build failed, or the program fell
 // over and there is none to go back to. Every request for a Host of ours gets 503 and a page that
-// says why and asks again each second. Plain HTTP alone; who comes by TLS waits until the app is there.
+// says why and asks again each second. Plain HTTP alone; who comes by TLS waits until the app is
+// there.
 
 import CLinux
 import MizuBytes

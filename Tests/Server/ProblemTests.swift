@@ -24,7 +24,7 @@ extension ServerStorey {
                     let id = report.requestID ?? "-"
                     return .html("<p>\(report.status.code) \(report.code) \(id)</p>")
                 }
-                configuration.admit = { request in
+                configuration.admit = { request, _ in
                     guard request.path == "/no" else { return nil }
                     return Response(
                         HTTPError(.forbidden, code: "origin_denied", message: "not from there"))
