@@ -40,14 +40,17 @@ export function verbOf({ name }) {
 export function reasonOf({ code, error, args }) {
   if (code === "invalid_mutation") {
     const problem = typeof args.title === "string" ? problemOfTitle(args.title) : null;
-    return problem ?? `The server says: ${error}.`;
+    return problem ?? quoted(error);
   }
   if (code === "not_found" && args.title !== undefined) {
     return `${sentences.not_found} “Edit” makes a new one of it.`;
   }
   if (code.startsWith("quota_")) return "There is no room for more. Delete something, then try again.";
-  return sentences[code] ?? `The server says: ${error}.`;
+  return sentences[code] ?? quoted(error);
 }
+
+/** The server's own words, such as those that a mutator refuses with. */
+const quoted = (error) => `The server says: ${error.replace(/\.$/, "")}.`;
 
 /** Returns what stands in the way of syncing as a whole, for the status line. */
 export function problemInWords({ code, error }) {
