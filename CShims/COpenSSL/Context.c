@@ -1,110 +1,19 @@
 // Contexts after Mozilla's intermediate profile, less its DHE suites: which versions, suites,
 // groups and options; which certificate a client gets (SNI, RFC 6066 §3), its OCSP response
-// (RFC 6066 §8), the protocol (ALPN, RFC 7301), and the keys of session tickets, which threads
-// share.
+// (RFC 6066 §8), the protocol (ALPN, RFC 7301), and for which name a session ticket is good.
 
 #define _GNU_SOURCE
 #include "COpenSSL.h"
 #include "Certificate.h"
 #include "Keys.h"
+#include "Tickets.h"
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
-
-// --- ticket keys ---------------------------------------------------------------------------------
-
-enum { TICKET_KEYS = 3 };
-
-typedef struct {
-    unsigned char name[16], aes[32], hmac[32];
-} ticket_key;
-
-struct co_tickets {
-    pthread_mutex_t lock;
-    atomic_int owners;
-    int64_t period, born; // of the newest, in seconds of the boot clock
-    int count;
-    ticket_key keys[TICKET_KEYS]; // the newest first
-    EVP_CIPHER *cipher;           // fetched once: a fetch for each ticket would look it up by name
-};
-
-static int64_t boot_seconds(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_BOOTTIME, &time); // goes on while the machine sleeps
-    return time.tv_sec;
-}
-
-// With the lock held.
-static int rotate(co_tickets *tickets) {
-    ticket_key fresh;
-    if (RAND_priv_bytes((unsigned char *)&fresh, sizeof fresh) != 1) return -1;
-    OPENSSL_cleanse(&tickets->keys[TICKET_KEYS - 1], sizeof fresh);
-    memmove(tickets->keys + 1, tickets->keys, sizeof fresh * (TICKET_KEYS - 1));
-    tickets->keys[0] = fresh;
-    OPENSSL_cleanse(&fresh, sizeof fresh);
-    if (tickets->count < TICKET_KEYS) tickets->count++;
-    tickets->born = boot_seconds();
-    return 0;
-}
-
-co_tickets *co_tickets_new(int64_t period_seconds) {
-    co_tickets *tickets = calloc(1, sizeof *tickets);
-    if (!tickets) return NULL;
-    pthread_mutex_init(&tickets->lock, NULL);
-    atomic_init(&tickets->owners, 1);
-    tickets->period = period_seconds;
-    tickets->cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
-    if (!tickets->cipher || rotate(tickets) < 0) {
-        co_tickets_free(tickets);
-        return NULL;
-    }
-    return tickets;
-}
-
-void co_tickets_free(co_tickets *tickets) {
-    if (!tickets || atomic_fetch_sub(&tickets->owners, 1) > 1) return;
-    OPENSSL_cleanse(tickets->keys, sizeof tickets->keys);
-    EVP_CIPHER_free(tickets->cipher);
-    pthread_mutex_destroy(&tickets->lock);
-    free(tickets);
-}
-
-int co_tickets_rotate(co_tickets *tickets) {
-    pthread_mutex_lock(&tickets->lock);
-    int result = rotate(tickets);
-    pthread_mutex_unlock(&tickets->lock);
-    return result;
-}
-
-// The newest key, or the one that `name` names. Returns its index, or -1.
-static int find_key(co_tickets *tickets, const unsigned char *name, ticket_key *key) {
-    int found = -1;
-    pthread_mutex_lock(&tickets->lock);
-    int64_t age = boot_seconds() - tickets->born;
-    // Who was away for long has nothing left that is young enough.
-    for (int64_t due = age / tickets->period; due > 0 && due <= TICKET_KEYS; due--)
-        if (rotate(tickets) < 0) break;
-    if (age / tickets->period > TICKET_KEYS) {
-        for (int i = 0; i < TICKET_KEYS; i++)
-            if (rotate(tickets) < 0) break;
-    }
-    if (!name) {
-        found = 0;
-    } else {
-        for (int i = 0; i < tickets->count && found < 0; i++)
-            if (CRYPTO_memcmp(tickets->keys[i].name, name, 16) == 0) found = i;
-    }
-    if (found >= 0) *key = tickets->keys[found];
-    pthread_mutex_unlock(&tickets->lock);
-    return found;
-}
 
 // --- what a context remembers --------------------------------------------------------------------
 
@@ -162,27 +71,10 @@ static context_data *data_of(const SSL_CTX *context) {
 static int ticket_callback(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                            EVP_MAC_CTX *mac, int encrypts) {
     co_tickets *tickets = data_of(SSL_get_SSL_CTX(ssl))->tickets;
-    ticket_key key;
-    int found = find_key(tickets, encrypts ? NULL : name, &key);
-    if (found < 0) return 0; // a full handshake
-    int result = -1;
-    OSSL_PARAM parameters[] = {
-        OSSL_PARAM_octet_string(OSSL_MAC_PARAM_KEY, key.hmac, sizeof key.hmac),
-        OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 6),
-        OSSL_PARAM_END,
-    };
-    if (encrypts) {
-        memcpy(name, key.name, sizeof key.name);
-        if (RAND_bytes(iv, 16) == 1 &&
-            EVP_EncryptInit_ex2(cipher, tickets->cipher, key.aes, iv, NULL) &&
-            EVP_MAC_CTX_set_params(mac, parameters))
-            result = 1;
-    } else if (EVP_MAC_CTX_set_params(mac, parameters) &&
-               EVP_DecryptInit_ex2(cipher, tickets->cipher, key.aes, iv, NULL)) {
-        result = found == 0 ? 1 : 2; // 2: give the client a new one
-    }
-    OPENSSL_cleanse(&key, sizeof key);
-    return result;
+    int result = tickets_init(tickets, name, iv, cipher, mac, encrypts);
+    // Under TLS 1.3 each ticket is followed by a new one: one that is used twice shows to everybody
+    // on the way that it is the same client (RFC 8446 §C.4).
+    return result == 1 && !encrypts && SSL_version(ssl) >= TLS1_3_VERSION ? 2 : result;
 }
 
 static int compare_name(const void *text, const void *entry) {
@@ -194,29 +86,75 @@ static name_entry *find_name(const context_data *data, const char *text) {
     return bsearch(text, data->names, data->names_count, sizeof *data->names, compare_name);
 }
 
+// The certificates for the name that is asked for: NULL where it is nobody's. `text` is in lower
+// case and without a dot at its end; a wildcard is written into it.
+static name_entry *choose(const context_data *data, char *text) {
+    name_entry *entry = find_name(data, text);
+    if (entry) return entry;
+    // A wildcard stands for one whole label (RFC 6125 §6.4.3).
+    char *dot = strchr(text, '.');
+    if (!dot || dot == text) return NULL;
+    *--dot = '*';
+    return find_name(data, dot);
+}
+
+enum { NAME_MAX_BYTES = 255 };
+
+// The name in a ClientHello (RFC 6066 §3), as `choose` wants it. Returns its bytes, 0 for none.
+static size_t asked_name(SSL *ssl, char *text) {
+    const unsigned char *list;
+    size_t count;
+    if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &list, &count)) return 0;
+    // The list's length, then one entry: its type, its length, the name.
+    if (count < 5 || list[2] != TLSEXT_NAMETYPE_host_name) return 0;
+    size_t length = (size_t)list[3] << 8 | list[4];
+    if (length == 0 || length > count - 5 || length > NAME_MAX_BYTES) return 0;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = list[5 + i];
+        if (byte == 0) return 0;
+        text[i] = byte >= 'A' && byte <= 'Z' ? (char)(byte + 32) : (char)byte;
+    }
+    if (text[length - 1] == '.') length--;
+    text[length] = 0;
+    return length;
+}
+
+// Before OpenSSL looks at anything in the hello, tickets above all: the certificates are chosen,
+// and a ticket is tied to the name that it was given for, so that it is good for no other (RFC 6066
+// §3: the request to resume is then not accepted). Not to the certificates themselves: a client's
+// ticket outlives their renewal.
+static int hello_callback(SSL *ssl, int *alert, void *argument) {
+    (void)argument;
+    char text[NAME_MAX_BYTES + 1] = "";
+    size_t count = asked_name(ssl, text);
+    unsigned char scope[32];
+    unsigned int scope_count = 0;
+    if (!EVP_Digest(text, count, scope, &scope_count, EVP_sha256(), NULL)) {
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    name_entry *entry = count ? choose(data_of(SSL_get_SSL_CTX(ssl)), text) : NULL;
+    if (entry && entry->context) SSL_set_SSL_CTX(ssl, entry->context);
+    // Behind the change of context, which brings one of its own.
+    if (!SSL_set_session_id_context(ssl, scope, scope_count)) {
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+// Says whether the name is known: whoever asks for another gets the first certificate, and says
+// what it thinks of it.
 static int name_callback(SSL *ssl, int *alert, void *argument) {
     (void)alert;
-    const context_data *data = argument;
     const char *asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    char text[256];
+    char text[NAME_MAX_BYTES + 1];
     size_t count = asked ? strlen(asked) : 0;
     if (count == 0 || count >= sizeof text) return SSL_TLSEXT_ERR_NOACK;
     for (size_t i = 0; i <= count; i++)
         text[i] = asked[i] >= 'A' && asked[i] <= 'Z' ? asked[i] + 32 : asked[i];
     if (text[count - 1] == '.') text[count - 1] = 0;
-    name_entry *entry = find_name(data, text);
-    if (!entry) {
-        // A wildcard stands for one whole label (RFC 6125 §6.4.3).
-        char *dot = strchr(text, '.');
-        if (dot && dot != text) {
-            *--dot = '*';
-            entry = find_name(data, dot);
-        }
-    }
-    // Whoever asks for another name gets the first certificate, and says what it thinks of it.
-    if (!entry) return SSL_TLSEXT_ERR_NOACK;
-    if (entry->context) SSL_set_SSL_CTX(ssl, entry->context);
-    return SSL_TLSEXT_ERR_OK;
+    return choose(argument, text) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
 static int staple_callback(SSL *ssl, void *argument) {
@@ -250,7 +188,6 @@ static int protocol_callback(SSL *ssl, const unsigned char **chosen, unsigned ch
 // --- contexts ------------------------------------------------------------------------------------
 
 static int configure(SSL_CTX *context, int flags) {
-    static const unsigned char scope[] = "mizu";
     uint64_t options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
     if (flags & CO_KERNEL_TLS) options |= SSL_OP_ENABLE_KTLS;
     if (flags & CO_CHANNELS) collect_secrets(context);
@@ -262,6 +199,7 @@ static int configure(SSL_CTX *context, int flags) {
     // Two periods of the ticket keys: no ticket that a client still holds is without its key.
     SSL_CTX_set_timeout(context, 24 * 3600);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticket_callback);
+    SSL_CTX_set_client_hello_cb(context, hello_callback, NULL);
     SSL_CTX_set_tlsext_status_cb(context, staple_callback);
     SSL_CTX_set_alpn_select_cb(context, protocol_callback, NULL);
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) &&
@@ -274,8 +212,7 @@ static int configure(SSL_CTX *context, int flags) {
                                             "ECDHE-RSA-CHACHA20-POLY1305") &&
            SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
                                              "TLS_CHACHA20_POLY1305_SHA256") &&
-           SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384") &&
-           SSL_CTX_set_session_id_context(context, scope, sizeof scope - 1);
+           SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384");
 }
 
 co_context *co_context_new(co_tickets *tickets, int flags) {
@@ -289,8 +226,7 @@ co_context *co_context_new(co_tickets *tickets, int flags) {
         ERR_clear_error();
         return NULL;
     }
-    atomic_fetch_add(&tickets->owners, 1);
-    data->tickets = tickets;
+    data->tickets = tickets_share(tickets);
     if (!configure(context, flags)) {
         SSL_CTX_free(context);
         context = NULL;

@@ -183,6 +183,57 @@ import Testing
         #expect(stranger.handshake() && tc_was_resumed(stranger.client) == 0)
     }
 
+    @Test(
+        "a ticket is good for the name that it was given for, and for no other",
+        arguments: [12, 13] as [Int32])
+    func foreignName(version: Int32) throws {
+        folder.make("a", "a.example,www.a.example")
+        folder.make("b", "b.example")
+        let engine = try TLSEngine(load(folder, "a.pem", "b.pem"))
+        func visit(_ name: String?, _ session: UnsafeMutableRawPointer?) -> (TLSPair, Bool) {
+            let pair = TLSPair(
+                engine, ClientOptions(version: version, name: name), resuming: session)
+            #expect(pair.handshake())
+            _ = pair.hear()
+            return (pair, tc_was_resumed(pair.client) == 1)
+        }
+        let (first, _) = visit("a.example", nil)
+        let session = tc_session(first.client)
+        defer { tc_free_session(session) }
+        let (other, wasResumed) = visit("b.example", session)
+        #expect(!wasResumed && String(cString: tc_peer_name(other.client)) == "b.example")
+        // Other names of the same certificate, unknown ones and none are other names too.
+        for name in ["www.a.example", "c.example", nil] { #expect(!visit(name, session).1) }
+        #expect(visit("a.example", session).1 && visit("A.Example", session).1)
+    }
+
+    @Test(
+        "a client that uses each ticket once resumes twelve times in a row",
+        arguments: Way.allCases)
+    func freshTickets(way: Way) throws {
+        folder.make("a")
+        let engine = try TLSEngine(load(folder, "a.pem"), options: way.options)
+        let first = TLSPair(engine, ClientOptions(version: way.version))
+        try #require(first.handshake())
+        _ = first.hear()
+        var session = tc_session(first.client)
+        for round in 1...12 {
+            let pair = TLSPair(
+                engine, ClientOptions(version: way.version), resuming: session)
+            #expect(pair.handshake() && tc_was_resumed(pair.client) == 1, "round \(round)")
+            // The record layer counts the ticket: what follows it is read.
+            pair.say("ping")
+            #expect(pair.text == "ping")
+            _ = pair.write(Array("pong".utf8))
+            pair.pump()
+            #expect(pair.heard == "pong")
+            if way.version == 13 { #expect(tc_tickets(pair.client) > 0, "round \(round)") }
+            tc_free_session(session)
+            session = tc_session(pair.client)
+        }
+        tc_free_session(session)
+    }
+
     @Test("open sessions live on with the certificate that they began with")
     func reload() throws {
         folder.make("a", "old.example")
