@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int64_t count) {
@@ -17,16 +18,42 @@ int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int
                                SQLITE_TRANSIENT);
 }
 
+// The lock on `descriptor`: 0, or -errno.
+static int lock(int descriptor) {
+    while (flock(descriptor, LOCK_EX | LOCK_NB) < 0)
+        if (errno != EINTR) return -errno;
+    return 0;
+}
+
 int csqlite_lock_file(const char *path) {
-    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (descriptor < 0) return -errno;
-    while (flock(descriptor, LOCK_EX | LOCK_NB) < 0) {
-        if (errno == EINTR) continue;
-        int error = errno;
-        close(descriptor);
-        return -error;
+    int result = lock(descriptor);
+    if (result < 0) close(descriptor);
+    return result < 0 ? result : descriptor;
+}
+
+// Over a network flock is made of the same locks as SQLite's own, and the two would meet.
+static int is_remote(int descriptor) {
+    struct statfs status;
+    if (fstatfs(descriptor, &status) < 0) return 0;
+    switch ((uint32_t)status.f_type) {
+    case 0x6969:     // NFS
+    case 0x517B:     // SMB
+    case 0xFE534D42: // SMB2
+    case 0xFF534D42: // CIFS
+        return 1;
+    default: return 0;
     }
-    return descriptor;
+}
+
+int csqlite_lock_database(const char *path) {
+    int descriptor = open(path, O_RDWR | O_CLOEXEC);
+    if (descriptor < 0) return -errno;
+    // Where it is held the descriptor stays open: another store of this process may have the file,
+    // and with the first descriptor that is closed SQLite's locks on it would be gone.
+    int result = is_remote(descriptor) ? 0 : lock(descriptor);
+    return csqlite_is_held(result) ? result : descriptor;
 }
 
 int csqlite_is_held(int result) { return result == -EWOULDBLOCK; }
@@ -58,7 +85,7 @@ int csqlite_resolve_file(const char *path, char *resolved, size_t size) {
     if (real == NULL && errno == ENOENT) {
         // Only a file that nobody has open yet: closing a descriptor of it would let go of the
         // locks that SQLite holds on it in this process.
-        int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (descriptor < 0) return -errno;
         close(descriptor);
         real = realpath(path, NULL);
@@ -70,11 +97,46 @@ int csqlite_resolve_file(const char *path, char *resolved, size_t size) {
 }
 
 int csqlite_make_directory(const char *path) {
-    if (mkdir(path, 0777) == 0) return 0;
+    if (mkdir(path, 0700) == 0) return 0;
     int error = errno;
     struct stat status;
     if (error == EEXIST && stat(path, &status) == 0 && S_ISDIR(status.st_mode)) return 0;
     return -error;
+}
+
+int csqlite_identify(const char *path, csqlite_identity *identity) {
+    struct stat status;
+    if (stat(path, &status) < 0) return -errno;
+    *identity = (csqlite_identity){status.st_dev, status.st_ino, status.st_nlink};
+    return 0;
+}
+
+int csqlite_identify_descriptor(int descriptor, csqlite_identity *identity) {
+    struct stat status;
+    if (fstat(descriptor, &status) < 0) return -errno;
+    *identity = (csqlite_identity){status.st_dev, status.st_ino, status.st_nlink};
+    return 0;
+}
+
+// Older kernels than 5.8 do not say; then neither does this.
+int csqlite_is_mounted_alone(const char *path) {
+    struct statx file, folder;
+    char parent[4096];
+    const char *slash = strrchr(path, '/');
+    int count = slash ? (int)(slash - path) : 0;
+    snprintf(parent, sizeof parent, "%.*s/", count, path);
+    if (!slash) strcpy(parent, ".");
+    if (statx(AT_FDCWD, path, 0, STATX_MNT_ID, &file) < 0) return 0;
+    if (statx(AT_FDCWD, parent, 0, STATX_MNT_ID, &folder) < 0) return 0;
+    if (!(file.stx_mask & folder.stx_mask & STATX_MNT_ID)) return 0;
+    return file.stx_mnt_id != folder.stx_mnt_id;
+}
+
+int csqlite_close_to_others(const char *path) {
+    struct stat status;
+    if (stat(path, &status) < 0 || status.st_uid != geteuid()) return 0;
+    if (!(status.st_mode & S_IRWXO)) return 0;
+    return chmod(path, status.st_mode & 07777 & ~(mode_t)S_IRWXO) == 0;
 }
 
 void csqlite_error_text(int error, char *text, size_t size) {

@@ -103,25 +103,20 @@ extension App {
     }
 
     private func router() -> Router {
-        let builders = routes
+        let (builders, workers) = (routes, self.workers)
         let challenges = configuration.publicPort.challengeFolder.map {
             AcmeChallenges(folder: $0)
         }
-        let hasSockets = synchronisation != nil
+        let service = synchronisation?.service
         let limiter = self.limiter
         return Router { routes in
-            // Who watches over the process must hear from it, whatever its address has used up.
-            routes.get("/healthz", cost: .free) { _ in
-                var response = Response.text("ok")
-                response.set("Cache-Control", literal: "no-store")
-                return response
-            }
+            Health.mount(on: &routes, workers, service)
             if let challenges {
                 routes.get(AcmeChallenges.prefix + ":token", cost: .file) { request in
                     challenges.respond(request.parameter("token") ?? "")
                 }
             }
-            if hasSockets {
+            if service != nil {
                 // The socket pays itself, where a browser can read that it may not.
                 routes.get("/ws", cost: .free) { _ in .upgradeToWebSocket(service: 0) }
             }

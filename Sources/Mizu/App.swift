@@ -193,7 +193,7 @@ public final class App {
                 return try SyncService.start(
                     store, mutator: mutator, limits: limits, workers: workers, logger: logger,
                     reads: reads, limiter: limiter, authorize: authorize,
-                    publish: { feed.publish($0) })
+                    publish: { feed.publish($0) }, onRestore: { feed.positionsLost() })
             } catch {
                 throw StoreError(.unavailable, error.description)
             }

@@ -61,7 +61,7 @@ final class Door: Sendable {
 
     private func isForAll(_ request: borrowing Request) -> Bool {
         request.withPath { path in
-            path.elementsEqual("/healthz".utf8)
+            path.elementsEqual("/healthz".utf8) || path.elementsEqual("/readyz".utf8)
                 || (hasChallenges && path.starts(with: AcmeChallenges.prefix.utf8))
         }
     }

@@ -1,7 +1,7 @@
 // Sends plain requests to the https address (308, RFC 9110 §15.4.9: the method and the content go
-// again as they were). Two paths stay: `/.well-known/acme-challenge/`, because a certificate is
-// asked for before there is one (RFC 8555 §8.3), and `/healthz`, because who asks is near.
-// A pure function of the request.
+// again as they were). Three paths stay: `/.well-known/acme-challenge/`, because a certificate is
+// asked for before there is one (RFC 8555 §8.3), `/healthz` and `/readyz`, because who asks is
+// near. A pure function of the request.
 
 import MizuHTTP
 
@@ -23,7 +23,9 @@ struct HTTPSRedirect: Sendable {
     func response(to request: borrowing Request) -> Response? {
         if request.isSecure || request.head.form == .authority { return nil }
         let path = request.path
-        if path == "/healthz" || path.utf8.starts(with: AcmeChallenges.prefix.utf8) { return nil }
+        if Health.isAsked(at: path) || path.utf8.starts(with: AcmeChallenges.prefix.utf8) {
+            return nil
+        }
         guard let host = request.host ?? fallbackHost else {
             return Response(
                 HTTPError(

@@ -57,6 +57,12 @@ extension LogTail {
         table.withLock { $0.append(changes) }
     }
 
+    /// Forgets all that is known: the store holds an older state now. What readers read before is
+    /// not learned from any more.
+    public func forgetAll() {
+        table.withLock { $0.forgetAll() }
+    }
+
     /// Now; to be asked before a store is read whose answer goes to `learn`.
     public func moment() -> Moment {
         table.withLock { Moment(evictions: $0.evictions) }

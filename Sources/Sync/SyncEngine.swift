@@ -16,6 +16,8 @@ public final class SyncEngine {
     let now: () -> Int64
     /// Where `trim` goes on; the scopes before it have had their turn.
     var trimScope: Name?
+    /// The store's epoch when it was last asked for.
+    private var knownEpoch: Name
 
     /// - Parameters:
     ///   - store: taken over; its readers live on their own threads.
@@ -25,8 +27,26 @@ public final class SyncEngine {
         now: @escaping () -> Int64
     ) {
         self.store = store
+        knownEpoch = store.epoch
         self.mutator = mutator
         self.limits = limits
         self.now = now
+    }
+    /// Whether an older state was put back since the last call: then nothing that was said of the
+    /// logs before holds any more.
+    public func takeRestore() -> Bool {
+        guard store.epoch != knownEpoch else { return false }
+        knownEpoch = store.epoch
+        return true
+    }
+
+    /// Writes something, to see whether that works. Committer's thread.
+    public func proveWritable() throws(StoreError) {
+        do throws(StoreError) {
+            try store.proveWritable()
+        } catch {
+            store.rollback()
+            throw error
+        }
     }
 }

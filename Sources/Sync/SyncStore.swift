@@ -70,8 +70,13 @@ public protocol LogSource: RecordSource {
 /// `begin`, then any number of reads, writes and savepoints, then `commit` or `rollback`. Reads see
 /// the transaction's own writes; readers see none before `commit` has returned.
 public protocol SyncStore: LogSource {
-    /// The epoch that this opening writes in; durable since the store was opened.
+    /// The epoch that changes are written in; durable before the first of them. New with each
+    /// opening, and after a `begin` that found an older state put back: then nothing that was read
+    /// before holds any more.
     var epoch: Name { get }
+
+    /// Writes something in a transaction of its own, to see whether that works.
+    func proveWritable() throws(StoreError)
 
     /// A reader for another thread, with its own view of what is committed. Call it before the
     /// store moves to its thread, or on that thread.
@@ -130,6 +135,13 @@ public protocol SyncStore: LogSource {
         atMilliseconds now: Int64, countMax: Int
     ) throws(StoreError) -> [(scope: Name, mutation: Name, outcome: Outcome)]
     func removeOutcome(of mutation: Name, in scope: Name) throws(StoreError)
+}
+
+extension SyncStore {
+    public func proveWritable() throws(StoreError) {
+        try begin()
+        try commit()
+    }
 }
 
 /// A reader's side. Confined to one thread; every call may block. It sees what was committed

@@ -47,6 +47,16 @@ struct TailTable {
         }
     }
 
+    /// Forgets everything; what readers have read until now is not learned from.
+    mutating func forgetAll() {
+        evictions += 1
+        scopes.removeAll()
+        byteCount = 0
+        written = StampQueue()
+        learned = StampQueue()
+        learnedCount = 0
+    }
+
     private mutating func store(_ tail: ScopeTail, for scope: Name) {
         stamp += 1
         var tail = tail

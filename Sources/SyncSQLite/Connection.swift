@@ -48,6 +48,15 @@ final class Connection {
 
     deinit { sqlite3_close_v2(raw) }
 
+    /// Copies all of the WAL into the file and empties it.
+    /// - Returns: false where somebody still reads it after `waitMilliseconds`.
+    func checkpoint(waitMilliseconds: Int32) -> Bool {
+        sqlite3_busy_timeout(raw, waitMilliseconds)
+        defer { sqlite3_busy_timeout(raw, 5_000) }
+        let code = sqlite3_wal_checkpoint_v2(raw, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+        return code == SQLITE_OK
+    }
+
     /// Runs statements that give no rows.
     func run(_ sql: String) throws(StoreError) {
         let code = sqlite3_exec(raw, sql, nil, nil, nil)

@@ -12,10 +12,10 @@ final class LogRows {
     private let record: Statement
     private let recordsOfScope: Statement
     private let recordsOfEntity: Statement
-    /// Of this opening: what stands at cursor 0.
-    private let epoch: Name
+    /// What stands at cursor 0.
+    private let epoch: CurrentEpoch
 
-    init(_ connection: Connection, epoch: Name) throws(StoreError) {
+    init(_ connection: Connection, epoch: CurrentEpoch) throws(StoreError) {
         self.epoch = epoch
         scope = try Statement(
             connection,
@@ -56,7 +56,7 @@ final class LogRows {
                 byteCount: row.int(5), logByteCount: row.int(6),
                 owner: Account(stored: row.blob(7).array))
         }
-        return found ?? ScopeState(unwrittenIn: epoch)
+        return found ?? ScopeState(unwrittenIn: epoch.value)
     }
 
     func epoch(at cursor: Int, in scope: Name) throws(StoreError) -> Name? {

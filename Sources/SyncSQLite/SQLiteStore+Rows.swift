@@ -8,6 +8,7 @@ extension SQLiteStore {
         try statements.setScope.bind(scope).bind(state.head.cursor).bind(state.base)
             .bind(state.recordCount).bind(Int(truncatingIfNeeded: state.checksum.bits))
             .bind(state.byteCount).bind(state.logByteCount).bind(state.owner?.bytes ?? []).run()
+        outsiders.wrote(state.head, of: scope)
     }
 
     public func beginEpoch(_ epoch: Name, at first: Int, in scope: Name) throws(StoreError) {

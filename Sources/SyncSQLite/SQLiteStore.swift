@@ -10,12 +10,17 @@ import MizuSync
 
 /// The store of one database file. Confined to the committer's thread once it is there.
 public final class SQLiteStore: SyncStore {
-    public let epoch: Name
     let rows: LogRows
     let statements: WriterStatements
     private let connection: Connection
+    private let current: CurrentEpoch
+    private let files: DatabaseFiles
+    var outsiders: OutsideWrites
+    private let logger: Logger
     // Behind the connection: fields die in order, and the lock must be the last to go.
     private let lock: DatabaseLock
+
+    public var epoch: Name { current.value }
 
     /// Opens the file as its only writer, makes it and the directories above it where missing, and
     /// writes the new epoch to it.
@@ -25,28 +30,67 @@ public final class SQLiteStore: SyncStore {
         let lock = try DatabaseLock(forDatabase: path)
         let connection = try Connection(lock.path, as: .writer)
         try Schema.prepare(connection)
+        // Not before it is known that the file is a database of ours.
+        for name in lock.closeToOthers() {
+            logger.notice("\(name) was open to every user of the machine: it is closed to them")
+        }
+        let statements = try WriterStatements(connection)
         // Durable before the first change under it; and the first proof that writing works.
-        try Statement(
-            connection, "INSERT OR REPLACE INTO settings(key, value) VALUES('epoch', ?)"
-        ).bind(epoch).run()
-        rows = try LogRows(connection, epoch: epoch)
-        statements = try WriterStatements(connection)
-        self.epoch = epoch
+        try statements.setEpoch.bind(epoch).run()
+        current = CurrentEpoch(epoch)
+        rows = try LogRows(connection, epoch: current)
+        outsiders = try OutsideWrites(connection)
+        files = DatabaseFiles(lock.path, descriptor: lock.database)
+        self.statements = statements
         self.connection = connection
+        self.logger = logger
         self.lock = lock
         logger.debug(
             "database opened", metadata: ["path": "\(path)", "epoch": "\(epoch)"])
     }
 
+    /// The last connection to close copies the WAL into the file and removes it; so that whoever
+    /// copies that file alone has everything. A reader outside, or one that is stuck, may hold it
+    /// up; then the WAL stays, and the next opening reads it.
+    deinit {
+        if !connection.checkpoint(waitMilliseconds: 1_000) {
+            logger.warning(
+                """
+                \(connection.path)-wal is in use by another program and stays: it belongs to \
+                the file
+                """)
+        }
+    }
+
     public func makeReader() throws(StoreError) -> sending any SyncReader {
-        try SQLiteReader(path: connection.path, epoch: epoch)
+        try SQLiteReader(path: connection.path, epoch: current)
     }
 }
 
 // MARK: Transactions
 
 extension SQLiteStore {
-    public func begin() throws(StoreError) { try statements.begin.run() }
+    /// Begins a transaction in the files that were opened. Where what was committed last is not in
+    /// them any more, because a backup was put back, a new epoch begins: positions after what is
+    /// lost must not be taken for positions in what will be written.
+    public func begin() throws(StoreError) {
+        if let obstacle = files.obstacle { throw StoreError(.unavailable, obstacle) }
+        try statements.begin.run()
+        switch try outsiders.look(rows, current: epoch) {
+        case .nothing: return
+        case .restored:
+            var random = SystemRandomNumberGenerator()
+            current.change(to: Name.random(using: &random))
+            try statements.setEpoch.bind(epoch).run()
+        case .epochDue: try statements.setEpoch.bind(epoch).run()
+        case .replaced:
+            throw StoreError(
+                .unavailable,
+                "\(connection.path) holds a database of another kind or version now: "
+                    + "nothing is written until the server is restarted")
+        }
+    }
+
     public func savepoint() throws(StoreError) { try statements.savepoint.run() }
     public func releaseSavepoint() throws(StoreError) { try statements.release.run() }
 
@@ -55,7 +99,16 @@ extension SQLiteStore {
         try statements.release.run()
     }
 
-    public func commit() throws(StoreError) { try statements.commit.run() }
+    public func proveWritable() throws(StoreError) {
+        try begin()
+        try statements.setEpoch.bind(epoch).run()
+        try commit()
+    }
+
+    public func commit() throws(StoreError) {
+        try statements.commit.run()
+        outsiders.committed()
+    }
 
     public func rollback() {
         // SQLite may have rolled back by itself; then there is nothing to leave.
@@ -106,7 +159,7 @@ final class SQLiteReader: SyncReader {
     private let begin: Statement
     private let end: Statement
 
-    init(path: String, epoch: Name) throws(StoreError) {
+    init(path: String, epoch: CurrentEpoch) throws(StoreError) {
         let connection = try Connection(path, as: .reader)
         rows = try LogRows(connection, epoch: epoch)
         begin = try Statement(connection, "BEGIN")

@@ -6,7 +6,7 @@ import MizuSync
 final class WriterStatements {
     let begin, commit, savepoint, release, rollbackTo: Statement
     let account, setAccount: Statement
-    let setScope, beginEpoch, append, setRecord, removeRecord: Statement
+    let setEpoch, setScope, beginEpoch, append, setRecord, removeRecord: Statement
     let outcome, setOutcome, removeOutcome, dueOutcomes: Statement
     let client, owner, setClient, claim, clientCount, longestSilent, removeClient: Statement
     let scopesAfter, oldestEntries, trimLog, trimEpochs: Statement
@@ -21,6 +21,8 @@ final class WriterStatements {
         release = try prepare("RELEASE mutation")
         rollbackTo = try prepare("ROLLBACK TO mutation")
 
+        setEpoch = try prepare(
+            "INSERT OR REPLACE INTO settings(key, value) VALUES('epoch', ?)")
         setScope = try prepare(
             """
             INSERT OR REPLACE INTO scopes(

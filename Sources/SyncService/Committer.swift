@@ -35,21 +35,27 @@ final class Committer: Sendable {
     private let mailbox: Mailbox<Job>
     private let pendingMutations = Atomic<Int>(0)
     private let pendingBytes = Atomic<Int>(0)
-    private let stopped: Mailbox<Void>
+    private let ends: ThreadEnds
+    /// Whether writes can be made.
+    let health = StoreHealth()
     private let tail: LogTail
     private let publish: @Sendable ([CommittedChanges]) -> Void
+    private let onRestore: @Sendable () -> Void
     private let logger: Logger
 
     /// - Parameters:
     ///   - publish: gets every commit's changes, on the committer's thread, before the answers.
+    ///   - onRestore: called there when an older state was put back under the server.
     init(
         tail: LogTail, logger: Logger,
-        publish: @escaping @Sendable ([CommittedChanges]) -> Void
+        publish: @escaping @Sendable ([CommittedChanges]) -> Void,
+        onRestore: @escaping @Sendable () -> Void
     ) throws(SystemError) {
         mailbox = try Mailbox()
-        stopped = try Mailbox()
+        ends = try ThreadEnds()
         self.tail = tail
         self.publish = publish
+        self.onRestore = onRestore
         self.logger = logger
     }
 
@@ -61,7 +67,7 @@ final class Committer: Sendable {
         try startThread("mizu-committer") {
             if let engine = handover.take() { self.run(engine, &poller) }
             // The engine, and with it the store, has gone before anybody is told so.
-            self.stopped.post(())
+            self.ends.ended()
         }
     }
 
@@ -88,15 +94,7 @@ final class Committer: Sendable {
     /// Commits what waits and ends the thread; returns when the store is closed.
     func stop() {
         mailbox.post(.stop)
-        guard var poller = try? Poller(),
-            (try? poller.registerInput(stopped.pollable, data: 0)) != nil
-        else { return }
-        // A wait may end early, but not before its time here: the store would be cut off.
-        let deadline = Instant.now.adding(milliseconds: 10_000)
-        while poller.count == 0, Instant.now < deadline {
-            let wait = Int(clamping: deadline.milliseconds(since: .now)) + 1
-            guard (try? poller.wait(milliseconds: wait)) != nil else { return }
-        }
+        ends.wait(for: 1, milliseconds: 10_000)
     }
 
     // MARK: The thread
@@ -150,21 +148,52 @@ final class Committer: Sendable {
     private func commit(_ batch: Batch, _ engine: SyncEngine) {
         guard !batch.requests.isEmpty else { return }
         let result = engine.commit(batch.requests)
-        if let accident = result.accident {
-            logger.error("the store refused a commit: \(accident.message)")
-        }
+        takeIn(result.accident, "the store refused a commit")
+        noticeRestore(engine)
         for changes in result.feed { tail.append(changes) }
         if !result.feed.isEmpty { publish(result.feed) }
         for (answer, outcome) in zip(batch.answers, result.answers) { answer(outcome) }
         forget(mutations: batch.mutations, bytes: batch.bytes)
     }
 
-    /// Forgets what is too old, a bounded number of rows at a time.
+    /// Forgets what is too old, a bounded number of rows at a time. So that once a second a
+    /// transaction shows whether the store is still what it was.
     private func trim(_ engine: SyncEngine) {
         do throws(StoreError) {
             _ = try engine.trim()
+            // Where nothing was too old, nothing was written that could show that writing works.
+            if health.obstacle != nil { try engine.proveWritable() }
+            takeIn(nil, "")
         } catch {
-            logger.error("the log could not be trimmed: \(error.message)")
+            takeIn(error, "the log could not be trimmed")
         }
+        noticeRestore(engine)
+    }
+
+    private func takeIn(_ accident: StoreError?, _ what: String) {
+        guard let accident else {
+            if health.worked() { logger.notice("the store takes writes again") }
+            return
+        }
+        // One statement's misfortune says nothing of the store.
+        guard accident.kind == .unavailable else {
+            return logger.error("\(what): \(accident.message)")
+        }
+        if health.failed(accident.message, now: .now) {
+            logger.error("\(what): \(accident.message)")
+        }
+    }
+
+    /// A backup was put back under the server: what the tail and subscribers know is of a log that
+    /// is no more.
+    private func noticeRestore(_ engine: SyncEngine) {
+        guard engine.takeRestore() else { return }
+        logger.warning(
+            """
+            an older state of the database was put back while it was open: a new epoch begins, and \
+            clients that saw what is not in it start over
+            """)
+        tail.forgetAll()
+        onRestore()
     }
 }

@@ -29,6 +29,14 @@ public final class LiveFeed: Sendable {
         }
     }
 
+    /// Asks all who are subscribed to a scope to connect anew, as a restart would: a backup was put
+    /// back under the server, and only who says where it stands can be told that this is no more.
+    public func positionsLost() {
+        workers.performOnAll { worker in
+            worker.service(LiveService.self)?.closeSubscribers(on: worker)
+        }
+    }
+
     /// Sends `payload` (one JSON value) to the subscribers of an app's topic. Topics of Sync are
     /// nobody's to publish to: a call with one is ignored.
     public func publish(topic: String, payload: ByteSlice) {

@@ -32,6 +32,18 @@ extension LiveService {
         worker.close(Token(bits: session.token), code: 1008, reason: reason)
     }
 
+    /// Closes the sockets that are subscribed to a scope, with the word of when to come back.
+    func closeSubscribers(on worker: Worker) {
+        for session in sessions.all {
+            let socket = Token(bits: session.token)
+            guard topics.topicNames(of: session.token).contains(where: TopicName.isSync) else {
+                continue
+            }
+            draining(socket, on: worker)
+            worker.close(socket, code: 1012, reason: "epoch_changed")
+        }
+    }
+
     func checkAllPermissions(on worker: Worker) {
         for session in sessions.all { checkPermissions(of: Token(bits: session.token), on: worker) }
     }

@@ -25,6 +25,9 @@ public struct ReadCheck: Sendable {
 
 /// The reader threads' front: any thread may ask.
 final class Readers: Sendable {
+    /// How long the end waits for reads that are under way.
+    static let stopMilliseconds: UInt64 = 5_000
+
     /// A piece of work with the thread's reader, or why there is none.
     typealias Work = @Sendable (Result<ReadTurn, Refusal>) -> Void
 
@@ -45,12 +48,14 @@ final class Readers: Sendable {
     private let state: Mutex<State>
     /// One for each thread; a mail only wakes it.
     private let bells: [Mailbox<Void>]
+    private let ends: ThreadEnds
 
     init(_ limits: ReadLimits) throws(SystemError) {
         self.limits = limits
         var bells: [Mailbox<Void>] = []
         for _ in 0..<max(1, limits.threads) { bells.append(try Mailbox()) }
         self.bells = bells
+        ends = try ThreadEnds()
         state = Mutex(State(queue: ReadQueue(limits)))
     }
 
@@ -63,8 +68,9 @@ final class Readers: Sendable {
         try poller.registerInput(bell.pollable, data: 0)
         var handover: (any SyncReader)? = reader
         try startThread("mizu-reader-\(index)") {
-            guard let reader = handover.take() else { return }
-            self.run(index, reader, &poller)
+            if let reader = handover.take() { self.run(index, reader, &poller) }
+            // The reader, and with it its connection, has gone before anybody is told so.
+            self.ends.ended()
         }
     }
 
@@ -89,9 +95,12 @@ final class Readers: Sendable {
         }
     }
 
+    /// Ends the threads and waits until their readers are closed; reads that wait are left out, and
+    /// one that hangs is not waited for beyond `stopMilliseconds`.
     func stop() {
         state.withLock { $0.isStopping = true }
         for bell in bells { bell.post(()) }
+        ends.wait(for: bells.count, milliseconds: Self.stopMilliseconds)
     }
 
     private static func refusal(_ reason: ReadQueue<Work>.Reason) -> Refusal {

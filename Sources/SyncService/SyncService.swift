@@ -40,15 +40,19 @@ public final class SyncService: Sendable {
     ///     server asks the same one for each request.
     ///   - publish: gets every commit's changes before any answer leaves: the seam by which
     ///     topics are fed.
+    ///   - onRestore: called on the committer's thread when a backup was put back into the open
+    ///     database: subscribers stand at positions that are no more.
     public static func start(
         _ store: sending any SyncStore, mutator: any Mutator, limits: SyncLimits,
         workers: Workers, logger: Logger, reads: ReadLimits = ReadLimits(),
         limiter: RateLimiter? = nil, authorize: @escaping Authorize,
-        publish: @escaping @Sendable ([CommittedChanges]) -> Void
+        publish: @escaping @Sendable ([CommittedChanges]) -> Void,
+        onRestore: @escaping @Sendable () -> Void = {}
     ) throws(SyncStartError) -> SyncService {
         let tail = LogTail(limits: limits)
         do {
-            let committer = try Committer(tail: tail, logger: logger, publish: publish)
+            let committer = try Committer(
+                tail: tail, logger: logger, publish: publish, onRestore: onRestore)
             let readers = try Readers(reads)
             for index in 0..<readers.count {
                 let reader = try store.makeReader()
@@ -87,6 +91,9 @@ public final class SyncService: Sendable {
     }
 
     // MARK: For every caller
+
+    /// Whether what is pushed can be written.
+    public var takesWrites: Bool { committer.health.obstacle == nil && !workers.isDraining }
 
     /// Whether `user` (nil: nobody) may do `action` in `scope`.
     public func mayUse(_ user: Name?, _ scope: Name, _ action: SyncAction) -> Bool {

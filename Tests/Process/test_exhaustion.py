@@ -27,14 +27,15 @@ def test_without_descriptors_old_connections_go_on_and_new_ones_come_back(start)
     scope = new_scope()
     old = [Connection(running) for _ in range(4)]
     assert all(c.request("GET", "/healthz").status == 200 for c in old)
+    descriptors = lambda: len(os.listdir(f"/proc/{running.child.pid}/fd"))
+    at_first = descriptors()
     crowd = []
     for _ in range(OPEN_FILES * 2):
         try:
             crowd.append(Connection(running, timeout=2))
         except OSError:
             break
-    wait_until(lambda: len(os.listdir(f"/proc/{running.child.pid}/fd")) >= OPEN_FILES - 4, 10,
-               "the descriptors run out")
+    wait_until(lambda: descriptors() >= OPEN_FILES - 4, 10, "the descriptors run out")
     begun, used = time.monotonic(), cpu_seconds(running.child.pid)
     for _ in range(20):
         for connection in old:
@@ -55,8 +56,7 @@ def test_without_descriptors_old_connections_go_on_and_new_ones_come_back(start)
         for connection in [Connection(running) for _ in range(20)]:
             connection.close()
     wait_until(lambda: answers(running), 10, "answers after it all")
-    wait_until(lambda: len(os.listdir(f"/proc/{running.child.pid}/fd")) < OPEN_FILES // 2, 10,
-               "descriptors given back")
+    wait_until(lambda: descriptors() < at_first, 10, "descriptors given back")
     running.stop()
 
 

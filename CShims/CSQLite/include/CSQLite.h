@@ -8,10 +8,13 @@
 // Binds a copy of the bytes as a BLOB (SQLITE_TRANSIENT is a cast, which Swift does not import).
 int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int64_t count);
 
-// Opens (and creates) the file and takes an exclusive lock on it that ends with the process, even
-// by kill -9. Returns the descriptor, or -errno; -EWOULDBLOCK if another process holds it.
+// Opens (and creates, 0600) the file and takes an exclusive lock on it that ends with the process,
+// even by kill -9. Returns the descriptor, or -errno; -EWOULDBLOCK if another process holds it.
 int csqlite_lock_file(const char *path);
-// Whether -errno from csqlite_lock_file means that somebody else has the lock.
+// The same with a database, which must exist: flock(2), which does not meet SQLite's own locks. On
+// a file system of another machine, where it would, the file is opened and not locked.
+int csqlite_lock_database(const char *path);
+// Whether -errno from the two means that somebody else has the lock.
 int csqlite_is_held(int result);
 // Writes the process id into a locked file, for people.
 void csqlite_write_pid(int descriptor);
@@ -20,9 +23,21 @@ int csqlite_read_pid(const char *path);
 void csqlite_unlock_file(int descriptor);
 
 // Writes the absolute path of a file, without symbolic links, to `resolved` (`size` bytes, with the
-// end); makes the file, empty, where it is missing. Returns 0, or -errno.
+// end); makes the file, empty and 0600, where it is missing. Returns 0, or -errno.
 int csqlite_resolve_file(const char *path, char *resolved, size_t size);
-// mkdir, 0777 less the umask; 0 also where it exists already as a directory.
+// mkdir, 0700 less the umask; 0 also where it exists already as a directory.
 int csqlite_make_directory(const char *path);
+// What a file is, whatever its name: equal for one file.
+typedef struct {
+    uint64_t device, inode, links;
+} csqlite_identity;
+// Both return 0 or -errno.
+int csqlite_identify(const char *path, csqlite_identity *);
+int csqlite_identify_descriptor(int descriptor, csqlite_identity *);
+// 1 where the file at an absolute path is a mount of its own (a container's `-v file:file`); 0
+// where it is not, or the kernel does not say.
+int csqlite_is_mounted_alone(const char *path);
+// Takes the rights of others from a file that is ours; the group's stay. Returns 1 where it did.
+int csqlite_close_to_others(const char *path);
 // The text for a positive errno, written to `text`.
 void csqlite_error_text(int error, char *text, size_t size);

@@ -1,0 +1,34 @@
+// The two questions of balancers and monitors. `/healthz`: does the process live? `/readyz`: can it
+// do its work, which is to take writes? A process that is not ready is no reason to restart it: a
+// full disk and a database that was moved away stay what they are. Both are asked by address, so no
+// `Host`, redirect or permission stands before them.
+
+import MizuHTTP
+import MizuRouting
+import MizuServer
+import MizuSyncService
+
+enum Health {
+    /// Whether `path` is one of the two.
+    static func isAsked(at path: String) -> Bool { path == "/healthz" || path == "/readyz" }
+
+    /// - Parameter sync: nil where the app has no database.
+    static func mount(on routes: inout Routes, _ workers: Workers, _ sync: SyncService?) {
+        // Who watches over the process must hear from it, whatever its address has used up.
+        routes.get("/healthz", cost: .free) { _ in answer("ok") }
+        routes.get("/readyz", cost: .free) { _ in
+            if workers.isDraining { return answer("draining", .serviceUnavailable) }
+            // In the log it says what is wrong with it; a stranger is told no paths.
+            guard sync?.takesWrites ?? true else {
+                return answer("database", .serviceUnavailable)
+            }
+            return answer("ok")
+        }
+    }
+
+    private static func answer(_ word: String, _ status: HTTPStatus = .ok) -> Response {
+        var response = Response.text(word, status: status)
+        response.set("Cache-Control", literal: "no-store")
+        return response
+    }
+}
