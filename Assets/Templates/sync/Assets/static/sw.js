@@ -2,16 +2,20 @@
 // It keeps one shell, the page with all of its assets, and replaces it as a whole, so that a page
 // never meets modules of another version. While the server answers, everything comes from it
 // (assets carry an ETag, so that costs a 304); where it does not, page and assets come from the
-// shell. Data is no business of this file: /_sync, /api, /ws and forms pass it by.
+// shell. Data is no business of this file: /_sync, /api, /ws and forms pass it by, and the page in
+// the shell is nobody's: it is asked for without credentials, and has no data in it.
 
-const prefix = "mizu-shell-2-"; // raise it when what is kept here changes its meaning
+const prefix = "mizu-shell-3-"; // raise it when what is kept here changes its meaning
 const whole = "/.whole"; // put into a shell last: one without it broke while it was being filled
-const marker = 'name="mizu-shell"'; // tells our page from a captive portal's
+// Tells our page from a captive portal's or a proxy's. A page that drops it must drop this, too.
+const marker = 'name="mizu-shell"';
+const markerWithin = 16_384; // characters: it stands in the head of the page
 const patienceMs = 2500; // for a server that accepts connections and says nothing
 const refillMs = 60_000; // how soon a visit makes the shell anew
 const offlineForMs = 30_000; // after a page came from the shell its assets do too
 
 const page = "/";
+const bare = "/?shell=1"; // the same page without data
 const assets = [
   "/static/app.webmanifest",
   "/static/css/app.css",
@@ -19,11 +23,12 @@ const assets = [
     "favicon.ico", "icon-180.png", "icon-192.png", "icon-512.png", "icon-maskable-512.png", "mizu.svg",
   ].map((name) => `/static/img/${name}`),
   ...[
-    "announcer", "app", "durable-storage", "edit-saver", "exchange", "frame", "keys", "lane",
-    "list-window", "live-client", "local-store", "memory-storage", "mutation-queue", "random-id",
-    "reachability", "refusal-words", "refusals-view", "replay", "rounds", "set-aside", "snapshot",
-    "storage", "sync-client", "sync-core", "sync-status-view", "title-field", "toast",
-    "todo-appliers", "todo-item", "todo-list-view", "turn",
+    "announcer", "app", "checksum", "durable-storage", "edit-saver", "exchange", "follower",
+    "frame", "indexed-storage", "journal", "keys", "lane", "list-window", "live-client",
+    "local-store", "memory-storage", "mutation-queue", "occasions", "random-id", "reachability",
+    "refusal-words", "refusals-view", "replay", "replica", "rounds", "set-aside", "snapshot",
+    "spread", "state-check", "storage", "sync-client", "sync-core", "sync-status-view",
+    "title-field", "toast", "todo-appliers", "todo-item", "todo-list-view", "transaction", "turn",
   ].map((name) => `/static/js/${name}.js`),
 ];
 
@@ -56,19 +61,44 @@ self.addEventListener("fetch", (event) => {
 async function answerPage(event) {
   const coming = fetch(event.request);
   try {
-    const response = await inTime(coming);
-    if (response.status >= 502 && response.status <= 504) throw new Error("only a proxy answers");
+    const response = await inTime(coming.then(oursOnly));
     // The page is new, so its assets may be: the shell follows, all of it or nothing.
     const isDue = Date.now() > filledAt + refillMs;
     if (response.ok && isDue) event.waitUntil(fillShell().catch(() => {}));
     shellUntil = 0; // a page of the server gets the server's assets
     return response;
   } catch {
-    const kept = await (await shell())?.match(page);
+    const kept = await (await shell())?.match(bare);
     if (!kept) return coming;
     shellUntil = Date.now() + offlineForMs;
     return kept;
   }
+}
+
+/**
+ * Throws for what is not the app's answer: a server's or an edge's 5xx, whatever its number, and a
+ * page without our mark. A redirect, a 4xx and what is no page are the app's own business.
+ */
+async function oursOnly(response) {
+  if (response.status >= 500) throw new Error("the app does not answer");
+  const isPage = response.ok && (response.headers.get("Content-Type") ?? "").includes("text/html");
+  if (isPage && !(await isMarked(response.clone()))) throw new Error("this is not our page");
+  return response;
+}
+
+/** Reads no further than to the mark: the rest of a long page comes while it is shown. */
+async function isMarked(response) {
+  if (!response.body) return false;
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (text.length < markerWithin) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    text += value;
+    if (text.includes(marker)) break;
+  }
+  reader.cancel().catch(() => {});
+  return text.includes(marker);
 }
 
 async function answerAsset(request) {
@@ -104,14 +134,15 @@ async function shellNames() {
 async function fillShell() {
   const before = await shellNames();
   filledAt = Date.now();
-  const addresses = [page, ...assets];
+  const addresses = [bare, ...assets];
   const responses = await Promise.all(addresses.map((address) =>
-    fetch(address, { cache: "no-cache", credentials: "same-origin" })));
+    fetch(address, {
+      cache: "no-cache", credentials: address === bare ? "omit" : "same-origin",
+    })));
   if (!responses.every((response) => response.ok && !response.redirected)) {
     throw new Error("the shell is not whole");
   }
-  const text = await responses[0].clone().text();
-  if (!text.includes(marker)) throw new Error("this is not our page");
+  if (!(await isMarked(responses[0].clone()))) throw new Error("this is not our page");
   const name = prefix + Math.max(Date.now(), 1 + Number(before[0]?.slice(prefix.length) ?? 0));
   const filled = await caches.open(name);
   try {

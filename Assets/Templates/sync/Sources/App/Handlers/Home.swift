@@ -16,6 +16,8 @@ struct HomeHandler: Sendable {
 
     func show(_ request: borrowing Request) throws -> Response {
         let query = request.query
+        // The copy that a service worker keeps is nobody's: it has no data, and costs no read.
+        if query["shell"] != nil { return views.render("home", Self.shell) }
         let filter = Filter(rawValue: query["filter"] ?? "") ?? .all
         let problem = Self.problem(query["problem"])
         let (after, from) = (query["after"], query["from"])
@@ -27,6 +29,11 @@ struct HomeHandler: Sendable {
             return views.render("home", Self.page(list, filter, problem))
         }
     }
+
+    private static let shell: ViewValue = [
+        "scope": .string(AppConfiguration.scope.string), "shell": true, "count": 0,
+        "remaining": 0, "filter": .string(Filter.all.rawValue), "filter_all": true,
+    ]
 
     private static func page(
         _ list: TodoPage, _ filter: Filter, _ problem: String?
