@@ -212,246 +212,282 @@ static const unsigned char file_52[] = {
 };
 
 static const unsigned char file_53[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/durable-storage.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/checksum.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_54[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/edit-saver.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/durable-storage.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_55[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/exchange.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/edit-saver.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_56[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/frame.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/exchange.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_57[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/keys.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/follower.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_58[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/lane.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/frame.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_59[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/list-window.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/indexed-storage.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_60[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/live-client.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/journal.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_61[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/local-store.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/keys.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_62[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/memory-storage.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/lane.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_63[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/mutation-queue.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/list-window.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_64[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/random-id.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/live-client.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_65[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/reachability.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/local-store.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_66[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/refusal-words.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/memory-storage.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_67[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/refusals-view.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/mutation-queue.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_68[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/replay.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/occasions.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_69[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/rounds.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/random-id.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_70[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/set-aside.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/reachability.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_71[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/snapshot.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/refusal-words.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_72[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/storage.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/refusals-view.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_73[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/sync-client.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/replay.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_74[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/sync-core.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/replica.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_75[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/sync-status-view.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/rounds.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_76[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/title-field.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/set-aside.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_77[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/toast.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/snapshot.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_78[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/todo-appliers.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/spread.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_79[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/todo-item.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/state-check.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_80[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/todo-list-view.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/storage.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_81[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/turn.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/sync-client.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_82[] = {
-#embed "../../Assets/Templates/sync/Assets/static/sw.js" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/sync-core.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_83[] = {
-#embed "../../Assets/Templates/sync/Assets/systemd/mizu-todo.service" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/sync-status-view.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_84[] = {
-#embed "../../Assets/Templates/sync/Assets/views/components/sync-status.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/title-field.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_85[] = {
-#embed "../../Assets/Templates/sync/Assets/views/components/todo-item.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/toast.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_86[] = {
-#embed "../../Assets/Templates/sync/Assets/views/components/todo-list.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/todo-appliers.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_87[] = {
-#embed "../../Assets/Templates/sync/Assets/views/layouts/default.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/todo-item.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_88[] = {
-#embed "../../Assets/Templates/sync/Assets/views/pages/error.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/todo-list-view.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_89[] = {
-#embed "../../Assets/Templates/sync/Assets/views/pages/home.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/transaction.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_90[] = {
-#embed "../../Assets/Templates/sync/Assets/views/partials/footer.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/js/turn.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_91[] = {
-#embed "../../Assets/Templates/sync/Assets/views/partials/header.html" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/static/sw.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_92[] = {
-#embed "../../Assets/Templates/sync/CShims/CAssets/CAssets.c" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/systemd/mizu-todo.service" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_93[] = {
-#embed "../../Assets/Templates/sync/CShims/CAssets/include/CAssets.h" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/views/components/sync-status.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_94[] = {
-#embed "../../Assets/Templates/sync/CShims/assets.sh" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/views/components/todo-item.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_95[] = {
-#embed "../../Assets/Templates/sync/Makefile" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/views/components/todo-list.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_96[] = {
-#embed "../../Assets/Templates/sync/Package.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/views/layouts/default.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_97[] = {
-#embed "../../Assets/Templates/sync/README.md" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/views/pages/error.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_98[] = {
-#embed "../../Assets/Templates/sync/Sources/App/App.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/views/pages/home.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_99[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Configuration.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/views/partials/footer.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_100[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Handlers/API.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Assets/views/partials/header.html" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_101[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Handlers/Home.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/CAssets/CAssets.c" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_102[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Handlers/LiveHandler.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/CAssets/include/CAssets.h" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_103[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Handlers/TodoPage.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/assets.sh" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_104[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Live.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Makefile" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_105[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Routes.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Package.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_106[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Services/TodoMutator.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/README.md" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_107[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Sync.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/App.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_108[] = {
-#embed "../../Assets/Templates/sync/Sources/Server/EmbeddedAssets.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Configuration.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_109[] = {
-#embed "../../Assets/Templates/sync/Sources/Server/main.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Handlers/API.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_110[] = {
-#embed "../../Assets/Templates/sync/Tests/App/MutatorBench.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Handlers/Home.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_111[] = {
-#embed "../../Assets/Templates/sync/Tests/App/PageTests.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Handlers/LiveHandler.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_112[] = {
-#embed "../../Assets/Templates/sync/Tests/App/TodoMutatorTests.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Handlers/TodoPage.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_113[] = {
+#embed "../../Assets/Templates/sync/Sources/App/Live.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_114[] = {
+#embed "../../Assets/Templates/sync/Sources/App/Routes.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_115[] = {
+#embed "../../Assets/Templates/sync/Sources/App/Services/TodoMutator.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_116[] = {
+#embed "../../Assets/Templates/sync/Sources/App/Sync.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_117[] = {
+#embed "../../Assets/Templates/sync/Sources/Server/EmbeddedAssets.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_118[] = {
+#embed "../../Assets/Templates/sync/Sources/Server/main.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_119[] = {
+#embed "../../Assets/Templates/sync/Tests/App/MutatorBench.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_120[] = {
+#embed "../../Assets/Templates/sync/Tests/App/PageTests.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_121[] = {
+#embed "../../Assets/Templates/sync/Tests/App/TodoMutatorTests.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_122[] = {
 #embed "../../Assets/Templates/sync/template.json" suffix(, 0) if_empty(0)
 };
 
@@ -508,67 +544,76 @@ const mizu_template mizu_templates[] = {
     {"Templates/sync/Assets/static/img/mizu.svg", file_50, sizeof(file_50) - 1},
     {"Templates/sync/Assets/static/js/announcer.js", file_51, sizeof(file_51) - 1},
     {"Templates/sync/Assets/static/js/app.js", file_52, sizeof(file_52) - 1},
-    {"Templates/sync/Assets/static/js/durable-storage.js", file_53, sizeof(file_53) - 1},
-    {"Templates/sync/Assets/static/js/edit-saver.js", file_54, sizeof(file_54) - 1},
-    {"Templates/sync/Assets/static/js/exchange.js", file_55, sizeof(file_55) - 1},
-    {"Templates/sync/Assets/static/js/frame.js", file_56, sizeof(file_56) - 1},
-    {"Templates/sync/Assets/static/js/keys.js", file_57, sizeof(file_57) - 1},
-    {"Templates/sync/Assets/static/js/lane.js", file_58, sizeof(file_58) - 1},
-    {"Templates/sync/Assets/static/js/list-window.js", file_59, sizeof(file_59) - 1},
-    {"Templates/sync/Assets/static/js/live-client.js", file_60, sizeof(file_60) - 1},
-    {"Templates/sync/Assets/static/js/local-store.js", file_61, sizeof(file_61) - 1},
-    {"Templates/sync/Assets/static/js/memory-storage.js", file_62, sizeof(file_62) - 1},
-    {"Templates/sync/Assets/static/js/mutation-queue.js", file_63, sizeof(file_63) - 1},
-    {"Templates/sync/Assets/static/js/random-id.js", file_64, sizeof(file_64) - 1},
-    {"Templates/sync/Assets/static/js/reachability.js", file_65, sizeof(file_65) - 1},
-    {"Templates/sync/Assets/static/js/refusal-words.js", file_66, sizeof(file_66) - 1},
-    {"Templates/sync/Assets/static/js/refusals-view.js", file_67, sizeof(file_67) - 1},
-    {"Templates/sync/Assets/static/js/replay.js", file_68, sizeof(file_68) - 1},
-    {"Templates/sync/Assets/static/js/rounds.js", file_69, sizeof(file_69) - 1},
-    {"Templates/sync/Assets/static/js/set-aside.js", file_70, sizeof(file_70) - 1},
-    {"Templates/sync/Assets/static/js/snapshot.js", file_71, sizeof(file_71) - 1},
-    {"Templates/sync/Assets/static/js/storage.js", file_72, sizeof(file_72) - 1},
-    {"Templates/sync/Assets/static/js/sync-client.js", file_73, sizeof(file_73) - 1},
-    {"Templates/sync/Assets/static/js/sync-core.js", file_74, sizeof(file_74) - 1},
-    {"Templates/sync/Assets/static/js/sync-status-view.js", file_75, sizeof(file_75) - 1},
-    {"Templates/sync/Assets/static/js/title-field.js", file_76, sizeof(file_76) - 1},
-    {"Templates/sync/Assets/static/js/toast.js", file_77, sizeof(file_77) - 1},
-    {"Templates/sync/Assets/static/js/todo-appliers.js", file_78, sizeof(file_78) - 1},
-    {"Templates/sync/Assets/static/js/todo-item.js", file_79, sizeof(file_79) - 1},
-    {"Templates/sync/Assets/static/js/todo-list-view.js", file_80, sizeof(file_80) - 1},
-    {"Templates/sync/Assets/static/js/turn.js", file_81, sizeof(file_81) - 1},
-    {"Templates/sync/Assets/static/sw.js", file_82, sizeof(file_82) - 1},
-    {"Templates/sync/Assets/systemd/mizu-todo.service", file_83, sizeof(file_83) - 1},
-    {"Templates/sync/Assets/views/components/sync-status.html", file_84, sizeof(file_84) - 1},
-    {"Templates/sync/Assets/views/components/todo-item.html", file_85, sizeof(file_85) - 1},
-    {"Templates/sync/Assets/views/components/todo-list.html", file_86, sizeof(file_86) - 1},
-    {"Templates/sync/Assets/views/layouts/default.html", file_87, sizeof(file_87) - 1},
-    {"Templates/sync/Assets/views/pages/error.html", file_88, sizeof(file_88) - 1},
-    {"Templates/sync/Assets/views/pages/home.html", file_89, sizeof(file_89) - 1},
-    {"Templates/sync/Assets/views/partials/footer.html", file_90, sizeof(file_90) - 1},
-    {"Templates/sync/Assets/views/partials/header.html", file_91, sizeof(file_91) - 1},
-    {"Templates/sync/CShims/CAssets/CAssets.c", file_92, sizeof(file_92) - 1},
-    {"Templates/sync/CShims/CAssets/include/CAssets.h", file_93, sizeof(file_93) - 1},
-    {"Templates/sync/CShims/assets.sh", file_94, sizeof(file_94) - 1},
-    {"Templates/sync/Makefile", file_95, sizeof(file_95) - 1},
-    {"Templates/sync/Package.swift", file_96, sizeof(file_96) - 1},
-    {"Templates/sync/README.md", file_97, sizeof(file_97) - 1},
-    {"Templates/sync/Sources/App/App.swift", file_98, sizeof(file_98) - 1},
-    {"Templates/sync/Sources/App/Configuration.swift", file_99, sizeof(file_99) - 1},
-    {"Templates/sync/Sources/App/Handlers/API.swift", file_100, sizeof(file_100) - 1},
-    {"Templates/sync/Sources/App/Handlers/Home.swift", file_101, sizeof(file_101) - 1},
-    {"Templates/sync/Sources/App/Handlers/LiveHandler.swift", file_102, sizeof(file_102) - 1},
-    {"Templates/sync/Sources/App/Handlers/TodoPage.swift", file_103, sizeof(file_103) - 1},
-    {"Templates/sync/Sources/App/Live.swift", file_104, sizeof(file_104) - 1},
-    {"Templates/sync/Sources/App/Routes.swift", file_105, sizeof(file_105) - 1},
-    {"Templates/sync/Sources/App/Services/TodoMutator.swift", file_106, sizeof(file_106) - 1},
-    {"Templates/sync/Sources/App/Sync.swift", file_107, sizeof(file_107) - 1},
-    {"Templates/sync/Sources/Server/EmbeddedAssets.swift", file_108, sizeof(file_108) - 1},
-    {"Templates/sync/Sources/Server/main.swift", file_109, sizeof(file_109) - 1},
-    {"Templates/sync/Tests/App/MutatorBench.swift", file_110, sizeof(file_110) - 1},
-    {"Templates/sync/Tests/App/PageTests.swift", file_111, sizeof(file_111) - 1},
-    {"Templates/sync/Tests/App/TodoMutatorTests.swift", file_112, sizeof(file_112) - 1},
-    {"Templates/sync/template.json", file_113, sizeof(file_113) - 1},
+    {"Templates/sync/Assets/static/js/checksum.js", file_53, sizeof(file_53) - 1},
+    {"Templates/sync/Assets/static/js/durable-storage.js", file_54, sizeof(file_54) - 1},
+    {"Templates/sync/Assets/static/js/edit-saver.js", file_55, sizeof(file_55) - 1},
+    {"Templates/sync/Assets/static/js/exchange.js", file_56, sizeof(file_56) - 1},
+    {"Templates/sync/Assets/static/js/follower.js", file_57, sizeof(file_57) - 1},
+    {"Templates/sync/Assets/static/js/frame.js", file_58, sizeof(file_58) - 1},
+    {"Templates/sync/Assets/static/js/indexed-storage.js", file_59, sizeof(file_59) - 1},
+    {"Templates/sync/Assets/static/js/journal.js", file_60, sizeof(file_60) - 1},
+    {"Templates/sync/Assets/static/js/keys.js", file_61, sizeof(file_61) - 1},
+    {"Templates/sync/Assets/static/js/lane.js", file_62, sizeof(file_62) - 1},
+    {"Templates/sync/Assets/static/js/list-window.js", file_63, sizeof(file_63) - 1},
+    {"Templates/sync/Assets/static/js/live-client.js", file_64, sizeof(file_64) - 1},
+    {"Templates/sync/Assets/static/js/local-store.js", file_65, sizeof(file_65) - 1},
+    {"Templates/sync/Assets/static/js/memory-storage.js", file_66, sizeof(file_66) - 1},
+    {"Templates/sync/Assets/static/js/mutation-queue.js", file_67, sizeof(file_67) - 1},
+    {"Templates/sync/Assets/static/js/occasions.js", file_68, sizeof(file_68) - 1},
+    {"Templates/sync/Assets/static/js/random-id.js", file_69, sizeof(file_69) - 1},
+    {"Templates/sync/Assets/static/js/reachability.js", file_70, sizeof(file_70) - 1},
+    {"Templates/sync/Assets/static/js/refusal-words.js", file_71, sizeof(file_71) - 1},
+    {"Templates/sync/Assets/static/js/refusals-view.js", file_72, sizeof(file_72) - 1},
+    {"Templates/sync/Assets/static/js/replay.js", file_73, sizeof(file_73) - 1},
+    {"Templates/sync/Assets/static/js/replica.js", file_74, sizeof(file_74) - 1},
+    {"Templates/sync/Assets/static/js/rounds.js", file_75, sizeof(file_75) - 1},
+    {"Templates/sync/Assets/static/js/set-aside.js", file_76, sizeof(file_76) - 1},
+    {"Templates/sync/Assets/static/js/snapshot.js", file_77, sizeof(file_77) - 1},
+    {"Templates/sync/Assets/static/js/spread.js", file_78, sizeof(file_78) - 1},
+    {"Templates/sync/Assets/static/js/state-check.js", file_79, sizeof(file_79) - 1},
+    {"Templates/sync/Assets/static/js/storage.js", file_80, sizeof(file_80) - 1},
+    {"Templates/sync/Assets/static/js/sync-client.js", file_81, sizeof(file_81) - 1},
+    {"Templates/sync/Assets/static/js/sync-core.js", file_82, sizeof(file_82) - 1},
+    {"Templates/sync/Assets/static/js/sync-status-view.js", file_83, sizeof(file_83) - 1},
+    {"Templates/sync/Assets/static/js/title-field.js", file_84, sizeof(file_84) - 1},
+    {"Templates/sync/Assets/static/js/toast.js", file_85, sizeof(file_85) - 1},
+    {"Templates/sync/Assets/static/js/todo-appliers.js", file_86, sizeof(file_86) - 1},
+    {"Templates/sync/Assets/static/js/todo-item.js", file_87, sizeof(file_87) - 1},
+    {"Templates/sync/Assets/static/js/todo-list-view.js", file_88, sizeof(file_88) - 1},
+    {"Templates/sync/Assets/static/js/transaction.js", file_89, sizeof(file_89) - 1},
+    {"Templates/sync/Assets/static/js/turn.js", file_90, sizeof(file_90) - 1},
+    {"Templates/sync/Assets/static/sw.js", file_91, sizeof(file_91) - 1},
+    {"Templates/sync/Assets/systemd/mizu-todo.service", file_92, sizeof(file_92) - 1},
+    {"Templates/sync/Assets/views/components/sync-status.html", file_93, sizeof(file_93) - 1},
+    {"Templates/sync/Assets/views/components/todo-item.html", file_94, sizeof(file_94) - 1},
+    {"Templates/sync/Assets/views/components/todo-list.html", file_95, sizeof(file_95) - 1},
+    {"Templates/sync/Assets/views/layouts/default.html", file_96, sizeof(file_96) - 1},
+    {"Templates/sync/Assets/views/pages/error.html", file_97, sizeof(file_97) - 1},
+    {"Templates/sync/Assets/views/pages/home.html", file_98, sizeof(file_98) - 1},
+    {"Templates/sync/Assets/views/partials/footer.html", file_99, sizeof(file_99) - 1},
+    {"Templates/sync/Assets/views/partials/header.html", file_100, sizeof(file_100) - 1},
+    {"Templates/sync/CShims/CAssets/CAssets.c", file_101, sizeof(file_101) - 1},
+    {"Templates/sync/CShims/CAssets/include/CAssets.h", file_102, sizeof(file_102) - 1},
+    {"Templates/sync/CShims/assets.sh", file_103, sizeof(file_103) - 1},
+    {"Templates/sync/Makefile", file_104, sizeof(file_104) - 1},
+    {"Templates/sync/Package.swift", file_105, sizeof(file_105) - 1},
+    {"Templates/sync/README.md", file_106, sizeof(file_106) - 1},
+    {"Templates/sync/Sources/App/App.swift", file_107, sizeof(file_107) - 1},
+    {"Templates/sync/Sources/App/Configuration.swift", file_108, sizeof(file_108) - 1},
+    {"Templates/sync/Sources/App/Handlers/API.swift", file_109, sizeof(file_109) - 1},
+    {"Templates/sync/Sources/App/Handlers/Home.swift", file_110, sizeof(file_110) - 1},
+    {"Templates/sync/Sources/App/Handlers/LiveHandler.swift", file_111, sizeof(file_111) - 1},
+    {"Templates/sync/Sources/App/Handlers/TodoPage.swift", file_112, sizeof(file_112) - 1},
+    {"Templates/sync/Sources/App/Live.swift", file_113, sizeof(file_113) - 1},
+    {"Templates/sync/Sources/App/Routes.swift", file_114, sizeof(file_114) - 1},
+    {"Templates/sync/Sources/App/Services/TodoMutator.swift", file_115, sizeof(file_115) - 1},
+    {"Templates/sync/Sources/App/Sync.swift", file_116, sizeof(file_116) - 1},
+    {"Templates/sync/Sources/Server/EmbeddedAssets.swift", file_117, sizeof(file_117) - 1},
+    {"Templates/sync/Sources/Server/main.swift", file_118, sizeof(file_118) - 1},
+    {"Templates/sync/Tests/App/MutatorBench.swift", file_119, sizeof(file_119) - 1},
+    {"Templates/sync/Tests/App/PageTests.swift", file_120, sizeof(file_120) - 1},
+    {"Templates/sync/Tests/App/TodoMutatorTests.swift", file_121, sizeof(file_121) - 1},
+    {"Templates/sync/template.json", file_122, sizeof(file_122) - 1},
     {0, 0, 0},
 };
 

@@ -19,22 +19,31 @@ class Sent:
 
 
 class Held:
-    """A request that goes on only when the test says so."""
+    """A request that goes on (or is answered, by `act`) only when the test says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, act: Callable[[Route], None] = lambda route: route.continue_()) -> None:
+        self._act = act
         self._route: Route | None = None
         self._is_released = False
 
     def take(self, route: Route) -> None:
         if self._is_released:
-            route.continue_()
+            self._act(route)
         else:
             self._route = route
+
+    def wait(self, page: Page) -> None:
+        """Waits until the request is here."""
+        for _ in range(1500):
+            if self._route:
+                return
+            page.wait_for_timeout(10)
+        raise AssertionError("the request did not come")
 
     def release(self) -> None:
         self._is_released = True
         if self._route:
-            self._route.continue_()
+            self._act(self._route)
 
 
 @dataclass
@@ -67,6 +76,13 @@ class Faults:
     def hold(self, path: str) -> Held:
         """The next request to `path` waits until it is released: a state lasts that long."""
         held = Held()
+        self._add(path, held.take)
+        return held
+
+    def hold_answer(self, path: str, body: dict) -> Held:
+        """The next request to `path` is answered with `body`, once that is released."""
+        held = Held(lambda route: route.fulfill(
+            status=200, body=json.dumps(body), content_type="application/json"))
         self._add(path, held.take)
         return held
 

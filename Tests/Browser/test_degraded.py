@@ -75,6 +75,29 @@ def test_an_edit_that_storage_refuses_is_told_and_not_kept(server, open_page):
     assert todo.page.evaluate("mizu.client.status.problem.code") == "not_saved"
 
 
+def test_saved_tells_of_each_edit_that_was_not_kept_whenever_it_is_asked(server, open_page):
+    todo = open_page()
+    todo.expect_state("online")
+    outcomes = todo.page.evaluate("""async () => {
+        const { add } = IDBObjectStore.prototype;
+        IDBObjectStore.prototype.add = () => {
+            throw new DOMException("full", "QuotaExceededError"); };
+        const ids = [1, 2, 3].map((n) =>
+            mizu.client.mutate("todo.create", { id: `t${n}`, title: `Title ${n}` }));
+        const told = (id) => mizu.client.saved(id).then(() => "saved", (error) => error.name);
+        const outcomes = [];
+        for (const id of ids) outcomes.push(await told(id));
+        IDBObjectStore.prototype.add = add;
+        const kept = mizu.client.mutate("todo.create", { id: "t4", title: "Kept" });
+        outcomes.push(await told(kept), await told(kept), await told(ids[0]));
+        return outcomes;
+    }""")
+    full = "QuotaExceededError"
+    assert outcomes == [full, full, full, "saved", "saved", full]
+    todo.page.reload()
+    todo.expect_titles("Kept")
+
+
 def test_changes_that_storage_refuses_are_told_and_come_later(server, open_page):
     todo = open_page()
     todo.expect_state("online")

@@ -157,3 +157,32 @@ def test_a_wiped_server_gets_the_queue_and_gives_its_state(server, open_page, wa
     todo.expect_titles("Still in the queue")
     todo.expect_synced(timeout=30_000)
     assert server.titles() == ["Still in the queue"]
+
+
+def test_a_browser_that_wrongly_says_it_is_offline_is_not_believed_for_long(
+        server, new_context, open_page):
+    """Behind some VPNs and virtual adapters `navigator.onLine` is false while everything works."""
+    context = new_context()
+    context.add_init_script(
+        "Object.defineProperty(Navigator.prototype, 'onLine', { get: () => false });")
+    todo, other = open_page(context), open_page()
+    todo.add("Sent all the same")
+    other.expect_titles("Sent all the same")
+    todo.expect_synced()
+    other.add("Seen all the same")
+    todo.expect_titles("Sent all the same", "Seen all the same")
+    todo._wait("() => mizu.live.status === 'open'")
+
+
+def test_the_offline_event_alone_stops_nothing(server, open_page):
+    todo, other = open_page(), open_page()
+    todo.expect_state("online")
+    todo.record_states()
+    todo.page.evaluate("""() => {
+        Object.defineProperty(Navigator.prototype, "onLine", { get: () => false });
+        dispatchEvent(new Event("offline"));
+    }""")
+    todo.expect_recorded("offline")
+    todo.expect_synced()
+    other.add("From afar")
+    todo.expect_titles("From afar")

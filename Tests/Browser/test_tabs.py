@@ -5,6 +5,8 @@ import json
 import pytest
 from playwright.sync_api import expect
 
+from faults import Faults
+
 WITHOUT_LOCKS = """
     Object.defineProperty(Navigator.prototype, "locks", { value: undefined });
     Object.defineProperty(Crypto.prototype, "randomUUID", { value: undefined });
@@ -114,3 +116,69 @@ def test_deltas_reach_both_tabs(server, new_context, open_page, script):
     for tab in tabs:
         expect(tab.items).to_have_count(10)
         tab.expect_synced()
+
+
+def test_a_frozen_tab_does_not_keep_the_others_from_sending(server, new_context, open_page, watch):
+    """It holds the push's lock, as a phone's browser leaves it; the next in line takes its turn."""
+    watch.network_may_fail = True
+    context = new_context()
+    frozen = open_page(context)
+    frozen.expect_state("online")
+    held = Faults().over(frozen.page).hold("/_sync/push")
+    frozen.add("Held in a frozen tab")
+    held.wait(frozen.page)
+    other = open_page(context)
+    other.expect_titles("Held in a frozen tab")
+    session = context.new_cdp_session(frozen.page)
+    session.send("Page.setWebLifecycleState", {"state": "frozen"})
+    other.add("From the other")
+    other.expect_synced(timeout=30_000)
+    assert server.titles() == ["From the other", "Held in a frozen tab"]
+    held.release()
+    session.send("Page.setWebLifecycleState", {"state": "active"})
+    frozen.expect_synced(timeout=30_000)
+    for tab in (frozen, other):
+        tab.add("Afterwards")
+        tab.expect_synced()
+    assert len(server.todos()) == 4
+
+
+def test_a_holder_that_gives_signs_keeps_its_turn(open_page):
+    """However long it works: who waits asks, and the holder answers."""
+    assert open_page().page.evaluate("""async () => {
+        const { setInterval } = window;
+        window.setInterval = (act, milliseconds) => setInterval(act, milliseconds / 50);
+        const { turnTaker } = await import("/static/js/turn.js");
+        const storage = { kind: "indexeddb" };
+        const seen = [];
+        const pause = (milliseconds) => new Promise((end) => setTimeout(end, milliseconds));
+        const first = turnTaker("a turn", storage)(async (signal) => {
+            await pause(600); // thirty questions long
+            seen.push(signal.aborted ? "robbed" : "first");
+            return { ok: true };
+        });
+        const second = turnTaker("a turn", storage)(async () => {
+            seen.push("second");
+            return { ok: true };
+        });
+        const outcomes = await Promise.all([first, second]);
+        return [...seen, ...outcomes.map((one) => one.ok)];
+    }""") == ["first", "second", True, True]
+
+
+def test_who_lost_the_turn_is_told_and_stops(open_page):
+    assert open_page().page.evaluate("""async () => {
+        const { turnTaker } = await import("/static/js/turn.js");
+        const seen = [];
+        let begun;
+        const hasBegun = new Promise((resolve) => { begun = resolve; });
+        const robbed = turnTaker("a turn", { kind: "indexeddb" })(async (signal) => {
+            begun();
+            await new Promise((end) => signal.addEventListener("abort", end));
+            seen.push("stopped");
+            return { ok: true };
+        });
+        await hasBegun;
+        await navigator.locks.request("a turn", { steal: true }, async () => seen.push("took"));
+        return [await robbed, ...seen.sort()];
+    }""") == [{"ok": False}, "stopped", "took"]

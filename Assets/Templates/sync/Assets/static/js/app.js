@@ -32,8 +32,8 @@ const client = new SyncClient({
 });
 const refusals = new RefusalsView({
   mend,
-  retry: (id) => client.retry(id),
-  discard: (id) => client.discard(id),
+  retry: (id) => client.retry(id).catch(warn),
+  discard: (id) => client.discard(id).catch(warn),
   titleOf: ({ args }) => args.title ?? find(args.id)?.title,
   focusHome: () => list.focusHome(),
 }, announcer);
@@ -125,14 +125,18 @@ function mend({ id, name, args, code }, title) {
   if (isGone) mutate("todo.create", { id: todo, title });
   else mutate(name, { ...args, title });
   list.reveal(todo, true);
-  client.discard(id);
+  client.discard(id).catch(warn);
 }
 
 /** Sends an edit; one that this browser could not keep is told by the status line, not thrown. */
 function mutate(name, args) {
   const id = client.mutate(name, args);
-  client.saved(id).catch((error) => console.warn("mizu: an edit was not kept:", error));
+  client.saved(id).catch(warn);
   askToPersist();
+}
+
+function warn(error) {
+  console.warn("mizu: an edit was not kept:", error);
 }
 
 function shortened(title) {

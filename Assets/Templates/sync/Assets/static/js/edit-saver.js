@@ -1,7 +1,8 @@
 // Puts the edits that people have just made into storage. What is made in one go is stored in one
 // transaction, so that many edits cost one flush; a page that is reloaded in the same moment loses
-// nothing. Edits that cannot be kept (a full disk, most of all) go from the screen again: nothing
-// was promised. Knows the queue's rows, and nothing of what is in them.
+// nothing, because the journal has the edit before its maker goes on (see journal.js). Edits that
+// cannot be kept (a full disk, most of all) go from the screen again: nothing was promised. Knows
+// the queue's rows, and nothing of what is in them.
 
 export class EditSaver {
   /** {code, error} while the last edits could not be kept, else null. */
@@ -10,6 +11,8 @@ export class EditSaver {
   #ready;
   #onChange;
   #saves = new Map();
+  /** Why edits were not kept, by id, for as long as the page lives: somebody may ask late. */
+  #failures = new Map();
   #rows = [];
   #saving = null;
 
@@ -26,6 +29,7 @@ export class EditSaver {
 
   /** Stores a row that the queue has just made, together with the others of this moment. */
   save(row) {
+    this.#core.replica.journal.write(row);
     this.#rows.push(row);
     this.#saving ??= this.#saveAll();
     const saving = this.#saving;
@@ -33,9 +37,10 @@ export class EditSaver {
     saving.catch(() => {}).finally(() => this.#saves.delete(row.id));
   }
 
-  /** Resolves when the row is in storage; rejects where it could not be kept. */
-  saved(id) {
-    return this.#saves.get(id);
+  /** Resolves when the row is in storage; rejects where it could not be kept, whenever asked. */
+  async saved(id) {
+    await this.#saves.get(id);
+    if (this.#failures.has(id)) throw this.#failures.get(id);
   }
 
   async #saveAll() {
@@ -44,20 +49,19 @@ export class EditSaver {
     this.#rows = [];
     this.#saving = null;
     try {
-      await this.#core.storage.append(rows);
+      await this.#core.replica.append(rows);
     } catch (error) {
       this.#giveUp(rows, error);
       throw error;
     }
     this.problem = null;
-    await this.#core.change(async () => ({ saved: rows }));
     this.#core.pushLane.request();
   }
 
   #giveUp(rows, error) {
-    const { queue } = this.#core;
-    queue.forgetUnsaved(rows);
-    queue.show(queue.rows.filter((one) => !rows.includes(one)));
+    this.#core.queue.forgetUnsaved(rows);
+    this.#core.replica.journal.remove(rows);
+    for (const { id } of rows) this.#failures.set(id, error);
     const text = `This browser could not keep an edit: ${error}`;
     this.problem = { code: "not_saved", error: text };
     this.#onChange();

@@ -19,6 +19,7 @@ const visible = { quietMs: 1400, graceMs: 1200 };
 const hidden = { quietMs: 60_000, graceMs: 10_000 };
 const dropAfterMs = 5000; // of silence: a new connection is likelier to work than this one
 const connectTimeoutMs = 6000;
+const defyEachMs = 10_000; // `navigator.onLine` is a hint; where it is false it may be wrong
 const openState = 1; // WebSocket.OPEN, also where WebSocket itself is missing
 
 export class LiveClient {
@@ -35,6 +36,8 @@ export class LiveClient {
   #heardAt = 0;
   #pingedAt = 0;
   #drainUntil = 0;
+  /** When a connection was last tried although the browser said that it is offline. */
+  #defiedAt = -defyEachMs;
   #closing = null;
 
   /**
@@ -97,6 +100,12 @@ export class LiveClient {
     this.#become("closed");
   }
 
+  /** Something proves that there is a network, whatever the browser says. */
+  wake() {
+    this.#defiedAt = -defyEachMs;
+    if (this.#status === "waiting" && this.#drainUntil <= performance.now()) this.#open();
+  }
+
   get #isUsable() {
     return this.#socket?.readyState === openState;
   }
@@ -107,10 +116,13 @@ export class LiveClient {
     clearTimeout(this.#retryTimer);
     this.#release();
     if (navigator.onLine === false) {
-      // Nothing to connect over. The `online` event comes back here at once.
-      this.#become("waiting");
-      this.#retry();
-      return;
+      if (performance.now() < this.#defiedAt + defyEachMs) {
+        // Most likely nothing to connect over. The `online` event comes back here at once.
+        this.#become("waiting");
+        this.#retry();
+        return;
+      }
+      this.#defiedAt = performance.now();
     }
     this.#drainUntil = 0;
     let socket;

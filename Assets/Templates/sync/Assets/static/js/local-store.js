@@ -3,6 +3,10 @@
 // changes each exactly one above the one before. What is at or below it is skipped, whatever
 // brought it; a hole or another epoch means pull. So answers, deltas and pokes may come late,
 // twice and in any order. A result of an own mutation never moves it: others' changes lie between.
+// With the records goes their checksum, moved by each change and counted anew where all records are
+// read: so the server's checksum of the same position finds what was lost on the way.
+
+import { checksum, emptySum, moved, sumOf } from "./checksum.js";
 
 export const recordKey = (entity, id) => JSON.stringify([entity, id]);
 
@@ -10,21 +14,55 @@ export const recordsByKey = (records) =>
   new Map(records.map((one) => [recordKey(one.entity, one.id), one]));
 
 export class LocalStore {
-  /** Records in memory by `recordKey`: {entity, id, data}. */
+  /** Records in memory by `recordKey`: {entity, id, data, version}. */
   records = new Map();
   /** {cursor, epoch}, or null before the first snapshot. */
   position = null;
+  /** Which snapshot the state began with: a random word, null where none is known. */
+  id = null;
+  /** See checksum.js; null where the server told no versions. */
+  sum = emptySum;
 
-  /** Reads the records and the position of storage as they are now. */
+  /** What the records in memory add up to; null where the server told no versions. */
+  get checksum() {
+    return this.position && checksum(this.sum);
+  }
+
+  /**
+   * Reads the records and the position of storage as they are now.
+   * @returns {Promise<{position: object|null, id: string|null, records: object[],
+   *   sum: object|null, isDamaged: boolean}>} damaged: these are not the records that were written
+   */
   static async read(tx) {
-    const position = (await tx.get("meta", "position")) ?? null;
-    return { position, records: await tx.all("records") };
+    const [{ position, id }, kept, records] = await Promise.all([
+      LocalStore.whereabouts(tx), tx.get("meta", "sum"), tx.all("records"),
+    ]);
+    // Kept from before this client knew versions: nothing is known of it until a snapshot.
+    const sum = kept ? sumOf(records) : null;
+    const isDamaged = Boolean(position && kept && checksum(sum) !== checksum(kept));
+    return { position, id, records, sum, isDamaged };
+  }
+
+  /** Returns {position, id} of the state in storage; either is null where there is none. */
+  static async whereabouts(tx) {
+    const [position, id] = await Promise.all([
+      tx.get("meta", "position"), tx.get("meta", "state"),
+    ]);
+    return { position: position ?? null, id: id ?? null };
   }
 
   /** Takes what `read` returned. */
-  show({ position, records }) {
+  show({ position, id, records, sum }) {
     this.records = recordsByKey(records);
     this.position = position;
+    this.id = id;
+    this.sum = sum;
+  }
+
+  /** Tells whether the copy in memory is of the state and the position that storage is at. */
+  isAt({ position, id }) {
+    if (!position || !this.position) return !position && !this.position;
+    return samePosition(position, this.position) && id === this.id;
   }
 
   /**
@@ -51,6 +89,7 @@ export class LocalStore {
     // Changes beyond the cursor that is told would move us to an epoch nobody has named.
     if (fresh.length > 0 && target.cursor !== position.cursor) return { moved: false, gap: true };
     if (fresh.length === 0) return { moved: false, gap: false };
+    await tx.put("meta", "sum", await sumAfter(tx, fresh));
     await writeChanges(tx, "records", fresh);
     await tx.put("meta", "position", target);
     return { moved: true, gap: false, patch: { base: here, changes: fresh, position: target } };
@@ -64,11 +103,17 @@ export class LocalStore {
     if (!this.position || !samePosition(this.position, base)) return false;
     for (const change of changes) {
       const key = recordKey(change.entity, change.id);
+      this.sum = exchanged(this.sum, this.records.get(key), change);
       if (change.op === "delete") this.records.delete(key);
       else if (isWrite(change)) this.records.set(key, recordOf(change));
     }
     this.position = position;
     return true;
+  }
+
+  /** Tells whether memory is where `patch` would bring it, or further on in the same epoch. */
+  isPast({ position }) {
+    return this.position?.epoch === position.epoch && this.position.cursor >= position.cursor;
   }
 
   /** Tells whether a poke at `position` means that there is something to pull. */
@@ -84,6 +129,7 @@ export class LocalStore {
     const gathered = await tx.all("aside");
     await Promise.all(gathered.map((one) => tx.put("records", [one.entity, one.id], one)));
     await tx.put("meta", "position", position);
+    await tx.put("meta", "sum", sumOf(gathered));
     await tx.clear("aside");
     await tx.remove("meta", "snapshot");
   }
@@ -92,7 +138,7 @@ export class LocalStore {
   static async forget(tx) {
     await tx.clear("records");
     await tx.clear("aside");
-    for (const key of ["position", "snapshot", "syncedAt"]) await tx.remove("meta", key);
+    for (const key of ["position", "sum", "state", "snapshot", "syncedAt"]) await tx.remove("meta", key);
   }
 }
 
@@ -110,4 +156,28 @@ export async function writeChanges(tx, store, changes) {
 export const samePosition = (a, b) => a.cursor === b.cursor && a.epoch === b.epoch;
 
 const isWrite = (change) => change.op === "create" || change.op === "update";
-const recordOf = ({ entity, id, data }) => ({ entity, id, data });
+const recordOf = ({ entity, id, data, cursor }) => ({ entity, id, data, version: cursor });
+
+/** Returns the sum after `changes`, from the one kept and the records that they replace. */
+async function sumAfter(tx, changes) {
+  let sum = (await tx.get("meta", "sum")) ?? null;
+  if (!sum) return null;
+  const keys = new Map(changes.map((one) => [recordKey(one.entity, one.id), [one.entity, one.id]]));
+  const found = await Promise.all([...keys.values()].map((key) => tx.get("records", key)));
+  const here = new Map([...keys.keys()].map((key, index) => [key, found[index]]));
+  for (const change of changes) {
+    const key = recordKey(change.entity, change.id);
+    sum = exchanged(sum, here.get(key), change);
+    if (change.op === "delete") here.delete(key);
+    else if (isWrite(change)) here.set(key, recordOf(change));
+  }
+  return sum;
+}
+
+/** Returns `sum` after `change` has taken the place of `before` (undefined where there was none). */
+function exchanged(sum, before, change) {
+  const isDelete = change.op === "delete";
+  if (!isDelete && !isWrite(change)) return sum;
+  const without = before ? moved(sum, before, -1) : sum;
+  return isDelete ? without : moved(without, recordOf(change), 1);
+}

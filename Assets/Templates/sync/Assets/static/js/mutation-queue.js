@@ -10,7 +10,8 @@
 //   refused   in quarantine with the reason; neither queued nor replayed
 //
 // Replay and queue are two things, so a row has two flags and not one state. The verbs that take
-// `tx` change storage only: the caller reloads `rows` (or passes them to `show`) after the commit.
+// `tx` change storage only, and touch no row but those that they are about; what they did comes back
+// as news (see transaction.js), and `take` does the same to the copy in memory.
 
 import { randomID } from "./random-id.js";
 
@@ -22,9 +23,23 @@ const nameBytesMax = 128;
 const encoder = new TextEncoder();
 
 export class MutationQueue {
-  /** Rows as they were last read, oldest first. Replaced as a whole, never changed in place. */
-  rows = [];
-  #unsaved = [];
+  /** Stored rows by their number, oldest first; they are replaced, never changed in place. */
+  #stored = new Map();
+  /** Rows on their way into storage, by id. */
+  #unsaved = new Map();
+  #lineage = null;
+  #revision = 0;
+  /** News that came before the news that it builds on, by its base. */
+  #held = new Map();
+  #rows = [];
+
+  /** All rows, oldest first, those on their way into storage last. */
+  get rows() {
+    if (this.#rows === null) {
+      this.#rows = [...this.#stored.values(), ...this.#unsaved.values()];
+    }
+    return this.#rows;
+  }
 
   /** Rows that wait for a result and whose effect has not been seen yet: what people wait for. */
   get waiting() {
@@ -41,20 +56,72 @@ export class MutationQueue {
    */
   add(name, args) {
     const row = makeRow(name, args);
-    this.#unsaved.push(row);
-    this.rows = [...this.rows, row];
+    this.#unsaved.set(row.id, row);
+    this.#rows = null;
     return row;
   }
 
-  /** Says that storage now has the rows, or that it never will. */
-  forgetUnsaved(rows) {
-    this.#unsaved = this.#unsaved.filter((one) => !rows.includes(one));
+  isUnsaved({ id }) {
+    return this.#unsaved.has(id);
   }
 
-  /** Takes `rows` as the truth, and those on their way into storage behind them. */
-  show(rows) {
-    const stored = new Set(rows.map((row) => row.id));
-    this.rows = [...rows, ...this.#unsaved.filter((row) => !stored.has(row.id))];
+  /** Says that storage will never have the rows (it does say so by news where it has them). */
+  forgetUnsaved(rows) {
+    for (const { id } of rows) this.#unsaved.delete(id);
+    this.#rows = null;
+  }
+
+  /** Takes rows as they were read, at `revision`, in place of what was here. */
+  show(rows, { lineage, revision }) {
+    if (lineage === this.#lineage && revision < this.#revision) return; // overtaken on its way
+    this.#stored = new Map(rows.map((row) => [row.seq, row]));
+    for (const { id } of rows) this.#unsaved.delete(id);
+    this.#lineage = lineage;
+    this.#revision = revision;
+    this.#rows = null;
+    this.#takeHeld();
+  }
+
+  /**
+   * Takes news of a transaction, from here or from another tab, in whatever order it comes.
+   * @returns {boolean} false while something is missing: what comes before it is on its way, or the
+   *   queue must be read
+   */
+  take(news) {
+    if (this.#lineage === null && news.base === 0) this.#lineage = news.lineage; // the first
+    if (news.lineage !== this.#lineage) return false;
+    if (news.revision > this.#revision) this.#held.set(news.base, news);
+    this.#takeHeld();
+    return this.#held.size === 0;
+  }
+
+  /** Returns the args of a stored row that memory has, or undefined. */
+  argsOf({ seq, id }) {
+    const row = this.#stored.get(seq);
+    return row?.id === id ? row.args : undefined;
+  }
+
+  #takeHeld() {
+    for (let news; (news = this.#held.get(this.#revision));) {
+      this.#revision = news.revision;
+      for (const one of news.ops) this.#do(one);
+      this.#rows = null;
+    }
+    for (const [base, news] of this.#held) {
+      if (news.lineage !== this.#lineage || base < this.#revision) this.#held.delete(base);
+    }
+  }
+
+  #do({ op, row, seq, id }) {
+    if (op === "clear") {
+      this.#stored.clear();
+    } else if (op === "remove") {
+      this.#stored.delete(seq);
+      this.#unsaved.delete(id);
+    } else {
+      this.#stored.set(row.seq, { args: this.argsOf(row), ...row });
+      this.#unsaved.delete(row.id);
+    }
   }
 
   /**
@@ -64,14 +131,12 @@ export class MutationQueue {
   async head(tx, countMax) {
     const batch = [];
     let bytes = 0;
-    for (const row of await tx.all("mutations")) {
-      if (!row.queued) continue;
-      const isFull = batch.length >= countMax || bytes + row.bytes > batchBytesMax;
-      if (batch.length > 0 && isFull) break;
+    for (const row of await tx.queuedRows(countMax)) {
+      if (batch.length > 0 && bytes + row.bytes > batchBytesMax) break;
       batch.push(row);
       bytes += row.bytes;
     }
-    return batch;
+    return tx.withArgs(batch);
   }
 
   /**
@@ -83,33 +148,34 @@ export class MutationQueue {
    */
   async settle(tx, batch, results, position) {
     const byID = new Map(results.map((result) => [result.id, result]));
-    const rows = new Map((await tx.all("mutations")).map((row) => [row.seq, row]));
+    const rows = await Promise.all(batch.map(({ id }) => tx.row(id)));
     const writes = []; // awaited together: a hundred of them one by one take their time
     let behind = false;
     let pull = false;
     let retry = null;
-    for (const { seq, id } of batch) {
-      const row = rows.get(seq);
-      const result = byID.get(id);
-      if (!row || row.id !== id || !row.queued) continue;
+    for (const row of rows) {
+      if (!row?.queued) continue;
+      const result = byID.get(row.id);
       if (result?.ok === true) {
         const isComparable = position !== undefined && position.epoch === result.epoch;
         const isReached = isComparable && position.cursor >= result.cursor;
         if (isReached || !row.replayed) {
-          writes.push(tx.remove("mutations", seq));
+          writes.push(tx.removeRow(row));
         } else {
           // Where the epochs differ, only the server can compare the cursors.
           behind = true;
           pull ||= !isComparable;
-          writes.push(tx.put("mutations", seq, {
+          writes.push(tx.putRow({
             ...row, queued: false, result: { cursor: result.cursor, epoch: result.epoch },
           }));
         }
       } else if (result && result.retry !== true) {
-        writes.push(tx.put("mutations", seq, refusedRow(row, result.code, result.error)));
+        writes.push(tx.putRow(refusedRow(row, result.code, result.error)));
       } else {
         // All before it are decided, so it heads the queue; all behind it were not tried.
-        retry = await failed(tx, row, result);
+        const { write, code } = failed(tx, row, result);
+        writes.push(write);
+        retry = code;
         break;
       }
     }
@@ -118,9 +184,9 @@ export class MutationQueue {
   }
 
   /** Puts a row into quarantine without a result of its own (413 for a batch of one). */
-  async refuse(tx, { seq, id }, code, error) {
-    const row = await tx.get("mutations", seq);
-    if (row?.id === id && row.queued) await tx.put("mutations", seq, refusedRow(row, code, error));
+  async refuse(tx, { id }, code, error) {
+    const row = await tx.row(id);
+    if (row?.queued) await tx.putRow(refusedRow(row, code, error));
   }
 
   /**
@@ -129,49 +195,49 @@ export class MutationQueue {
    */
   async observe(tx, changes, position, decided = []) {
     const named = new Set([...decided, ...changes.map((change) => change.mutation)]);
-    const writes = [];
-    for (const row of await tx.all("mutations")) {
-      if (row.refusal) continue;
-      if (!row.queued && (named.has(row.id) || row.result.cursor <= position.cursor)) {
-        writes.push(tx.remove("mutations", row.seq));
-      } else if (row.queued && row.replayed && named.has(row.id)) {
-        writes.push(tx.put("mutations", row.seq, { ...row, replayed: false }));
-      }
-    }
-    await Promise.all(writes);
+    const [found, settled] = await Promise.all([
+      rowsNamed(tx, named), tx.settledRows(position.cursor),
+    ]);
+    const isNotIn = (rows) => (row) => !rows.some((one) => one.seq === row.seq);
+    const done = found.filter((row) => !row.queued && !row.refusal).filter(isNotIn(settled));
+    await Promise.all([
+      ...[...settled, ...done].map((row) => tx.removeRow(row)),
+      ...found.filter((row) => row.queued && row.replayed).map((row) => seen(tx, row)),
+    ]);
   }
 
   /** Marks what was settled before a snapshot began: the snapshot has it, or it is lost. */
   async beginSnapshot(tx) {
-    for (const row of await tx.all("mutations")) {
-      if (row.result) await tx.put("mutations", row.seq, { ...row, beforeSnapshot: true });
-    }
+    const rows = await tx.settledRows();
+    await Promise.all(rows.map((row) => tx.putRow({ ...row, beforeSnapshot: true })));
   }
 
   /** Ends the replay of what the new state contains; `named` are ids met on the way to it. */
   async endSnapshot(tx, position, named) {
-    for (const row of await tx.all("mutations")) {
-      if (row.queued && row.replayed && named.includes(row.id)) {
-        await tx.put("mutations", row.seq, { ...row, replayed: false });
-      }
-      if (row.result && (row.beforeSnapshot || row.result.cursor <= position.cursor)) {
-        await tx.remove("mutations", row.seq);
-      }
-    }
+    const [found, settled] = await Promise.all([
+      rowsNamed(tx, new Set(named)), tx.settledRows(),
+    ]);
+    const done = settled.filter((row) => row.beforeSnapshot || row.result.cursor <= position.cursor);
+    await Promise.all([
+      ...found.filter((row) => row.queued && row.replayed).map((row) => seen(tx, row)),
+      ...done.map((row) => tx.removeRow(row)),
+    ]);
   }
 
   /** Takes a refused mutation out of quarantine as a new one, with a new id, at the queue's end. */
   async retry(tx, id) {
-    const row = (await tx.all("mutations")).find((one) => one.id === id && one.refusal);
-    if (!row) return null;
-    await tx.remove("mutations", row.seq);
-    return tx.append(makeRow(row.name, row.args));
+    const row = await tx.row(id);
+    if (!row?.refusal) return null;
+    const [{ name, args }] = await tx.withArgs([row]);
+    await tx.removeRow(row);
+    return tx.append(makeRow(name, args));
   }
 
   async discard(tx, id) {
-    const row = (await tx.all("mutations")).find((one) => one.id === id && one.refusal);
-    if (row) await tx.remove("mutations", row.seq);
-    return row ?? null;
+    const row = await tx.row(id);
+    if (!row?.refusal) return null;
+    await tx.removeRow(row);
+    return row;
   }
 }
 
@@ -181,17 +247,26 @@ export function pushBody(scope, client, batch) {
   return JSON.stringify({ v: 1, scope, client, mutations });
 }
 
-/** Counts an internal error against the row that heads the queue; the fifth refuses it. */
-async function failed(tx, row, result) {
+/**
+ * Counts an internal error against the row that heads the queue; the fifth refuses it, and then
+ * `code` is null because the rest goes on.
+ */
+function failed(tx, row, result) {
   const code = result?.code ?? "unavailable";
-  if (code !== "internal_error") return code;
+  if (code !== "internal_error") return { code, write: undefined };
   const failures = row.failures + 1;
-  if (failures < internalErrorsMax) {
-    await tx.put("mutations", row.seq, { ...row, failures });
-    return code;
-  }
-  await tx.put("mutations", row.seq, refusedRow(row, code, result.error));
-  return null; // the rest goes on
+  if (failures < internalErrorsMax) return { code, write: tx.putRow({ ...row, failures }) };
+  return { code: null, write: tx.putRow(refusedRow(row, code, result.error)) };
+}
+
+/** Ends the replay of a row whose change is in the records; it stays queued until its result. */
+const seen = (tx, row) => tx.putRow({ ...row, replayed: false });
+
+/** Returns the rows of the mutations `ids`; most changes name mutations of others. */
+async function rowsNamed(tx, ids) {
+  const known = [...ids].filter((id) => typeof id === "string");
+  const rows = await Promise.all(known.map((id) => tx.row(id)));
+  return rows.filter((row) => row !== undefined);
 }
 
 function refusedRow(row, code, error) {

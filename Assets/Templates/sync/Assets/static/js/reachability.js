@@ -1,16 +1,30 @@
 // What the status line says, worked out from what was seen last: the browser's own opinion, the
 // live connection, the last request, and a refusal that somebody must do something about.
 // Only an HTTP answer proves that sync works; only silence or a failure proves that it does not.
+// What the browser says (`navigator.onLine`) is a hint: it is false behind some VPNs and virtual
+// adapters where everything works. An answer that came although it is false wins, until a request
+// fails or the browser says it anew.
 
 export class Reachability {
   /** "unknown" before the first request, then what came of the last one. */
   #http = "unknown";
   #live = "closed";
+  #isHintWrong = false;
   /** The refusal that stands in the way, by lane: {code, error}. */
   #problems = new Map();
 
   get isLiveOpen() {
     return this.#live === "open";
+  }
+
+  /** True while the browser says that it is offline, and nothing has shown that it is wrong. */
+  get isSaidOffline() {
+    return navigator.onLine === false && !this.#isHintWrong;
+  }
+
+  /** True while the last request has brought no answer. */
+  get isSilent() {
+    return this.#http === "silent";
   }
 
   get problem() {
@@ -23,7 +37,13 @@ export class Reachability {
       if (!this.isLiveOpen) this.#http = "silent";
     } else {
       this.#http = kind === "none" ? "silent" : "answers";
+      this.#isHintWrong = navigator.onLine === false && kind !== "none";
     }
+  }
+
+  /** Takes the browser's word, its `offline` event. */
+  saidOffline() {
+    this.#isHintWrong = false;
   }
 
   /** Takes the live connection's status: "open", "silent", or another word for not connected. */
@@ -43,7 +63,7 @@ export class Reachability {
    * @param {boolean} isBusy edits wait, or the state is being fetched for the first time
    */
   state(isBusy) {
-    if (navigator.onLine === false || this.#http === "silent" || this.#live === "silent") {
+    if (this.isSaidOffline || this.#http === "silent" || this.#live === "silent") {
       return "offline";
     }
     if (this.problem) return "error";

@@ -1,33 +1,38 @@
-// What becomes of queue and state when their user may not have them here: a scope that is denied
-// loses its state and keeps its queue; a queue that belongs to another user is put aside with its
-// client's name, so that it can go on as if nothing had happened once that user is back. Each verb
-// is one storage transaction. `core` is a SyncCore (see sync-core.js).
+// What becomes of queue, state and copies when their user may not have them here: a scope that is
+// denied loses its state and keeps its queue; a queue that belongs to another user is put aside with
+// its client's name, so that it can go on as if nothing had happened once that user is back; who
+// signs out leaves nothing. Each verb is one storage transaction, and the copies of pages that the
+// browser keeps for offline use go as well. `core` is a SyncCore (see sync-core.js).
 
 import { LocalStore } from "./local-store.js";
 import { randomID } from "./random-id.js";
 
+const copiesPrefix = "mizu-"; // of all caches that a service worker of ours makes
+
 /** Deletes the state of a scope that may no longer be read; its queue stays. */
-export function denyScope(core) {
-  return core.change(async (tx) => {
+export async function forgetState(core) {
+  await core.change(async (tx) => {
     await LocalStore.forget(tx);
-    return { reread: true };
+    return { reread: true, forgot: true };
   });
+  await deleteCopies();
 }
 
 /**
- * Puts queue and state aside for the user they belong to, and begins with empty storage and a new
- * client. Does nothing where `refused` is no longer the client: another tab has done it already.
+ * Puts the queue aside for the user it belongs to, deletes the state, and begins with empty storage
+ * and a new client. Does nothing where `refused` is no longer the client: another tab has done it.
  */
-export function setAside(core, refused) {
-  return core.change(async (tx) => {
+export async function setAside(core, refused) {
+  await core.change(async (tx) => {
     if ((await tx.get("meta", "client")) !== refused) return undefined;
     await putAside(tx, await listed(tx));
     await beginAnew(tx, randomID());
-    return { reread: true };
+    return { reread: true, forgot: true };
   });
+  await deleteCopies();
 }
 
-/** Lists what was put aside, the oldest first: {client, rows, records, position, time}. */
+/** Lists what was put aside, the oldest first: {client, rows, time}. */
 export function setAsideQueues(core) {
   return core.storage.read(listed);
 }
@@ -44,10 +49,21 @@ export async function restoreQueue(core, client) {
     if (!found) return undefined;
     await putAside(tx, list.filter((one) => one !== found));
     await beginAnew(tx, client);
-    for (const { seq, ...row } of found.rows) await tx.append(row);
+    for (const row of found.rows) await tx.append(row);
     return { reread: true };
   });
   return restored !== undefined;
+}
+
+/** Deletes all that this device keeps of the user: state, queue, what was put aside, copies. */
+export async function forgetAll(core) {
+  await core.change(async (tx) => {
+    await beginAnew(tx, randomID());
+    await tx.remove("meta", "setAside");
+    return { reread: true, forgot: true, signedOut: true };
+  });
+  core.replica.journal.clear();
+  await deleteCopies();
 }
 
 const listed = async (tx) => (await tx.get("meta", "setAside")) ?? [];
@@ -56,14 +72,21 @@ const listed = async (tx) => (await tx.get("meta", "setAside")) ?? [];
 async function putAside(tx, list) {
   const rows = await tx.all("mutations");
   const client = await tx.get("meta", "client");
-  const { records, position } = await LocalStore.read(tx);
   const time = new Date().toISOString();
-  const entry = rows.length > 0 ? [{ client, rows, records, position, time }] : [];
+  const entry = rows.length > 0 ? [{ client, rows, time }] : [];
   await tx.put("meta", "setAside", [...list, ...entry]);
 }
 
 async function beginAnew(tx, client) {
   await LocalStore.forget(tx);
-  await tx.clear("mutations");
+  await tx.clearRows();
   await tx.put("meta", "client", client);
+}
+
+async function deleteCopies() {
+  try {
+    for (const name of await caches.keys()) {
+      if (name.startsWith(copiesPrefix)) await caches.delete(name);
+    }
+  } catch { /* no caches over plain http; then there are no copies, either */ }
 }

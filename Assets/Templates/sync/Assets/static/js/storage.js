@@ -1,202 +1,128 @@
-// Where a client keeps what must survive: four stores and transactions over all of them.
-//   meta       client, position, snapshot, syncedAt, set-aside queues      key: a word
-//   mutations  one row for each mutation that is not done with            key: 1, 2, 3, … as made
-//   records    the state at `position`                                    key: [entity, id]
-//   aside      the pages of a snapshot that is being gathered             key: [entity, id]
-// IndexedDB where it works, plain memory where it is missing or broken (then the queue lives as
-// long as the page, and the status says so). Both kinds offer the same verbs:
-//   read(work), write(work): `work` gets a transaction `tx` and must await nothing else inside.
-// And append(rows), for edits that people have just made: see there.
+// Where a client keeps what must survive: IndexedDB where it works, plain memory where it is missing
+// or broken (then the queue lives as long as the page, and the status says so). Which of the two it
+// is may change under an open page, and nothing that was typed goes with it:
+//
+//   opening ──IndexedDB answers──► indexeddb ──it is deleted──► memory (lost, for good), begun with
+//      └──no answer in time──► memory ──it answers after all──► indexeddb         what the page has
+//
+// Verbs: read(work), write(work): `work` gets a Transaction and awaits nothing else. A `work` whose
+// storage went away under it is done again in the next one: it may run twice, and must be able to.
 
-import { randomID } from "./random-id.js";
+import { IndexedStorage } from "./indexed-storage.js";
 import { MemoryStorage } from "./memory-storage.js";
+import { randomID } from "./random-id.js";
 
-const stores = ["meta", "mutations", "records", "aside"];
-const openTimeoutMs = 10_000;
+const openBoundMs = 2500; // somebody looks at the page, and what they type must be kept somewhere
 
-/**
- * Opens the storage called `name` and makes sure that it has a client id.
- * @returns {Promise<{storage: IndexedStorage|MemoryStorage, client: string}>}
- */
-export async function openStorage(name) {
-  try {
-    const storage = new IndexedStorage(name);
-    return { storage, client: await ensureClient(storage) };
-  } catch (error) {
-    console.info("mizu: IndexedDB does not work here, edits live as long as this page:", error);
-    const storage = new MemoryStorage();
-    return { storage, client: await ensureClient(storage) };
-  }
-}
-
-/** Returns the client id; makes one for storage in memory, and after `setAside`. */
-export function ensureClient(storage) {
-  return storage.write(async (tx) => {
-    const known = await tx.get("meta", "client");
-    if (known) return known;
-    const client = randomID();
-    await tx.put("meta", "client", client);
-    return client;
-  });
-}
-
-class IndexedStorage {
-  kind = "indexeddb";
+export class Storage {
+  /** True where IndexedDB was there and has gone. */
+  isLost = false;
   #name;
-  #database = null;
+  #hooks;
+  #inner = null;
 
-  constructor(name) {
+  /**
+   * @param {object} hooks `news(news)` after a transaction that has some, `copy()` returns
+   *   {meta, records, rows} of what the page has in memory, `switched()` when the kind is another
+   */
+  constructor(name, hooks) {
     this.#name = name;
+    this.#hooks = hooks;
+  }
+
+  /** "opening", "indexeddb" or "memory". */
+  get kind() {
+    return this.#inner?.kind ?? "opening";
+  }
+
+  async open() {
+    const indexed = new IndexedStorage(this.#name, () => this.#lost(indexed));
+    const opening = indexed.transact(nameClient);
+    try {
+      await inTime(opening);
+      this.#inner = indexed;
+    } catch (error) {
+      console.info("mizu: IndexedDB does not work here, edits live as long as this page:", error);
+      this.#inner = new MemoryStorage();
+      opening.then(() => this.#arrived(indexed)).catch(() => {});
+    }
+    await this.write(nameClient);
   }
 
   read(work) {
-    return this.#run("readonly", work);
+    return this.#perform((inner) => inner.read(work));
   }
 
-  write(work) {
-    return this.#run("readwrite", work);
-  }
-
-  /**
-   * Stores new rows of the queue, strictly: a machine that dies must not forget an edit that it
-   * showed. All of it is in the browser's hands before this first waits, so a page that is
-   * reloaded in the same moment loses nothing.
-   */
-  async append(rows) {
-    const transaction = await this.#begin("readwrite", "strict");
-    const done = settled(transaction);
-    try {
-      for (const row of rows) transaction.objectStore("mutations").add(row);
-      transaction.commit?.();
-    } catch (error) {
-      abandon(transaction, done);
-      throw error;
-    }
-    await done;
-  }
-
-  async #run(mode, work) {
-    const transaction = await this.#begin(mode, "relaxed");
-    const done = settled(transaction);
-    let result;
-    try {
-      result = await work(new IndexedTransaction(transaction));
-    } catch (error) {
-      abandon(transaction, done);
-      throw error;
-    }
-    await done;
+  /** Returns what `work` returned, once its effects are durable. */
+  async write(work) {
+    const { result, news } = await this.transact(work);
+    if (news) this.#hooks.news(news);
     return result;
   }
 
-  /** Begins a transaction; a connection that the browser has closed is opened once more. */
-  async #begin(mode, durability) {
-    const database = await this.#open();
+  /** The same, and hands over the news in place of telling it: {result, news}. */
+  transact(work) {
+    return this.#perform((inner) => inner.transact(work));
+  }
+
+  /** Adds rows to the queue; see IndexedStorage.append. */
+  async append(rows) {
+    const { news } = await this.#perform((inner) => inner.append(rows));
+    if (news) this.#hooks.news(news);
+  }
+
+  async #perform(act) {
+    const inner = this.#inner;
     try {
-      return database.transaction(stores, mode, { durability });
+      const result = await act(inner);
+      if (this.#inner === inner) return result;
     } catch (error) {
-      if (error?.name !== "InvalidStateError") throw error;
-      this.#database = null;
-      return (await this.#open()).transaction(stores, mode, { durability });
+      if (this.#inner === inner) throw error;
     }
+    return this.#perform(act); // what it did went with the storage that it was done in
   }
 
-  #open() {
-    this.#database ??= this.#connect().catch((error) => {
-      this.#database = null;
-      throw error;
+  /** Goes on in memory, from what the page has: its records, and every row of its queue. */
+  #lost(indexed) {
+    if (this.#inner !== indexed) return;
+    const memory = new MemoryStorage();
+    const { meta, records, rows } = this.#hooks.copy();
+    // The first in its order: whatever is asked of it from now on comes behind.
+    memory.transact(async (tx) => {
+      for (const [key, value] of Object.entries(meta)) await tx.put("meta", key, value);
+      for (const one of records) await tx.put("records", [one.entity, one.id], one);
+      for (const row of rows) await tx.append(row);
     });
-    return this.#database;
+    this.#inner = memory;
+    this.isLost = true;
+    this.#hooks.switched();
   }
 
-  #connect() {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error("no answer")), openTimeoutMs);
-      const request = indexedDB.open(this.#name, 1);
-      request.onupgradeneeded = () => {
-        for (const store of stores) {
-          request.result.createObjectStore(store, { autoIncrement: store === "mutations" });
-        }
-        // The client's name is made with the queue it names, in one transaction, and lost with it.
-        request.transaction.objectStore("meta").put(randomID(), "client");
-      };
-      request.onerror = () => {
-        clearTimeout(timer);
-        reject(request.error);
-      };
-      request.onsuccess = () => {
-        clearTimeout(timer);
-        const database = request.result;
-        database.onclose = () => { this.#database = null; };
-        database.onversionchange = () => {
-          this.#database = null;
-          database.close();
-        };
-        resolve(database);
-      };
+  /** IndexedDB has answered after all: takes the rows over, those that were sent already too. */
+  async #arrived(indexed) {
+    const memory = this.#inner;
+    if (memory?.kind !== "memory" || this.isLost) return;
+    // No other transaction of the memory runs meanwhile; those behind this one are done again.
+    await memory.transact(async (tx) => {
+      await indexed.append(await tx.all("mutations"));
+      this.#inner = indexed;
     });
+    this.#hooks.switched();
   }
 }
 
-class IndexedTransaction {
-  #transaction;
-
-  constructor(transaction) {
-    this.#transaction = transaction;
-  }
-
-  async get(store, key) {
-    const value = await finished(this.#transaction.objectStore(store).get(key));
-    return store === "mutations" && value ? { ...value, seq: key } : value;
-  }
-
-  /** Returns all values of a store, by key; rows of the queue carry their key as `seq`. */
-  async all(store) {
-    const source = this.#transaction.objectStore(store);
-    if (store !== "mutations") return finished(source.getAll());
-    const [keys, rows] = await Promise.all([
-      finished(source.getAllKeys()), finished(source.getAll()),
-    ]);
-    return rows.map((row, index) => ({ ...row, seq: keys[index] }));
-  }
-
-  put(store, key, value) {
-    return finished(this.#transaction.objectStore(store).put(value, key));
-  }
-
-  /** Adds a row to the mutations and returns the row with its number in `seq`. */
-  async append(row) {
-    const seq = await finished(this.#transaction.objectStore("mutations").add(row));
-    return { ...row, seq };
-  }
-
-  remove(store, key) {
-    return finished(this.#transaction.objectStore(store).delete(key));
-  }
-
-  clear(store) {
-    return finished(this.#transaction.objectStore(store).clear());
-  }
+/** Returns the client's name; makes one where there is none, as somebody cleared the storage. */
+export async function nameClient(tx) {
+  const known = await tx.get("meta", "client");
+  if (known) return known;
+  const client = randomID();
+  await tx.put("meta", "client", client);
+  return client;
 }
 
-function settled(transaction) {
+function inTime(promise) {
   return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error ?? new Error("transaction aborted"));
-  });
-}
-
-/** Ends a transaction whose error is already known. */
-function abandon(transaction, done) {
-  done.catch(() => {});
-  try {
-    transaction.abort();
-  } catch { /* it is over already */ }
-}
-
-function finished(request) {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
+    const timer = setTimeout(() => reject(new Error("no answer yet")), openBoundMs);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -9,16 +9,13 @@
 // what each answer means, local-store.js how the state may move.
 
 import { EditSaver } from "./edit-saver.js";
-import { isChange, isPosition } from "./exchange.js";
-import { recordsByKey, samePosition } from "./local-store.js";
+import { Follower } from "./follower.js";
+import { recordsByKey } from "./local-store.js";
 import { checkName } from "./mutation-queue.js";
+import { Occasions } from "./occasions.js";
 import { Overlay } from "./replay.js";
-import { restoreQueue, setAsideQueues } from "./set-aside.js";
+import { forgetAll, restoreQueue, setAsideQueues } from "./set-aside.js";
 import { SyncCore } from "./sync-core.js";
-
-const pollMs = 10_000; // without a live connection; a random part of it
-const probeEachMs = 60_000; // where the browser says that it is offline
-const staleRequestMs = 2000; // at a reconnect: what waits longer went into a dead connection
 
 export class SyncClient {
   /** Resolves when the storage is open and what it holds can be read by `get` and `all`. */
@@ -26,15 +23,12 @@ export class SyncClient {
   #core;
   #appliers;
   #initial;
-  #live = null;
+  #follower;
+  #occasions;
   #subscribers = new Set();
   #overlay = null;
   #saver;
-  #isSubscribed = false;
-  #pollTimer = 0;
-  #probedAt = 0;
   #isTelling = false;
-  #closing = new AbortController();
 
   /**
    * @param {string} baseURL the server; "" is the page's own origin
@@ -42,26 +36,38 @@ export class SyncClient {
    * @param {string} user whose storage on this device; storage is kept for each user
    * @param {object} appliers by mutation name: (store, args, {id, time}) => void, see replay.js
    * @param {object[]} initial records to show until the first snapshot: {entity, id, data}
-   * @param {() => Promise<void>} refreshCredentials called after a 401, before the next try
+   * @param {() => Promise<any>} refreshCredentials called after a 401, before the next try; false
+   *   says that nobody is signed in any more: then the state goes, and the queue waits
    */
   constructor({
     baseURL = "", scope = "_default", user = "", appliers = {}, initial = [],
-    refreshCredentials = async () => {},
+    refreshCredentials = async () => false,
   } = {}) {
     checkName(scope);
     this.#appliers = appliers;
     this.#initial = recordsByKey(initial);
-    this.#core = new SyncCore(baseURL, scope, {
+    const name = `mizu:${JSON.stringify([baseURL, scope, user])}`;
+    this.#core = new SyncCore(name, baseURL, scope, {
       changed: () => this.#changed(),
-      told: () => this.#tell(),
-      replaced: () => this.#resubscribe(),
-      denied: () => this.#live?.unsubscribe(this.#topic),
+      told: () => this.#told(),
+      replaced: () => this.#follower.resubscribe(),
+      forgot: () => this.#forgot(),
+      denied: () => this.#follower.unsubscribe(),
       refreshCredentials,
     });
-    this.ready = this.#core.open(`mizu:${JSON.stringify([baseURL, scope, user])}`);
+    this.ready = this.#core.open();
     this.#saver = new EditSaver(this.#core, this.ready, () => this.#changed());
-    this.#listen();
-    this.#poll();
+    this.#follower = new Follower(this.#core, (ageMs) => this.#syncNow(ageMs));
+    this.#occasions = new Occasions({
+      syncNow: (ageMs) => this.#syncNow(ageMs),
+      poll: () => this.#poll(),
+      probe: () => this.#probe(),
+      isSaidOffline: () => this.#core.reach.isSaidOffline,
+      saidOffline: () => {
+        this.#core.reach.saidOffline();
+        this.#tell();
+      },
+    });
   }
 
   // Reading
@@ -97,10 +103,11 @@ export class SyncClient {
   }
 
   /**
-   * {state, waiting, refused, lastSync, storage, problem}: `state` is online, syncing, offline or
-   * error; `waiting` counts the edits the server has not confirmed; `refused` lists
-   * {id, name, args, code, error, time}; `lastSync` is a Date or null; `storage` is indexeddb,
-   * memory or opening; `problem` is the {code, error} that stands in the way, or null.
+   * {state, waiting, refused, lastSync, storage, isStorageLost, problem}: `state` is online,
+   * syncing, offline or error; `waiting` counts the edits the server has not confirmed; `refused`
+   * lists {id, name, args, code, error, time}; `lastSync` is a Date or null; `storage` is indexeddb,
+   * memory or opening; `isStorageLost` says that it was indexeddb and somebody deleted that;
+   * `problem` is the {code, error} that stands in the way, or null.
    */
   get status() {
     const { queue, storage, store, reach, isOpen, isResetting, lastSync } = this.#core;
@@ -110,7 +117,8 @@ export class SyncClient {
       waiting,
       refused: queue.refused.map(({ id, name, args, refusal }) => ({ id, name, args, ...refusal })),
       lastSync,
-      storage: storage?.kind ?? "opening",
+      storage: storage.kind,
+      isStorageLost: storage.isLost,
       problem: this.#saver.problem ?? reach.problem,
     };
   }
@@ -135,6 +143,7 @@ export class SyncClient {
     const row = this.#core.queue.add(name, args);
     this.#changed();
     this.#saver.save(row);
+    this.#occasions.edited();
     return row.id;
   }
 
@@ -181,11 +190,22 @@ export class SyncClient {
   /** Takes up a scope that was denied; elsewhere the same as `sync`. */
   async resume() {
     this.#core.allow();
-    this.#resubscribe();
+    this.#follower.resubscribe();
     return this.sync();
   }
 
-  /** Lists the queues put aside because they belong to another user: {client, rows, time, …}. */
+  /**
+   * Forgets the user, in all tabs: records, queue, what was put aside, pages that the browser keeps.
+   * What was not sent is lost (`status.waiting` counts it). Nothing is synced until `resume`. The
+   * server's part is to end the session, with `Clear-Site-Data: "cache", "storage"`.
+   */
+  async signOut() {
+    await this.ready;
+    this.#core.halt({ code: "signed_out", error: "You are signed out." });
+    await forgetAll(this.#core);
+  }
+
+  /** Lists the queues put aside because they belong to another user: {client, rows, time}. */
   async setAsideQueues() {
     await this.ready;
     return setAsideQueues(this.#core);
@@ -208,8 +228,7 @@ export class SyncClient {
   }
 
   close() {
-    this.#closing.abort();
-    clearTimeout(this.#pollTimer);
+    this.#occasions.close();
     this.#core.close();
   }
 
@@ -218,115 +237,43 @@ export class SyncClient {
   /** Lets `live` (a LiveClient) bring deltas; give its constructor `receive` and `liveChanged`. */
   async follow(live) {
     await this.ready;
-    this.#live = live;
-    this.#resubscribe();
+    this.#follower.follow(live);
   }
 
   /** Takes a message of the live connection; those of other topics are passed over. */
   receive(message) {
-    if (message.topic !== this.#topic) return;
-    const { type, payload } = message;
-    if (type === "delta") this.#receiveDelta(payload);
-    else if (type === "sync") this.#receivePoke(payload);
-    else if (type === "ack") this.#receiveAck();
-    else if (type === "error") this.#receiveError(message);
+    this.#follower.receive(message);
   }
 
   /** Takes the status of the live connection. */
   liveChanged(status) {
-    const { reach } = this.#core;
-    const wasOpen = reach.isLiveOpen;
-    if (status === "connecting") this.#isSubscribed = false;
-    reach.liveChanged(status);
-    // Opening and losing it both say that something may have changed: ask, over HTTP.
-    if (status === "open" && !wasOpen) this.#syncNow(staleRequestMs);
-    else if (status !== "open" && wasOpen) this.#syncNow(Infinity);
+    this.#follower.liveChanged(status);
     this.#tell();
-  }
-
-  get #topic() {
-    return `sync:${this.#core.scope}`;
-  }
-
-  #resubscribe() {
-    this.#live?.subscribe(this.#topic, () => this.position);
-  }
-
-  async #receiveDelta(payload) {
-    if (!isPosition(payload) || !Array.isArray(payload.changes)) return;
-    if (!payload.changes.every(isChange)) return;
-    const { cursor, epoch, changes } = payload;
-    try {
-      const { gap } = await this.#core.apply({ changes, position: { cursor, epoch } }, true);
-      if (!gap) return;
-    } catch { /* storage fails: the pull says so, and is tried again */ }
-    this.#core.pullLane.request();
-  }
-
-  #receiveAck() {
-    this.#isSubscribed = true;
-    if (!this.position) this.#core.pullLane.request();
-  }
-
-  #receivePoke(payload) {
-    if (!isPosition(payload)) return;
-    if (this.#core.store.isBehind(payload)) {
-      this.#core.pullLane.request();
-    } else if (samePosition(payload, this.position)) {
-      this.#core.lastSync = new Date();
-      this.#tell();
-    }
-  }
-
-  #receiveError({ code, error }) {
-    this.#isSubscribed = false; // until then we poll, and each poll subscribes anew
-    if (code === "scope_denied") this.#core.deny({ code, error }).catch(() => {});
-    else this.#core.pullLane.request(); // a 410 in particular: the pull meets it, and resets
   }
 
   // Inside
 
-  #listen() {
-    const { signal } = this.#closing;
-    addEventListener("online", () => this.#syncNow(0), { signal });
-    addEventListener("offline", () => {
-      this.#probedAt = performance.now();
-      this.#tell();
-    }, { signal });
-    addEventListener("pageshow", ({ persisted }) => persisted && this.#syncNow(0), { signal });
-    document.addEventListener("visibilitychange", () => {
-      const isWatched = document.visibilityState === "visible";
-      if (isWatched && !this.#core.reach.isLiveOpen) this.#syncNow(Infinity);
-    }, { signal });
-  }
-
   async #syncNow(ageMs) {
     this.#tell();
     await this.ready;
+    // A page that is looked at again knows what is new, where a live connection has told it.
+    if (ageMs === Infinity && this.#core.reach.isLiveOpen) return;
     this.#core.syncNow(ageMs);
   }
 
-  #poll() {
-    this.#pollTimer = setTimeout(() => {
-      const isWatched = document.visibilityState === "visible";
-      const { reach, isOpen, pullLane } = this.#core;
-      const isTold = reach.isLiveOpen && this.#isSubscribed;
-      if (!isWatched || !isOpen || isTold) {
-        // Nobody looks, or the live connection tells what there is.
-      } else if (navigator.onLine === false) {
-        this.#probe();
-      } else {
-        pullLane.request();
-        if (reach.isLiveOpen && !this.#core.isDenied) this.#resubscribe();
-      }
-      this.#poll();
-    }, pollMs * (0.5 + Math.random() / 2));
+  /** Asks what is new; where that is answered, the edits that wait can be sent, too. */
+  async #probe() {
+    await this.ready;
+    this.#core.probe(["pull"]);
+    if ((await this.#core.pullLane.now()).ok) this.#core.pushLane.now();
   }
 
-  #probe() {
-    if (performance.now() < this.#probedAt + probeEachMs) return;
-    this.#probedAt = performance.now();
-    this.sync();
+  #poll() {
+    const { reach, isOpen, isDenied, pullLane } = this.#core;
+    const isTold = reach.isLiveOpen && this.#follower.isSubscribed && !reach.isSilent;
+    if (!isOpen || isTold) return;
+    pullLane.request();
+    if (reach.isLiveOpen && !isDenied) this.#follower.resubscribe();
   }
 
   #view() {
@@ -339,6 +286,17 @@ export class SyncClient {
 
   #changed() {
     this.#overlay = null;
+    this.#tell();
+  }
+
+  /** What the page came with is of the state, too. */
+  #forgot() {
+    this.#initial = new Map();
+    this.#changed();
+  }
+
+  #told() {
+    if (navigator.onLine === false && !this.#core.reach.isSaidOffline) this.#follower.wake();
     this.#tell();
   }
 

@@ -1,80 +1,91 @@
-// The inside of a SyncClient: the storage and its copy in memory, the two lanes, and what each
-// refusal means for the whole client. Every durable change goes through `change`: one storage
-// transaction, then memory, then the other tabs, then the subscribers. Tabs of one browser share
-// queue and state in IndexedDB; a BroadcastChannel tells them that something is new.
+// The inside of a SyncClient: the two lanes over what this device holds (see replica.js), and what
+// each answer of the server and each refusal means for the whole client.
 
 import { Exchange } from "./exchange.js";
 import { Lane } from "./lane.js";
-import { LocalStore, samePosition } from "./local-store.js";
-import { MutationQueue, batchCountMax } from "./mutation-queue.js";
+import { LocalStore } from "./local-store.js";
+import { batchCountMax } from "./mutation-queue.js";
 import { Reachability } from "./reachability.js";
+import { Replica, isSame } from "./replica.js";
 import { pullRound, pushRound } from "./rounds.js";
-import { denyScope, setAside } from "./set-aside.js";
-import { openStorage } from "./storage.js";
+import { forgetState, setAside } from "./set-aside.js";
+import { Spread } from "./spread.js";
+import { StateCheck } from "./state-check.js";
 import { turnTaker } from "./turn.js";
 
 const catchUpMs = 1500; // how long a delta may take after a result before we pull
-const hearMs = 100; // how long another tab's message may take before we look for ourselves
 const probeMs = 1000; // how long rounds are tried although the browser says that it is offline
 
 export class SyncCore {
-  queue = new MutationQueue();
-  store = new LocalStore();
+  replica;
+  queue;
+  store;
+  storage;
   reach = new Reachability();
-  storage = null;
   exchange;
   scope;
   isOpen = false;
+  isClosed = false;
   isDenied = false;
   isResetting = false;
   lastSync = null;
   /** How many mutations a push may carry: halved by a 413, doubled by a success. */
   batchMax = batchCountMax;
-  pushTurn = null;
-  snapshotTurn = null;
+  /** Keeps clients apart that were all told to take a snapshot. */
+  spread = new Spread();
+  check = new StateCheck(() => this.pullLane.request());
+  pushTurn;
+  snapshotTurn;
   pushLane = new Lane(() => this.#round("push", pushRound));
   pullLane = new Lane(() => this.#round("pull", pullRound));
-  #channel = null;
   #hooks;
-  #probeUntil = 0;
-  #rereadTimer = null;
+  #probeUntil = { push: 0, pull: 0 };
+  #pauses = new Set();
 
   /**
+   * @param {string} name of the storage
    * @param {object} hooks `changed()` after records or queue, `told()` after the status alone,
-   *   `replaced()` after a snapshot, `denied()` with the scope, `refreshCredentials()` after a 401
+   *   `replaced()` after a snapshot, `forgot()` when nothing of the state may be shown any more,
+   *   `denied()` with the scope, `refreshCredentials()` after a 401
    */
-  constructor(baseURL, scope, hooks) {
+  constructor(name, baseURL, scope, hooks) {
     this.scope = scope;
     this.#hooks = hooks;
+    this.replica = new Replica(name, {
+      changed: hooks.changed,
+      read: (state) => this.#read(state),
+      heard: (message) => this.#heard(message),
+      reread: () => this.#reread(),
+      forgot: hooks.forgot,
+    });
+    ({ queue: this.queue, store: this.store, storage: this.storage } = this.replica);
+    this.pushTurn = turnTaker(`${name}:push`, this.storage);
+    this.snapshotTurn = turnTaker(`${name}:snapshot`, this.storage);
     this.exchange = new Exchange(baseURL, (kind) => {
       this.reach.exchanged(kind);
       hooks.told();
     });
   }
 
-  /** Opens the storage called `name`, shows what it holds and begins to sync. */
-  async open(name) {
-    ({ storage: this.storage } = await openStorage(name));
-    this.pushTurn = turnTaker(`${name}:push`, this.storage);
-    this.snapshotTurn = turnTaker(`${name}:snapshot`, this.storage);
-    if (this.storage.kind === "indexeddb" && typeof BroadcastChannel === "function") {
-      this.#channel = new BroadcastChannel(name);
-      this.#channel.onmessage = ({ data }) => this.#heard(data);
-    }
-    await this.reread();
+  /** Opens the storage, shows what it holds and begins to sync. */
+  async open() {
+    await this.replica.open();
     this.lastSync = (await this.storage.read((tx) => tx.get("meta", "syncedAt"))) ?? null;
     this.isOpen = true;
+    this.probe(["pull"]);
     this.#hooks.told();
     this.pushLane.request();
     this.pullLane.request();
   }
 
   close() {
+    this.isClosed = true;
     this.pushLane.close();
     this.pullLane.close();
-    clearTimeout(this.#rereadTimer);
+    this.check.close();
+    this.replica.close();
+    for (const end of this.#pauses) end();
     this.exchange.abort();
-    this.#channel?.close();
   }
 
   /** Pushes and pulls at once; requests older than `ageMs` are given up and made anew. */
@@ -85,31 +96,9 @@ export class SyncCore {
     this.pullLane.now();
   }
 
-  /**
-   * Runs `work(tx)` as one durable transaction and returns its result. Of the result, `patch` and
-   * `reread` say how the records have moved, and `saved` which rows are in storage now.
-   */
-  async change(work) {
-    const { queue, store } = this;
-    const { result, rows, state, position } = await this.storage.write(async (tx) => {
-      const result = await work(tx);
-      const state = result?.reread ? await LocalStore.read(tx) : null;
-      const position = await tx.get("meta", "position");
-      return { result, rows: await tx.all("mutations"), state, position };
-    });
-    const before = digest(queue.rows);
-    if (result?.saved) queue.forgetUnsaved(result.saved);
-    queue.show(rows);
-    if (state) store.show(state);
-    const isBehind = result?.patch && !store.patch(result.patch);
-    const patch = result?.patch ?? null;
-    // New rows are told whatever memory shows: a reread may have met them before we came here.
-    const isNews = patch || state || result?.saved || digest(rows) !== before;
-    if (isNews) this.#channel?.postMessage({ patch });
-    this.#hooks.changed();
-    if (isBehind) await this.reread();
-    else if (!isSame(store.position, position)) this.#rereadSoon();
-    return result;
+  /** Runs `work(tx)` as one durable change; see Replica.change. */
+  change(work) {
+    return this.replica.change(work);
   }
 
   /**
@@ -134,15 +123,34 @@ export class SyncCore {
     return applied;
   }
 
+  /** Takes the server's checksum of a position, if it told one; see state-check.js. */
+  async compare(position, told) {
+    if (typeof told !== "string" || !isSame(this.store.position, position)) return;
+    const { checksum, id } = this.store;
+    this.check.compare(checksum, told, id);
+    if (!this.check.isRecountDue) return;
+    const beganAt = performance.now();
+    this.check.recounted(beganAt);
+    const stored = await this.storage.read((tx) => LocalStore.read(tx));
+    this.check.recounted(beganAt);
+    if (stored.isDamaged) this.check.differs(stored.id);
+  }
+
   /** After a snapshot was swapped in, by this tab or another. */
   async replaced() {
-    if (this.isDenied) return denyScope(this); // denied while it was on the way
+    if (this.isDenied) return forgetState(this); // denied while it was on the way
     this.lastSync = new Date();
     await this.change(async (tx) => {
       await tx.put("meta", "syncedAt", this.lastSync);
       return { reread: true };
     });
     this.#hooks.replaced();
+  }
+
+  /** The server says that it is where the state is. */
+  heardOfHead() {
+    this.lastSync = new Date();
+    this.#hooks.told();
   }
 
   /** After the results of a push: sees to it that the state catches up with them. */
@@ -174,7 +182,9 @@ export class SyncCore {
       await setAside(this, client);
       this.pullLane.request();
     } else if (status === 401) {
-      await this.#hooks.refreshCredentials();
+      // Nobody is signed in any more: what they saw goes, what they typed waits for them.
+      const isRefreshed = await this.#hooks.refreshCredentials();
+      if (isRefreshed === false && this.store.position) await forgetState(this);
     } else if (status < 500 && status !== 429) {
       console.error(`mizu: ${code}: ${error}`); // a bug, here or there; the queue is kept
     }
@@ -182,12 +192,17 @@ export class SyncCore {
   }
 
   /** Stops the scope: its state is deleted, its queue kept aside, the user told. */
-  async deny({ code, error }) {
+  async deny(refusal) {
+    this.halt(refusal);
+    await forgetState(this);
+    return { ok: false, halt: true };
+  }
+
+  /** Stops the scope and says why. */
+  halt({ code, error }) {
     this.isDenied = true;
     this.reach.setProblem("scope", { code, error });
     this.#hooks.denied();
-    await denyScope(this);
-    return { ok: false, halt: true };
   }
 
   /** Takes the scope up again, for instance after signing in. */
@@ -197,43 +212,48 @@ export class SyncCore {
   }
 
   /**
-   * Lets the next rounds try although `navigator.onLine` is false: it is wrong on some machines,
-   * and always where the server runs on this very one.
+   * Lets the next rounds of `lanes` try although the browser says that it is offline: it is wrong on
+   * some machines, and always where the server runs on this very one.
    */
-  probe() {
-    this.#probeUntil = performance.now() + probeMs;
+  probe(lanes = ["push", "pull"]) {
+    for (const lane of lanes) this.#probeUntil[lane] = performance.now() + probeMs;
   }
 
+  /** Resolves after so many milliseconds, or when the client is closed. */
   pause(milliseconds) {
-    return new Promise((resolve) => setTimeout(resolve, milliseconds));
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, milliseconds);
+      this.#pauses.add(end);
+    });
   }
 
-  /** Reads the queue anew, and the records where memory is not at storage's position. */
-  async reread() {
-    const { queue, store } = this;
-    const { rows, state } = await this.storage.read(async (tx) => ({
-      rows: await tx.all("mutations"),
-      state: isSame(await tx.get("meta", "position"), store.position)
-        ? null : await LocalStore.read(tx),
-    }));
-    queue.show(rows);
-    if (state) store.show(state);
-    this.#hooks.changed();
-    if (this.isOpen && rows.some((row) => row.queued)) this.pushLane.request();
+  #read({ id, isDamaged }) {
+    this.check.recounted(performance.now());
+    if (isDamaged) this.check.differs(id);
   }
 
-  /** Another tab has moved storage; its message is on the way, where there are channels. */
-  #rereadSoon() {
-    this.#rereadTimer ??= setTimeout(() => {
-      this.#rereadTimer = null;
-      this.reread().catch((error) => this.#broken(error));
-    }, hearMs);
+  #reread() {
+    if (!this.isOpen) return;
+    if (this.queue.rows.some((row) => row.queued)) this.pushLane.request();
+    if (!this.store.position) this.pullLane.request();
+  }
+
+  #heard({ isPatched, news, signedOut }) {
+    if (signedOut) this.halt({ code: "signed_out", error: "You signed out in another tab." });
+    if (isPatched) this.lastSync = new Date();
+    const hasWork = news && this.queue.rows.some((row) => row.queued);
+    if (this.isOpen && hasWork) this.pushLane.request();
   }
 
   async #round(lane, work) {
     if (this.isDenied) return { ok: false, halt: true };
-    // The `online` event begins it again; tries before it would fail one by one.
-    const isPaused = navigator.onLine === false && performance.now() > this.#probeUntil;
+    // The `online` event begins it again, or a probe; other tries would fail one by one.
+    const isPaused = this.reach.isSaidOffline && performance.now() > this.#probeUntil[lane];
     if (isPaused) return { ok: false, halt: true };
     const outcome = await work(this).catch((error) => this.#broken(error));
     if (outcome.ok) this.reach.setProblem(lane, null);
@@ -248,19 +268,4 @@ export class SyncCore {
     const text = `This browser could not keep what came: ${error}`;
     return { ok: false, problem: { code: "not_kept", error: text } };
   }
-
-  #heard({ patch }) {
-    if (patch && this.store.patch(patch)) this.lastSync = new Date();
-    this.reread().catch((error) => this.#broken(error)); // the next change reads it again
-  }
-}
-
-function isSame(one, other) {
-  return one && other ? samePosition(one, other) : !one && !other;
-}
-
-/** What other tabs would see of the queue, in short. */
-function digest(rows) {
-  const shown = (row) => [row.seq, row.queued, row.replayed, row.refusal !== null].join();
-  return rows.map(shown).join(";");
 }

@@ -55,13 +55,14 @@ function meaning({ state, waiting, refused }) {
   return { tone: "calm", label: "Up to date" };
 }
 
-function details({ waiting, refused, lastSync, storage, problem, state }) {
+function details({ waiting, refused, lastSync, storage, isStorageLost, problem, state }) {
   const parts = [];
   if (waiting > 0) parts.push(`${waiting.toLocaleString()} waiting`);
   if (refused.length > 0) parts.push(`${refused.length.toLocaleString()} refused`);
   const hasRoom = state !== "online" || parts.length === 0;
   if (lastSync && hasRoom) parts.push(`synced ${ago(lastSync)}`);
   if (problem && state === "error") parts.push(problemInWords(problem));
+  if (isStorageLost) parts.push("this browser's storage went away");
   if (storage === "memory") parts.push("edits live only as long as this page");
   return parts;
 }

@@ -1,0 +1,22 @@
+// Chance that keeps clients apart which all begin a snapshot for the same reason: a backup that was
+// put back, a log that was trimmed. Each waits a random part of 5 s, of twice that when it was no
+// use, and so on to five minutes.
+
+const firstMs = 5000;
+const capMs = 300_000;
+
+export class Spread {
+  #doublings = 0;
+
+  /** Returns how many milliseconds to wait now; the next answer comes from twice the bound. */
+  next() {
+    const bound = Math.min(capMs, firstMs * 2 ** Math.min(this.#doublings, 16));
+    this.#doublings += 1;
+    return Math.random() * bound;
+  }
+
+  /** What was waited for went well. */
+  reset() {
+    this.#doublings = 0;
+  }
+}
