@@ -82,7 +82,10 @@ public final class Router: Sendable {
     /// answers costs what most handlers do.
     @inline(__always)
     public func destination(of request: inout Request) -> Destination {
-        let match = match(&request)
+        destination(match(&request))
+    }
+
+    private func destination(_ match: Match) -> Destination {
         guard case .route(let index) = match else { return Destination(match: match, cost: .one) }
         return Destination(match: match, cost: routes[index].cost)
     }
@@ -90,7 +93,13 @@ public final class Router: Sendable {
     /// The answer to `request`: a handler's, a refusal (404, 405 with `Allow`, 501), or what the
     /// error mapper makes of what was thrown. Never throws. Fills `request.parameters`.
     public func respond(to request: inout Request) -> Response {
-        respond(to: &request, at: destination(of: &request))
+        let match = match(&request)
+        // Nearly every request: nobody asked what it costs, and nothing stands around it.
+        if case .route(let index) = match, routes[index].surroundings == nil {
+            request.route = Int32(truncatingIfNeeded: index)
+            return runBare(&request, index)
+        }
+        return respond(to: &request, at: destination(match))
     }
 
     /// The same for a destination of this request that was looked up before.

@@ -51,8 +51,8 @@ struct TickBudget {
 
     /// A stretch of work begins.
     mutating func begin(at now: Instant) {
-        let (end, carry) = now.nanoseconds.addingReportingOverflow(limits.stretchNanoseconds)
-        ends = Instant(nanoseconds: carry ? .max : end)
+        // The clock starts with the machine.
+        ends = Instant(nanoseconds: now.nanoseconds &+ limits.stretchNanoseconds)
         isOver = false
         unitsToLook = limits.lookUnits
     }

@@ -38,7 +38,6 @@ extension Worker {
 
     /// A tick begins: goes on with those for whom the last one had no time.
     func acceptMore() {
-        state.pointee.acceptsLeft = limits.tick.acceptsMax
         guard state.pointee.acceptsWait else { return }
         state.pointee.acceptsWait = false
         for position in listeners.indices { accept(at: position) }

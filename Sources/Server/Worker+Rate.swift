@@ -23,7 +23,14 @@ extension Worker {
         return takePayment(.due, for: request, at: router.destination(of: &request).cost)
     }
 
-    func takePayment(
+    /// The handler's answer where the request is paid for.
+    func respond(to request: inout Request, _ payment: Payment) -> Response {
+        let destination = router.destination(of: &request)
+        return takePayment(payment, for: request, at: destination.cost)
+            ?? router.respond(to: &request, at: destination)
+    }
+
+    private func takePayment(
         _ payment: Payment, for request: borrowing Request, at cost: RouteCost
     ) -> Response? {
         guard let limiter, cost != .free || head.framing != .none,

@@ -181,11 +181,12 @@ extension Worker {
             settle(&refusal, for: AskedRequest(request))
             return write(refusal, for: context, to: connection)
         }
-        let destination = router.destination(of: &request)
-        if limiter != nil, let refusal = takePayment(payment, for: request, at: destination.cost) {
-            return write(refusal, for: context, to: connection)
+        var response: Response
+        if limiter == nil {
+            response = router.respond(to: &request)
+        } else {
+            response = respond(to: &request, payment)
         }
-        var response = router.respond(to: &request, at: destination)
         switch response.kind {
         case .complete:
             if response.problem != nil { settle(&response, for: AskedRequest(request)) }

@@ -152,13 +152,12 @@ public final class Worker {
             if handshakes.listenersWait { acceptAtFreeHandshakes() }
             closeRetired()
             if logsAccess { handOverAccess() }
-            mayWait = mayWait && !isBusy && dirty.isEmpty && state.pointee.leaving.isEmpty
+            state.pointee.isBusy =
+                !again.isEmpty || state.pointee.acceptsWait || !state.pointee.answers.isEmpty
+            mayWait =
+                mayWait && !state.pointee.isBusy && dirty.isEmpty
+                && state.pointee.leaving.isEmpty
         }
-    }
-
-    /// Somebody is left for a later tick.
-    private var isBusy: Bool {
-        !again.isEmpty || state.pointee.acceptsWait || !state.pointee.answers.isEmpty
     }
 
     private var isFinished: Bool {
@@ -200,8 +199,9 @@ public final class Worker {
         handshakes.stepsLeft = limits.tickHandshakeStepsMax
         state.pointee.leavesLeft = limits.tickLeavesMax
         // In a busy tick mail is looked for: its event may stand far behind those of a crowd.
-        var hasMail = isBusy
-        acceptMore()
+        var hasMail = state.pointee.isBusy
+        state.pointee.acceptsLeft = limits.tick.acceptsMax
+        if hasMail { acceptMore() }
         budget.begin(at: now)
         for position in 0..<poller.count {
             let event = poller[position]

@@ -68,6 +68,8 @@ struct WorkerState: ~Copyable {
     var mail: [WorkerMail] = []
     /// Answers of other threads that found no time in their tick.
     var answers: ContiguousArray<(exchange: ExchangeID, response: Response)> = []
+    /// The last tick has left somebody to this one.
+    var isBusy = false
     var budget: TickBudget
     var expired: [Int] = []
     var drainDeadline: Instant?

@@ -64,9 +64,6 @@ struct TickBudgetTests {
         #expect(budget.isSpent, "a share is none when time is over")
         budget.begin(at: at(1500))
         #expect(!budget.isOver && !budget.isSpent)
-        budget.begin(at: at(.max))
-        budget.look(at: at(.max - 1))
-        #expect(!budget.isOver)
     }
 }
 
