@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -16,6 +17,13 @@ int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int
     // A null pointer would bind NULL; an empty BLOB is meant.
     return sqlite3_bind_blob64(statement, index, bytes ? bytes : "", (sqlite3_uint64)count,
                                SQLITE_TRANSIENT);
+}
+
+int64_t csqlite_free_bytes(const char *path) {
+    struct statvfs disk;
+    while (statvfs(path, &disk) < 0)
+        if (errno != EINTR) return -errno;
+    return (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
 }
 
 // The lock on `descriptor`: 0, or -errno.

@@ -17,6 +17,9 @@ struct JSONCursor {
     /// The byte here, nil at the end.
     var current: UInt8? { at < end ? bytes[at] : nil }
 
+    /// Moves over one byte.
+    mutating func step() { at = min(at + 1, end) }
+
     /// Moves to the next thing in a container: over white space, commas and colons.
     mutating func skipSeparators() {
         while at < end {

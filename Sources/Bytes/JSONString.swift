@@ -37,7 +37,8 @@ public struct JSONString: Sendable {
         return content.withUnsafeBytes { ASCII.equal($0, wanted) }
     }
 
-    private static func unescape(_ source: UnsafeRawBufferPointer) -> ByteSlice? {
+    /// Nil at half a surrogate pair.
+    static func unescape(_ source: UnsafeRawBufferPointer) -> ByteSlice? {
         let memory = UnsafeMutableRawPointer.allocate(byteCount: max(1, source.count), alignment: 8)
         let target = UnsafeMutableRawBufferPointer(start: memory, count: source.count)
         guard let count = unescape(source, into: target) else {

@@ -46,6 +46,22 @@ struct ServeCommand: ParsableCommand {
     var retainChanges: String?
     @Option(help: "Days that changes and outcomes are kept (RETAIN_DAYS).")
     var retainDays: String?
+    @Option(help: "Bytes of a scope's changes kept for pulls (RETAIN_BYTES).")
+    var retainBytes: String?
+    @Option(help: "Records of one scope, or off (QUOTA_SCOPE_RECORDS).")
+    var quotaScopeRecords: String?
+    @Option(help: "Bytes of one scope, or off (QUOTA_SCOPE_BYTES).")
+    var quotaScopeBytes: String?
+    @Option(help: "Scopes that one user may make, or off (QUOTA_USER_SCOPES).")
+    var quotaUserScopes: String?
+    @Option(help: "Bytes in them, or off (QUOTA_USER_BYTES).")
+    var quotaUserBytes: String?
+    @Option(help: "Scopes that one address may make, or off (QUOTA_ADDRESS_SCOPES).")
+    var quotaAddressScopes: String?
+    @Option(help: "Bytes in them, or off (QUOTA_ADDRESS_BYTES).")
+    var quotaAddressBytes: String?
+    @Option(help: "Space that must be left on the disk, or off (DISK_FREE_MIN).")
+    var diskFreeMin: String?
     @Option(help: "Seconds of silence after which a socket gets a word (HEARTBEAT).")
     var heartbeat: String?
     @Option(help: "user or user:group to become once ports are bound (RUN_AS).")
@@ -112,6 +128,14 @@ struct ServeCommand: ParsableCommand {
             ("RETAIN_DAYS", retainDays), ("HEARTBEAT", heartbeat),
             ("RUN_AS", runAs), ("ACCESS_LOG", accessLog),
             ("ACCESS_LOG_FORMAT", accessLogFormat),
+            ("RETAIN_BYTES", retainBytes),
+            ("QUOTA_SCOPE_RECORDS", quotaScopeRecords),
+            ("QUOTA_SCOPE_BYTES", quotaScopeBytes),
+            ("QUOTA_USER_SCOPES", quotaUserScopes),
+            ("QUOTA_USER_BYTES", quotaUserBytes),
+            ("QUOTA_ADDRESS_SCOPES", quotaAddressScopes),
+            ("QUOTA_ADDRESS_BYTES", quotaAddressBytes),
+            ("DISK_FREE_MIN", diskFreeMin),
             ("DEFLATE_MEMORY", deflateMemory), ("QUEUE_MEMORY", queueMemory),
             ("CONNECTIONS_MAX", connectionsMax), ("ADDRESS_CONNECTIONS", addressConnections),
             ("ADDRESS_HANDSHAKES", addressHandshakes), ("RATE_LIMIT", rateLimit),

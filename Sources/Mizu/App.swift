@@ -183,6 +183,7 @@ public final class App {
         var limits = SyncLimits()
         limits.logChangesMax = configuration.retainedChanges
         limits.logMillisecondsMax = configuration.retainedMilliseconds
+        configuration.space.apply(to: &limits)
         var reads = configuration.reads
         reads.exempt = configuration.publicPort.addresses.exempt
         var random = SystemRandomNumberGenerator()

@@ -33,6 +33,8 @@ public struct Configuration: Sendable {
     /// Reads of the store; `LIMIT_EXEMPT` says whose are not counted.
     public var reads = ReadLimits()
     public var sockets = SocketMemory()
+    /// What may be kept.
+    public var space = Space()
 
     /// Who to become once ports are bound and keys are read; nil: stay who we are.
     public var runAs: RunAs?
@@ -95,7 +97,8 @@ extension Configuration {
 
     /// Every setting, in the order in which people read them.
     public static let settings: [Setting] =
-        generalSettings + originSettings + socketSettings + tlsSettings + publicPortSettings
+        generalSettings + originSettings + quotaSettings + socketSettings + tlsSettings
+        + publicPortSettings
         + readSettings
 
     private static let generalSettings: [Setting] = [

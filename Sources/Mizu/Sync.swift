@@ -71,7 +71,7 @@ public struct Sync: Sendable {
             scope: scope, client: nil,
             mutations: intents.map { intent in
                 intent.mutation
-            }, user: user)
+            }, user: user, origin: service.origin(of: request.peer))
         service.charge(mutations: intents.count, to: request)
         let (workers, exchange) = (self.workers, request.exchange)
         service.push(push, byteCount: intents.reduce(0) { $0 + $1.byteCount }) { answer in
@@ -113,10 +113,7 @@ public struct Intent: Sendable {
     var byteCount: Int { arguments.json.bytes.count }
 
     var mutation: PushedMutation {
-        PushedMutation(
-            id: id, content: .ready(name: name, args: arguments),
-            fingerprint: Fingerprint(
-                name: ByteSlice(name.bytes), args: arguments.json.bytes))
+        PushedMutation(id: id, name: name, args: arguments)
     }
 
     /// - Parameters:

@@ -10,6 +10,7 @@ struct MemoryOverlay {
     private(set) var outcomes: [NamePair: Outcome?] = [:]
     /// By client, then by scope.
     private(set) var clients: [Name: [Name: ClientState?]] = [:]
+    private(set) var totals: StoreTotals?
     private(set) var accounts: [Account: AccountState] = [:]
 
     mutating func note(_ write: MemoryRows.Write) {
@@ -20,6 +21,8 @@ struct MemoryOverlay {
             records[scope, default: [:]][key] = .some(record)
         case .account(let account, let state):
             accounts[account] = state
+        case .totals(let totals):
+            self.totals = totals
         case .outcome(let key, let outcome):
             outcomes[key] = .some(outcome)
         case .client(let client, let scope, let state):

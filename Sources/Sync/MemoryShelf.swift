@@ -66,6 +66,7 @@ struct MemoryRows: Sendable {
     /// By client, then by scope.
     private(set) var clients: [Name: [Name: ClientState]] = [:]
     private(set) var groups: [ClientGroup: Set<Name>] = [:]
+    private(set) var totals: StoreTotals?
     private(set) var accounts: [Account: AccountState] = [:]
     private var reviews = ReviewQueue()
 
@@ -75,6 +76,7 @@ struct MemoryRows: Sendable {
         case entry(Name, LogEntry)
         case record(Name, RecordKey, StoredRecord?)
         case account(Account, AccountState)
+        case totals(StoreTotals)
         case outcome(NamePair, Outcome?)
         case client(Name, scope: Name, ClientState?)
         case trim(Name, base: Int)
@@ -93,6 +95,8 @@ struct MemoryRows: Sendable {
                 .entities[key.entity, default: MemoryEntity()].set(key.id, to: record)
         case .account(let account, let state):
             accounts[account] = state
+        case .totals(let totals):
+            self.totals = totals
         case .outcome(let key, let outcome):
             outcomes[key] = outcome
             if let outcome { reviews.append(key, outcome.reviewMilliseconds) }

@@ -21,6 +21,10 @@ public final class MemoryStore: SyncStore {
         self.epoch = epoch
     }
 
+    /// Nothing of it outlives the process.
+    public var salt: UInt64 { 0 }
+    public func freeBytes() -> Int? { nil }
+
     public func makeReader() throws(StoreError) -> sending any SyncReader {
         MemoryReader(shelf: shelf, epoch: epoch)
     }
@@ -174,6 +178,12 @@ extension MemoryStore {
     ) throws(StoreError) {
         write(.record(scope, key, record))
     }
+
+    public func totals() throws(StoreError) -> StoreTotals? {
+        overlay.totals ?? shelf.read { $0.totals }
+    }
+
+    public func setTotals(_ totals: StoreTotals) throws(StoreError) { write(.totals(totals)) }
 
     public func accountState(_ account: Account) throws(StoreError) -> AccountState {
         overlay.accounts[account] ?? shelf.read { $0.accounts[account] } ?? .none

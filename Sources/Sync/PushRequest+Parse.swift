@@ -89,7 +89,7 @@ private struct MutationParser {
         mutations.append(
             PushedMutation(
                 id: id, content: content(json, name: parts[1], args: parts[2]),
-                fingerprint: Fingerprint(name: parts[1]?.bytes, args: parts[2]?.bytes)))
+                name: parts[1]?.bytes, args: parts[2]?.bytes))
     }
 
     private func name(

@@ -82,6 +82,9 @@ public struct Rejection: Error, Hashable, Sendable {
     static func tooLarge(_ message: String) -> Rejection {
         Rejection(code: "too_large", message: message)
     }
+    static func quotaExceeded(_ message: String) -> Rejection {
+        Rejection(code: "quota_exceeded", message: message)
+    }
     static let idReused = Rejection(
         code: "id_reused", message: "this id was used for another mutation")
 

@@ -69,12 +69,26 @@ public struct StoredRecord: Hashable, Sendable {
     }
 }
 
+/// What is counted over all scopes.
+public struct StoreTotals: Hashable, Sendable {
+    /// The time that the store has lived through (`AgingClock`).
+    public var agingMilliseconds: Int64
+    public var outcomeCount: Int
+
+    static let none = StoreTotals(agingMilliseconds: 0, outcomeCount: 0)
+
+    public init(agingMilliseconds: Int64, outcomeCount: Int) {
+        self.agingMilliseconds = agingMilliseconds
+        self.outcomeCount = outcomeCount
+    }
+}
+
 /// The changes of one mutation, the unit in which the log is written, read and trimmed.
 public struct LogEntry: Sendable {
     /// Cursors of the first and the last change.
     public let first: Int
     public let last: Int
-    /// When it was applied, milliseconds since 1970.
+    /// When it was applied, by the store's own time (`AgingClock`).
     public let timeMilliseconds: Int64
     /// The changes as JSON objects, comma-joined.
     public let bytes: ByteSlice
@@ -123,7 +137,7 @@ public struct Outcome: Hashable, Sendable {
     public let client: Name?
     /// Which one of its client's outcomes this is, from 1; 0 without a client.
     public let clientSequence: Int
-    /// When `SyncEngine.trim` next looks at it.
+    /// When `SyncEngine.trim` next looks at it, by the store's own time.
     public let reviewMilliseconds: Int64
 
     public init(
@@ -143,6 +157,7 @@ public struct Outcome: Hashable, Sendable {
 public struct ClientState: Hashable, Sendable {
     /// Its owner; nil while nobody has signed in. The same in each scope that it pushed to.
     public var user: Name?
+    /// By the store's own time.
     public var lastPushMilliseconds: Int64
     /// Outcomes it has had in this scope.
     public var outcomeCount: Int

@@ -39,16 +39,18 @@ extension SyncEngine {
             ClientState(user: push.user, lastPushMilliseconds: time, outcomeCount: 0))
     }
 
-    /// Sees to it that a user's clients do not grow without end. Clients of nobody are many
-    /// people's and have no common limit; `trim` forgets those that are past retention.
+    /// Sees to it that clients do not grow without end. Those of nobody are many people's: there
+    /// the longest silent one gives way, which costs it no more than the long life of its last
+    /// outcomes. A user's own are refused.
     private func makeRoom(
         for user: Name?, in scope: Name, at time: Int64
     ) throws(StoreError) -> Refusal? {
-        guard user != nil else { return nil }
         let count = try store.clientCount(of: user, in: scope)
-        guard count >= limits.userClientsMax else { return nil }
+        guard count >= (user == nil ? limits.anonymousClientsMax : limits.userClientsMax) else {
+            return nil
+        }
         if let silent = try store.longestSilentClient(of: user, in: scope),
-            isPastRetention(silent.state, at: time)
+            user == nil || isPastRetention(silent.state, at: time)
         {
             try store.removeClient(silent.client, in: scope)
             return nil

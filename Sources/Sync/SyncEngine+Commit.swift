@@ -12,12 +12,11 @@ extension SyncEngine {
         var run = BatchRun(timeMilliseconds: time)
         do {
             try store.begin()
+            run.ageMilliseconds = try age(wall: time)
             for push in batch {
                 run.answers.append(try apply(push, &run))
             }
-            for (scope, turn) in run.scopes where !turn.entries.isEmpty {
-                try store.setScopeState(turn.state, of: scope)
-            }
+            try close(&run)
             try store.commit()
         } catch {
             store.rollback()
@@ -25,8 +24,28 @@ extension SyncEngine {
             return CommitResult(
                 answers: batch.map { _ in .failure(refusal) }, feed: [], accident: error)
         }
+        totals = run.totals ?? totals
         let feed = run.scopes.compactMap { scope, turn in turn.committed(scope) }
         return CommitResult(answers: run.answers, feed: feed, accident: run.accident)
+    }
+
+    /// Writes what the batch has come to in all, and takes away of what is too much as many rows as
+    /// the batch has added, and more.
+    private func close(_ run: inout BatchRun) throws(StoreError) {
+        for (scope, turn) in run.scopes where !turn.entries.isEmpty {
+            var state = turn.state
+            try trimExcess(of: scope, &state, behind: turn.entries.count, &run)
+            try store.setScopeState(state, of: scope)
+        }
+        for (account, state) in run.accounts { try store.setAccountState(state, of: account) }
+        guard run.newOutcomes > 0 else { return }
+        let removed = try trimExcessOutcomes(behind: run.newOutcomes, &run)
+        let known = totals?.outcomeCount ?? 0
+        let after = StoreTotals(
+            agingMilliseconds: run.ageMilliseconds,
+            outcomeCount: max(0, known + run.newOutcomes - removed))
+        try store.setTotals(after)
+        run.totals = after
     }
 
     /// One push: admitted, then mutation by mutation, until one of them cannot be decided.
@@ -34,7 +53,7 @@ extension SyncEngine {
         _ push: PushRequest, _ run: inout BatchRun
     ) throws(StoreError) -> Result<ByteSlice, Refusal> {
         var client: ClientState?
-        switch try admit(push, at: run.timeMilliseconds) {
+        switch try admit(push, at: run.ageMilliseconds) {
         case .refused(let refusal): return .failure(refusal)
         case .admitted(let state): client = state
         }
@@ -87,7 +106,7 @@ extension SyncEngine {
     private func again(
         _ known: Outcome, _ mutation: PushedMutation, of push: PushRequest
     ) -> MutationResult {
-        guard known.fingerprint == mutation.fingerprint,
+        guard mutation.has(known.fingerprint),
             known.user == nil || known.user == push.user
         else { return .refused(.idReused) }
         return switch known.verdict {
@@ -101,6 +120,13 @@ extension SyncEngine {
 struct BatchRun {
     let timeMilliseconds: Int64
     let time: ByteSlice
+    /// The store's own time.
+    var ageMilliseconds: Int64 = 0
+    /// Sums of accounts whose scopes have changed.
+    var accounts: [Account: AccountState] = [:]
+    var newOutcomes = 0
+    /// What the batch leaves, once it is written.
+    var totals: StoreTotals?
     var answers: [Result<ByteSlice, Refusal>] = []
     var scopes: [Name: ScopeTurn] = [:]
     /// The last statement that failed, for the log.

@@ -17,6 +17,7 @@ extension SyncEngine {
             before = try store.scopeState(push.scope)
         }
         var state = before
+        if before.head.cursor == 0 { state.owner = maker(push) }
         var entry: LogEntry?
         let result: MutationResult
         let verdict: Outcome.Verdict
@@ -25,6 +26,10 @@ extension SyncEngine {
             result = .refused(rejection)
             verdict = .refused(rejection)
         case .success(let changes):
+            let growth = Growth(of: changes)
+            if !changes.isEmpty, let refusal = try quotaRefusal(of: growth, in: state, run) {
+                return .refused(refusal)
+            }
             entry = try append(changes, of: mutation.id, push.scope, &state, run)
             result = .applied(state.head, changes: entry?.bytes ?? .empty)
             verdict = .applied(state.head)
@@ -35,9 +40,12 @@ extension SyncEngine {
             Outcome(
                 verdict: verdict, fingerprint: mutation.fingerprint, user: push.user,
                 client: push.client, clientSequence: counted?.outcomeCount ?? 0,
-                reviewMilliseconds: run.timeMilliseconds + limits.logMillisecondsMax),
+                reviewMilliseconds: run.ageMilliseconds + limits.logMillisecondsMax),
             of: mutation.id, in: push.scope)
+        let booked = try booked(before, state, run)
         client = counted
+        run.newOutcomes += 1
+        if let booked { run.accounts[booked.owner] = booked.state }
         // In place: a copy of the turn would copy the entries of the batch with each mutation.
         run.scopes[push.scope, default: ScopeTurn(before)].add(entry, state)
         return result
@@ -64,6 +72,8 @@ extension SyncEngine {
                     timeMilliseconds: time),
                 to: &transaction)
         } catch {
+            // Not the mutation's fault: it is not decided, and keeps its place in the queue.
+            if let accident = transaction.accident(behind: error) { throw accident }
             rejection = error
         }
         do {
@@ -95,7 +105,7 @@ extension SyncEngine {
         let last = first + changes.count - 1
         let ends = writer.ends
         let entry = LogEntry(
-            first: first, last: last, timeMilliseconds: run.timeMilliseconds,
+            first: first, last: last, timeMilliseconds: run.ageMilliseconds,
             bytes: writer.finish(), ends: ends)
         try store.append(entry, to: scope)
         // Several writes to one record are each a change, but only the last is its state.
@@ -123,18 +133,13 @@ extension SyncEngine {
         try store.setRecord(change.key, in: scope, to: record)
         if let replaced = change.replaced {
             state.recordCount -= 1
-            state.byteCount -= Self.size(change.key, replaced)
+            state.byteCount -= StoredRecord.size(change.key, replaced.json)
             state.checksum.remove(change.key, version: replaced.version)
         }
         if let record {
             state.recordCount += 1
-            state.byteCount += Self.size(change.key, record)
+            state.byteCount += StoredRecord.size(change.key, record.json)
             state.checksum.add(change.key, version: version)
         }
-    }
-
-    /// What a record counts in `ScopeState.byteCount`.
-    static func size(_ key: RecordKey, _ record: StoredRecord) -> Int {
-        record.json.count + key.entity.bytes.count + key.id.bytes.count
     }
 }

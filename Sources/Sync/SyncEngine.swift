@@ -2,8 +2,9 @@
 // waited together becomes one transaction with a savepoint for each mutation; an answer exists
 // only once that transaction is durable. One engine for each database, confined to the committer's
 // thread: it may block, and nobody else writes through this store.
-// Knows no clock, thread or socket: the time is passed in. Keeps nothing between two batches that
-// the store does not have, so a failed commit leaves nothing behind.
+// Knows no clock, thread or socket: the time is passed in. Of what decides anything it keeps
+// nothing between two batches that the store does not have, so a failed commit leaves nothing
+// behind.
 
 import MizuBytes
 
@@ -12,8 +13,21 @@ public final class SyncEngine {
     let store: any SyncStore
     let mutator: any Mutator
     let limits: SyncLimits
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970, for people.
     let now: () -> Int64
+    /// Milliseconds since anything, by a clock that goes on evenly: for everybody's age.
+    let steady: () -> Int64
+    /// When the clock begins, and in which history of the store.
+    private var started: AgingClock.Reading
+    private var agingEpoch: Name
+    /// Nil before the first batch.
+    private var aging: AgingClock?
+    /// How far the wall clock has leapt, where nobody has been told yet.
+    private(set) var leap: Int64?
+    /// As the store has it; nil before the first batch.
+    var totals: StoreTotals?
+    /// Outcomes were due when trimming last looked, and more than it could take.
+    var areOutcomesBehind = false
     /// Where `trim` goes on; the scopes before it have had their turn.
     var trimScope: Name?
     /// The store's epoch when it was last asked for.
@@ -22,15 +36,19 @@ public final class SyncEngine {
     /// - Parameters:
     ///   - store: taken over; its readers live on their own threads.
     ///   - now: milliseconds since 1970 (UTC).
+    ///   - steady: milliseconds of a clock that nobody sets; nil: `now` is such a one.
     public init(
         store: any SyncStore, mutator: any Mutator, limits: SyncLimits,
-        now: @escaping () -> Int64
+        now: @escaping () -> Int64, steady: (() -> Int64)? = nil
     ) {
         self.store = store
         knownEpoch = store.epoch
         self.mutator = mutator
         self.limits = limits
         self.now = now
+        self.steady = steady ?? now
+        agingEpoch = store.epoch
+        started = AgingClock.Reading(wall: now(), steady: self.steady())
     }
     /// Whether an older state was put back since the last call: then nothing that was said of the
     /// logs before holds any more.
@@ -49,4 +67,33 @@ public final class SyncEngine {
             throw error
         }
     }
+
+    /// The store's own time. Within a transaction, or before one.
+    func age(wall: Int64) throws(StoreError) -> Int64 {
+        let reading = AgingClock.Reading(wall: wall, steady: steady())
+        if agingEpoch != store.epoch {
+            // An older state was put back: its time and its sums are its own.
+            agingEpoch = store.epoch
+            started = reading
+            aging = nil
+        }
+        var clock: AgingClock
+        if let known = aging {
+            clock = known
+        } else {
+            let kept = try store.totals()
+            totals = kept ?? .none
+            clock = AgingClock(kept: kept?.agingMilliseconds, started)
+        }
+        leap = clock.advance(to: reading) ?? leap
+        aging = clock
+        return clock.time
+    }
+
+    /// How far the wall clock has leapt since this was asked last, in milliseconds, if it has: for
+    /// the log. Nothing grows older by it.
+    public func takeLeap() -> Int64? { leap.take() }
+
+    /// Bytes left on the store's disk; nil where that is not known.
+    public func freeBytes() -> Int? { store.freeBytes() }
 }

@@ -37,7 +37,8 @@ public struct SyncLimits: Sendable {
     /// A delta; who is further behind gets a poke in its place.
     public var deltaBytesMax = 1 << 20
 
-    // Retention, applied by `SyncEngine.trim`.
+    // Retention, applied by `SyncEngine.trim` and, to what grows too fast, by each commit. Times
+    // are counted while the server runs (`AgingClock`).
 
     /// Age at which a change leaves the log, and an outcome the store.
     public var logMillisecondsMax: Int64 = 7 * 86_400_000
@@ -47,11 +48,26 @@ public struct SyncLimits: Sendable {
     public var clientOutcomesMin = 100
     /// …until this long after the client's last push.
     public var clientMilliseconds: Int64 = 90 * 86_400_000
+    /// Outcomes that are kept in all. Beyond it the oldest go before their time; the last ones of
+    /// a user's clients stay.
+    public var outcomesMax = 5_000_000
+    /// Bytes of a scope's changes, or four times the bytes of its records where that is more: who
+    /// is further behind has less to read in a snapshot.
+    public var logBytesMin = 8 << 20
+    /// Clients of nobody in a scope; beyond it the longest silent one is forgotten.
+    public var anonymousClientsMax = 10_000
     /// Clients of a user in a scope. Beyond it the longest silent one is forgotten if it is past
     /// `clientMilliseconds`; otherwise the push is refused with 429.
     public var userClientsMax = 1000
     /// Rows that one call of `trim` looks at, so that pushes never wait long behind it.
     public var trimRowsMax = 2000
+
+    // What the machine can bear.
+
+    /// Records, bytes and scopes.
+    public var quotas = SyncQuotas()
+    /// Space left on the store's disk; below it pushes are refused with 503. 0: not asked.
+    public var diskFreeBytesMin = 256 << 20
 
     // The tail in memory; beyond these the oldest changes are read from the store instead.
 

@@ -10,8 +10,14 @@ public struct PushRequest: Sendable {
     public let mutations: [PushedMutation]
     /// Who pushes; set by the caller once the credentials are known, nil for nobody.
     public var user: Name?
+    /// Where from; nil where that is not to be counted.
+    public var origin: PushOrigin?
 
-    public init(scope: Name, client: Name?, mutations: [PushedMutation], user: Name? = nil) {
+    public init(
+        scope: Name, client: Name?, mutations: [PushedMutation], user: Name? = nil,
+        origin: PushOrigin? = nil
+    ) {
+        self.origin = origin
         self.scope = scope
         self.client = client
         self.mutations = mutations
@@ -30,11 +36,33 @@ public struct PushedMutation: Sendable {
     public let id: Name
     public let content: Content
     public let fingerprint: Fingerprint
+    /// What the fingerprint was made of.
+    private let nameText: ByteSlice?
+    private let argsText: ByteSlice?
 
-    public init(id: Name, content: Content, fingerprint: Fingerprint) {
+    /// - Parameters:
+    ///   - name: JSON text, of whatever kind; nil where it is missing. The same for `args`.
+    public init(id: Name, content: Content, name: ByteSlice?, args: ByteSlice?) {
         self.id = id
         self.content = content
-        self.fingerprint = fingerprint
+        fingerprint = Fingerprint(name: name, args: args)
+        nameText = name
+        argsText = args
+    }
+
+    /// A mutation that was never JSON of a push.
+    public init(id: Name, name: Name, args: Arguments) {
+        self.id = id
+        content = .ready(name: name, args: args)
+        fingerprint = Fingerprint(name: name, args: args.json.bytes)
+        nameText = ByteSlice(name.bytes)
+        argsText = args.json.bytes
+    }
+
+    /// Whether an outcome's fingerprint is this mutation's. An outcome may be older than the way
+    /// in which fingerprints are made now.
+    func has(_ known: Fingerprint) -> Bool {
+        known == fingerprint || known == Fingerprint.earlier(name: nameText, args: argsText)
     }
 }
 

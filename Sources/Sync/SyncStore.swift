@@ -74,6 +74,10 @@ public protocol SyncStore: LogSource {
     /// opening, and after a `begin` that found an older state put back: then nothing that was read
     /// before holds any more.
     var epoch: Name { get }
+    /// Random, and the same for as long as the store lives: for hashes that it keeps.
+    var salt: UInt64 { get }
+    /// Bytes left for it; nil where that is not known or means nothing.
+    func freeBytes() -> Int?
 
     /// Writes something in a transaction of its own, to see whether that works.
     func proveWritable() throws(StoreError)
@@ -100,6 +104,10 @@ public protocol SyncStore: LogSource {
     func setRecord(_ key: RecordKey, in scope: Name, to record: StoredRecord?) throws(StoreError)
 
     /// What the account's scopes come to; `.none` where it has made none.
+    /// Nil in a store that was never written to.
+    func totals() throws(StoreError) -> StoreTotals?
+    func setTotals(_ totals: StoreTotals) throws(StoreError)
+
     func accountState(_ account: Account) throws(StoreError) -> AccountState
     func setAccountState(_ state: AccountState, of account: Account) throws(StoreError)
 

@@ -30,6 +30,8 @@ public struct Transaction: ~Copyable {
     private var replaced: [RecordKey: StoredRecord] = [:]
     private var changes: [RecordChange] = []
     private var changeBytes = 0
+    /// A stored record that could not be read, and what was thrown because of it.
+    private var unreadable: (told: Rejection, accident: StoreError)?
     /// What ends the mutation even if the mutator catches the error that told it.
     private var ending: Ending?
 
@@ -57,6 +59,13 @@ public struct Transaction: ~Copyable {
         if let ending { throw ending }
         return changes
     }
+
+    /// The accident behind what a mutator threw; nil where it refuses the mutation for reasons of
+    /// its own. A mutator that catches the error, and can do with a record in another form, meets
+    /// no accident.
+    public func accident(behind thrown: Rejection) -> StoreError? {
+        unreadable?.told == thrown ? unreadable?.accident : nil
+    }
 }
 
 // MARK: Reading
@@ -69,15 +78,28 @@ extension Transaction {
     }
 
     /// The same, decoded.
-    /// - Throws: `invalid_mutation` where the record is not a `T`.
+    /// - Throws: where the record is not a `T`. Let it out of the mutator: that is no fault of the
+    ///   mutation, which is then not decided (`internal_error`, to be tried again) and logged.
     public mutating func get<T: Decodable>(
         _ entity: Name, id: String, as type: T.Type
     ) throws(Rejection) -> T? {
         guard let value = try get(entity, id: id) else { return nil }
+        return try decode(value, of: entity, id: id)
+    }
+
+    private mutating func decode<T: Decodable>(
+        _ value: JSONValue, of entity: Name, id: String
+    ) throws(Rejection) -> T {
         do {
-            return try value.decode(type)
+            return try value.decode(T.self)
         } catch {
-            throw .invalid("the record \(entity) \(id) cannot be read: \(error.reason)")
+            let message = "the record \(entity) \(id) of the scope \(scope) cannot be read as "
+            let told = Rejection(
+                code: "internal_error", message: "the record \(entity) \(id) cannot be read")
+            unreadable = (
+                told, StoreError(.statement, message + "\(T.self): \(error.reason)")
+            )
+            throw told
         }
     }
 
@@ -100,6 +122,18 @@ extension Transaction {
         }
         guard !own.isEmpty else { return found }
         return (found + own).sorted { $0.id < $1.id }
+    }
+
+    /// The same, decoded.
+    /// - Throws: where one of the records is not a `T`; as `get`.
+    public mutating func list<T: Decodable>(
+        _ entity: Name, as type: T.Type
+    ) throws(Rejection) -> [(id: Name, record: T)] {
+        var found: [(id: Name, record: T)] = []
+        for (id, value) in try list(entity) {
+            found.append((id, try decode(value, of: entity, id: id.string)))
+        }
+        return found
     }
 
     private mutating func json(_ key: RecordKey) throws(Rejection) -> ByteSlice? {

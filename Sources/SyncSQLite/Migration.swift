@@ -17,8 +17,22 @@ enum Migration {
         CREATE TABLE accounts(
             account BLOB PRIMARY KEY, scopes INTEGER NOT NULL,
             bytes INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE totals(
+            id INTEGER PRIMARY KEY CHECK(id = 1), aging INTEGER NOT NULL,
+            outcomes INTEGER NOT NULL);
         UPDATE scopes SET log_bytes = (SELECT coalesce(sum(length(bytes)), 0)
             FROM changes WHERE changes.scope = scopes.scope);
+        """
+
+    /// The store's own time goes on from the latest that is written down, which is a wall clock's:
+    /// whatever the clock says by now, nothing has aged meanwhile.
+    private static let totals = """
+        INSERT INTO totals(id, aging, outcomes)
+            SELECT 1, latest, (SELECT count(*) FROM outcomes) FROM (
+                SELECT max(time) AS latest FROM (
+                    SELECT max(time) AS time FROM changes UNION ALL
+                    SELECT max(pushed) FROM clients))
+            WHERE latest IS NOT NULL;
         """
 
     static func upgrade(_ connection: Connection) throws(StoreError) {
@@ -26,6 +40,7 @@ enum Migration {
         do {
             try connection.run(columns)
             try sumUp(connection)
+            try connection.run(totals)
             try connection.run("PRAGMA user_version=\(Schema.version)")
             try connection.run("COMMIT")
         } catch {

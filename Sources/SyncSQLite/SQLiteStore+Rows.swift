@@ -31,6 +31,17 @@ extension SQLiteStore {
             .bind(record.version).run()
     }
 
+    public func totals() throws(StoreError) -> StoreTotals? {
+        try statements.totals.first { (row) throws(StoreError) in
+            StoreTotals(agingMilliseconds: Int64(row.int(0)), outcomeCount: row.int(1))
+        }
+    }
+
+    public func setTotals(_ totals: StoreTotals) throws(StoreError) {
+        try statements.setTotals.bind(Int(totals.agingMilliseconds)).bind(totals.outcomeCount)
+            .run()
+    }
+
     public func accountState(_ account: Account) throws(StoreError) -> AccountState {
         try statements.account.bind(account.bytes)
             .first { (row) throws(StoreError) in

@@ -10,6 +10,7 @@ import MizuSync
 
 /// The store of one database file. Confined to the committer's thread once it is there.
 public final class SQLiteStore: SyncStore {
+    public let salt: UInt64
     let rows: LogRows
     let statements: WriterStatements
     private let connection: Connection
@@ -37,6 +38,7 @@ public final class SQLiteStore: SyncStore {
         let statements = try WriterStatements(connection)
         // Durable before the first change under it; and the first proof that writing works.
         try statements.setEpoch.bind(epoch).run()
+        salt = try Self.salt(connection)
         current = CurrentEpoch(epoch)
         rows = try LogRows(connection, epoch: current)
         outsiders = try OutsideWrites(connection)
@@ -60,6 +62,21 @@ public final class SQLiteStore: SyncStore {
                 the file
                 """)
         }
+    }
+
+    /// Made with the database.
+    private static func salt(_ connection: Connection) throws(StoreError) -> UInt64 {
+        try connection.run(
+            "INSERT OR IGNORE INTO settings(key, value) VALUES('salt', randomblob(8))")
+        let statement = try Statement(
+            connection, "SELECT value FROM settings WHERE key = 'salt'")
+        let bytes = try statement.first { (row) throws(StoreError) in row.blob(0) }
+        return (bytes ?? .empty).array.reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    public func freeBytes() -> Int? {
+        let free = csqlite_free_bytes(connection.path)
+        return free < 0 ? nil : Int(free)
     }
 
     public func makeReader() throws(StoreError) -> sending any SyncReader {

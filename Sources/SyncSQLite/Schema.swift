@@ -19,6 +19,8 @@ enum Schema {
     ///   than version 2 of this schema.
     /// - scopes: `checksum` and `bytes` are of its records, `log_bytes` of its changes; `owner` is
     ///   the account that made it, empty for nobody's.
+    /// - totals: one row, of all scopes together. `aging` is the time that changes, outcomes and
+    ///   clients age by; it is the store's own and no clock's.
     /// - accounts: what their scopes come to.
     /// - outcomes: `code` is empty where the mutation was applied; then `cursor` and `epoch` are
     ///   the position that was told.
@@ -33,6 +35,9 @@ enum Schema {
         CREATE TABLE accounts(
             account BLOB PRIMARY KEY, scopes INTEGER NOT NULL,
             bytes INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE totals(
+            id INTEGER PRIMARY KEY CHECK(id = 1), aging INTEGER NOT NULL,
+            outcomes INTEGER NOT NULL);
         CREATE TABLE epochs(
             scope BLOB NOT NULL, first INTEGER NOT NULL, epoch BLOB NOT NULL,
             PRIMARY KEY(scope, first)) WITHOUT ROWID;

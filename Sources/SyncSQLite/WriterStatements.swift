@@ -5,7 +5,7 @@ import MizuSync
 /// Confined to the writer's thread, like their connection.
 final class WriterStatements {
     let begin, commit, savepoint, release, rollbackTo: Statement
-    let account, setAccount: Statement
+    let account, setAccount, totals, setTotals: Statement
     let setEpoch, setScope, beginEpoch, append, setRecord, removeRecord: Statement
     let outcome, setOutcome, removeOutcome, dueOutcomes: Statement
     let client, owner, setClient, claim, clientCount, longestSilent, removeClient: Statement
@@ -29,6 +29,9 @@ final class WriterStatements {
                 scope, cursor, base, records, checksum, bytes, log_bytes, owner)
             VALUES(?, ?, ?, ?, ?, ?, ?, ?)
             """)
+        totals = try prepare("SELECT aging, outcomes FROM totals")
+        setTotals = try prepare(
+            "INSERT OR REPLACE INTO totals(id, aging, outcomes) VALUES(1, ?, ?)")
         account = try prepare("SELECT scopes, bytes FROM accounts WHERE account = ?")
         setAccount = try prepare(
             "INSERT OR REPLACE INTO accounts(account, scopes, bytes) VALUES(?, ?, ?)")

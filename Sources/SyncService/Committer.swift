@@ -24,7 +24,8 @@ final class Committer: Sendable {
     static let pendingBytesMax = 128 << 20
     /// Mutations of one transaction: more only makes the first of them wait longer.
     static let batchMutationsMax = 1_000
-    /// How often the log is looked through for what is too old.
+    /// How often the log is looked through for what is too old. Where more was found than one look
+    /// may take away, the next one follows as soon as nobody waits.
     static let trimMilliseconds: UInt64 = 1_000
 
     private enum Job: Sendable {
@@ -42,12 +43,13 @@ final class Committer: Sendable {
     private let publish: @Sendable ([CommittedChanges]) -> Void
     private let onRestore: @Sendable () -> Void
     private let logger: Logger
+    private let diskFreeBytesMin: Int
 
     /// - Parameters:
     ///   - publish: gets every commit's changes, on the committer's thread, before the answers.
     ///   - onRestore: called there when an older state was put back under the server.
     init(
-        tail: LogTail, logger: Logger,
+        tail: LogTail, logger: Logger, diskFreeBytesMin: Int = 0,
         publish: @escaping @Sendable ([CommittedChanges]) -> Void,
         onRestore: @escaping @Sendable () -> Void
     ) throws(SystemError) {
@@ -57,6 +59,7 @@ final class Committer: Sendable {
         self.publish = publish
         self.onRestore = onRestore
         self.logger = logger
+        self.diskFreeBytesMin = diskFreeBytesMin
     }
 
     /// Starts the thread, which takes the engine over.
@@ -102,17 +105,20 @@ final class Committer: Sendable {
     private func run(_ engine: SyncEngine, _ poller: inout Poller) {
         var jobs: [Job] = []
         var nextTrim = Instant.now
+        var isBehind = false
+        var floor = DiskFloor(bytesMin: diskFreeBytesMin)
         var isRunning = true
         while isRunning {
             let now = Instant.now
-            if now >= nextTrim {
-                trim(engine)
+            if now >= nextTrim || (isBehind && jobs.isEmpty) {
+                isBehind = trim(engine) == .behind
                 nextTrim = now.adding(milliseconds: Self.trimMilliseconds)
             }
-            let wait = Int(clamping: nextTrim.milliseconds(since: .now)) + 1
+            let wait = isBehind ? 0 : Int(clamping: nextTrim.milliseconds(since: .now)) + 1
             guard (try? poller.wait(milliseconds: wait)) != nil else { continue }
             mailbox.drain(into: &jobs)
-            isRunning = commit(jobs, engine)
+            isRunning = commit(jobs, engine, &floor)
+            sayLeap(of: engine)
         }
     }
 
@@ -125,7 +131,9 @@ final class Committer: Sendable {
     }
 
     /// - Returns: whether the thread goes on.
-    private func commit(_ jobs: [Job], _ engine: SyncEngine) -> Bool {
+    private func commit(
+        _ jobs: [Job], _ engine: SyncEngine, _ floor: inout DiskFloor
+    ) -> Bool {
         var goesOn = true
         var batch = Batch()
         for job in jobs {
@@ -136,19 +144,31 @@ final class Committer: Sendable {
                 batch.mutations += request.mutations.count
                 batch.bytes += byteCount
                 guard batch.mutations >= Self.batchMutationsMax else { continue }
-                commit(batch, engine)
+                commit(batch, engine, &floor)
                 batch = Batch()
             case .stop: goesOn = false
             }
         }
-        commit(batch, engine)
+        commit(batch, engine, &floor)
         return goesOn
     }
 
-    private func commit(_ batch: Batch, _ engine: SyncEngine) {
+    private func commit(_ batch: Batch, _ engine: SyncEngine, _ floor: inout DiskFloor) {
         guard !batch.requests.isEmpty else { return }
+        let standing = floor.look(at: .now) { engine.freeBytes() }
+        guard standing == .room else {
+            if standing == .justFull {
+                logger.error(
+                    "the database's disk has less than DISK_FREE_MIN left: writes are refused")
+            }
+            for answer in batch.answers { answer(.failure(.noSpace)) }
+            return forget(mutations: batch.mutations, bytes: batch.bytes)
+        }
         let result = engine.commit(batch.requests)
-        takeIn(result.accident, "the store refused a commit")
+        let what =
+            result.accident?.kind == .statement
+            ? "a mutation could not be decided" : "the store refused a commit"
+        takeIn(result.accident, what)
         noticeRestore(engine)
         for changes in result.feed { tail.append(changes) }
         if !result.feed.isEmpty { publish(result.feed) }
@@ -158,16 +178,18 @@ final class Committer: Sendable {
 
     /// Forgets what is too old, a bounded number of rows at a time. So that once a second a
     /// transaction shows whether the store is still what it was.
-    private func trim(_ engine: SyncEngine) {
+    private func trim(_ engine: SyncEngine) -> SyncEngine.TrimProgress {
+        defer { noticeRestore(engine) }
         do throws(StoreError) {
-            _ = try engine.trim()
+            let progress = try engine.trim()
             // Where nothing was too old, nothing was written that could show that writing works.
             if health.obstacle != nil { try engine.proveWritable() }
             takeIn(nil, "")
+            return progress
         } catch {
             takeIn(error, "the log could not be trimmed")
+            return .done
         }
-        noticeRestore(engine)
     }
 
     private func takeIn(_ accident: StoreError?, _ what: String) {
@@ -196,4 +218,16 @@ final class Committer: Sendable {
         tail.forgetAll()
         onRestore()
     }
+
+    private func sayLeap(of engine: SyncEngine) {
+        guard let leap = engine.takeLeap() else { return }
+        // Ages are counted while the server runs.
+        logger.warning("the clock leapt by \(leap / 1000) s: nothing is forgotten for it")
+    }
+}
+
+extension Refusal {
+    static let noSpace = Refusal(
+        status: 503, code: "unavailable", message: "the server's disk is almost full",
+        retryAfterSeconds: 30)
 }

@@ -55,6 +55,7 @@ extension SyncService {
         var push = try PushRequest.parse(body, limits: limits)
         push.user = try user(of: request)
         charge(mutations: push.mutations.count, to: request)
+        push.origin = origin(of: request.peer)
         try check(push.user, push.scope, .push)
         let (workers, exchange) = (self.workers, request.exchange)
         self.push(push, byteCount: body.count) { answer in

@@ -33,6 +33,8 @@ public final class LiveService: WebSocketService {
     var meters: ContiguousArray<SocketMeter?> = []
     /// By slot: where a socket's reads come from.
     var sources: ContiguousArray<ReadSource> = []
+    /// By slot: the address that a socket's pushes are counted for.
+    private var origins: ContiguousArray<PushOrigin?> = []
     /// Who is here, in topics of the app; nil where it keeps no presence.
     let presence: LivePresence?
     /// Composes JSON text before it is framed.
@@ -57,6 +59,10 @@ public final class LiveService: WebSocketService {
             Session(
                 id: id, token: socket.bits, user: request.user,
                 sinceMilliseconds: Int(WallClock.milliseconds)))
+        if socket.index >= origins.count {
+            origins.append(contentsOf: repeatElement(nil, count: socket.index + 1 - origins.count))
+        }
+        origins[socket.index] = sync.origin(of: request.peer)
         enter(socket, request.peer, on: worker)
     }
 
@@ -125,6 +131,7 @@ public final class LiveService: WebSocketService {
             var parsed = try PushRequest.parse(push.envelope, .lenient, limits: sync.limits)
             parsed.user = user(of: socket)
             charge(.mutations(parsed.mutations.count), to: socket, on: worker)
+            if socket.index < origins.count { parsed.origin = origins[socket.index] }
             try sync.check(parsed.user, parsed.scope, .push)
             request = parsed
         } catch {

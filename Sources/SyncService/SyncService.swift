@@ -52,14 +52,16 @@ public final class SyncService: Sendable {
         let tail = LogTail(limits: limits)
         do {
             let committer = try Committer(
-                tail: tail, logger: logger, publish: publish, onRestore: onRestore)
+                tail: tail, logger: logger, diskFreeBytesMin: limits.diskFreeBytesMin,
+                publish: publish, onRestore: onRestore)
             let readers = try Readers(reads)
             for index in 0..<readers.count {
                 let reader = try store.makeReader()
                 try readers.start(index, reader)
             }
             let engine = SyncEngine(
-                store: store, mutator: mutator, limits: limits, now: { WallClock.milliseconds })
+                store: store, mutator: mutator, limits: limits, now: { WallClock.milliseconds },
+                steady: { Int64(clamping: Instant.now.nanoseconds / 1_000_000) })
             try committer.start(engine)
             return SyncService(
                 limits: limits, tail: tail, workers: workers, authorize: authorize,

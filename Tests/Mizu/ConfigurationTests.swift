@@ -106,12 +106,30 @@ struct ConfigurationTests {
         #expect(off.challengeFolder == nil)
     }
 
+    @Test("settings of space are understood, with their units")
+    func space() throws {
+        let space = try Configuration.from(environment: [
+            "RETAIN_BYTES": "64K", "QUOTA_SCOPE_RECORDS": "7", "QUOTA_SCOPE_BYTES": "3M",
+            "QUOTA_USER_SCOPES": "off", "QUOTA_USER_BYTES": "off", "QUOTA_ADDRESS_SCOPES": "2",
+            "QUOTA_ADDRESS_BYTES": "1048577", "DISK_FREE_MIN": "2G",
+        ]).space
+        #expect(space.retainedBytes == 65_536 && space.diskFreeBytesMin == 2 << 30)
+        #expect(space.quotas.scopeRecords == 7 && space.quotas.scopeBytes == 3 << 20)
+        #expect(space.quotas.userScopes == nil && space.quotas.userBytes == nil)
+        #expect(space.quotas.addressScopes == 2 && space.quotas.addressBytes == 1_048_577)
+        let off = try Configuration.from(environment: ["DISK_FREE_MIN": "off"]).space
+        #expect(off.diskFreeBytesMin == 0)
+    }
+
     @Test(
         "a slip is refused in words",
         arguments: [
             ("CONNECTIONS_MAX", "0"), ("CONNECTIONS_MAX", "off"), ("ADDRESS_CONNECTIONS", "-1"),
             ("ADDRESS_HANDSHAKES", "5"), ("RATE_LIMIT", "0/s"), ("LIMIT_EXEMPT", "10.0.0.1/8"),
             ("TRUSTED_PROXIES", "proxy.example"), ("PROXY_PROTOCOL", "maybe"),
+            ("QUOTA_SCOPE_RECORDS", "0"), ("QUOTA_SCOPE_BYTES", "5 MB"),
+            ("QUOTA_USER_BYTES", "99999999999G"), ("QUOTA_ADDRESS_BYTES", "-1"),
+            ("DISK_FREE_MIN", "M"), ("RETAIN_BYTES", "0"),
             ("HTTPS_REDIRECT", "no way"), ("HSTS", "yes"),
         ])
     func slips(name: String, text: String) {

@@ -162,7 +162,7 @@ struct EnvelopeTests {
         #expect(!isK)
     }
 
-    @Test("a mutation is recognised by name and arguments, white space aside")
+    @Test("a mutation is recognised by what its name and arguments say")
     func fingerprints() {
         func print(_ name: StaticString, _ args: String) -> Fingerprint {
             Fingerprint(name: ByteSlice(literal: name), args: ByteSlice(args))
@@ -170,6 +170,12 @@ struct EnvelopeTests {
         #expect(print("\"a\"", "{\"b\":\"c d\"}") == print("\"a\"", "{ \"b\" :\n\"c d\" }"))
         #expect(print("\"a\"", "{\"b\":\"cd\"}") != print("\"a\"", "{\"b\":\"c d\"}"))
         #expect(print("\"ab\"", "{}") != print("\"a\"", "{}"))
+        #expect(print("\"a\"", #"{"b":1,"c":2}"#) == print("\"\\u0061\"", #"{"c":2,"\u0062":1}"#))
+        #expect(print("\"a\"", "{\"b\":1}") != print("\"a\"", "{\"b\":1.0}"))
+        let args = ByteSlice("{}")
+        #expect(Fingerprint(name: "a", args: args) == print("\"a\"", "{}"))
+        #expect(Fingerprint(name: nil, args: args) != print("\"\"", "{}"))
+        #expect(Fingerprint(name: ByteSlice("\"a\""), args: nil) != print("\"a\"", "{}"))
         #expect(print("\"a\"", #"{"b":"\" "}"#) != print("\"a\"", #"{"b":"\""}"#))
     }
 }

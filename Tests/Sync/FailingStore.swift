@@ -19,6 +19,10 @@ final class FailingStore: SyncStore {
     private let inner: any SyncStore
     private let faults: Faults
     var epoch: Name { inner.epoch }
+    var salt: UInt64 { inner.salt }
+    func freeBytes() -> Int? { inner.freeBytes() }
+    func totals() throws(StoreError) -> StoreTotals? { try inner.totals() }
+    func setTotals(_ totals: StoreTotals) throws(StoreError) { try inner.setTotals(totals) }
 
     init(_ inner: any SyncStore, _ faults: Faults) {
         self.inner = inner

@@ -9,6 +9,15 @@ import Testing
 /// Milliseconds that stand still until a test moves them.
 final class TestClock {
     var milliseconds: Int64 = 1_800_000_000_000
+    /// How far the wall clock is from where it should be.
+    private var error: Int64 = 0
+    var steady: Int64 { milliseconds - error }
+
+    /// Sets the wall clock; no time goes by.
+    func leap(_ distance: Int64) {
+        milliseconds += distance
+        error += distance
+    }
 }
 
 final class Harness {
@@ -39,7 +48,7 @@ final class Harness {
         let clock = clock
         engine = SyncEngine(
             store: wrap(store), mutator: TestMutator(), limits: limits,
-            now: { clock.milliseconds })
+            now: { clock.milliseconds }, steady: { clock.steady })
         tail = LogTail(limits: limits)
     }
 
@@ -84,28 +93,32 @@ extension Harness {
         }
     }
 
-    func push(_ body: String, user: Name? = nil) throws -> JSONValue {
+    func push(_ body: String, user: Name? = nil, origin: PushOrigin? = nil) throws -> JSONValue {
         var request = try PushRequest.parse(ByteSlice(body), limits: limits)
         request.user = user
+        request.origin = origin
         return try #require(try commit([request]).first).get()
     }
 
     /// The results of a push, one by one.
-    func results(_ body: String, user: Name? = nil) throws -> [JSONValue] {
-        Array(try #require(try push(body, user: user).member("results")).elements)
+    func results(
+        _ body: String, user: Name? = nil, origin: PushOrigin? = nil
+    ) throws -> [JSONValue] {
+        let answer = try push(body, user: user, origin: origin)
+        return Array(try #require(answer.member("results")).elements)
     }
 
     /// One mutation's result.
     func mutate(
         _ id: String, _ name: String, _ args: String = "{}", client: String? = nil,
-        user: Name? = nil, scope: String = "s"
+        user: Name? = nil, scope: String = "s", origin: PushOrigin? = nil
     ) throws -> JSONValue {
         let client = client.map { "\"client\":\"\($0)\"," } ?? ""
         let body = """
             {"scope":"\(scope)",\(client)"mutations":[\
             {"id":"\(id)","name":"\(name)","args":\(args)}]}
             """
-        return try #require(try results(body, user: user).first)
+        return try #require(try results(body, user: user, origin: origin).first)
     }
 
     func pull(_ body: String) throws -> JSONValue {

@@ -195,6 +195,80 @@ struct PushTests {
         #expect(
             try harness.mutate("m1", "note.nothing", client: "c", user: "bob").bool("ok") == true)
     }
+
+    @Test(
+        "a retry that another JSON writer wrote is the same mutation", arguments: StoreKind.allCases
+    )
+    func otherWriter(_ kind: StoreKind) throws {
+        let harness = try Harness(kind)
+        let first = try harness.mutate("m1", "note.put", #"{"id":"n","text":"é/","count":1}"#)
+        #expect(first.bool("ok") == true)
+        for args in [
+            #"{"count":1,"text":"é/","id":"n"}"#, #"{"\u0069d":"n","text":"\u00E9\/","count": 1}"#,
+        ] {
+            let again = try harness.mutate("m1", "note.put", args)
+            #expect(again.bool("duplicate") == true, "\(args)")
+        }
+        let other = try harness.mutate("m1", "note.put", #"{"id":"n","text":"é/","count":1.0}"#)
+        #expect(other.string("code") == "id_reused")
+    }
+
+    @Test("an outcome that an earlier server kept is recognised by the way it made fingerprints")
+    func earlierFingerprint() throws {
+        let harness = try Harness(.sqlite)
+        _ = try harness.mutate("m0", "note.put", #"{"id":"n"}"#)
+        let store = try #require(harness.store)
+        // Computed by that server over the name "note.put" and {"id":"n","text":"a b"}.
+        let earlier = Fingerprint(high: 0xB312_579C_8B7E_5389, low: 0xD749_3252_194F_60E9)
+        try store.begin()
+        try store.setOutcome(
+            Outcome(
+                verdict: .applied(Position(cursor: 1, epoch: "e1")), fingerprint: earlier,
+                user: nil, client: nil, clientSequence: 0, reviewMilliseconds: .max),
+            of: "m1", in: "s")
+        try store.commit()
+        let again = try harness.mutate("m1", "note.put", #"{ "id":"n", "text":"a b" }"#)
+        #expect(again.bool("duplicate") == true)
+        let other = try harness.mutate("m1", "note.put", #"{"id":"n","text":"ab"}"#)
+        #expect(other.string("code") == "id_reused")
+    }
+
+    @Test(
+        "a record that cannot be read any more refuses nobody's edit for good",
+        arguments: StoreKind.allCases)
+    func unreadableRecord(_ kind: StoreKind) throws {
+        let harness = try Harness(kind)
+        _ = try harness.mutate("m1", "note.put", #"{"id":"n","count":1}"#)
+        let store = try #require(harness.store)
+        let key = RecordKey(entity: "note", id: "n")
+        func damage(_ json: String) throws {
+            try store.begin()
+            try store.setRecord(
+                key, in: "s", to: StoredRecord(json: ByteSlice(json), version: 1))
+            try store.commit()
+        }
+        try damage(#"{"id":7}"#)
+        let results = try harness.results(
+            #"""
+            {"scope":"s","mutations":[{"id":"m2","name":"note.add","args":{"id":"n"}},
+                {"id":"m3","name":"note.add","args":{"id":"other"}}]}
+            """#)
+        #expect(results.map { $0.string("code") } == ["internal_error", "unavailable"])
+        #expect(results.map { $0.bool("retry") } == [true, true])
+        let accident = try #require(harness.lastResult?.accident)
+        #expect(accident.kind == .statement)
+        for part in ["note n", "scope s", "id"] {
+            #expect(accident.message.contains(part), "\(accident.message)")
+        }
+        // Arguments that do not fit are the mutation's own fault.
+        #expect(
+            try harness.mutate("m4", "note.add", #"{"id":7}"#).string("code") == "invalid_mutation")
+        // A mutator that can do with another form meets no accident.
+        #expect(try harness.mutate("m5", "odd.lenient").bool("ok") == true)
+        try damage(#"{"id":"n","count":1}"#)
+        #expect(try harness.mutate("m2", "note.add", #"{"id":"n"}"#).bool("ok") == true)
+    }
+
 }
 
 @Suite("Clients (protocol.md, wrong_user and Limits)")

@@ -61,6 +61,13 @@ struct TestMutator: Mutator {
         case "odd.writeThenThrow":
             try store.put("note", id: "lost", Note(id: "lost"))
             throw .invalid("after writing")
+        case "odd.lenient":
+            struct Other: Decodable { var id: Int }
+            do {
+                _ = try store.get("note", id: "n", as: Note.self)
+            } catch {
+                guard try store.get("note", id: "n", as: Other.self) != nil else { throw error }
+            }
         case "odd.clear":
             for (id, _) in try store.list("note") { try store.delete("note", id: id.string) }
         default:

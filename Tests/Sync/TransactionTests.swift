@@ -57,7 +57,7 @@ struct TransactionTests {
         expect("invalid_mutation", &store) { (store) throws(Rejection) in
             try store.put("note", id: "a", [1, 2])
         }
-        expect("invalid_mutation", &store) { (store) throws(Rejection) in
+        expect("internal_error", &store) { (store) throws(Rejection) in
             _ = try store.get("note", id: "a", as: Int.self)
         }
         #expect(try store.finish().isEmpty)
