@@ -33,6 +33,7 @@ public struct Configuration: Sendable {
     /// Reads of the store; `LIMIT_EXEMPT` says whose are not counted.
     public var reads = ReadLimits()
     public var sockets = SocketMemory()
+    public var peers = PeerAllowance()
 
     /// Who to become once ports are bound and keys are read; nil: stay who we are.
     public var runAs: RunAs?
@@ -95,7 +96,8 @@ extension Configuration {
 
     /// Every setting, in the order in which people read them.
     public static let settings: [Setting] =
-        generalSettings + originSettings + socketSettings + tlsSettings + publicPortSettings
+        generalSettings + originSettings + socketSettings + peerSettings + tlsSettings
+        + publicPortSettings
         + readSettings
 
     private static let generalSettings: [Setting] = [
@@ -229,7 +231,7 @@ extension Configuration {
         }
     }
 
-    private static func parseSeconds(_ text: String, max: Double) -> Int? {
+    static func parseSeconds(_ text: String, max: Double) -> Int? {
         guard let seconds = Double(text), seconds >= 0, seconds <= max else { return nil }
         return Int(seconds * 1000)
     }
