@@ -21,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -245,4 +246,12 @@ static int forget_object(struct dl_phdr_info *object, size_t size, void *unused)
 void cl_forget_start(void) {
     dl_iterate_phdr(forget_object, NULL);
     malloc_trim(0);
+}
+
+void cl_trim_memory(void) { malloc_trim(0); }
+
+int64_t cl_machine_memory(void) {
+    struct sysinfo info;
+    if (sysinfo(&info) < 0) return -errno;
+    return (int64_t)info.totalram * info.mem_unit;
 }

@@ -150,6 +150,17 @@ extension ByteBuffer {
         text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
     }
 
+    /// Appends `value` in hexadecimal digits, without leading zeros.
+    public mutating func append(hexadecimal value: Int) {
+        let bits = UInt(bitPattern: value)
+        var shift = max(0, (UInt.bitWidth - bits.leadingZeroBitCount - 1) / 4 * 4)
+        while shift >= 0 {
+            let digit = UInt8(truncatingIfNeeded: bits >> UInt(shift) & 15)
+            append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
+            shift -= 4
+        }
+    }
+
     /// Appends `value` in decimal digits.
     public mutating func append(hex value: UInt64) {
         for shift in stride(from: UInt64(60), through: 0, by: -4) {

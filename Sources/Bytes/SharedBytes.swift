@@ -14,9 +14,20 @@ public final class SharedBytes: @unchecked Sendable {
     private let isOwned: Bool
     /// Where the memory is counted, from init to deinit.
     private let ledger: ByteLedger?
+    /// Lives as long as the process, whoever refers to it.
+    public let isPermanent: Bool
+
+    /// Whether to hold this costs memory that nobody has counted: it is neither permanent nor in a
+    /// ledger.
+    public var isUncounted: Bool { !isPermanent && ledger == nil }
 
     /// Copies `bytes` into memory of its own. O(n).
-    public init(copying bytes: UnsafeRawBufferPointer, charging ledger: ByteLedger? = nil) {
+    /// - Parameter isPermanent: it is kept for as long as the process lives.
+    public init(
+        copying bytes: UnsafeRawBufferPointer, charging ledger: ByteLedger? = nil,
+        isPermanent: Bool = false
+    ) {
+        self.isPermanent = isPermanent
         let memory = UnsafeMutableRawPointer.allocate(byteCount: max(1, bytes.count), alignment: 8)
         if let source = bytes.baseAddress, bytes.count > 0 {
             memory.copyMemory(from: source, byteCount: bytes.count)
@@ -34,6 +45,7 @@ public final class SharedBytes: @unchecked Sendable {
         let whole = UnsafeMutableRawBufferPointer(start: memory, count: count)
         whole.initializeMemory(as: UInt8.self, repeating: 0)
         fill(whole)
+        isPermanent = false
         base = UnsafeRawPointer(memory)
         self.count = count
         isOwned = true
@@ -46,6 +58,7 @@ public final class SharedBytes: @unchecked Sendable {
     ) {
         self.base = UnsafeRawPointer(base)
         self.count = count
+        isPermanent = false
         isOwned = true
         self.ledger = ledger
         ledger?.add(count)
@@ -55,6 +68,7 @@ public final class SharedBytes: @unchecked Sendable {
     public init(static base: UnsafeRawPointer, count: Int) {
         self.base = base
         self.count = count
+        isPermanent = true
         isOwned = false
         ledger = nil
     }
@@ -136,6 +150,11 @@ public struct ByteSlice: Sendable {
 
     /// The bytes as text, ill-formed UTF-8 repaired. For logs and edges. O(n).
     public var string: String { withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
+
+    /// A copy that is kept for as long as the process lives, as a file that is served is. O(n).
+    public var permanent: ByteSlice {
+        withUnsafeBytes { ByteSlice(SharedBytes(copying: $0, isPermanent: true)) }
+    }
 
     /// A slice with memory of its own, so that a short name does not keep a long body alive. O(n).
     public var compacted: ByteSlice { withUnsafeBytes { ByteSlice(copying: $0) } }

@@ -74,6 +74,10 @@ struct ServeCommand: ParsableCommand {
     var deflateMemory: String?
     @Option(help: "MiB that may wait for all sockets together (QUEUE_MEMORY).")
     var queueMemory: String?
+    @Option(help: "What peers may make the server hold: MiB, NK, NM, NG or off (MEMORY_LIMIT).")
+    var memoryLimit: String?
+    @Option(help: "Seconds that an idle connection stays (IDLE_TIMEOUT).")
+    var idleTimeout: String?
     @Option(help: "Connections at a time (CONNECTIONS_MAX).")
     var connectionsMax: String?
     @Option(help: "Connections of one address, or off (ADDRESS_CONNECTIONS).")
@@ -137,6 +141,7 @@ struct ServeCommand: ParsableCommand {
             ("QUOTA_ADDRESS_BYTES", quotaAddressBytes),
             ("DISK_FREE_MIN", diskFreeMin),
             ("DEFLATE_MEMORY", deflateMemory), ("QUEUE_MEMORY", queueMemory),
+            ("MEMORY_LIMIT", memoryLimit), ("IDLE_TIMEOUT", idleTimeout),
             ("CONNECTIONS_MAX", connectionsMax), ("ADDRESS_CONNECTIONS", addressConnections),
             ("ADDRESS_HANDSHAKES", addressHandshakes), ("RATE_LIMIT", rateLimit),
             ("LIMIT_EXEMPT", limitExempt), ("TRUSTED_PROXIES", trustedProxies),

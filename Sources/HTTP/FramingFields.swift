@@ -97,6 +97,7 @@ struct FramingFields {
             throw .reject(.missingHost)
         }
         head.framing = try framing(minorVersion: head.minorVersion)
+        head.saysKeepAlive = connection.contains(.keepAlive)
         if head.minorVersion == 1 {
             head.keepsAlive = !connection.contains(.close)
             // HTTP/1.0 proxies hand these on unread (RFC 9110 §7.8 and §10.1.1).

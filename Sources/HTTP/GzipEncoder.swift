@@ -10,8 +10,8 @@ public struct GzipEncoder: ~Copyable {
     /// Below it an answer fits one packet anyway, and packing it gains nothing.
     public static let contentBytesMin = 860
 
-    /// Above it an answer goes as it is: packing it would hold up the worker's other connections
-    /// for longer than a few milliseconds.
+    /// Above it an answer is packed while it is sent, in slices (`packAsSent`): in one go it would
+    /// hold up the worker's other connections for longer than a few milliseconds.
     public static let contentBytesMax = 256 * 1024
 
     public init() {}
@@ -36,6 +36,23 @@ public struct GzipEncoder: ~Copyable {
             let packed = encode(response.body)
         else { return }
         response.body = .slice(packed)
+        Self.say(&response)
+    }
+
+    /// Whether the answer is one for `packAsSent`: too large for `encode`, or of unknown length.
+    public static func isForStream(_ response: Response) -> Bool {
+        (response.body.count > contentBytesMax || response.body.isStream)
+            && isWorthwhile(response)
+    }
+
+    /// Makes the answer one that is compressed while it is sent; its length is then not known.
+    public static func packAsSent(_ response: inout Response) {
+        response.addToList("Vary", member: "Accept-Encoding")
+        response.body = .stream(BodyStream(packing: response.body))
+        say(&response)
+    }
+
+    private static func say(_ response: inout Response) {
         response.appendField("Content-Encoding", literal: "gzip")
         if let tag = response.field("ETag"), !tag.utf8.starts(with: "W/".utf8) {
             response.remove("ETag")
@@ -50,6 +67,7 @@ public struct GzipEncoder: ~Copyable {
         var output = ByteBuffer(capacity: mizu_deflate_bound(stream, body.count) + 32)
         switch body {
         case .empty: break
+        case .stream: return nil
         case .slice(let slice): guard append(slice, to: &output) else { return nil }
         case .slices(let slices):
             for slice in slices { guard append(slice, to: &output) else { return nil } }
@@ -94,7 +112,8 @@ public struct GzipEncoder: ~Copyable {
 
     private static func isWorthwhile(_ response: Response) -> Bool {
         guard case .complete = response.kind, !response.status.isAlwaysWithoutContent,
-            response.status != .partialContent, response.body.count >= contentBytesMin,
+            response.status != .partialContent,
+            response.body.count >= contentBytesMin || response.body.isStream,
             response.mediaType?.isCompressible == true, !response.has("content-encoding")
         else { return false }
         // §5.2.2.6 of RFC 9111: the origin may say that its bytes stay as they are.

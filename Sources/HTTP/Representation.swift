@@ -63,7 +63,7 @@ public struct Representation: Sendable {
         guard mediaType.isCompressible, bytes.count >= GzipEncoder.contentBytesMin,
             let gzip = encoder.encode(.slice(bytes)), gzip.count < bytes.count
         else { return }
-        packed = gzip
+        packed = gzip.permanent
         var response = Response(status: .ok)
         response.fields = fields
         response.remove("ETag")

@@ -64,6 +64,8 @@ public struct RequestHead: Sendable {
     public internal(set) var minorVersion: UInt8 = 1
     /// Whether the connection may serve another request after this one (RFC 9112 §9.3).
     public internal(set) var keepsAlive = true
+    /// The client has said `Connection: keep-alive`, which HTTP/1.1 need not say: it wants to know.
+    public internal(set) var saysKeepAlive = false
     /// `Expect: 100-continue`: send 100 before the body is read, or a final status instead of it.
     public internal(set) var expectsContinue = false
     /// Both `Connection: upgrade` and `Upgrade` are there (RFC 9110 §7.8).
@@ -137,6 +139,7 @@ public struct RequestHead: Sendable {
         form = .origin
         minorVersion = 1
         keepsAlive = true
+        saysKeepAlive = false
         expectsContinue = false
         wantsUpgrade = false
         framing = .none

@@ -34,13 +34,36 @@ public struct Response: Sendable {
         case slice(ByteSlice)
         /// Sent one behind the other, without being joined in memory.
         case slices([ByteSlice])
+        /// Made while it is sent, as fast as the peer takes it.
+        case stream(BodyStream)
 
-        /// Bytes in all.
+        /// Bytes in all; 0 for a stream that does not know.
         public var count: Int {
             switch self {
             case .empty: 0
             case .slice(let slice): slice.count
             case .slices(let slices): slices.reduce(0) { $0 + $1.count }
+            case .stream(let stream): stream.count ?? 0
+            }
+        }
+
+        /// A stream that does not know its length.
+        var hasUnknownCount: Bool {
+            if case .stream(let stream) = self { stream.count == nil } else { false }
+        }
+
+        public var isStream: Bool {
+            if case .stream = self { true } else { false }
+        }
+
+        /// Bytes that are held for this answer: assets, which stay anyway, do not count.
+        public var ownCount: Int {
+            switch self {
+            case .empty: 0
+            case .slice(let slice): slice.owner.isPermanent ? 0 : slice.count
+            case .slices(let slices):
+                slices.reduce(0) { $0 + ($1.owner.isPermanent ? 0 : $1.count) }
+            case .stream(let stream): stream.heldCount
             }
         }
     }

@@ -16,6 +16,8 @@ public struct ResponseContext: Sendable {
 
     public enum Persistence: Sendable, Equatable {
         case keepAlive, close
+        /// The client asked for it by name: it is told so, and for how long.
+        case keepAliveTold
     }
 
     public init(
@@ -33,7 +35,9 @@ public struct ResponseContext: Sendable {
     public init(_ head: RequestHead, defaults: SafeDefaults = .web) {
         self.init(
             method: head.method, minorVersion: head.minorVersion,
-            persistence: head.keepsAlive ? .keepAlive : .close, defaults: defaults)
+            persistence: head.keepsAlive
+                ? head.saysKeepAlive ? .keepAliveTold : .keepAlive : .close,
+            defaults: defaults)
     }
 
     /// For bytes that were no request: the answer is HTTP/1.1 and the last one.
@@ -59,10 +63,20 @@ public struct WrittenResponse: Sendable {
 public struct ResponseDate: Sendable {
     /// From the status line of a 200 to `Content-Length: `.
     let successHead: [UInt8]
+    /// What who said `Connection: keep-alive` is told: the same, and after how many seconds without
+    /// a request the connection ends. A balancer that reads it lets go before we do. Clients that
+    /// do not ask by name are not told: HTTP/1.1 keeps connections anyway, and 50 bytes more in
+    /// each answer would be for nobody. Both lines, because the field is one hop's (RFC 9110
+    /// §7.6.1).
+    let keepAlive: [UInt8]
 
     static let start: StaticString = "HTTP/1.1 200 OK\r\nDate: "
 
-    public init(secondsSince1970 seconds: Int) {
+    /// - Parameter idleSeconds: how long a connection may idle; nil is not told.
+    public init(secondsSince1970 seconds: Int, idleSeconds: Int? = nil) {
+        var told = "Connection: keep-alive\r\n"
+        if let idleSeconds { told += "Keep-Alive: timeout=\(idleSeconds)\r\n" }
+        keepAlive = Array(told.utf8)
         var head = ByteBuffer(capacity: 96)
         head.append(Self.start)
         head.append(HTTPDate.text(secondsSince1970: seconds))
@@ -82,7 +96,7 @@ public enum ResponseWriter {
     public static let copiedBytesMax = 4_096
 
     /// Bytes that the lines of `writeHead` take at most, media type and handler's fields aside:
-    /// status line 44, Date 37, Content-Length 38, Content-Type 16, Connection 28.
+    /// status line 44, Date 37, Content-Length 38, Content-Type 16, Connection 28, Keep-Alive 40.
     private static let headBytesMax = 256
 
     /// Appends `response` to `output`.
@@ -96,7 +110,7 @@ public enum ResponseWriter {
         let bodyCount = response.body.count
         let hasContent = !response.status.isAlwaysWithoutContent
         let sendsBody = hasContent && context.method != .head
-        let copies = sendsBody && bodyCount <= copiedBytesMax
+        let copies = sendsBody && bodyCount <= copiedBytesMax && !response.body.isStream
         output.reserve(
             headBytesMax + (response.mediaType?.count ?? 0) + response.fields.count
                 + (copies ? bodyCount : 0))
@@ -116,12 +130,18 @@ public enum ResponseWriter {
         _ date: ResponseDate, closes: Bool, _ hasContent: Bool, _ bodyCount: Int,
         to cursor: inout OutputCursor
     ) {
-        if response.status.code == 200 {
+        let hasLength = hasContent && !response.body.hasUnknownCount
+        if response.status.code == 200, hasLength {
             date.successHead.withUnsafeBytes { cursor.append($0) }
         } else {
-            writeStatusAndDate(response.status, date, withLength: hasContent, to: &cursor)
+            writeStatusAndDate(response.status, date, withLength: hasLength, to: &cursor)
         }
-        if hasContent { cursor.append(decimal: bodyCount) }
+        if hasLength {
+            cursor.append(decimal: bodyCount)
+        } else if hasContent, context.minorVersion > 0 {
+            // Chunks say where it ends (RFC 9112 §7.1); to HTTP/1.0 the connection's end does.
+            cursor.append("\r\nTransfer-Encoding: chunked")
+        }
         if let mediaType = response.mediaType, hasContent {
             cursor.append("\r\nContent-Type: ")
             mediaType.withBytes { cursor.append($0) }
@@ -132,8 +152,8 @@ public enum ResponseWriter {
                 closes ? "Connection: upgrade, close\r\n" : "Connection: upgrade\r\n")
         } else if closes {
             cursor.append("Connection: close\r\n")
-        } else if context.minorVersion == 0 {
-            cursor.append("Connection: keep-alive\r\n")
+        } else if context.persistence == .keepAliveTold {
+            date.keepAlive.withUnsafeBytes { cursor.append($0) }
         }
         if !response.fields.isEmpty {
             response.fields.withUnsafeBytes { cursor.append($0) }
@@ -157,7 +177,7 @@ public enum ResponseWriter {
     @inline(__always)
     private static func append(_ body: Response.Body, to output: inout ByteBuffer) {
         switch body {
-        case .empty: break
+        case .empty, .stream: break
         case .slice(let slice): slice.withUnsafeBytes { output.append($0) }
         case .slices(let slices):
             for slice in slices { output.append(slice) }

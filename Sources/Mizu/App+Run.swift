@@ -89,6 +89,7 @@ extension App {
         let port = configuration.publicPort
         server.limits.connectionsMax = port.connectionsMax
         configuration.sockets.apply(to: &server)
+        configuration.peers.apply(to: &server.limits, machine: .ofThisProcess())
         server.addressLimits = port.addresses
         server.rateLimiter = limiter
         server.trustedProxies = TrustedProxies(port.trustedProxies)

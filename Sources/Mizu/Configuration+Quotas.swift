@@ -91,9 +91,10 @@ extension Configuration {
     }
 
     /// A whole number, with K, M or G behind it for powers of 1024; at most 1024 G.
-    static func parseBytes(_ text: String) -> Int? {
+    /// - Parameter bare: the power of two that a number without a letter counts: 0 bytes, 20 MiB.
+    static func parseBytes(_ text: String, bare: Int = 0) -> Int? {
         var digits = Substring(text)
-        var shift = 0
+        var shift = bare
         for (letter, bits) in [("K", 10), ("M", 20), ("G", 30)] where text.hasSuffix(letter) {
             digits = digits.dropLast()
             shift = bits

@@ -35,6 +35,7 @@ public struct Configuration: Sendable {
     public var sockets = SocketMemory()
     /// What may be kept.
     public var space = Space()
+    public var peers = PeerAllowance()
 
     /// Who to become once ports are bound and keys are read; nil: stay who we are.
     public var runAs: RunAs?
@@ -97,7 +98,8 @@ extension Configuration {
 
     /// Every setting, in the order in which people read them.
     public static let settings: [Setting] =
-        generalSettings + originSettings + quotaSettings + socketSettings + tlsSettings
+        generalSettings + originSettings + quotaSettings + socketSettings + peerSettings
+        + tlsSettings
         + publicPortSettings
         + readSettings
 
@@ -232,7 +234,7 @@ extension Configuration {
         }
     }
 
-    private static func parseSeconds(_ text: String, max: Double) -> Int? {
+    static func parseSeconds(_ text: String, max: Double) -> Int? {
         guard let seconds = Double(text), seconds >= 0, seconds <= max else { return nil }
         return Int(seconds * 1000)
     }

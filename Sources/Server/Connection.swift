@@ -53,7 +53,7 @@ struct Connection {
     enum Phase: UInt8 { case http, webSocket, lingering, closed, proxyHeader, handshaking }
 
     struct Flags: OptionSet {
-        let rawValue: UInt16
+        let rawValue: UInt32
         /// The kernel may hold bytes for us: no read has come up short since the last edge.
         static let mayRead = Flags(rawValue: 1 << 0)
         /// The peer has sent its last byte, or the connection broke: read until the end is seen.
@@ -86,6 +86,12 @@ struct Connection {
         static let sharesFrame = Flags(rawValue: 1 << 14)
         /// Stands in the worker's list of those whose peers have gone.
         static let leaving = Flags(rawValue: 1 << 15)
+        /// Something of its is held, or may be; see `Worker+Memory`.
+        static let holds = Flags(rawValue: 1 << 16)
+        /// Its body or message stands still until there is memory again.
+        static let heldBack = Flags(rawValue: 1 << 17)
+        /// Its answer is being made as it is taken; see `Worker+Streams`.
+        static let streams = Flags(rawValue: 1 << 18)
     }
 
     /// What the one timer of a connection means when it fires.

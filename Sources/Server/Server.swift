@@ -17,6 +17,8 @@ public final class Server: Sendable {
     public let configuration: ServerConfiguration
     public let workers: Workers
     let admission: Admission
+    /// What peers make the process hold.
+    public let memory: MemoryLedger
     private let running: Atomic<Int>
     private let finished: Mailbox<Void>
     /// The ports in force, in the order of `configuration.addresses`, or of the listeners that
@@ -77,6 +79,7 @@ public final class Server: Sendable {
     ) throws(SystemError) {
         self.configuration = configuration
         admission = Admission(configuration)
+        memory = MemoryLedger(configuration.limits.memory, queued: workers.queued)
         self.workers = workers
         self.ports = ports
         self.plainListeners = plainListeners

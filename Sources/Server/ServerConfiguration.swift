@@ -23,8 +23,10 @@ public struct ServerLimits: Sendable {
     /// Connections of one worker that are told that they may not come in and given time to read
     /// it; beyond it they are closed behind the answer.
     public var turnedAwayMax = 64
-    /// Nothing sent yet, or nothing between two requests: the connection closes.
-    public var idleMilliseconds: UInt64 = 60_000
+    /// Nothing sent yet, or nothing between two requests: the connection closes. Longer than the
+    /// 60 s for which balancers keep theirs: whoever reuses a connection must be the first to let
+    /// it go.
+    public var idleMilliseconds: UInt64 = 75_000
     /// From the accepted TLS connection to the end of its handshake: the connection closes.
     public var handshakeMilliseconds: UInt64 = 10_000
     /// TLS handshakes open in one worker; beyond it new clients take the place of the oldest that
@@ -61,6 +63,8 @@ public struct ServerLimits: Sendable {
     /// Bytes that wait for all sockets of the process together: who has something waiting is then
     /// treated as if its own queue were full.
     public var queuedBytesMax = 128 << 20
+    /// What peers may make the process hold in all; beyond it 503, 1013 and resets.
+    public var memory = MemoryLimits()
     /// A socket whose queue stays full that long, or takes less than `pace` in that time while
     /// something waits, is closed with 4000.
     public var sendQueueFullMilliseconds: UInt64 = 30_000

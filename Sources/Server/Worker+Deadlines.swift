@@ -48,6 +48,7 @@ extension Worker {
 
     private func judgeBody(_ connection: Connection) {
         guard let incomplete = connection.incomplete else { return armForPhase(connection) }
+        guard !connection.flags.contains(.heldBack) else { return armForBody(connection) }
         switch incomplete.rate.windowEnded(
             incomplete.bodyReader.decodedCount, limits.pace, now: now)
         {
@@ -76,7 +77,7 @@ extension Worker {
         switch connection.phase {
         case .handshaking: arm(connection, .handshake)
         case .http:
-            if connection.awaited != nil {
+            if connection.awaited != nil || connection.flags.contains(.streams) {
                 arm(connection, .handler)
             } else if connection.incomplete != nil {
                 arm(connection, .body)
@@ -99,18 +100,47 @@ extension Worker {
         connection.deadline = .none
         switch deadline {
         case .none: break
-        case .handshake, .idle, .closeHandshake: retire(connection)
+        case .handshake, .closeHandshake: retire(connection)
+        case .idle: endIdle(connection)
         case .writeStall: judgeDelivery(connection)
         case .linger: endLinger(connection)
         case .head where connection.phase == .proxyHeader: retire(connection)
         case .head: refuse(connection, with: .requestTimeout)
         case .body: judgeBody(connection)
+        case .handler where connection.flags.contains(.streams): breakStream(of: connection)
         case .handler:
             logger.error("a handler did not answer within \(limits.handlerMilliseconds) ms")
             refuse(connection, with: .serviceUnavailable)
         case .heartbeat: heartbeat(connection)
         case .queueFull: closeTooSlow(connection)
         }
+    }
+
+    /// The deadline fell into a pause of the process, or right behind it: what the peer did not do
+    /// meanwhile says little. Paces begin anew, silence is asked once more, the rest gets a grace.
+    func putOff(_ connection: Connection, until graceEnds: Instant) {
+        switch connection.deadline {
+        case .none: break
+        case .body: armForBody(connection)
+        case .heartbeat: heartbeat(connection)
+        case .writeStall: renewDelivery(connection)
+        case .handshake, .idle, .head, .handler, .linger, .closeHandshake, .queueFull:
+            timers.set(connection.token.index, deadline: graceEnds)
+        }
+    }
+
+    /// It has idled for its time. What has come in this very moment is still answered; who asks a
+    /// moment later sees an end and not a reset, because we read on behind it for a while: nothing
+    /// better can be said once our side is closed (RFC 9112 §9.5).
+    private func endIdle(_ connection: Connection) {
+        connection.flags.insert(.mayRead)
+        advance(connection)
+        guard connection.phase == .http, connection.deadline == .none,
+            !connection.flags.contains(.closeAfterFlush)
+        else { return }
+        if connection.flags.contains(.again) { return arm(connection, .idle) }
+        // A drain has been waiting for this, and its peer was given a moment already.
+        drainDeadline == nil ? beginLinger(connection) : retire(connection)
     }
 
     /// Says 4000 as soon as the peer reads again: what it has not begun to get is dropped, because
@@ -127,8 +157,13 @@ extension Worker {
 
     /// Whether a connection whose peer has gone, or has said its last byte, may go on in this tick;
     /// if not, it is in the list of later ones.
-    func mayLeave(_ connection: Connection) -> Bool {
+    func mayLeave(_ connection: Connection, _ event: Readiness) -> Bool {
         connection.flags.insert([.hungUp, .mayRead])
+        // Who makes an answer for it need not go on, and would not notice before the next part.
+        if connection.flags.contains(.streams), event.isBroken {
+            breakStream(of: connection)
+            return false
+        }
         guard state.pointee.leavesLeft == 0 || !state.pointee.leaving.isEmpty else {
             state.pointee.leavesLeft -= 1
             return true
@@ -158,6 +193,7 @@ extension Worker {
     /// connection and could take the answer with it (RFC 9112 §9.6).
     func beginLinger(_ connection: Connection) {
         guard connection.phase != .lingering, connection.phase != .closed else { return }
+        if connection.flags.contains(.streams) { cancelStream(of: connection) }
         leaveService(connection)
         connection.phase = .lingering
         connection.input = nil
@@ -178,6 +214,7 @@ extension Worker {
     func retire(_ connection: Connection) {
         guard connection.phase != .closed else { return }
         if logsAccess { abandonAccess(connection) }
+        if connection.flags.contains(.streams) { cancelStream(of: connection) }
         if connection.transport.isSecure { sayGoodbye(connection) }
         leaveService(connection)
         connection.phase = .closed
@@ -188,6 +225,7 @@ extension Worker {
         connection.queue = nil
         connection.flags.remove(.sharesFrame)
         connection.arenaCount = 0
+        if connection.flags.contains(.holds) { settleEnd(of: connection) }
         timers.cancel(connection.token.index)
         releaseAdmission(of: connection)
         connections.retire(connection.token)
@@ -209,6 +247,7 @@ extension Worker {
         // These lists outlive a tick.
         again.removeClosed()
         state.pointee.leaving.removeClosed()
+        state.pointee.memory.heldBack.removeClosed()
         for position in 0..<retired.count {
             let connection = retired[position]
             _ = cl_close(connection.transport.descriptor)
@@ -262,7 +301,7 @@ extension Worker {
         advance(connection)
         // A request that is under way finishes; its answer says `Connection: close`.
         guard connection.phase == .http, connection.awaited == nil, connection.incomplete == nil,
-            connection.flags.isDisjoint(with: [.inHead, .again, .queueFull])
+            connection.flags.isDisjoint(with: [.inHead, .again, .queueFull, .streams])
         else { return }
         guard !connection.flags.contains(.closeAfterFlush) else { return }
         guard connection.isDeliveryWatched else { return arm(connection, .idle) }

@@ -39,6 +39,12 @@ extension Worker {
             rate: TransferRate(-onTheWay, deliveryPace(of: connection), now: now))
     }
 
+    /// Watches on, from now: nothing is held against the peer that was before.
+    func renewDelivery(_ connection: Connection) {
+        deliveries[connection.token.index] = nil
+        watchDelivery(connection)
+    }
+
     /// Counted as sent and not yet with the peer: what its kernel has not acknowledged and, through
     /// TLS, what ours has not taken.
     private func bytesOnTheWay(_ connection: Connection) -> Int {
@@ -82,7 +88,7 @@ extension Worker {
 
     private func isBetweenRequests(_ connection: Connection) -> Bool {
         connection.awaited == nil && connection.incomplete == nil
-            && !connection.flags.contains(.inHead)
+            && connection.flags.isDisjoint(with: [.inHead, .streams])
     }
 
     /// A window of the watch has ended.
@@ -172,10 +178,20 @@ extension Worker {
             connection.messages?.assembledBytes ?? 0, limits.pace, now: now)
     }
 
+    /// What was not read for our sake is not held against the peer.
+    func renewPace(of connection: Connection) {
+        if connection.phase == .webSocket { return messageGoesOn(connection) }
+        if connection.incomplete != nil { arm(connection, .body) }
+    }
+
     /// - Returns: whether a message that is under way keeps the pace.
     func messageIsInTime(_ connection: Connection) -> Bool {
         let slot = connection.token.index
         guard var rate = messageRates[slot], now >= rate.end else { return true }
+        guard !connection.flags.contains(.heldBack) else {
+            messageGoesOn(connection)
+            return true
+        }
         let count = connection.messages?.assembledBytes ?? 0
         guard rate.windowEnded(count, limits.pace, now: now) == .goOn else { return false }
         messageRates[slot] = rate

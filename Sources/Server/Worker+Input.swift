@@ -19,6 +19,12 @@ enum InputStep {
 extension Worker {
     /// Takes the connection as far as its bytes and its peer allow.
     func advance(_ connection: Connection) {
+        advanceInput(of: connection)
+        if connection.flags.contains(.holds) { settleInput(of: connection) }
+    }
+
+    @inline(__always)
+    private func advanceInput(of connection: Connection) {
         guard connection.phase != .closed else { return }
         budget.beginShare()
         if connection.phase == .proxyHeader {
@@ -31,6 +37,7 @@ extension Worker {
         while connection.flags.contains(.mayRead) {
             guard connection.phase != .closed, !isPaused(connection) else { return }
             guard let count = read(connection) else { return }
+            if connection.flags.contains(.holds) { settleInput(of: connection) }
             if connection.phase == .webSocket { countReceived(count, on: connection) }
             // Through TLS a read may bring nothing, at a price.
             budget.spend(max(count, TickBudget.Price.read))
@@ -39,9 +46,11 @@ extension Worker {
         }
     }
 
-    /// Whether nothing may be taken now: an answer is awaited, or the peer does not read.
+    /// Whether nothing may be taken now: an answer is awaited or made, the peer does not read, or
+    /// memory is short.
     private func isPaused(_ connection: Connection) -> Bool {
-        connection.awaited != nil || connection.flags.contains(.queueFull)
+        connection.awaited != nil
+            || !connection.flags.isDisjoint(with: [.queueFull, .heldBack, .streams])
     }
 
     /// Reads once and takes what came.
@@ -68,6 +77,7 @@ extension Worker {
             let held = LentBuffer(capacity: rest.count + 1024)
             held.bytes.append(rest)
             connection.input = held
+            holds(connection)
         }
         return count
     }

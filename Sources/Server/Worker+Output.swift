@@ -31,7 +31,7 @@ extension Worker {
             var scratch = ByteBuffer(capacity: 256)
             write(&scratch)
             queue(of: connection).append(
-                scratch.takeSlice(leaving: 1, charging: server.workers.queued))
+                scratch.takeSlice(leaving: 1, charging: ledger(of: connection)))
         }
         markDirty(connection)
     }
@@ -77,9 +77,15 @@ extension Worker {
 
     private func queue(of connection: Connection) -> SendQueue {
         if let queue = connection.queue { return queue }
-        let queue = SendQueue(ledger: server.workers.queued)
+        let queue = SendQueue(ledger: ledger(of: connection))
         connection.queue = queue
         return queue
+    }
+
+    /// Where copies that wait are counted: those of sockets with the frames that they share, all
+    /// others as what their connection holds.
+    private func ledger(of connection: Connection) -> ByteLedger? {
+        connection.phase == .webSocket ? server.workers.queued : nil
     }
 
     func markDirty(_ connection: Connection) {
@@ -116,6 +122,8 @@ extension Worker {
         } else {
             outputWaits(connection)
         }
+        if connection.flags.contains(.streams) { streamHasRoom(connection) }
+        if connection.flags.contains(.holds) { settleOutput(of: connection) }
     }
 
     /// Nearly every flush: all that waits is in the arena, the kernel takes it at once, and nothing
@@ -124,7 +132,8 @@ extension Worker {
     @inline(__always)
     private func flushSmall(_ connection: Connection) -> Bool {
         guard connection.state.pointee.queue == nil, connection.arenaCount > 0,
-            connection.flags.isDisjoint(with: [.writeBlocked, .wasBlocked, .closeAfterFlush]),
+            connection.flags.isDisjoint(
+                with: [.writeBlocked, .wasBlocked, .closeAfterFlush, .streams]),
             connection.deadline != .writeStall, connection.deadline != .queueFull
         else { return false }
         switch connection.transport.write(arenaPart(of: connection), then: nil) {
@@ -215,7 +224,7 @@ extension Worker {
             return
         }
         let rest = ByteSlice(
-            copying: arenaPart(of: connection), charging: server.workers.queued)
+            copying: arenaPart(of: connection), charging: ledger(of: connection))
         queue(of: connection).prepend(rest, as: part)
         connection.arenaCount = 0
         connection.arenaMessages = 0
@@ -232,6 +241,7 @@ extension Worker {
     }
 
     private func outputWaits(_ connection: Connection) {
+        if connection.queue?.ownBytes ?? 0 > 0 { holds(connection) }
         let isFull = isQueueFull(connection)
         if isFull, !connection.flags.contains(.queueFull) {
             connection.flags.insert(.queueFull)

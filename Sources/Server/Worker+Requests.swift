@@ -18,7 +18,7 @@ extension Worker {
     func takeRequest(
         _ connection: Connection, _ bytes: UnsafeMutableRawBufferPointer
     ) -> InputStep {
-        if connection.awaited != nil { return .pause(0) }
+        if connection.awaited != nil || connection.flags.contains(.streams) { return .pause(0) }
         if connection.incomplete != nil { return takeBody(connection, bytes) }
         guard hasOutputRoom(connection) else { return .pause(0) }
         let input = UnsafeRawBufferPointer(bytes)
@@ -84,6 +84,9 @@ extension Worker {
             settle(&refusal, for: AskedRequest(request))
             return write(refusal, for: context, to: connection)
         }
+        if case .length(let count) = head.framing, isMemoryShort(for: connection, count) {
+            return write(Self.memoryShort, for: context, to: connection)
+        }
         if var refusal = refusal ?? takePayment(for: &request) {
             // Its body would come unasked: the connection cannot be used again.
             refusal.connection = .close
@@ -102,6 +105,7 @@ extension Worker {
         connection.incomplete = IncompleteRequest(
             headBytes: ByteSlice(copying: headBytes), bodyReader: reader, capacity: 4096,
             rate: TransferRate(0, limits.pace, now: now))
+        holds(connection)
         arm(connection, .body)
         if head.expectsContinue {
             compose(for: connection) { ResponseWriter.writeContinue(into: &$0) }
@@ -191,9 +195,7 @@ extension Worker {
         case .complete:
             if response.problem != nil { settle(&response, for: AskedRequest(request)) }
             if logsAccess { noteAccess(connection, user: request.user) }
-            if compression == .gzip {
-                gzip.encode(&response, for: request)
-            }
+            if compression == .gzip { pack(&response, for: request, context) }
             write(response, for: context, to: connection)
         case .pending, .watched:
             if logsAccess { noteAccess(connection, user: request.user) }
@@ -206,6 +208,7 @@ extension Worker {
                 context: context,
                 coding: compression == .gzip
                     ? .preferred(by: request) : .identity)
+            handedOver(body.count, by: connection)
             arm(connection, .handler)
         case .webSocket(let service, let subprotocol):
             upgrade(
@@ -219,7 +222,10 @@ extension Worker {
     public func answer(_ exchange: ExchangeID, with response: Response) {
         guard let connection = connections[Token(bits: exchange.connection)],
             let awaited = connection.awaited, connection.exchangeSequence == exchange.sequence
-        else { return }
+        else {
+            if case .stream(let stream) = response.body { stream.cancel() }
+            return
+        }
         connection.awaited = nil
         let asked = endOwed(connection)
         var context = awaited.context
@@ -230,7 +236,7 @@ extension Worker {
         }
         var packed = response
         if response.problem != nil, let asked { settle(&packed, for: asked) }
-        if compression == .gzip { gzip.encode(&packed, as: awaited.coding) }
+        if compression == .gzip { pack(&packed, as: awaited.coding, context) }
         write(packed, for: context, to: connection)
         // Most clients ask again only now: they come with the next edge, and stand in no line.
         if connection.input != nil || connection.flags.contains(.mayRead) || drainDeadline != nil {
@@ -247,6 +253,40 @@ extension Worker {
         if context.defaults == .secureWeb, let transportSecurity {
             return writeSecured(response, transportSecurity, for: context, to: connection)
         }
+        if response.body.count > memory.limits.smallBytesMax || response.body.isStream {
+            return writeLarge(response, for: context, to: connection)
+        }
+        writeWhole(response, for: context, to: connection)
+    }
+
+    /// The answer as it is, or 503 in its place where it would have to wait and there is no memory;
+    /// a stream's head, and what follows as it is taken.
+    private func writeLarge(
+        _ response: Response, for context: ResponseContext, to connection: Connection
+    ) {
+        var response = affordable(response, for: connection)
+        guard case .stream(let stream) = response.body else {
+            return writeWhole(response, for: context, to: connection)
+        }
+        guard context.method != .head, !response.status.isAlwaysWithoutContent else {
+            stream.cancel()
+            return writeWhole(response, for: context, to: connection)
+        }
+        // An HTTP/1.0 client knows the end of what has no length by the connection's alone.
+        if stream.count == nil, context.minorVersion == 0 { response.connection = .close }
+        if logsAccess { endAccess(connection, response, method: context.method) }
+        var written = WrittenResponse(owesBody: false, persistence: .close)
+        compose(for: connection) { output in
+            written = ResponseWriter.write(
+                response, for: context, date: state.pointee.date, into: &output)
+        }
+        begin(stream, for: context, written.persistence, on: connection)
+    }
+
+    @inline(__always)
+    private func writeWhole(
+        _ response: Response, for context: ResponseContext, to connection: Connection
+    ) {
         if logsAccess { endAccess(connection, response, method: context.method) }
         var written = WrittenResponse(owesBody: false, persistence: .close)
         compose(for: connection) { output in
@@ -257,7 +297,7 @@ extension Worker {
         if written.owesBody {
             isWatched = response.body.count > limits.unwatchedAnswerBytesMax
             switch response.body {
-            case .empty: break
+            case .empty, .stream: break
             case .slice(let slice): enqueue(slice, for: connection)
             case .slices(let slices):
                 for slice in slices { enqueue(slice, for: connection) }
@@ -299,6 +339,7 @@ extension Worker {
 
     /// Ends a connection whose request did not come or was not answered in time.
     func refuse(_ connection: Connection, with status: HTTPStatus) {
+        if connection.flags.contains(.streams) { return breakStream(of: connection) }
         var context = ResponseContext.refused
         context.crossOrigin = connection.awaited?.context.crossOrigin ?? 0
         connection.awaited = nil

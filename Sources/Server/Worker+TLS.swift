@@ -141,6 +141,7 @@ extension Worker {
     func noteSecureRead(_ connection: Connection) {
         guard case .tls(let session) = connection.transport else { return }
         if session.unsentBytes > 0 { markDirty(connection) }
+        if connection.transport.heldBytes > 0 { holds(connection) }
         if connection.phase == .handshaking, session.isEstablished {
             leaveHandshake(connection)
             connection.phase = .http

@@ -37,7 +37,7 @@ extension Worker {
             let handshake = try Self.handshake(
                 request, minorVersion: Int(context.minorVersion), subprotocol: subprotocol,
                 deflate: deflatePolicy)
-            guard context.persistence == .keepAlive else {
+            guard context.persistence != .close else {
                 var response = Response.status(.serviceUnavailable)
                 response.set("Retry-After", literal: "1")
                 return write(response, for: context, to: connection)
@@ -104,6 +104,7 @@ extension Worker {
         case .needMore(let consumed):
             // A frame's head in part is a beginning, too, and more of it no other one.
             if isAssembling || consumed < bytes.count { messageBegan(connection) }
+            if isAssembling { holds(connection) }
             return .needMore(consumed)
         case .message(let kind, let payload, let consumed):
             messageEnded(connection)
@@ -297,7 +298,7 @@ extension Worker {
     /// The heartbeat's time has come: whoever was sent nothing gets a word, whoever says nothing
     /// gets a ping, and whoever does not answer that is gone.
     func heartbeat(_ connection: Connection) {
-        guard milliseconds(since: connection.receivedTenth) < limits.silenceMilliseconds else {
+        guard silenceMilliseconds(of: connection) < limits.silenceMilliseconds else {
             return retire(connection)
         }
         guard messageIsInTime(connection) else {
@@ -315,6 +316,11 @@ extension Worker {
         let quiet = milliseconds(since: connection.sentTenth)
         let wait = interval > quiet + 100 ? interval - quiet : interval
         setHeartbeat(connection, inMilliseconds: wait)
+    }
+
+    /// How long the peer has said nothing while we listened.
+    private func silenceMilliseconds(of connection: Connection) -> UInt64 {
+        min(milliseconds(since: connection.receivedTenth), pauses.listeningMilliseconds(at: now))
     }
 
     func milliseconds(since tenth: UInt32) -> UInt64 {

@@ -36,6 +36,7 @@ public final class Worker {
     let messageLimits: WebSocketLimits
     /// Who may come in; shared by all workers.
     let admission: Admission
+    let memory: MemoryLedger
     let proxyProtocol: ServerConfiguration.ProxyProtocolUse
     let transportSecurity: String?
     /// Asked before anything is done for the access log, so that it costs nothing where it is off.
@@ -82,6 +83,7 @@ public final class Worker {
         crossOrigin = server.configuration.crossOrigin
         defaults = server.configuration.defaults
         admission = server.admission
+        memory = server.memory
         proxyProtocol = server.configuration.proxyProtocol
         limiter = server.configuration.rateLimiter
         transportSecurity = server.configuration.strictTransportSecurity
@@ -139,16 +141,21 @@ public final class Worker {
     private func run() throws(SystemError) {
         var mayWait = true
         while !isFinished {
-            if mayWait, let moment = nextMoment { try alarm.ring(by: moment) }
+            // Whoever need not wait is due at once.
+            let due = mayWait ? nextMoment : now
+            if mayWait, let due { try alarm.ring(by: due) }
             try poller.wait(milliseconds: mayWait ? nil : 0)
             tickClock()
+            let look = pauses.woke(at: now, due: due, isEmpty: mayWait && poller.count == 0)
             advanceReady()
+            if look == .again { try advanceUnseen() }
             advanceAgain()
             advanceLeaving()
             runTimers()
             mayWait = !goOnDraining()
             if !runServices() { mayWait = false }
             flushDirty()
+            if state.pointee.memory.due != nil { lookAtMemory() }
             if handshakes.listenersWait { acceptAtFreeHandshakes() }
             closeRetired()
             if logsAccess { handOverAccess() }
@@ -170,6 +177,7 @@ public final class Worker {
         var moment = timers.next
         if let due = state.pointee.servicesDue { moment = earlier(moment, due) }
         if acceptState == .paused { moment = earlier(moment, now.adding(milliseconds: 100)) }
+        if let due = state.pointee.memory.due { moment = earlier(moment, due) }
         if let drainDeadline { moment = earlier(moment, drainDeadline) }
         if logsAccess, let due = accessLines?.due { moment = earlier(moment, due) }
         if handshakes.listenersWait, let ends = handshakeGraceEnds {
@@ -191,7 +199,10 @@ public final class Worker {
     /// Makes the `Date` of this second; due again when the next one begins.
     private func refreshDate() {
         let milliseconds = WallClock.milliseconds
-        state.pointee.date = ResponseDate(secondsSince1970: Int(milliseconds / 1000))
+        let idleSeconds = Int(clamping: limits.idleMilliseconds / 1000)
+        state.pointee.date = ResponseDate(
+            secondsSince1970: Int(milliseconds / 1000),
+            idleSeconds: idleSeconds > 0 ? idleSeconds : nil)
         dateDue = now.adding(milliseconds: UInt64(clamping: 1000 - milliseconds % 1000))
     }
 
@@ -214,7 +225,7 @@ public final class Worker {
             } else if let connection = connections[Token(bits: event.data)] {
                 if event.isReadable { connection.flags.insert(.mayRead) }
                 if event.isHungUp, connection.awaited != nil { peerLeft(connection, event) }
-                if event.isHungUp, !mayLeave(connection) { continue }
+                if event.isHungUp, !mayLeave(connection, event) { continue }
                 if event.isWritable { becameWritable(connection) }
                 // Who stands in line keeps the place. When the time is over the rest lines up.
                 guard !connection.flags.contains(.again), mayBegin() else {
@@ -227,6 +238,18 @@ public final class Worker {
         }
         if acceptState == .paused { resumeAccepting() }
         if hasMail { readMail() }
+    }
+
+    /// Batches that are looked at before deadlines are judged after a pause: 16,384 events.
+    private static let unseenBatchesMax = 32
+
+    /// Sees to what came while the process did not run, before any deadline is judged.
+    private func advanceUnseen() throws(SystemError) {
+        for _ in 0..<Self.unseenBatchesMax {
+            try poller.wait(milliseconds: 0)
+            guard poller.count > 0 else { return }
+            advanceReady()
+        }
     }
 
     /// Goes on with those who were cut off in an earlier tick or earlier in this one, in their
@@ -247,6 +270,7 @@ public final class Worker {
             let connection = again[position]
             position += 1
             connection.flags.remove(.again)
+            if connection.flags.contains(.streams) { pump(connection) }
             // A drain may have been waiting for this one to become idle.
             drainDeadline == nil || connection.phase != .http
                 ? advance(connection) : drainHTTP(connection)
@@ -303,8 +327,14 @@ public final class Worker {
         expired.removeAll(keepingCapacity: true)
         timers.advance(to: now, expired: &expired)
         // What an earlier one of these has set anew, such as a close handshake, has not passed.
+        let graceEnds = pauses.graceEnds(at: now)
         for slot in expired where !timers.isSet(slot) {
-            if let connection = connections.element(at: slot) { deadlinePassed(connection) }
+            guard let connection = connections.element(at: slot) else { continue }
+            if let graceEnds {
+                putOff(connection, until: graceEnds)
+            } else {
+                deadlinePassed(connection)
+            }
         }
     }
 

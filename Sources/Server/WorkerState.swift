@@ -78,6 +78,10 @@ struct WorkerState: ~Copyable {
     /// Where certificates were given.
     var tls: TLSEngine?
     var handshakes = HandshakeLoad()
+    /// Times in which the process did not run; see `runTimers`.
+    var pauses: PauseWatch
+    var memory = WorkerMemory()
+    var streams = StreamTable()
 
     enum AcceptState { case open, paused, stopped }
 
@@ -91,6 +95,7 @@ struct WorkerState: ~Copyable {
         self.alarm = alarm
         self.listeners = listeners
         self.now = now
+        pauses = PauseWatch(now)
         dateDue = now
         timers = TimerWheel(now: now)
         readBuffer = ByteBuffer(capacity: readBytesMax)
@@ -192,6 +197,10 @@ extension Worker {
     var gzip: GzipEncoder {
         @inline(__always) _read { yield state.pointee.gzip }
         @inline(__always) _modify { yield &state.pointee.gzip }
+    }
+    var pauses: PauseWatch {
+        @inline(__always) _read { yield state.pointee.pauses }
+        @inline(__always) _modify { yield &state.pointee.pauses }
     }
     var dateDue: Instant {
         @inline(__always) _read { yield state.pointee.dateDue }

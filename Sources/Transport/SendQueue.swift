@@ -15,6 +15,9 @@ public final class SendQueue {
     private let ledger: ByteLedger?
     /// Bytes not yet sent.
     public private(set) var bytes = 0
+    /// What is held for the queue alone and no ledger counts: slices until they are sent whole,
+    /// because a part sent frees nothing.
+    public private(set) var ownBytes = 0
     /// Slices not yet sent whole.
     public var count: Int { entries.count - head }
     public var isEmpty: Bool { head == entries.count }
@@ -39,6 +42,7 @@ public final class SendQueue {
         entries.append(Entry(slice: slice, tag: tag))
         count(0, 1)
         bytes += slice.count
+        ownBytes += Self.own(slice)
     }
 
     /// Puts `slice` before everything that waits. The first slice must not be sent in part.
@@ -55,6 +59,11 @@ public final class SendQueue {
             count(0, 1)
         }
         bytes += slice.count
+        ownBytes += Self.own(slice)
+    }
+
+    private static func own(_ slice: ByteSlice) -> Int {
+        slice.owner.isUncounted ? slice.count : 0
     }
 
     /// Drops every slice of which no byte was sent. What was begun must go on: the peer would take
@@ -80,6 +89,7 @@ public final class SendQueue {
         for index in first..<before {
             if isUnwanted(entries[index]) {
                 bytes -= entries[index].slice.count
+                ownBytes -= Self.own(entries[index].slice)
             } else {
                 entries.swapAt(kept, index)
                 kept += 1
@@ -114,6 +124,7 @@ public final class SendQueue {
                 return
             }
             rest -= left
+            ownBytes -= Self.own(entries[head].slice)
             entries[head].slice = .empty
             head += 1
             headSent = 0

@@ -58,6 +58,14 @@ public enum Transport {
         }
     }
 
+    /// Bytes of memory that hold what came and cannot be handed on yet: a part of a record.
+    public var heldBytes: Int {
+        switch self {
+        case .plain: 0
+        case .tls(let session): session.unread?.bytes.capacity ?? 0
+        }
+    }
+
     /// Reads once into `room` (recv(2)).
     @inline(__always)
     public func read(into room: UnsafeMutableRawBufferPointer) -> ReadOutcome {

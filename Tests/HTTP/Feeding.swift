@@ -115,6 +115,7 @@ func written(
         switch response.body {
         case .empty: break
         case .slice(let slice): output.append(slice)
+        case .stream: break
         case .slices(let slices): for slice in slices { output.append(slice) }
         }
     }

@@ -22,6 +22,7 @@ private func text(_ body: Response.Body) -> String {
     switch body {
     case .empty: ""
     case .slice(let slice): slice.string
+    case .stream: ""
     case .slices(let slices): slices.map(\.string).joined()
     }
 }

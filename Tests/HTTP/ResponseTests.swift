@@ -21,7 +21,9 @@ struct ResponseWriterTests {
     func connection() {
         #expect(!written(hello).contains("Connection"))
         #expect(written(hello, persistence: .close).contains("\r\nConnection: close\r\n"))
-        #expect(written(hello, minorVersion: 0).contains("\r\nConnection: keep-alive\r\n"))
+        #expect(
+            written(hello, minorVersion: 0, persistence: .keepAliveTold)
+                .contains("\r\nConnection: keep-alive\r\n"))
         var last = hello
         last.connection = .close
         #expect(written(last, minorVersion: 0).contains("\r\nConnection: close\r\n"))

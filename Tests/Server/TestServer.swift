@@ -64,6 +64,10 @@ final class TestServer: Sendable {
                 later.add(request.exchange)
                 return .pending
             }
+            routes.post("/later") { request in
+                later.add(request.exchange)
+                return .pending
+            }
             routes.get("/ws") { _ in .upgradeToWebSocket(service: 0) }
         }
     }

@@ -61,3 +61,7 @@ int cl_epoll_add_shared(int epoll, int fd, uint64_t data);
 // cache, and what is used again is mapped again. And those of the heap in which nothing lives now:
 // compiling templates and packing files takes more of it than serving them.
 void cl_forget_start(void);
+// Gives back the pages of every heap in which nothing lives now (malloc_trim(3)). Takes a while.
+void cl_trim_memory(void);
+// The machine's memory in bytes (sysinfo(2)).
+int64_t cl_machine_memory(void);
