@@ -82,7 +82,7 @@ public final class SyncEngine {
             clock = known
         } else {
             let kept = try store.totals()
-            totals = kept ?? .none
+            totals = kept ?? StoreTotals.none
             clock = AgingClock(kept: kept?.agingMilliseconds, started)
         }
         leap = clock.advance(to: reading) ?? leap

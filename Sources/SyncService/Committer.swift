@@ -111,7 +111,7 @@ final class Committer: Sendable {
         while isRunning {
             let now = Instant.now
             if now >= nextTrim || (isBehind && jobs.isEmpty) {
-                isBehind = trim(engine) == .behind
+                isBehind = trim(engine, &floor) == .behind
                 nextTrim = now.adding(milliseconds: Self.trimMilliseconds)
             }
             let wait = isBehind ? 0 : Int(clamping: nextTrim.milliseconds(since: .now)) + 1
@@ -155,12 +155,7 @@ final class Committer: Sendable {
 
     private func commit(_ batch: Batch, _ engine: SyncEngine, _ floor: inout DiskFloor) {
         guard !batch.requests.isEmpty else { return }
-        let standing = floor.look(at: .now) { engine.freeBytes() }
-        guard standing == .room else {
-            if standing == .justFull {
-                logger.error(
-                    "the database's disk has less than DISK_FREE_MIN left: writes are refused")
-            }
+        guard hasSpace(engine, &floor) else {
             for answer in batch.answers { answer(.failure(.noSpace)) }
             return forget(mutations: batch.mutations, bytes: batch.bytes)
         }
@@ -178,18 +173,29 @@ final class Committer: Sendable {
 
     /// Forgets what is too old, a bounded number of rows at a time. So that once a second a
     /// transaction shows whether the store is still what it was.
-    private func trim(_ engine: SyncEngine) -> SyncEngine.TrimProgress {
+    private func trim(
+        _ engine: SyncEngine, _ floor: inout DiskFloor
+    ) -> SyncEngine.TrimProgress {
         defer { noticeRestore(engine) }
         do throws(StoreError) {
             let progress = try engine.trim()
             // Where nothing was too old, nothing was written that could show that writing works.
             if health.obstacle != nil { try engine.proveWritable() }
-            takeIn(nil, "")
+            if hasSpace(engine, &floor) { takeIn(nil, "") }
             return progress
         } catch {
             takeIn(error, "the log could not be trimmed")
             return .done
         }
+    }
+
+    /// Whether the disk has room for writes. If it has not, `/readyz` and the log say so.
+    private func hasSpace(_ engine: SyncEngine, _ floor: inout DiskFloor) -> Bool {
+        guard floor.isBelow(at: .now, free: { engine.freeBytes() }) else { return true }
+        takeIn(
+            StoreError(.unavailable, "the database's disk has less than DISK_FREE_MIN left"),
+            "writes are refused")
+        return false
     }
 
     private func takeIn(_ accident: StoreError?, _ what: String) {

@@ -15,21 +15,12 @@ struct DiskFloor {
 
     init(bytesMin: Int) { self.bytesMin = bytesMin }
 
-    enum Standing: Equatable {
-        case room
-        case full
-        /// The same, and this was not so when it was looked at before.
-        case justFull
-    }
-
     /// - Parameter free: bytes left; nil where that is not known, which is taken for enough.
-    mutating func look(at now: Instant, free: () -> Int?) -> Standing {
-        guard bytesMin > 0 else { return .room }
-        if let nextLook, now < nextLook { return isBelow ? .full : .room }
+    mutating func isBelow(at now: Instant, free: () -> Int?) -> Bool {
+        guard bytesMin > 0 else { return false }
+        if let nextLook, now < nextLook { return isBelow }
         nextLook = now.adding(milliseconds: Self.lookMilliseconds)
-        let wasBelow = isBelow
         isBelow = free().map { $0 < bytesMin } ?? false
-        guard isBelow else { return .room }
-        return wasBelow ? .full : .justFull
+        return isBelow
     }
 }
