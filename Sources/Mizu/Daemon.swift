@@ -85,9 +85,13 @@ extension App {
         guard !daemon.isSettled else { return }
         daemon.isSettled = true
         try acquireListeners()
+        // Who writes an app wants to look into it; elsewhere a core would hold the private keys.
+        let keepsSecrets = configuration.tls.isOn && !configuration.isDevelopment
+        if keepsSecrets { Privileges.emptyCores() }
         try loadCertificates()
         for step in daemon.beforeDrop { try step() }
         try dropPrivileges()
+        if keepsSecrets { Privileges.forbidDumps() }
         try makeCertificate()
         try openAccessLog()
     }

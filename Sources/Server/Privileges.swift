@@ -60,6 +60,14 @@ public enum Privileges {
         }
     }
 
+    /// Keeps what is in memory out of cores. To be called before `drop`, which makes the way there
+    /// root's.
+    public static func emptyCores() { cl_empty_cores() }
+
+    /// Keeps the process's memory from everybody but root: no core, no debugger. To be called after
+    /// `drop`, because a change of user sets it anew.
+    public static func forbidDumps() { _ = cl_forbid_dumps() }
+
     /// Why `path` cannot be read as who the process is now; nil where it can.
     public static func obstacle(toReading path: String) -> SystemError? {
         let result = cl_can_read(path)

@@ -70,7 +70,7 @@ public final class TLSCertificates: Sendable {
             for entry in try files.entries() {
                 let handle = try Self.load(entry)
                 kept.append(Loaded(address: UInt(bitPattern: handle)))
-                try Self.checkDates(of: handle, entry, now: now)
+                if let line = Self.lapse(of: handle, entry, now: now) { warnings.append(line) }
                 validUntil = min(validUntil, co_certificate_not_after(handle))
                 if co_certificate_has_chain(handle) == 0 {
                     lacksChain = true
@@ -127,16 +127,17 @@ public final class TLSCertificates: Sendable {
         return handle
     }
 
-    private static func checkDates(
+    /// What is odd about the dates. No reason to refuse: they are the client's to judge (RFC 5280
+    /// §6.1.3), our clock may be wrong, and one that has lapsed must not keep the others down.
+    private static func lapse(
         of handle: OpaquePointer, _ entry: TLSFiles.Entry, now: Int64
-    ) throws(TLSError) {
+    ) -> String? {
         let (begin, end) = (co_certificate_not_before(handle), co_certificate_not_after(handle))
-        if end < now {
-            throw TLSError("\(entry.certificate) has expired, on \(TLSProblem.date(end))")
-        }
+        if end < now { return "\(entry.certificate) has expired, on \(TLSProblem.date(end))" }
         if begin > now {
-            throw TLSError("\(entry.certificate) is not valid before \(TLSProblem.date(begin))")
+            return "\(entry.certificate) is not valid before \(TLSProblem.date(begin))"
         }
+        return nil
     }
 
     private static func names(of handle: OpaquePointer) -> [String] {

@@ -328,3 +328,18 @@ def test_nothing_of_keys_is_in_the_log(start, tmp_path):
         connection.recv(100)
     process.stop()
     assert secret not in process.errors
+
+
+@pytest.mark.parametrize("development", [False, True])
+def test_nothing_of_a_process_with_keys_goes_into_a_core(start, tmp_path, development):
+    certificate, key = make_certificate(tmp_path)
+    env = {"TLS_ADDR": "127.0.0.1:0", "TLS_CERT": str(certificate), "TLS_KEY": str(key)}
+    if development:
+        env["DEV"] = "true"
+    pid = start(env=env).ready().child.pid
+    with open(f"/proc/{pid}/coredump_filter") as file:
+        assert (int(file.read(), 16) == 0) == (not development)
+    with open(f"/proc/{pid}/limits") as file:
+        limit = next(line for line in file if line.startswith("Max core file size")).split()
+    if not development:
+        assert limit[4:6] == ["0", "0"]

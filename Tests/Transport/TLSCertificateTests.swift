@@ -43,8 +43,6 @@ import Testing
         }
         check("absent.pem", nil, "absent.pem cannot be read: No such file")
         check("fine.pem", "absent.key", "absent.key cannot be read: No such file")
-        check("old.pem", nil, "old.pem has expired, on 20")
-        check("early.pem", nil, "early.pem is not valid before 20")
         check("weak.pem", nil, "weak.pem is refused by OpenSSL")
         check(
             "fine.pem", "other.pem", "other.pem is not the key of the (first) certificate in fine")
@@ -54,6 +52,21 @@ import Testing
         check("bare.crt", "locked.key", "locked.key holds a key with a password")
         check("fine.pem", nil, "taken")
         check("loose.pem", nil, "taken")
+    }
+
+    @Test("one that has lapsed, or is not valid yet, is a warning and keeps nobody down")
+    func lapses() throws {
+        folder.make("fine", "fine.example")
+        folder.make("old", "old.example", begins: -86_400, ends: -3600)
+        folder.make("early", "early.example", begins: 86_400, ends: 172_800)
+        let loaded = try load(folder, "old.pem", "early.pem", "fine.pem")
+        #expect(loaded.warnings.count == 2)
+        #expect(loaded.warnings[0].contains("old.pem has expired, on 20"))
+        #expect(loaded.warnings[1].contains("early.pem is not valid before 20"))
+        let pair = try TLSPair(TLSEngine(loaded), ClientOptions(name: "fine.example"))
+        #expect(pair.handshake())
+        #expect(String(cString: tc_peer_name(pair.client)) == "fine.example")
+        #expect(throws: Never.self) { try loaded.reloaded(now: now()) }
     }
 
     @Test("numbers of files that do not fit are told")

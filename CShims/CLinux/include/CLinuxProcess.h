@@ -31,6 +31,9 @@ int cl_clear_capabilities(void);
 // No exec gives rights (PR_SET_NO_NEW_PRIVS), and nobody but root reads our memory or core.
 int cl_forbid_new_privileges(void);
 int cl_forbid_dumps(void);
+// No core, and no memory in one that is made all the same. Before rights are given up: afterwards
+// /proc/self is root's. What fails is left as it is.
+void cl_empty_cores(void);
 // 0 where every id is what was asked for, no capability is left and root cannot be had back;
 // else -EPERM.
 int cl_verify_identity(const cl_identity *identity);
