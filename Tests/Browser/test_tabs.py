@@ -1,6 +1,8 @@
 """Several tabs of one browser share one queue: no edit is lost, none is sent twice."""
 
 import json
+import os
+import signal
 
 import pytest
 from playwright.sync_api import expect
@@ -118,6 +120,24 @@ def test_deltas_reach_both_tabs(server, new_context, open_page, script):
         tab.expect_synced()
 
 
+def renderer_of(page) -> int:
+    """The process of a page: the one that works while the page does."""
+    session = page.context.browser.new_browser_cdp_session()
+
+    def work() -> dict[int, float]:
+        found = session.send("SystemInfo.getProcessInfo")["processInfo"]
+        return {one["id"]: one["cpuTime"] for one in found if one["type"] == "renderer"}
+
+    before = work()
+    page.evaluate("""() => {
+        const end = performance.now() + 400;
+        while (performance.now() < end);
+    }""")
+    after = work()
+    session.detach()
+    return max(after, key=lambda id: after[id] - before.get(id, 0))
+
+
 def test_a_frozen_tab_does_not_keep_the_others_from_sending(server, new_context, open_page, watch):
     """It holds the push's lock, as a phone's browser leaves it; the next in line takes its turn."""
     watch.network_may_fail = True
@@ -127,17 +147,19 @@ def test_a_frozen_tab_does_not_keep_the_others_from_sending(server, new_context,
     held = Faults().over(frozen.page).hold("/_sync/push")
     frozen.add("Held in a frozen tab")
     held.wait(frozen.page)
+    renderer = renderer_of(frozen.page)
     other = open_page(context)
     other.expect_titles("Held in a frozen tab")
-    session = context.new_cdp_session(frozen.page)
-    session.send("Page.setWebLifecycleState", {"state": "frozen"})
-    other.add("From the other")
-    other.expect_synced(timeout=30_000)
-    assert server.titles() == ["From the other", "Held in a frozen tab"]
+    os.kill(renderer, signal.SIGSTOP)
+    try:
+        other.add("From the other")
+        expect(other.pending).to_have_count(0, timeout=60_000)
+        assert server.titles() == ["From the other", "Held in a frozen tab"]
+    finally:
+        os.kill(renderer, signal.SIGCONT)
     held.release()
-    session.send("Page.setWebLifecycleState", {"state": "active"})
-    frozen.expect_synced(timeout=30_000)
     for tab in (frozen, other):
+        tab.expect_synced(timeout=30_000)
         tab.add("Afterwards")
         tab.expect_synced()
     assert len(server.todos()) == 4
@@ -164,6 +186,19 @@ def test_a_holder_that_gives_signs_keeps_its_turn(open_page):
         const outcomes = await Promise.all([first, second]);
         return [...seen, ...outcomes.map((one) => one.ok)];
     }""") == ["first", "second", True, True]
+
+
+def test_a_holder_that_gives_no_sign_loses_its_turn(open_page):
+    """A lock whose holder never answers, as a frozen tab's does not."""
+    assert open_page().page.evaluate("""async () => {
+        const { setInterval } = window;
+        window.setInterval = (act, milliseconds) => setInterval(act, milliseconds / 50);
+        const { turnTaker } = await import("/static/js/turn.js");
+        const asleep = navigator.locks.request("a turn", () => new Promise(() => {}));
+        const lost = asleep.catch((error) => error.name);
+        const outcome = await turnTaker("a turn", { kind: "indexeddb" })(async () => ({ ok: true }));
+        return [outcome.ok, await lost];
+    }""") == [True, "AbortError"]
 
 
 def test_who_lost_the_turn_is_told_and_stops(open_page):
