@@ -130,8 +130,9 @@ public struct Snapshot: ~Copyable {
     private func visit(
         _ entity: Name, after: Name?, _ visit: (Name, ByteSlice) throws -> Visit
     ) throws {
+        if check.isOver { throw SnapshotError.over }
         var failure: (any Error)?
-        var count = 0
+        var count = 1
         func step(_ id: Name, _ json: ByteSlice) -> Visit {
             do {
                 if count % Self.checkEvery == 0, check.isOver { throw SnapshotError.over }

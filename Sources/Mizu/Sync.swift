@@ -44,8 +44,8 @@ public struct Sync: Sendable {
                     return try respond(Snapshot(reader: reader, scope: scope, check: check))
                 } catch let error as StoreError {
                     throw error
-                } catch SnapshotError.over where check.hasLeft {
-                    return Response(.unavailable("the client has left"))
+                } catch SnapshotError.over {
+                    return Self.ended(check)
                 } catch {
                     return Response(failure: error)
                 }
@@ -57,6 +57,18 @@ public struct Sync: Sendable {
             }
         }
         return .pending(watchedBy: watch)
+    }
+
+    /// The answer of a read that was ended: nobody is there to get it, or it took too long, which
+    /// is worth a line in the log.
+    private static func ended(_ check: ReadCheck) -> Response {
+        let message = "this took too long; try again"
+        var response = Response(Refusal.unavailable(message))
+        if !check.hasLeft {
+            response.problem = Problem(
+                code: "unavailable", message: message, cause: "\(SnapshotError.over)")
+        }
+        return response
     }
 
     /// Pushes mutations for `request`'s user, in order, and answers with what `respond` makes of

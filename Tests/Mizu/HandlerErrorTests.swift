@@ -41,10 +41,14 @@ private final class FailingApp: Sendable {
         }
     }
 
-    init(isDevelopment: Bool = false, _ declare: (App) -> Void = { _ in }) throws {
+    init(
+        isDevelopment: Bool = false, runMilliseconds: UInt64 = 10_000,
+        _ declare: (App) -> Void = { _ in }
+    ) throws {
         var configuration = try Configuration.from(
             environment: ["ADDR": "127.0.0.1:0", "DATABASE_URL": "memory:", "WORKERS": "1"])
         configuration.isDevelopment = isDevelopment
+        configuration.reads.runMilliseconds = runMilliseconds
         let app = try App(configuration, assets: .none)
         let sync = try app.sync(NoMutator())
         app.get("/handler/:id") { _ in throw Broken() }
@@ -59,6 +63,9 @@ private final class FailingApp: Sendable {
                 let page = try snapshot.page(of: "note", after: "")
                 return .text("\(page.records.count)")
             }
+        }
+        app.get("/slow") { request in
+            try sync.read(request) { snapshot in .text("\(try snapshot.records("note").count)") }
         }
         app.post("/push") { request in
             try sync.push(request, [Intent("x", ["a": 1])]) { _ in throw Broken() }
@@ -153,6 +160,15 @@ struct HandlerErrorTests {
         #expect(try app.ask("GET", "/gone", accept: Self.browser).contains("<p>no such note</p>"))
         #expect(try app.ask("GET", "/all").hasPrefix("HTTP/1.1 400 "))
         #expect(app.log == [])
+    }
+
+    @Test("a read that takes longer than it may is 503 and one line in the log")
+    func slow() throws {
+        let app = try FailingApp(runMilliseconds: 0)
+        let answer = try app.ask("GET", "/slow")
+        #expect(answer.hasPrefix("HTTP/1.1 503 ") && answer.contains("Retry-After: 1"))
+        #expect(answer.contains("\"code\":\"unavailable\""))
+        #expect(app.log.count == 1 && app.log[0].hasPrefix("GET /slow failed (request "))
     }
 
     @Test("an app's own page is shown, and a plain one where it gives none")

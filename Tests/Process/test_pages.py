@@ -64,6 +64,7 @@ def test_a_filter_looks_at_a_part_of_the_list_and_says_where_to_go_on(server, li
     """None is done: no request may look at all of them to find that out."""
     items, links, text = shown(server, "/?filter=done")
     assert items == []
+    assert '<p class="empty">There is nothing of this kind on this page.</p>' in text
     assert "filter=done" in links["next"]
     items, links, _ = shown(server, links["next"])
     assert items == [] and "next" not in links and links["first"] == "/?filter=done"
@@ -95,6 +96,19 @@ def test_forms_come_back_to_their_page_and_a_new_item_is_seen(server, listed):
     assert re.findall(r'name="id" value="([^"]+)"', clear) == [second[5]]
     push(server, SCOPE, mutation("todo.delete", id=new),
          mutation("todo.toggle", id=second[5], done=False))
+
+
+def test_an_empty_list_says_why_it_is_empty(start):
+    running = start(database="memory:").ready()
+    assert '<p class="empty">Nothing to do yet. Add the first one above.</p>' in shown(running)[2]
+    one = new_id()
+    push(running, SCOPE, create(one))
+    assert '<p class="empty" hidden>' in shown(running)[2]
+    assert '<p class="empty">Nothing is done yet.</p>' in shown(running, "/?filter=done")[2]
+    push(running, SCOPE, mutation("todo.toggle", id=one, done=True))
+    assert '<p class="empty">Nothing left to do. Well done.</p>' in \
+        shown(running, "/?filter=active")[2]
+    running.stop()
 
 
 def test_a_page_of_the_longest_titles_is_shown(start):

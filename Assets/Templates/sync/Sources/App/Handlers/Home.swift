@@ -60,6 +60,7 @@ struct HomeHandler: Sendable {
             "filter_done": .bool(filter == .done),
             "after": list.after.map { .string($0) } ?? .null,
             "is_part": .bool(!list.isWhole),
+            "is_empty": .bool(list.todos.isEmpty), "empty_text": .string(emptyText(list, filter)),
             "first_page": list.after.map { _ in .string(address(filter)) } ?? .null,
             "next_page": list.next.map { .string(address(filter, after: $0)) } ?? .null,
             "new_id": .string(Intent.orderedID()?.string ?? ""),
@@ -67,6 +68,13 @@ struct HomeHandler: Sendable {
             "mutation_clear": .string("\(page).x"),
             "error": problem.map { .string($0) } ?? .null,
         ]
+    }
+
+    /// What stands in place of the list where it is empty; the same words as todo-list-view.js.
+    private static func emptyText(_ list: TodoPage, _ filter: Filter) -> String {
+        guard list.isWhole else { return "There is nothing of this kind on this page." }
+        guard list.count > 0 else { return "Nothing to do yet. Add the first one above." }
+        return filter == .active ? "Nothing left to do. Well done." : "Nothing is done yet."
     }
 
     /// Where a page of the list is.
