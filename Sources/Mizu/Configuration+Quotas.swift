@@ -95,7 +95,8 @@ extension Configuration {
     static func parseBytes(_ text: String, bare: Int = 0) -> Int? {
         var digits = Substring(text)
         var shift = bare
-        for (letter, bits) in [("K", 10), ("M", 20), ("G", 30)] where text.hasSuffix(letter) {
+        for (letter, bits) in [("K", 10), ("M", 20), ("G", 30)]
+        where text.hasSuffix(letter) || text.hasSuffix(letter.lowercased()) {
             digits = digits.dropLast()
             shift = bits
         }

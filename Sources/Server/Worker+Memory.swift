@@ -2,7 +2,8 @@
 // to hold something gets `.holds`; from then on what it holds is counted anew whenever it was read
 // from or written to, until it holds nothing. At the marks, in this order: large bodies and
 // messages are not read on, new ones and large answers are refused (503), and the worst holders
-// end: a request that is not whole with 503, a socket with 1013, an answer that nobody takes by a reset.
+// end: a request that is not whole with 503, a socket with 1013, an answer that nobody takes by a
+// reset.
 
 import MizuBytes
 import MizuEventLoop
