@@ -19,11 +19,14 @@ int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int
                                SQLITE_TRANSIENT);
 }
 
-int64_t csqlite_free_bytes(const char *path) {
+int csqlite_disk_space(const char *path, int64_t *free, int64_t *total) {
     struct statvfs disk;
-    while (statvfs(path, &disk) < 0)
+    while (statvfs(path, &disk) < 0) {
         if (errno != EINTR) return -errno;
-    return (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
+    }
+    *free = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
+    *total = (int64_t)disk.f_blocks * (int64_t)disk.f_frsize;
+    return 0;
 }
 
 // The lock on `descriptor`: 0, or -errno.

@@ -7,7 +7,7 @@ import MizuSync
 /// What strangers may fill.
 public struct Space: Sendable {
     public var quotas = SyncQuotas()
-    /// `SyncLimits.diskFreeBytesMin`; 0: not asked.
+    /// `SyncLimits.diskFreeBytesMin`.
     public var diskFreeBytesMin = SyncLimits().diskFreeBytesMin
     /// `SyncLimits.logBytesMin`.
     public var retainedBytes = SyncLimits().logBytesMin
@@ -42,7 +42,8 @@ extension Configuration {
         bytes("QUOTA_ADDRESS_BYTES", "256M", "Bytes of the records in them", \.addressBytes),
         Setting(
             name: "DISK_FREE_MIN", fallback: "256M",
-            help: "Space left on the database's disk below which writes are refused; off"
+            help: "Space left on the database's disk below which writes are refused; by itself a "
+                + "twentieth of a disk below 5G; off"
         ) { configuration, text in
             guard let bytes = text == "off" ? 0 : parseBytes(text) else {
                 return bytesExpected + ", or off"

@@ -23,7 +23,7 @@ public final class MemoryStore: SyncStore {
 
     /// Nothing of it outlives the process.
     public var salt: UInt64 { 0 }
-    public func freeBytes() -> Int? { nil }
+    public func diskSpace() -> DiskSpace? { nil }
 
     public func makeReader() throws(StoreError) -> sending any SyncReader {
         MemoryReader(shelf: shelf, epoch: epoch)

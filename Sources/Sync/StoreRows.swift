@@ -153,6 +153,17 @@ public struct Outcome: Hashable, Sendable {
     }
 }
 
+/// How full the store's disk is.
+public struct DiskSpace: Hashable, Sendable {
+    public let freeBytes: Int
+    public let totalBytes: Int
+
+    public init(freeBytes: Int, totalBytes: Int) {
+        self.freeBytes = freeBytes
+        self.totalBytes = totalBytes
+    }
+}
+
 /// What is known of a client in one scope.
 public struct ClientState: Hashable, Sendable {
     /// Its owner; nil while nobody has signed in. The same in each scope that it pushed to.

@@ -95,5 +95,5 @@ public final class SyncEngine {
     public func takeLeap() -> Int64? { leap.take() }
 
     /// Bytes left on the store's disk; nil where that is not known.
-    public func freeBytes() -> Int? { store.freeBytes() }
+    public func diskSpace() -> DiskSpace? { store.diskSpace() }
 }

@@ -66,8 +66,9 @@ public struct SyncLimits: Sendable {
 
     /// Records, bytes and scopes.
     public var quotas = SyncQuotas()
-    /// Space left on the store's disk; below it pushes are refused with 503. 0: not asked.
-    public var diskFreeBytesMin = 256 << 20
+    /// Bytes left on the store's disk below which nothing is written (503 `unavailable`); 0: nobody
+    /// looks; nil: 256 MiB, or a twentieth of a disk that is smaller than 5 GiB.
+    public var diskFreeBytesMin: Int?
 
     // The tail in memory; beyond these the oldest changes are read from the store instead.
 

@@ -77,7 +77,7 @@ public protocol SyncStore: LogSource {
     /// Random, and the same for as long as the store lives: for hashes that it keeps.
     var salt: UInt64 { get }
     /// Bytes left for it; nil where that is not known or means nothing.
-    func freeBytes() -> Int?
+    func diskSpace() -> DiskSpace?
 
     /// Writes something in a transaction of its own, to see whether that works.
     func proveWritable() throws(StoreError)

@@ -74,9 +74,10 @@ public final class SQLiteStore: SyncStore {
         return (bytes ?? .empty).array.reduce(0) { $0 << 8 | UInt64($1) }
     }
 
-    public func freeBytes() -> Int? {
-        let free = csqlite_free_bytes(connection.path)
-        return free < 0 ? nil : Int(free)
+    public func diskSpace() -> DiskSpace? {
+        var (free, total) = (Int64(0), Int64(0))
+        guard csqlite_disk_space(connection.path, &free, &total) == 0 else { return nil }
+        return DiskSpace(freeBytes: Int(free), totalBytes: Int(total))
     }
 
     public func makeReader() throws(StoreError) -> sending any SyncReader {

@@ -43,13 +43,13 @@ final class Committer: Sendable {
     private let publish: @Sendable ([CommittedChanges]) -> Void
     private let onRestore: @Sendable () -> Void
     private let logger: Logger
-    private let diskFreeBytesMin: Int
+    private let diskFreeBytesMin: Int?
 
     /// - Parameters:
     ///   - publish: gets every commit's changes, on the committer's thread, before the answers.
     ///   - onRestore: called there when an older state was put back under the server.
     init(
-        tail: LogTail, logger: Logger, diskFreeBytesMin: Int = 0,
+        tail: LogTail, logger: Logger, diskFreeBytesMin: Int? = 0,
         publish: @escaping @Sendable ([CommittedChanges]) -> Void,
         onRestore: @escaping @Sendable () -> Void
     ) throws(SystemError) {
@@ -191,7 +191,7 @@ final class Committer: Sendable {
 
     /// Whether the disk has room for writes. If it has not, `/readyz` and the log say so.
     private func hasSpace(_ engine: SyncEngine, _ floor: inout DiskFloor) -> Bool {
-        guard floor.isBelow(at: .now, free: { engine.freeBytes() }) else { return true }
+        guard floor.isBelow(at: .now, space: { engine.diskSpace() }) else { return true }
         takeIn(
             StoreError(.unavailable, "the database's disk has less than DISK_FREE_MIN left"),
             "writes are refused")

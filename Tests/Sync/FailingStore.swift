@@ -20,7 +20,7 @@ final class FailingStore: SyncStore {
     private let faults: Faults
     var epoch: Name { inner.epoch }
     var salt: UInt64 { inner.salt }
-    func freeBytes() -> Int? { inner.freeBytes() }
+    func diskSpace() -> DiskSpace? { inner.diskSpace() }
     func totals() throws(StoreError) -> StoreTotals? { try inner.totals() }
     func setTotals(_ totals: StoreTotals) throws(StoreError) { try inner.setTotals(totals) }
 

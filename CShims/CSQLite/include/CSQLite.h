@@ -39,7 +39,7 @@ int csqlite_identify_descriptor(int descriptor, csqlite_identity *);
 int csqlite_is_mounted_alone(const char *path);
 // Takes the rights of others from a file that is ours; the group's stay. Returns 1 where it did.
 int csqlite_close_to_others(const char *path);
-// Bytes that anybody may still write to the file's disk, or -errno.
-int64_t csqlite_free_bytes(const char *path);
+// Bytes that anybody may still write to the file's disk, and all that it has. Returns 0, or -errno.
+int csqlite_disk_space(const char *path, int64_t *free, int64_t *total);
 // The text for a positive errno, written to `text`.
 void csqlite_error_text(int error, char *text, size_t size);
