@@ -50,6 +50,9 @@ public struct Request: ~Copyable {
     public var route: Int32 = -1
     /// Who asks, once a middleware has found out.
     public var user: String?
+    /// Until when `user` holds, where the credentials say so. A socket that the request opens is
+    /// closed then; who answers requests asks the credentials each time.
+    public var userExpires: Expiry?
     private var stored: [String: any Sendable]?
 
     /// - Parameters:

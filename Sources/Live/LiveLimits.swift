@@ -15,19 +15,23 @@ public struct LiveLimits: Sendable {
     public var tokenBytesMax: Int
     /// Bytes of changes in one delta; who is further behind gets a poke. Default 1 MiB.
     public var deltaBytesMax: Int
+    /// How long a socket may be nobody's, where the app asks for users; then it is closed with
+    /// 1008. Default 10 s.
+    public var authMilliseconds: UInt64
     /// Of presence in an app's topics, where the app allows it.
     public var presence: PresenceLimits
 
     public init(
         subscriptionsPerConnectionMax: Int = 100, refBytesMax: Int = 128,
         topicBytesMax: Int = 133, tokenBytesMax: Int = 16 << 10, deltaBytesMax: Int = 1 << 20,
-        presence: PresenceLimits = PresenceLimits()
+        authMilliseconds: UInt64 = 10_000, presence: PresenceLimits = PresenceLimits()
     ) {
         self.subscriptionsPerConnectionMax = subscriptionsPerConnectionMax
         self.refBytesMax = refBytesMax
         self.topicBytesMax = topicBytesMax
         self.tokenBytesMax = tokenBytesMax
         self.deltaBytesMax = deltaBytesMax
+        self.authMilliseconds = authMilliseconds
         self.presence = presence
     }
 

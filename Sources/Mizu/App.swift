@@ -148,12 +148,22 @@ public final class App {
 
     /// Says who a token of `auth` belongs to, which topics of the app's own a session may use, and
     /// hears of sessions that end. Called on workers' threads; must not wait.
+    /// - Parameters:
+    ///   - authenticate: without it no token is taken.
+    ///   - requiresUser: whether a socket has to be somebody's. One that no `request.user` has
+    ///     opened has 10 s to send `auth`, and is served nothing before that.
+    ///   - compresses: whether what is told in a topic (`sync:` and the name, of a scope) may be
+    ///     compressed; everywhere, if not given.
     public func live(
         authenticate: (@Sendable (_ token: String) -> Authentication)? = nil,
+        requiresUser: Bool? = nil,
         onMessage: (@Sendable (LiveSession, LiveRequest) -> LiveReply)? = nil,
-        onClose: (@Sendable (LiveSession) -> Void)? = nil
+        onClose: (@Sendable (LiveSession) -> Void)? = nil,
+        compresses: (@Sendable (_ topic: String) -> Bool)? = nil
     ) {
         if let authenticate { live.authenticate = authenticate }
+        if let requiresUser { live.requiresUser = requiresUser }
+        if let compresses { live.compresses = compresses }
         if let onMessage { live.onMessage = onMessage }
         if let onClose { live.onClose = onClose }
     }

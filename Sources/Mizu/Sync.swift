@@ -79,11 +79,12 @@ public struct Sync: Sendable {
         _ respond: @escaping @Sendable ([MutationOutcome]) throws -> Response
     ) throws -> Response {
         let user = try check(request, scope, .push)
-        let push = PushRequest(
+        var push = PushRequest(
             scope: scope, client: nil,
             mutations: intents.map { intent in
                 intent.mutation
             }, user: user, origin: service.origin(of: request.peer))
+        push.isByReader = service.mayUse(user, scope, .pull)
         service.charge(mutations: intents.count, to: request)
         let (workers, exchange) = (self.workers, request.exchange)
         service.push(push, byteCount: intents.reduce(0) { $0 + $1.byteCount }) { answer in

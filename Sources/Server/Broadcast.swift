@@ -17,6 +17,7 @@ public struct Broadcast {
     /// Who is told the same in the same order; nil where nobody else is.
     let group: UInt64?
     let tag: SendQueue.Tag
+    private let compresses: Bool
     private var groupFrame = Attempt<CompressorTable.GroupFrame>.untried
     private var aloneFrame = Attempt<ByteSlice>.untried
     private var members = 0
@@ -31,17 +32,22 @@ public struct Broadcast {
     ///   - group: names those who are told the same in the same order, for example the subscribers
     ///     of a topic. All of this worker's broadcasts to a group must be sent one after the other.
     ///   - tag: other than 0: names what `Worker.dropQueued` may drop before it is sent.
-    public init(_ publication: Publication, group: UInt64?, tag: UInt32 = 0) {
+    ///   - compresses: false: it goes to everybody as it is and enters no window. For what its
+    ///     sizes must not be compared with.
+    public init(
+        _ publication: Publication, group: UInt64?, tag: UInt32 = 0, compresses: Bool = true
+    ) {
         self.publication = publication
         self.group = group
         self.tag = tag
+        self.compresses = compresses
     }
 
     /// Sends it to one of its sockets.
     public mutating func send(to recipient: Recipient, on worker: Worker) {
         let connection = recipient.connection
         guard recipient.isOpen else { return }
-        guard connection.deflate.isAgreed else {
+        guard connection.deflate.isAgreed, compresses else {
             return worker.tell(publication.frame, to: connection, tag: tag)
         }
         let frame = frame(for: connection, by: &worker.state.pointee.compressors)

@@ -70,6 +70,13 @@ extension Worker {
         return dropped
     }
 
+    /// Drops all that waits for a socket and of which no byte was sent. What is said later to one
+    /// that is not closed must look back at nothing.
+    public func dropQueued(of recipient: Recipient) {
+        recipient.connection.queue?.dropUnbegun()
+        recipient.connection.window = .none
+    }
+
     func tell(_ frame: ByteSlice, to connection: Connection, tag: SendQueue.Tag) {
         connection.sentTenth = tenth
         if connection.state.pointee.queue == nil, connection.arenaCount == 0,

@@ -19,10 +19,13 @@ public struct CommittedChanges: Sendable {
     public let borders: [Int]
     /// Of the scope's records at `head`; nil where that is not known.
     public let checksum: ScopeChecksum?
+    /// Whether all who pushed them may read the scope. Where one may not, what it chose must not
+    /// be compressed beside what it may not see: sizes would tell that.
+    public let isByReaders: Bool
 
     public init(
         scope: Name, base: Position, head: Position, bytes: ByteSlice, ends: [Int],
-        borders: [Int], checksum: ScopeChecksum? = nil
+        borders: [Int], checksum: ScopeChecksum? = nil, isByReaders: Bool = true
     ) {
         precondition(ends.count == head.cursor - base.cursor, "an end for each change")
         precondition(borders.last == head.cursor, "the last change ends a mutation")
@@ -33,6 +36,7 @@ public struct CommittedChanges: Sendable {
         self.ends = ends
         self.borders = borders
         self.checksum = checksum
+        self.isByReaders = isByReaders
     }
 
     /// Where they lead, with the checksum there.

@@ -137,7 +137,7 @@ extension CommittedChanges {
         return CommittedChanges(
             scope: scope, base: base, head: next.head, bytes: buffer.takeSlice(leaving: 1),
             ends: ends + next.ends.map { $0 + shift }, borders: borders + next.borders,
-            checksum: next.checksum)
+            checksum: next.checksum, isByReaders: isByReaders && next.isByReaders)
     }
 }
 

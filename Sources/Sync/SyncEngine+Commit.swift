@@ -143,6 +143,8 @@ struct ScopeTurn {
     let base: Position
     private(set) var state: ScopeState
     private(set) var entries: [LogEntry] = []
+    /// Whether all who added to it may read the scope.
+    private var isByReaders = true
 
     init(_ state: ScopeState) {
         base = state.head
@@ -150,9 +152,11 @@ struct ScopeTurn {
     }
 
     /// Takes in what a mutation did.
-    mutating func add(_ entry: LogEntry?, _ state: ScopeState) {
+    mutating func add(_ entry: LogEntry?, _ state: ScopeState, isByReader: Bool) {
         self.state = state
-        if let entry { entries.append(entry) }
+        guard let entry else { return }
+        entries.append(entry)
+        if !isByReader { isByReaders = false }
     }
 
     /// All entries as one run of bytes; nil where nothing changed.
@@ -161,7 +165,7 @@ struct ScopeTurn {
         guard entries.count > 1 else {
             return CommittedChanges(
                 scope: scope, base: base, head: state.head, bytes: first.bytes, ends: first.ends,
-                borders: [first.last], checksum: state.checksum)
+                borders: [first.last], checksum: state.checksum, isByReaders: isByReaders)
         }
         var buffer = ByteBuffer(capacity: entries.reduce(0) { $0 + $1.bytes.count + 1 })
         var ends: [Int] = []
@@ -174,6 +178,7 @@ struct ScopeTurn {
         }
         return CommittedChanges(
             scope: scope, base: base, head: state.head, bytes: buffer.takeSlice(leaving: 1),
-            ends: ends, borders: entries.map(\.last), checksum: state.checksum)
+            ends: ends, borders: entries.map(\.last), checksum: state.checksum,
+            isByReaders: isByReaders)
     }
 }

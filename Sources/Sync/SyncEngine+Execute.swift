@@ -47,7 +47,8 @@ extension SyncEngine {
         run.newOutcomes += 1
         if let booked { run.accounts[booked.owner] = booked.state }
         // In place: a copy of the turn would copy the entries of the batch with each mutation.
-        run.scopes[push.scope, default: ScopeTurn(before)].add(entry, state)
+        run.scopes[push.scope, default: ScopeTurn(before)].add(
+            entry, state, isByReader: push.isByReader)
         return result
     }
 

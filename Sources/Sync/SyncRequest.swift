@@ -10,6 +10,8 @@ public struct PushRequest: Sendable {
     public let mutations: [PushedMutation]
     /// Who pushes; set by the caller once the credentials are known, nil for nobody.
     public var user: Name?
+    /// Whether who pushes may read the scope. What others make of it is told uncompressed.
+    public var isByReader = true
     /// Where from; nil where that is not to be counted.
     public var origin: PushOrigin?
 

@@ -57,6 +57,7 @@ extension SyncService {
         charge(mutations: push.mutations.count, to: request)
         push.origin = origin(of: request.peer)
         try check(push.user, push.scope, .push)
+        push.isByReader = mayUse(push.user, push.scope, .pull)
         let (workers, exchange) = (self.workers, request.exchange)
         self.push(push, byteCount: body.count) { answer in
             switch answer {

@@ -2,6 +2,7 @@
 // none of it. Called on workers' threads; must not wait.
 
 import MizuBytes
+import MizuHTTP
 
 /// A live connection as an app sees it.
 public struct LiveSession: Sendable, Equatable {
@@ -26,18 +27,25 @@ public enum LiveReply: Sendable { case allow, deny }
 
 /// What a token is worth.
 public enum Authentication: Sendable {
-    /// The token is good for this user; nil: for nobody in particular.
-    case accepted(user: String?)
+    /// The token is good for this user (nil: for nobody in particular), until that moment (nil:
+    /// for as long as the socket lives).
+    case accepted(user: String?, until: Expiry? = nil)
     /// It is not; `code` is `unauthenticated` or `token_expired`.
     case refused(code: String, message: String)
 }
 
-/// The app's part in the conversation. The defaults accept every token for nobody and deny every
-/// topic.
+/// The app's part in the conversation. The defaults refuse every token, serve everybody, deny every
+/// topic of the app and compress all that is told.
 public struct LiveHooks: Sendable {
-    public var authenticate: @Sendable (_ token: String) -> Authentication = { _ in
-        .accepted(user: nil)
-    }
+    /// What a token is worth; nil: no token is taken.
+    public var authenticate: (@Sendable (_ token: String) -> Authentication)?
+    /// Whether a socket has to be somebody's: of the request that opened it, or else of an `auth`
+    /// within `LiveLimits.authMilliseconds`. Until then it is served nothing else.
+    public var requiresUser = false
+    /// Whether what is told in a topic may be compressed, with what was told there before; nil: it
+    /// may everywhere. Sizes tell something where people who may not read it can make the app write
+    /// there.
+    public var compresses: (@Sendable (_ topic: String) -> Bool)?
     public var onMessage: @Sendable (LiveSession, LiveRequest) -> LiveReply = { _, _ in .deny }
     public var onClose: @Sendable (LiveSession) -> Void = { _ in }
     /// Whether presence is kept, and what is shown of whom; nil: never, and nothing is spent on it.

@@ -111,7 +111,7 @@ final class LivePresence {
     /// shows in its `base`, and lists make it good.
     private static let waitingMax = 1024
 
-    func queue(_ told: Told) {
+    func queue(_ told: Told, compresses: Bool) {
         guard let room = rooms[told.topic] else { return }
         if deliveries.count >= Self.waitingMax {
             // The first may be under way: its walk goes on.
@@ -121,6 +121,7 @@ final class LivePresence {
         deliveries.append(
             Delivery(
                 told: told, walk: PresenceWalk(over: room),
-                broadcast: Broadcast(told.publication, group: nil)))
+                broadcast: Broadcast(
+                    told.publication, group: nil, compresses: compresses)))
     }
 }

@@ -62,9 +62,10 @@ extension LiveService {
             let run = News(
                 base: changes.base.cursor, cursor: changes.head.cursor,
                 changeBytes: changes.bytes.count)
+            let compresses = mayCompress(name)
             let poke = broadcast(
                 news.poke.get { pokePublication(name, changes.headWithSum) }, to: topic,
-                mode: .pokes)
+                mode: .pokes, compresses: compresses)
             var telling = Telling(topic: topic, content: .changes(run), notice: poke)
             if run.changeBytes <= limits.deltaBytesMax {
                 let publication = news.delta.get {
@@ -75,24 +76,12 @@ extension LiveService {
                             to: &text)
                     }
                 }
-                telling.delta = broadcast(publication, to: topic, mode: .deltas)
+                telling.delta = broadcast(
+                    publication, to: topic, mode: .deltas,
+                    compresses: compresses && changes.isByReaders)
             }
             queue(telling)
         }
-    }
-
-    /// Those who get deltas and those who get pokes are told different things, so each are a group.
-    private func broadcast(
-        _ publication: Publication, to topic: TopicID, mode: SubscriptionMode
-    ) -> Broadcast {
-        Broadcast(
-            publication, group: topic.number << 1 | (mode == .deltas ? 1 : 0),
-            tag: Self.tag(of: topic))
-    }
-
-    /// Names what waits of a topic in send queues.
-    private static func tag(of topic: TopicID) -> UInt32 {
-        UInt32(truncatingIfNeeded: topic.number) &+ 1
     }
 
     /// Adds a fan-out. Where too many wait, the topic's older one gives way: its subscribers see
@@ -113,13 +102,18 @@ extension LiveService {
     }
 
     /// Queues an app's message for those who are subscribed here.
-    func tell(_ message: Publication, to name: ByteSlice, except: Token? = nil) {
+    /// - Parameter isByReader: whether who made it may read what else is told there.
+    func tell(
+        _ message: Publication, to name: ByteSlice, isByReader: Bool = true, except: Token? = nil
+    ) {
         guard let topic = topics.topic(named: name) else { return }
         lastMessage += 1
         queue(
             Telling(
                 topic: topic, content: .message(number: lastMessage, except: except),
-                notice: broadcast(message, to: topic, mode: .pokes)))
+                notice: broadcast(
+                    message, to: topic, mode: .pokes,
+                    compresses: isByReader && mayCompress(name))))
     }
 
     /// Tells everyone who is subscribed to a scope here where it is.
@@ -160,7 +154,8 @@ extension LiveService {
 
     private func queuePoke(_ name: ByteSlice, _ head: ScopeHead) {
         guard let topic = topics.topic(named: name) else { return }
-        let poke = broadcast(pokePublication(name, head), to: topic, mode: .pokes)
+        let poke = broadcast(
+            pokePublication(name, head), to: topic, mode: .pokes, compresses: mayCompress(name))
         queue(Telling(topic: topic, content: .poke(cursor: head.cursor), notice: poke))
     }
 
@@ -178,15 +173,16 @@ extension LiveService {
     // MARK: The walk
 
     public func work(on worker: Worker) -> ServiceWork {
+        let ends = endCredentials(on: worker)
         var budget = Self.tickSubscribersMax
         while budget > 0, beginRound() {
             // Taken out while it is worked on, so that the table may be changed beside it.
             guard var current = round.take() else { break }
             while budget > 0, let subscription = topics.next(&current.walk) {
                 budget -= 1
-                guard let recipient = worker.recipient(Token(bits: subscription.token)) else {
-                    continue
-                }
+                guard holds(Token(bits: subscription.token), on: worker),
+                    let recipient = worker.recipient(Token(bits: subscription.token))
+                else { continue }
                 for index in current.tellings.indices {
                     // Asked first: where the socket turns out to have gone, so has its
                     // subscription.
@@ -205,7 +201,7 @@ extension LiveService {
             }
         }
         let presence = workOnPresence(on: worker)
-        return round == nil && tellings.isEmpty ? presence : .more
+        return round == nil && tellings.isEmpty ? presence.with(ends) : .more
     }
 
     /// Takes up the oldest fan-out that waits, with all that wait for the same topic.

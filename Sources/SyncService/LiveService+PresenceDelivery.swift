@@ -19,8 +19,12 @@ extension LiveService {
             let ledger = sync.workers.queued
             let all = news.map { LivePresence.Told($0, charging: ledger) }
             sync.workers.performOnAll { worker in
-                guard let presence = worker.service(LiveService.self)?.presence else { return }
-                for told in all { presence.queue(told) }
+                guard let service = worker.service(LiveService.self),
+                    let presence = service.presence
+                else { return }
+                for told in all {
+                    presence.queue(told, compresses: service.mayCompress(told.topic))
+                }
             }
         }
         askForMissed(presence, on: worker)
@@ -53,7 +57,8 @@ extension LiveService {
     ) {
         let (room, told) = (delivery.walk.room, delivery.told)
         // Asked first: it may send what fills the queue, and find that the socket has gone.
-        guard let fill = worker.fill(of: socket), let seat = room[socket.bits],
+        guard holds(socket, on: worker), let fill = worker.fill(of: socket),
+            let seat = room[socket.bits],
             let recipient = worker.recipient(socket)
         else { return }
         switch seat.step(base: told.base, version: told.version) {

@@ -2,7 +2,8 @@
 // subscribed to what. Sync decides what is true and the worker owns the sockets; this class joins
 // them. Confined to its worker.
 //
-// Subscriptions, deltas and pokes: LiveService+Subscribe, +Delivery. Sessions: +Sessions.
+// Subscriptions, deltas and pokes: LiveService+Subscribe, +Delivery. Sessions: +Sessions. Who a
+// socket is, and for how long: +Credentials.
 
 import MizuBytes
 import MizuEventLoop
@@ -18,6 +19,8 @@ public final class LiveService: WebSocketService {
     let limits: LiveLimits
     var topics: TopicTable
     var sessions = SessionTable()
+    /// Until when sockets may be served, of those for whom that ends.
+    var credentials = CredentialTable()
     /// Fan-outs that wait, in order, and those under way.
     var tellings: [Telling] = []
     var round: TellingRound?
@@ -63,6 +66,7 @@ public final class LiveService: WebSocketService {
             origins.append(contentsOf: repeatElement(nil, count: socket.index + 1 - origins.count))
         }
         origins[socket.index] = sync.origin(of: request.peer)
+        beginCredentials(socket, user: request.user, expires: request.userExpires, on: worker)
         enter(socket, request.peer, on: worker)
     }
 
@@ -71,6 +75,7 @@ public final class LiveService: WebSocketService {
         losePresence(socket, on: worker)
         topics.removeAll(socket.bits)
         sessions.close(socket.bits)
+        credentials.remove(socket.bits)
         if socket.index < heartbeatTopics.count { heartbeatTopics[socket.index] = nil }
         if socket.index < meters.count { meters[socket.index] = nil }
         if let session { hooks.onClose(session) }
@@ -89,6 +94,7 @@ public final class LiveService: WebSocketService {
         _ payload: UnsafeRawBufferPointer, as kind: MessageKind, from socket: Token,
         on worker: Worker
     ) {
+        guard holds(socket, on: worker) else { return }
         guard kind == .text else {
             return worker.close(socket, code: 1003, reason: "text messages only")
         }
@@ -104,6 +110,9 @@ public final class LiveService: WebSocketService {
         _ message: ClientMessage, byteCount: Int, from socket: Token, on worker: Worker
     ) {
         let ref = message.ref
+        guard isServed(message.request, of: socket) else {
+            return refuse(socket, ref, .unauthenticated("say who you are first"), on: worker)
+        }
         switch message.request {
         case .ping: say(to: socket, on: worker) { LiveWriter.pong(ref: ref, to: &$0) }
         case .subscribe(let topic, let position):
@@ -133,6 +142,7 @@ public final class LiveService: WebSocketService {
             charge(.mutations(parsed.mutations.count), to: socket, on: worker)
             if socket.index < origins.count { parsed.origin = origins[socket.index] }
             try sync.check(parsed.user, parsed.scope, .push)
+            parsed.isByReader = sync.mayUse(parsed.user, parsed.scope, .pull)
             request = parsed
         } catch {
             return refuse(socket, ref, error, on: worker)
@@ -166,40 +176,22 @@ public final class LiveService: WebSocketService {
         }
         let (workers, name, index) = (sync.workers, topic.compacted, worker.index)
         let message = Publication(message: payload.bytes, to: name, charging: workers.queued)
+        let isByReader = mayRead(name, session, socket)
         workers.performOnAll { worker in
             // A token names a socket of its own worker; on another it is somebody else.
             worker.service(LiveService.self)?
-                .tell(message, to: name, except: worker.index == index ? socket : nil)
+                .tell(
+                    message, to: name, isByReader: isByReader,
+                    except: worker.index == index ? socket : nil)
         }
         say(to: socket, on: worker) { LiveWriter.ack(ref: ref, topic: topic, to: &$0) }
-    }
-
-    private func authenticate(
-        _ token: ByteSlice, _ ref: JSONValue?, _ socket: Token, on worker: Worker
-    ) {
-        switch hooks.authenticate(token.string) {
-        case .refused(let code, let message):
-            say(to: socket, on: worker) {
-                LiveWriter.error(ref: ref, code: code, text: message, to: &$0)
-            }
-        case .accepted(let user):
-            // A nil user is what the default says: the token means nothing, nobody changes.
-            if let user {
-                if let before = sessions.find(socket.bits)?.user, before != user {
-                    refuse(socket, ref, .wrongUser, on: worker)
-                    return worker.close(socket, code: 1008, reason: "wrong_user")
-                }
-                sessions.signIn(socket.bits, as: user)
-                checkPermissions(of: socket, on: worker)
-            }
-            say(to: socket, on: worker) { LiveWriter.ack(ref: ref, to: &$0) }
-        }
     }
 
     // MARK: What we say
 
     /// Sends the text that `write` composes as one message.
     func say(to socket: Token, on worker: Worker, _ write: (inout ByteBuffer) -> Void) {
+        guard holds(socket, on: worker) else { return }
         text.removeAll()
         write(&text)
         worker.send(text.readable, as: .text, to: socket)

@@ -29,3 +29,27 @@ func makeShelf(_ configuration: Configuration, assets: Assets) throws -> App {
     }
     return app
 }
+
+/// What a token says, once its signature has been checked: a library's, or the app's own.
+struct Claims {
+    let user: String
+    /// Seconds since 1970.
+    let exp: Int64
+
+    init?(_ token: String) { return nil }
+}
+
+func mountTokens(on app: App) {
+    app.live(
+        authenticate: { token in
+            guard let claims = Claims(token) else {
+                return .refused(code: "unauthenticated", message: "sign in again")
+            }
+            return .accepted(user: claims.user, until: Expiry(unixSeconds: claims.exp))
+        },
+        requiresUser: true)
+}
+
+func mountCompression(on app: App) {
+    app.live(compresses: { topic in topic != "sync:suggestions" })
+}

@@ -143,9 +143,10 @@ def test_another_version_is_version_unsupported(ws):
     assert ws.ask({"type": "ping", "ref": "2", "v": 1})["type"] == "pong"
 
 
-def test_auth_is_acknowledged_by_default(ws):
-    ack = ws.ask({"type": "auth", "ref": "5", "token": "anything"})
-    assert ack["type"] == "ack" and ack["ref"] == "5", ack
+def test_auth_is_refused_where_no_tokens_are_taken(ws):
+    answer = ws.ask({"type": "auth", "ref": "5", "token": "anything"})
+    assert_error(answer, "unauthenticated", "5")
+    assert ws.ask({"type": "ping", "ref": "6"})["type"] == "pong"
 
 
 def test_subscribe_without_a_cursor_brings_pokes(server, ws):

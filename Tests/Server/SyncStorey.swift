@@ -32,6 +32,11 @@ struct PutMutator: Mutator {
 final class Permissions: Sendable {
     private let denied = Mutex<Set<String>>([])
     func deny(_ name: String) { denied.withLock { _ = $0.insert(name) } }
+    /// Who may not read does not stand in the way of what it writes.
+    func allows(_ user: Name?, _ scope: Name, _ action: SyncAction) -> Bool {
+        if user == "stranger" && action != .push { return false }
+        return allows("\(scope)")
+    }
     func allows(_ name: String) -> Bool { denied.withLock { !$0.contains(name) } }
 }
 
@@ -39,6 +44,11 @@ final class Permissions: Sendable {
 struct PresenceSetting {
     let hook: PresenceHook
     let limits: PresenceLimits
+}
+
+/// What a test wants of the app's hooks. (A closure of its own would take the trailing one's place.)
+struct HookChanges {
+    var apply: (inout LiveHooks) -> Void = { _ in }
 }
 
 final class SyncServer: Sendable {
@@ -53,6 +63,7 @@ final class SyncServer: Sendable {
     init(
         workers count: Int = 1, shelf: MemoryShelf = MemoryShelf(), epoch: Name = "e1",
         limiter: RateLimiter? = nil, presence: PresenceSetting? = nil,
+        authMilliseconds: UInt64 = 10_000, hooks changes: HookChanges = HookChanges(),
         _ change: (inout ServerLimits) -> Void = { _ in }
     ) throws {
         let workers = try Workers(count: count)
@@ -61,11 +72,13 @@ final class SyncServer: Sendable {
         let service = try SyncService.start(
             MemoryStore(on: shelf, epoch: epoch), mutator: PutMutator(), limits: SyncLimits(),
             workers: workers, logger: .silent, limiter: limiter,
-            authorize: { _, scope, _ in permissions.allows("\(scope)") },
+            authorize: { permissions.allows($0, $1, $2) },
             publish: { feed.publish($0) })
-        let hooks = Self.hooks(permissions, closed, presence?.hook)
-        let live = LiveLimits(presence: presence?.limits ?? PresenceLimits())
+        let hooks = Self.hooks(permissions, closed, presence?.hook, changes)
+        let live = LiveLimits(
+            authMilliseconds: authMilliseconds, presence: presence?.limits ?? PresenceLimits())
         let router = Router { routes in
+            routes.use(Self.signIn)
             service.mount(on: &routes)
             routes.get("/ws", cost: .free) { _ in .upgradeToWebSocket(service: 0) }
         }
@@ -83,7 +96,8 @@ final class SyncServer: Sendable {
     }
 
     private static func hooks(
-        _ permissions: Permissions, _ closed: Recorder, _ presence: PresenceHook?
+        _ permissions: Permissions, _ closed: Recorder, _ presence: PresenceHook?,
+        _ changes: HookChanges
     ) -> LiveHooks {
         var hooks = LiveHooks()
         hooks.onPresence = presence
@@ -99,7 +113,17 @@ final class SyncServer: Sendable {
                 ? .refused(code: "unauthenticated", message: "no")
                 : .accepted(user: token)
         }
+        changes.apply(&hooks)
         return hooks
+    }
+
+    /// `?user=ann` is ann's request, `&left=5000` for five seconds more.
+    private static func signIn(_ request: inout Request) -> Response? {
+        request.user = request.query["user"]
+        request.userExpires = request.query["left"].flatMap { Int64($0) }.map {
+            Expiry(unixMilliseconds: WallClock.milliseconds + $0)
+        }
+        return nil
     }
 
     deinit {
@@ -108,20 +132,25 @@ final class SyncServer: Sendable {
         service.stop()
     }
 
-    func socket() throws -> RawClient {
+    func socket(_ query: String = "") throws -> RawClient {
         let client = RawClient(server.ports[0])
-        try #require(client.upgrade())
+        client.send(
+            "GET /ws\(query)" + RawClient.upgradeRequest.dropFirst("GET /ws".count))
+        try #require(client.response()?.status == 101)
         return client
     }
 
     /// Pushes one note over HTTP; returns its cursor.
     @discardableResult
-    func push(_ id: String, to scope: String = "s") throws -> Int {
+    func push(
+        _ id: String, to scope: String = "s", text: String = "", as user: String? = nil
+    ) throws -> Int {
         let client = RawClient(server.ports[0])
         let answer = client.post(
-            "/_sync/push",
+            "/_sync/push" + (user.map { "?user=\($0)" } ?? ""),
             """
-            {"scope":"\(scope)","mutations":[{"id":"\(id)","name":"put","args":{"id":"\(id)"}}]}
+            {"scope":"\(scope)","mutations":[{"id":"\(id)","name":"put","args":{"id":"\(id)",\
+            "text":"\(text)"}}]}
             """)
         let json = try JSON.parse(ByteSlice(try #require(answer).body))
         let results = try #require(json.member("results"))

@@ -355,4 +355,33 @@ struct ClientTests {
         #expect(
             try harness.mutate("m-b2", "note.nothing", client: "b", user: "ann").bool("ok") == true)
     }
+
+    @Test("a scope's changes are its readers' where nobody else had a part in them")
+    func readers() throws {
+        let harness = try Harness(.memory)
+        func request(_ id: String, _ scope: String, isByReader: Bool) throws -> PushRequest {
+            let text = """
+                {"scope":"\(scope)","mutations":[{"id":"\(id)","name":"note.add",\
+                "args":{"id":"\(id)"}}]}
+                """
+            var request = try PushRequest.parse(ByteSlice(text), limits: harness.limits)
+            request.isByReader = isByReader
+            return request
+        }
+        let batch = [
+            try request("a", "mixed", isByReader: true),
+            try request("b", "mixed", isByReader: false),
+            try request("c", "mixed", isByReader: true),
+            try request("d", "own", isByReader: true),
+        ]
+        _ = try harness.commit(batch)
+        let first = try #require(harness.lastResult).feed
+        #expect(first.count == 2)
+        #expect(first.allSatisfy { $0.isByReaders == ($0.scope == "own") })
+        // One that is sent again changes nothing, whoever sends it.
+        _ = try harness.commit([
+            try request("d", "own", isByReader: false), try request("e", "own", isByReader: true),
+        ])
+        #expect(harness.lastResult?.feed.map(\.isByReaders) == [true])
+    }
 }
