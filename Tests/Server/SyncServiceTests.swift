@@ -105,6 +105,22 @@ extension ServerStorey {
             #expect(pokes.message()?.cursor == 4)
         }
 
+        /// Both readers wait until the box is filled.
+        private func holdReaders(of server: SyncServer) throws -> Box<Bool> {
+            let (go, begun) = (Box<Bool>(), Recorder())
+            for _ in 0..<2 {
+                server.service.read(for: server.service.ownAsker, of: "s") {
+                    _, _ in
+                    begun.hear("one")
+                    _ = eventually { go.value != nil }
+                } answer: { _ in
+                }
+            }
+            // One that has not begun would let others go first.
+            try #require(eventually { begun.heard.count == 2 })
+            return go
+        }
+
         @Test("an unsubscribe and a lost permission overtake a subscribe that asks the store")
         func overtaken() throws {
             let shelf = MemoryShelf()
@@ -112,14 +128,7 @@ extension ServerStorey {
             let server = try SyncServer(shelf: shelf, epoch: "e2")
             let (client, other) = (try server.socket(), try server.socket())
             // Both readers wait, so that what comes meanwhile is sure to come first.
-            let go = Box<Bool>()
-            for _ in 0..<2 {
-                server.service.read(for: server.service.ownAsker, of: "s") {
-                    _, _ in
-                    _ = eventually { go.value != nil }
-                } answer: { _ in
-                }
-            }
+            let go = try holdReaders(of: server)
             client.subscribe("sync:s")
             client.say(#"{"type":"unsubscribe","ref":"u","topic":"sync:s"}"#)
             #expect(client.message()?.ref == "u")
@@ -135,14 +144,7 @@ extension ServerStorey {
             #expect(client.message()?.ref == "last", "nothing of the scope came")
 
             let third = try server.socket()
-            let again = Box<Bool>()
-            for _ in 0..<2 {
-                server.service.read(for: server.service.ownAsker, of: "s") {
-                    _, _ in
-                    _ = eventually { again.value != nil }
-                } answer: { _ in
-                }
-            }
+            let again = try holdReaders(of: server)
             third.subscribe("sync:unread")
             third.say(#"{"type":"ping","ref":"p"}"#)
             #expect(third.message()?.ref == "p")
