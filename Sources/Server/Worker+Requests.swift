@@ -255,7 +255,7 @@ extension Worker {
         if context.defaults == .secureWeb, let transportSecurity {
             return writeSecured(response, transportSecurity, for: context, to: connection)
         }
-        if response.body.count > memory.limits.smallBytesMax || response.body.isStream {
+        if response.body.weight > memory.limits.smallBytesMax {
             return writeLarge(response, for: context, to: connection)
         }
         writeWhole(response, for: context, to: connection)
