@@ -41,8 +41,7 @@ public struct GzipEncoder: ~Copyable {
 
     /// Whether the answer is one for `packAsSent`: too large for `encode`, or of unknown length.
     public static func isForStream(_ response: Response) -> Bool {
-        (response.body.count > contentBytesMax || response.body.isStream)
-            && isWorthwhile(response)
+        response.body.weight > contentBytesMax && isWorthwhile(response)
     }
 
     /// Makes the answer one that is compressed while it is sent; its length is then not known.
@@ -113,7 +112,7 @@ public struct GzipEncoder: ~Copyable {
     private static func isWorthwhile(_ response: Response) -> Bool {
         guard case .complete = response.kind, !response.status.isAlwaysWithoutContent,
             response.status != .partialContent,
-            response.body.count >= contentBytesMin || response.body.isStream,
+            response.body.weight >= contentBytesMin,
             response.mediaType?.isCompressible == true, !response.has("content-encoding")
         else { return false }
         // §5.2.2.6 of RFC 9111: the origin may say that its bytes stay as they are.

@@ -35,7 +35,8 @@ public struct Response: Sendable {
         /// Sent one behind the other, without being joined in memory.
         case slices([ByteSlice])
         /// Made while it is sent, as fast as the peer takes it.
-        case stream(BodyStream)
+        /// In a box of its own: every answer is copied about, and few are streams.
+        indirect case stream(BodyStream)
 
         /// Bytes in all; 0 for a stream that does not know.
         public var count: Int {
@@ -44,6 +45,16 @@ public struct Response: Sendable {
             case .slice(let slice): slice.count
             case .slices(let slices): slices.reduce(0) { $0 + $1.count }
             case .stream(let stream): stream.count ?? 0
+            }
+        }
+
+        /// The same for limits, in one look: a stream is above each of them.
+        public var weight: Int {
+            switch self {
+            case .empty: 0
+            case .slice(let slice): slice.count
+            case .slices(let slices): slices.reduce(0) { $0 + $1.count }
+            case .stream: .max
             }
         }
 

@@ -107,10 +107,10 @@ public enum ResponseWriter {
         date: ResponseDate, into output: inout ByteBuffer
     ) -> WrittenResponse {
         let closes = context.persistence == .close || response.connection == .close
-        let bodyCount = response.body.count
+        let bodyCount = response.body.weight
         let hasContent = !response.status.isAlwaysWithoutContent
         let sendsBody = hasContent && context.method != .head
-        let copies = sendsBody && bodyCount <= copiedBytesMax && !response.body.isStream
+        let copies = sendsBody && bodyCount <= copiedBytesMax
         output.reserve(
             headBytesMax + (response.mediaType?.count ?? 0) + response.fields.count
                 + (copies ? bodyCount : 0))
@@ -130,14 +130,15 @@ public enum ResponseWriter {
         _ date: ResponseDate, closes: Bool, _ hasContent: Bool, _ bodyCount: Int,
         to cursor: inout OutputCursor
     ) {
-        let hasLength = hasContent && !response.body.hasUnknownCount
+        let isStream = bodyCount == .max
+        let hasLength = hasContent && !(isStream && response.body.hasUnknownCount)
         if response.status.code == 200, hasLength {
             date.successHead.withUnsafeBytes { cursor.append($0) }
         } else {
             writeStatusAndDate(response.status, date, withLength: hasLength, to: &cursor)
         }
         if hasLength {
-            cursor.append(decimal: bodyCount)
+            cursor.append(decimal: isStream ? response.body.count : bodyCount)
         } else if hasContent, context.minorVersion > 0 {
             // Chunks say where it ends (RFC 9112 §7.1); to HTTP/1.0 the connection's end does.
             cursor.append("\r\nTransfer-Encoding: chunked")

@@ -53,7 +53,7 @@ struct Connection {
     enum Phase: UInt8 { case http, webSocket, lingering, closed, proxyHeader, handshaking }
 
     struct Flags: OptionSet {
-        let rawValue: UInt32
+        let rawValue: UInt16
         /// The kernel may hold bytes for us: no read has come up short since the last edge.
         static let mayRead = Flags(rawValue: 1 << 0)
         /// The peer has sent its last byte, or the connection broke: read until the end is seen.
@@ -74,24 +74,29 @@ struct Connection {
         static let wasBlocked = Flags(rawValue: 1 << 8)
         /// A WebSocket message or frame has begun to arrive and is not complete.
         static let inMessage = Flags(rawValue: 1 << 9)
-        /// Counted as one of its address's connections.
-        static let addressCounted = Flags(rawValue: 1 << 10)
-        /// Was not let in: only its refusal is sent.
-        static let turnedAway = Flags(rawValue: 1 << 11)
-        /// Comes from a trusted proxy, whose X-Forwarded fields are believed.
-        static let viaProxy = Flags(rawValue: 1 << 12)
-        /// The client came to the proxy by TLS, as the PROXY header says.
-        static let viaSecureProxy = Flags(rawValue: 1 << 13)
+        /// Something of its is held, or may be; see `Worker+Memory`.
+        static let holds = Flags(rawValue: 1 << 10)
+        /// Its body or message stands still until there is memory again.
+        static let heldBack = Flags(rawValue: 1 << 11)
+        /// Its answer is being made as it is taken; see `Worker+Streams`.
+        static let streams = Flags(rawValue: 1 << 12)
         /// Its output of this tick is one frame that others send, too (`Worker.tell`).
         static let sharesFrame = Flags(rawValue: 1 << 14)
         /// Stands in the worker's list of those whose peers have gone.
         static let leaving = Flags(rawValue: 1 << 15)
-        /// Something of its is held, or may be; see `Worker+Memory`.
-        static let holds = Flags(rawValue: 1 << 16)
-        /// Its body or message stands still until there is memory again.
-        static let heldBack = Flags(rawValue: 1 << 17)
-        /// Its answer is being made as it is taken; see `Worker+Streams`.
-        static let streams = Flags(rawValue: 1 << 18)
+    }
+
+    /// How it came in.
+    struct Entry: OptionSet {
+        let rawValue: UInt8
+        /// Counted as one of its address's connections.
+        static let addressCounted = Entry(rawValue: 1 << 0)
+        /// Was not let in: only its refusal is sent.
+        static let turnedAway = Entry(rawValue: 1 << 1)
+        /// Comes from a trusted proxy, whose X-Forwarded fields are believed.
+        static let viaProxy = Entry(rawValue: 1 << 2)
+        /// The client came to the proxy by TLS, as the PROXY header says.
+        static let viaSecureProxy = Entry(rawValue: 1 << 3)
     }
 
     /// What the one timer of a connection means when it fires.

@@ -21,8 +21,14 @@ struct ConnectionState {
     var closing = CloseMachine()
     /// The client; where a PROXY header came, whom that names.
     var peer: PeerAddress
+    /// What was agreed on of permessage-deflate.
+    var deflate = DeflateUse.none
     /// A request that was handed to a handler which answers later; `exchangeSequence` names it.
     var awaited: AwaitedExchange?
+    var entry: Connection.Entry = []
+    var flags: Connection.Flags = []
+    /// WebSocket messages in the arena part; does not count beyond what it holds.
+    var arenaMessages: UInt16 = 0
     let transport: Transport
     var exchangeSequence: UInt32 = 0
     var parser = RequestParser()
@@ -35,11 +41,6 @@ struct ConnectionState {
     /// Tenths of a second since the worker began: when a frame was last sent and received.
     var sentTenth: UInt32 = 0
     var receivedTenth: UInt32 = 0
-    var flags: Connection.Flags = []
-    /// WebSocket messages in the arena part; does not count beyond what it holds.
-    var arenaMessages: UInt16 = 0
-    /// What was agreed on of permessage-deflate.
-    var deflate = DeflateUse.none
     /// What the peer's inflater has seen of what we compress.
     var window = WindowPlace.none
 
@@ -120,6 +121,10 @@ extension Connection {
     var receivedTenth: UInt32 {
         @inline(__always) _read { yield state.pointee.receivedTenth }
         @inline(__always) nonmutating _modify { yield &state.pointee.receivedTenth }
+    }
+    var entry: Entry {
+        @inline(__always) _read { yield state.pointee.entry }
+        @inline(__always) nonmutating _modify { yield &state.pointee.entry }
     }
     var flags: Flags {
         @inline(__always) _read { yield state.pointee.flags }

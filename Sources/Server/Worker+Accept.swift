@@ -46,12 +46,12 @@ extension Worker {
     /// Makes the connection of a socket that was let in, or is to be told that it was not.
     /// - Returns: nil where it cannot be waited for; it is closed then.
     func open(
-        _ transport: Transport, peer: PeerAddress, _ flags: Connection.Flags
+        _ transport: Transport, peer: PeerAddress, _ entry: Connection.Entry
     ) -> Connection? {
         let connection = connections.insert {
             Connection(token: $0, transport: transport, peer: peer)
         }
-        connection.flags.insert(flags)
+        connection.entry = entry
         do throws(SystemError) {
             try poller.register(transport.descriptor, data: connection.token.bits)
             return connection

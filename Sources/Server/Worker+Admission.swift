@@ -20,10 +20,10 @@ extension Worker {
         switch isFull ? .full : admission.enter(peer) {
         case .admitted(let isCounted):
             let isProxy = admission.proxies.contains(peer)
-            var flags: Connection.Flags = isCounted ? .addressCounted : []
-            if isProxy { flags.insert(.viaProxy) }
+            var entry: Connection.Entry = isCounted ? .addressCounted : []
+            if isProxy { entry.insert(.viaProxy) }
             let transport = transport(of: raw, at: listener)
-            guard let connection = open(transport, peer: peer, flags) else { return }
+            guard let connection = open(transport, peer: peer, entry) else { return }
             if isProxy, proxyProtocol == .required {
                 connection.phase = .proxyHeader
                 arm(connection, .head)
@@ -44,7 +44,7 @@ extension Worker {
             return true
         }
         // A handshake costs more than anything that follows: an address has so many of them.
-        if !connection.flags.contains(.viaProxy),
+        if !connection.entry.contains(.viaProxy),
             !server.admitsHandshake(connection.peer, now: now)
         {
             retire(connection)
@@ -58,10 +58,10 @@ extension Worker {
     func releaseAdmission(of connection: Connection) {
         if !deliveries.isEmpty { deliveries[connection.token.index] = nil }
         if !messageRates.isEmpty { messageRates[connection.token.index] = nil }
-        if connection.flags.contains(.turnedAway) {
+        if connection.entry.contains(.turnedAway) {
             turnedAway -= 1
         } else {
-            admission.leave(connection.flags.contains(.addressCounted) ? connection.peer : nil)
+            admission.leave(connection.entry.contains(.addressCounted) ? connection.peer : nil)
         }
     }
 
@@ -163,17 +163,17 @@ extension Worker {
     /// From now on the connection is `client`'s.
     /// - Returns: whether that may have one more.
     private func name(
-        _ connection: Connection, as client: PeerAddress, _ flags: Connection.Flags
+        _ connection: Connection, as client: PeerAddress, _ entry: Connection.Entry
     ) -> Bool {
         connection.peer = client
-        connection.flags.remove(.viaProxy)
-        connection.flags.insert(flags)
+        connection.entry.remove(.viaProxy)
+        connection.entry.insert(entry)
         if admission.proxies.contains(client) {
-            connection.flags.insert(.viaProxy)
+            connection.entry.insert(.viaProxy)
             return true
         }
         switch admission.addresses?.enter(client) {
-        case .counted: connection.flags.insert(.addressCounted)
+        case .counted: connection.entry.insert(.addressCounted)
         case .free, nil: break
         case .refused:
             turnAway(connection, with: Admission.refusal(.addressFull))
@@ -187,8 +187,8 @@ extension Worker {
     func forwarded(
         _ connection: Connection, _ headBytes: UnsafeRawBufferPointer, over scheme: Scheme
     ) -> (peer: PeerAddress, scheme: Scheme, host: HeadRange) {
-        let told: Scheme = connection.flags.contains(.viaSecureProxy) ? .https : scheme
-        guard connection.flags.contains(.viaProxy) else {
+        let told: Scheme = connection.entry.contains(.viaSecureProxy) ? .https : scheme
+        guard connection.entry.contains(.viaProxy) else {
             return (connection.peer, told, head.host)
         }
         let proxies = admission.proxies

@@ -140,7 +140,7 @@ extension Worker {
     /// The peer has had its time to end the connection. What it has not acknowledged is not lost
     /// as long as it goes on taking it.
     func endLinger(_ connection: Connection) {
-        if connection.flags.contains(.turnedAway)
+        if connection.entry.contains(.turnedAway)
             || isDelivered(connection, connection.transport.unacknowledgedBytes)
         {
             retire(connection)

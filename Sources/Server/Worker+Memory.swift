@@ -96,7 +96,7 @@ extension Worker {
     /// everybody's.
     private func shareKey(_ connection: Connection) -> AddressKey? {
         guard let limits = server.configuration.addressLimits,
-            !connection.flags.contains(.viaProxy), !limits.exempt.contains(connection.peer)
+            !connection.entry.contains(.viaProxy), !limits.exempt.contains(connection.peer)
         else { return nil }
         return AddressKey(connection.peer)
     }

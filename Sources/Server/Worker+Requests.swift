@@ -157,7 +157,7 @@ extension Worker {
         var peer = connection.peer
         var scheme = connection.transport.isSecure ? Scheme.https : .http
         var host = head.host
-        if !connection.flags.isDisjoint(with: [.viaProxy, .viaSecureProxy]) {
+        if !connection.entry.isDisjoint(with: [.viaProxy, .viaSecureProxy]) {
             (peer, scheme, host) = forwarded(connection, headBytes, over: scheme)
         }
         return Request(
@@ -227,6 +227,8 @@ extension Worker {
             return
         }
         connection.awaited = nil
+        // Its body is the handler's no more: it need not be read again for that to be counted.
+        if connection.flags.contains(.holds) { settleOutput(of: connection) }
         let asked = endOwed(connection)
         var context = awaited.context
         if drainDeadline != nil { context.persistence = .close }
@@ -253,7 +255,7 @@ extension Worker {
         if context.defaults == .secureWeb, let transportSecurity {
             return writeSecured(response, transportSecurity, for: context, to: connection)
         }
-        if response.body.count > memory.limits.smallBytesMax || response.body.isStream {
+        if response.body.weight > memory.limits.smallBytesMax {
             return writeLarge(response, for: context, to: connection)
         }
         writeWhole(response, for: context, to: connection)

@@ -65,9 +65,7 @@ extension Worker {
         _ response: inout Response, for request: borrowing Request, _ context: ResponseContext
     ) {
         gzip.encode(&response, for: request)
-        guard response.body.count > GzipEncoder.contentBytesMax || response.body.isStream else {
-            return
-        }
+        guard response.body.weight > GzipEncoder.contentBytesMax else { return }
         packLarge(&response, as: .preferred(by: request), context)
     }
 
