@@ -28,6 +28,8 @@ def test_an_added_item_is_in_sight_and_announced(open_page):
 def test_names_say_which_item(open_page):
     todo = open_page()
     todo.add("Milk", "Bread")
+    # What arrives moves the page; a click that begins on one place must end there.
+    todo.expect_synced()
     page = todo.page
     for role, name in (("checkbox", "Done: Milk"), ("button", "Delete Milk")):
         expect(page.get_by_role(role, name=name, exact=True)).to_have_count(1)
