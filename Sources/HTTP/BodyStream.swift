@@ -16,7 +16,7 @@ import MizuBytes
 ///         return .bytes(ByteSlice(line + "\n"))
 ///     }
 ///     return Response(status: .ok, mediaType: .text, body: .stream(stream))
-public struct BodyStream: Sendable {
+public final class BodyStream: Sendable {
     public enum Part: Sendable {
         /// To be sent; none of it may be missing later. Best a few KiB, or more.
         case bytes(ByteSlice)
@@ -43,10 +43,10 @@ public struct BodyStream: Sendable {
     /// Bytes in all, where they are known: then a body that comes out otherwise is a failure.
     public let count: Int?
     /// How it is sent. The server compresses while it asks.
-    public private(set) var coding = ContentCoding.identity
+    public let coding: ContentCoding
     private let source: Source
 
-    private enum Source {
+    private enum Source: Sendable {
         case producer(next: @Sendable (Taker) -> Part, gone: @Sendable () -> Void)
         case slices([ByteSlice])
     }
@@ -61,6 +61,7 @@ public struct BodyStream: Sendable {
         next: @escaping @Sendable (Taker) -> Part
     ) {
         self.count = count
+        coding = .identity
         source = .producer(next: next, gone: gone)
     }
 
@@ -71,7 +72,7 @@ public struct BodyStream: Sendable {
     }
 
     /// What `body` holds, compressed while it is sent.
-    init(packing body: Response.Body) {
+    convenience init(packing body: Response.Body) {
         switch body {
         case .empty: self.init(.slices([]), coding: .gzip)
         case .slice(let slice): self.init(.slices([slice]), coding: .gzip)

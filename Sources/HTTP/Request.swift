@@ -45,7 +45,7 @@ public struct Request: ~Copyable {
         get { captured ?? PathParameters() }
         set { captured = newValue }
     }
-    private var captured: PathParameters?
+    @usableFromInline var captured: PathParameters?
     /// The route that matched, as the router counts them; -1 where none has.
     public var route: Int32 = -1
     /// Who asks, once a middleware has found out.
@@ -53,13 +53,14 @@ public struct Request: ~Copyable {
     /// Until when `user` holds, where the credentials say so. A socket that the request opens is
     /// closed then; who answers requests asks the credentials each time.
     public var userExpires: Expiry?
-    private var stored: [String: any Sendable]?
+    @usableFromInline var stored: [String: any Sendable]?
 
     /// - Parameters:
     ///   - head: must stay where it is, unchanged, while the request lives.
     ///   - headBytes: what was parsed into `head`; must stay unchanged while the request lives.
     ///   - body: the decoded body; must stay unchanged while the request lives.
     ///   - authority: a part of the head; nil: what the target or `Host` says.
+    @inlinable @inline(__always)
     public init(
         head: UnsafePointer<RequestHead>, headBytes: UnsafeRawBufferPointer,
         body: UnsafeRawBufferPointer,

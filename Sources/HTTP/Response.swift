@@ -6,8 +6,6 @@ import MizuBytes
 
 public struct Response: Sendable {
     public var status: HTTPStatus
-    /// What the server does with it.
-    public var kind = Kind.complete
     /// Written as `Content-Type` where there is a body; nil leaves it out.
     public var mediaType: MediaType?
     public var body: Body
@@ -15,8 +13,42 @@ public struct Response: Sendable {
     public var connection = ConnectionChoice.asRequested
     /// Field lines without `Content-Type`, each `Name: value` CR LF; checked when added.
     public internal(set) var fields: [UInt8] = []
+    @usableFromInline var rare: Rare?
+
+    /// What few answers have, behind one reference: all others are made, copied and handed on
+    /// without a look at it. Never changed, because copies share it.
+    @usableFromInline
+    final class Rare: Sendable {
+        let kind: Kind
+        let problem: Problem?
+
+        init(_ kind: Kind, _ problem: Problem?) {
+            self.kind = kind
+            self.problem = problem
+        }
+    }
+
+    /// Complete, and no error's: nothing is done with it but sending.
+    @inlinable @inline(__always)
+    public var isPlain: Bool { rare == nil }
+
+    /// What the server does with it.
+    public var kind: Kind {
+        get { rare?.kind ?? .complete }
+        set {
+            if case .complete = newValue, rare?.problem == nil { return rare = nil }
+            rare = Rare(newValue, rare?.problem)
+        }
+    }
+
     /// What an error's answer is about; see `Problem`.
-    public var problem: Problem?
+    public var problem: Problem? {
+        get { rare?.problem }
+        set {
+            if newValue == nil, case .complete = kind { return rare = nil }
+            rare = Rare(kind, newValue)
+        }
+    }
 
     public enum Kind: Sendable {
         /// Send this.
@@ -35,11 +67,18 @@ public struct Response: Sendable {
         /// Sent one behind the other, without being joined in memory.
         case slices([ByteSlice])
         /// Made while it is sent, as fast as the peer takes it.
-        /// In a box of its own: every answer is copied about, and few are streams.
-        indirect case stream(BodyStream)
+        case stream(BodyStream)
 
         /// Bytes in all; 0 for a stream that does not know.
+        @inlinable @inline(__always)
         public var count: Int {
+            // Nearly every one: tested by itself, because a switch of four is a jump.
+            if case .slice(let slice) = self { return slice.count }
+            return otherCount
+        }
+
+        @usableFromInline
+        var otherCount: Int {
             switch self {
             case .empty: 0
             case .slice(let slice): slice.count
@@ -49,20 +88,13 @@ public struct Response: Sendable {
         }
 
         /// The same for limits, in one look: a stream is above each of them.
+        @inlinable @inline(__always)
         public var weight: Int {
-            switch self {
-            case .empty: 0
-            case .slice(let slice): slice.count
-            case .slices(let slices): slices.reduce(0) { $0 + $1.count }
-            case .stream: .max
-            }
+            if case .slice(let slice) = self { return slice.count }
+            return isStream ? .max : otherCount
         }
 
-        /// A stream that does not know its length.
-        var hasUnknownCount: Bool {
-            if case .stream(let stream) = self { stream.count == nil } else { false }
-        }
-
+        @inlinable @inline(__always)
         public var isStream: Bool {
             if case .stream = self { true } else { false }
         }
@@ -125,11 +157,11 @@ public struct Response: Sendable {
     public static let notFound = refused(.notFound, code: "not_found", text: "Not Found\n")
 
     /// Nothing is sent until an answer is posted for the request's `exchange`.
-    public static var pending: Response {
+    public static let pending: Response = {
         var response = Response(status: .ok)
         response.kind = .pending
         return response
-    }
+    }()
 
     /// The same; `watch` learns when no answer can arrive any more.
     public static func pending(watchedBy watch: ExchangeWatch) -> Response {

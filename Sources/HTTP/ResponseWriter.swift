@@ -59,16 +59,26 @@ public struct WrittenResponse: Sendable {
 }
 
 /// The `Date` of answers (RFC 9110 §6.6.1), with what nearly every answer has around it, so that
-/// both are one copy. Made once a second.
-public struct ResponseDate: Sendable {
+/// both are one copy. Made once a second. Cannot be copied, so that no answer pays for a reference
+/// to it.
+public struct ResponseDate: Sendable, ~Copyable {
+    private let bytes: [UInt8]
+    private let successCount: Int
+
     /// From the status line of a 200 to `Content-Length: `.
-    let successHead: [UInt8]
+    @inline(__always)
+    func withSuccessHead(_ body: (UnsafeRawBufferPointer) -> Void) {
+        bytes.withUnsafeBytes { body($0.part(0..<successCount)) }
+    }
+
     /// What who said `Connection: keep-alive` is told: the same, and after how many seconds without
     /// a request the connection ends. A balancer that reads it lets go before we do. Clients that
     /// do not ask by name are not told: HTTP/1.1 keeps connections anyway, and 50 bytes more in
     /// each answer would be for nobody. Both lines, because the field is one hop's (RFC 9110
     /// §7.6.1).
-    let keepAlive: [UInt8]
+    func withKeepAlive(_ body: (UnsafeRawBufferPointer) -> Void) {
+        bytes.withUnsafeBytes { body($0.part(successCount..<$0.count)) }
+    }
 
     static let start: StaticString = "HTTP/1.1 200 OK\r\nDate: "
 
@@ -76,12 +86,12 @@ public struct ResponseDate: Sendable {
     public init(secondsSince1970 seconds: Int, idleSeconds: Int? = nil) {
         var told = "Connection: keep-alive\r\n"
         if let idleSeconds { told += "Keep-Alive: timeout=\(idleSeconds)\r\n" }
-        keepAlive = Array(told.utf8)
         var head = ByteBuffer(capacity: 96)
         head.append(Self.start)
         head.append(HTTPDate.text(secondsSince1970: seconds))
         head.append(literal: "\r\nContent-Length: ")
-        successHead = [UInt8](head.readable)
+        bytes = [UInt8](head.readable) + Array(told.utf8)
+        successCount = head.count
     }
 
     /// The 29 bytes of the date.
@@ -99,21 +109,42 @@ public enum ResponseWriter {
     /// status line 44, Date 37, Content-Length 38, Content-Type 16, Connection 28, Keep-Alive 40.
     private static let headBytesMax = 256
 
-    /// Appends `response` to `output`.
+    /// Appends `response`, which is no stream, to `output`.
     /// - Returns: whether the body is too large to copy, and whether the connection goes on.
     @inline(__always)
     public static func write(
         _ response: Response, for context: ResponseContext,
-        date: ResponseDate, into output: inout ByteBuffer
+        date: borrowing ResponseDate, into output: inout ByteBuffer
+    ) -> WrittenResponse {
+        write(
+            response, ofCount: response.body.count, isStream: false, for: context, date: date,
+            into: &output)
+    }
+
+    /// Appends the head of `response`, whose body is made while it is sent, to `output`.
+    /// - Parameter count: bytes of the body; nil: not known.
+    @inline(never)
+    public static func writeHead(
+        _ response: Response, ofCount count: Int?, for context: ResponseContext,
+        date: borrowing ResponseDate, into output: inout ByteBuffer
+    ) -> WrittenResponse {
+        write(
+            response, ofCount: count, isStream: true, for: context, date: date, into: &output)
+    }
+
+    @inline(__always)
+    private static func write(
+        _ response: Response, ofCount bodyCount: Int?, isStream: Bool,
+        for context: ResponseContext, date: borrowing ResponseDate, into output: inout ByteBuffer
     ) -> WrittenResponse {
         let closes = context.persistence == .close || response.connection == .close
-        let bodyCount = response.body.weight
         let hasContent = !response.status.isAlwaysWithoutContent
         let sendsBody = hasContent && context.method != .head
-        let copies = sendsBody && bodyCount <= copiedBytesMax
+        let copied = isStream || !sendsBody ? Int.max : bodyCount ?? Int.max
+        let copies = copied <= copiedBytesMax
         output.reserve(
             headBytesMax + (response.mediaType?.count ?? 0) + response.fields.count
-                + (copies ? bodyCount : 0))
+                + (copies ? copied : 0))
         var cursor = OutputCursor(output.writable)
         writeHead(response, context, date, closes: closes, hasContent, bodyCount, to: &cursor)
         output.advance(written: cursor.written)
@@ -127,18 +158,17 @@ public enum ResponseWriter {
     @inline(__always)
     private static func writeHead(
         _ response: Response, _ context: ResponseContext,
-        _ date: ResponseDate, closes: Bool, _ hasContent: Bool, _ bodyCount: Int,
+        _ date: borrowing ResponseDate, closes: Bool, _ hasContent: Bool, _ bodyCount: Int?,
         to cursor: inout OutputCursor
     ) {
-        let isStream = bodyCount == .max
-        let hasLength = hasContent && !(isStream && response.body.hasUnknownCount)
-        if response.status.code == 200, hasLength {
-            date.successHead.withUnsafeBytes { cursor.append($0) }
+        let length = hasContent ? bodyCount : nil
+        if response.status.code == 200, length != nil {
+            date.withSuccessHead { cursor.append($0) }
         } else {
-            writeStatusAndDate(response.status, date, withLength: hasLength, to: &cursor)
+            writeStatusAndDate(response.status, date, withLength: length != nil, to: &cursor)
         }
-        if hasLength {
-            cursor.append(decimal: isStream ? response.body.count : bodyCount)
+        if let length {
+            cursor.append(decimal: length)
         } else if hasContent, context.minorVersion > 0 {
             // Chunks say where it ends (RFC 9112 §7.1); to HTTP/1.0 the connection's end does.
             cursor.append("\r\nTransfer-Encoding: chunked")
@@ -154,7 +184,7 @@ public enum ResponseWriter {
         } else if closes {
             cursor.append("Connection: close\r\n")
         } else if context.persistence == .keepAliveTold {
-            date.keepAlive.withUnsafeBytes { cursor.append($0) }
+            date.withKeepAlive { cursor.append($0) }
         }
         if !response.fields.isEmpty {
             response.fields.withUnsafeBytes { cursor.append($0) }
@@ -163,7 +193,7 @@ public enum ResponseWriter {
 
     /// HTTP/1.1 also to an HTTP/1.0 client: the version says what this server can (§2.3).
     private static func writeStatusAndDate(
-        _ status: HTTPStatus, _ date: ResponseDate, withLength: Bool,
+        _ status: HTTPStatus, _ date: borrowing ResponseDate, withLength: Bool,
         to cursor: inout OutputCursor
     ) {
         cursor.append("HTTP/1.1 ")
@@ -171,7 +201,8 @@ public enum ResponseWriter {
         cursor.append(" ")
         cursor.append(status.reason)
         cursor.append("\r\nDate: ")
-        date.successHead.withUnsafeBytes { cursor.append($0.part(date.range)) }
+        let range = date.range
+        date.withSuccessHead { cursor.append($0.part(range)) }
         if withLength { cursor.append("\r\nContent-Length: ") }
     }
 

@@ -15,14 +15,15 @@ enum Health {
     /// - Parameter sync: nil where the app has no database.
     static func mount(on routes: inout Routes, _ workers: Workers, _ sync: SyncService?) {
         // Who watches over the process must hear from it, whatever its address has used up.
-        routes.get("/healthz", cost: .free) { _ in answer("ok") }
+        let ok = answer("ok")
+        routes.get("/healthz", cost: .free) { _ in ok }
         routes.get("/readyz", cost: .free) { _ in
             if workers.isDraining { return answer("draining", .serviceUnavailable) }
             // In the log it says what is wrong with it; a stranger is told no paths.
             guard sync?.takesWrites ?? true else {
                 return answer("database", .serviceUnavailable)
             }
-            return answer("ok")
+            return ok
         }
     }
 

@@ -50,7 +50,14 @@ final class IncompleteRequest {
 struct Connection {
     let state: UnsafeMutablePointer<ConnectionState>
 
-    enum Phase: UInt8 { case http, webSocket, lingering, closed, proxyHeader, handshaking }
+    enum Phase: UInt8 {
+        case http, webSocket, lingering, closed
+        // Before the first byte of HTTP; these stand last.
+        case proxyHeader, handshaking
+
+        @inline(__always)
+        var isBeforeHTTP: Bool { rawValue >= Phase.proxyHeader.rawValue }
+    }
 
     struct Flags: OptionSet {
         let rawValue: UInt16
@@ -84,6 +91,8 @@ struct Connection {
         static let sharesFrame = Flags(rawValue: 1 << 14)
         /// Stands in the worker's list of those whose peers have gone.
         static let leaving = Flags(rawValue: 1 << 15)
+        /// A request was handed to a handler which answers later; see `OwedExchange`.
+        static let awaited = Flags(rawValue: 1 << 13)
     }
 
     /// How it came in.
@@ -120,6 +129,9 @@ struct Connection {
     /// Its deadline is about what it has not taken.
     @inline(__always)
     var isDeliveryWatched: Bool { deadline.rawValue >= Deadline.writeStall.rawValue }
+    /// Whether a handler has its request and answers later.
+    @inline(__always)
+    var isAwaited: Bool { flags.contains(.awaited) }
     /// Whether it came through TLS.
     var isSecure: Bool { self.transport.isSecure }
 

@@ -23,8 +23,6 @@ struct ConnectionState {
     var peer: PeerAddress
     /// What was agreed on of permessage-deflate.
     var deflate = DeflateUse.none
-    /// A request that was handed to a handler which answers later; `exchangeSequence` names it.
-    var awaited: AwaitedExchange?
     var entry: Connection.Entry = []
     var flags: Connection.Flags = []
     /// WebSocket messages in the arena part; does not count beyond what it holds.
@@ -90,10 +88,6 @@ extension Connection {
     var peer: PeerAddress {
         @inline(__always) _read { yield state.pointee.peer }
         @inline(__always) nonmutating _modify { yield &state.pointee.peer }
-    }
-    var awaited: AwaitedExchange? {
-        @inline(__always) _read { yield state.pointee.awaited }
-        @inline(__always) nonmutating _modify { yield &state.pointee.awaited }
     }
     var transport: Transport {
         @inline(__always) _read { yield state.pointee.transport }

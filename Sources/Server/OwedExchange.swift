@@ -1,6 +1,6 @@
-// What a worker remembers of a request whose handler answers later, besides what the answer's head
-// needs: who must be told when the peer leaves, and what an error's answer is made of. Kept beside
-// the connections, by slot, because few of them owe an answer at a time.
+// What a worker remembers of a request whose handler answers later: what the answer's head needs,
+// who must be told when the peer leaves, and what an error's answer is made of. Kept beside the
+// connections, by slot, because few of them owe an answer at a time; those have `.awaited`.
 
 import MizuEventLoop
 import MizuHTTP
@@ -10,6 +10,8 @@ struct OwedExchange {
     /// Told when no answer can arrive any more.
     let watch: ExchangeWatch?
     let asked: AskedRequest
+    let context: ResponseContext
+    let coding: ContentCoding
 }
 
 /// What of a request an error's answer depends on.
@@ -26,27 +28,32 @@ struct AskedRequest {
 }
 
 extension Worker {
-    /// The handler of `request` answers later.
+    /// The handler of `request` answers later; `exchangeSequence` names the exchange.
     func owe(
-        _ connection: Connection, _ request: borrowing Request, watchedBy watch: ExchangeWatch?
+        _ connection: Connection, _ request: borrowing Request, _ context: ResponseContext,
+        watchedBy watch: ExchangeWatch?
     ) {
+        connection.flags.insert(.awaited)
         state.pointee.owed[connection.token.index] = OwedExchange(
-            watch: watch, asked: AskedRequest(request))
+            watch: watch, asked: AskedRequest(request), context: context,
+            coding: compression == .gzip ? .preferred(by: request) : .identity)
     }
 
-    /// The exchange that was awaited is over, answered or not: whoever still works on it may stop.
+    /// The exchange that was awaited, if one was, is over, answered or not: whoever still works on
+    /// it may stop.
     @discardableResult
-    func endOwed(_ connection: Connection) -> AskedRequest? {
-        guard let owed = state.pointee.owed.removeValue(forKey: connection.token.index) else {
-            return nil
-        }
-        owed.watch?.end()
-        return owed.asked
+    func endOwed(_ connection: Connection) -> OwedExchange? {
+        guard connection.isAwaited else { return nil }
+        connection.flags.remove(.awaited)
+        let owed = state.pointee.owed.removeValue(forKey: connection.token.index)
+        owed?.watch?.end()
+        return owed
     }
 
     /// The kernel says that the connection broke while its answer is awaited. It stays until the
     /// answer comes, which is soon: whoever works on it is told now. A peer that has only sent its
     /// last byte is served like any other.
+    @inline(never)
     func peerLeft(_ connection: Connection, _ event: Readiness) {
         guard event.isBroken else { return }
         state.pointee.owed[connection.token.index]?.watch?.end()

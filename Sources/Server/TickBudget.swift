@@ -73,6 +73,7 @@ struct TickBudget {
     @inline(__always)
     var wantsClock: Bool { unitsToLook <= 0 }
 
+    @inline(never)
     mutating func look(at now: Instant) {
         unitsToLook = limits.lookUnits
         if now >= ends { isOver = true }

@@ -14,6 +14,7 @@ extension Worker {
     }
 
     /// - Parameter position: a place in `listeners`.
+    @inline(never)
     func accept(at position: Int) {
         guard acceptState == .open else { return }
         let listener = listeners[position]
@@ -37,6 +38,7 @@ extension Worker {
     }
 
     /// A tick begins: goes on with those for whom the last one had no time.
+    @inline(never)
     func acceptMore() {
         guard state.pointee.acceptsWait else { return }
         state.pointee.acceptsWait = false
@@ -86,6 +88,7 @@ extension Worker {
     }
 
     /// Tried again with each tick, at the latest after 100 ms.
+    @inline(never)
     func resumeAccepting() {
         acceptState = .open
         if reserve == nil { reserve = Self.openReserve() }

@@ -37,6 +37,17 @@ extension Worker {
         }
     }
 
+    /// `arm(connection, .idle)`, with which nearly every answer ends, without the questions.
+    @inline(__always)
+    func armIdle(_ connection: Connection) {
+        guard drainDeadline == nil, !connection.isDeliveryWatched else {
+            return arm(connection, .idle)
+        }
+        connection.deadline = .idle
+        timers.set(
+            connection.token.index, deadline: now.adding(milliseconds: limits.idleMilliseconds))
+    }
+
     /// A body's window begins, at its start or after a pause that was not the peer's.
     private func armForBody(_ connection: Connection) {
         guard let incomplete = connection.incomplete else { return }
@@ -77,7 +88,7 @@ extension Worker {
         switch connection.phase {
         case .handshaking: arm(connection, .handshake)
         case .http:
-            if connection.awaited != nil || connection.flags.contains(.streams) {
+            if !connection.flags.isDisjoint(with: [.awaited, .streams]) {
                 arm(connection, .handler)
             } else if connection.incomplete != nil {
                 arm(connection, .body)
@@ -157,6 +168,7 @@ extension Worker {
 
     /// Whether a connection whose peer has gone, or has said its last byte, may go on in this tick;
     /// if not, it is in the list of later ones.
+    @inline(never)
     func mayLeave(_ connection: Connection, _ event: Readiness) -> Bool {
         connection.flags.insert([.hungUp, .mayRead])
         // Who makes an answer for it need not go on, and would not notice before the next part.
@@ -198,8 +210,7 @@ extension Worker {
         connection.phase = .lingering
         connection.input = nil
         connection.incomplete = nil
-        if connection.awaited != nil { endOwed(connection) }
-        connection.awaited = nil
+        endOwed(connection)
         // Whatever had stopped reading has no meaning now; unread bytes would make a reset of our
         // close.
         connection.flags.subtract([.queueFull, .wasBlocked])
@@ -220,8 +231,7 @@ extension Worker {
         connection.phase = .closed
         connection.input = nil
         connection.incomplete = nil
-        if connection.awaited != nil { endOwed(connection) }
-        connection.awaited = nil
+        endOwed(connection)
         connection.queue = nil
         connection.flags.remove(.sharesFrame)
         connection.arenaCount = 0
@@ -300,8 +310,9 @@ extension Worker {
         connection.flags.insert(.mayRead)
         advance(connection)
         // A request that is under way finishes; its answer says `Connection: close`.
-        guard connection.phase == .http, connection.awaited == nil, connection.incomplete == nil,
-            connection.flags.isDisjoint(with: [.inHead, .again, .queueFull, .streams])
+        guard connection.phase == .http, connection.incomplete == nil,
+            connection.flags.isDisjoint(
+                with: [.inHead, .again, .queueFull, .streams, .awaited])
         else { return }
         guard !connection.flags.contains(.closeAfterFlush) else { return }
         guard connection.isDeliveryWatched else { return arm(connection, .idle) }

@@ -87,8 +87,8 @@ extension Worker {
     }
 
     private func isBetweenRequests(_ connection: Connection) -> Bool {
-        connection.awaited == nil && connection.incomplete == nil
-            && connection.flags.isDisjoint(with: [.inHead, .streams])
+        connection.incomplete == nil
+            && connection.flags.isDisjoint(with: [.inHead, .streams, .awaited])
     }
 
     /// A window of the watch has ended.

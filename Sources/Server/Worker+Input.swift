@@ -27,10 +27,7 @@ extension Worker {
     private func advanceInput(of connection: Connection) {
         guard connection.phase != .closed else { return }
         budget.beginShare()
-        if connection.phase == .proxyHeader {
-            guard takeProxyHeader(connection) else { return }
-        }
-        if connection.phase == .handshaking, !takeHandshakeStep(connection) { return }
+        if connection.phase.isBeforeHTTP, !takeBeforeHTTP(connection) { return }
         if connection.input != nil {
             guard takeHeld(connection) else { return }
         }
@@ -42,15 +39,23 @@ extension Worker {
             // Through TLS a read may bring nothing, at a price.
             budget.spend(max(count, TickBudget.Price.read))
             // What was begun is never cut off before it has taken one step.
-            guard mayGoOn() else { return goOnNextTick(connection) }
+            guard !connection.flags.contains(.mayRead) || mayGoOn() else {
+                return goOnNextTick(connection)
+            }
         }
+    }
+
+    /// - Returns: whether the connection speaks HTTP by now, or goes on otherwise.
+    @inline(never)
+    private func takeBeforeHTTP(_ connection: Connection) -> Bool {
+        if connection.phase == .proxyHeader, !takeProxyHeader(connection) { return false }
+        return connection.phase != .handshaking || takeHandshakeStep(connection)
     }
 
     /// Whether nothing may be taken now: an answer is awaited or made, the peer does not read, or
     /// memory is short.
     private func isPaused(_ connection: Connection) -> Bool {
-        connection.awaited != nil
-            || !connection.flags.isDisjoint(with: [.queueFull, .heldBack, .streams])
+        !connection.flags.isDisjoint(with: [.awaited, .queueFull, .heldBack, .streams])
     }
 
     /// Reads once and takes what came.

@@ -74,10 +74,10 @@ extension Worker {
         if connection.flags.contains(.streams) { bytes += streamBytes(of: connection) }
         if !state.pointee.memory.handed.isEmpty {
             let slot = connection.token.index
-            if connection.awaited == nil {
-                state.pointee.memory.handed[slot] = nil
-            } else {
+            if connection.isAwaited {
                 bytes += state.pointee.memory.handed[slot] ?? 0
+            } else {
+                state.pointee.memory.handed[slot] = nil
             }
         }
         return bytes
@@ -212,7 +212,7 @@ extension Worker {
 
     /// Whether its end would free what it holds: what a handler has stays until that is done.
     private func mayEnd(_ connection: Connection) -> Bool {
-        connection.awaited == nil && connection.phase != .closed
+        !connection.isAwaited && connection.phase != .closed
     }
 
     private func end(_ connection: Connection, because reason: String) {

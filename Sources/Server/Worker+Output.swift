@@ -280,12 +280,14 @@ extension Worker {
         goOnNextTick(connection)
     }
 
+    @inline(never)
     func becameWritable(_ connection: Connection) {
         guard connection.flags.contains(.writeBlocked) else { return }
         connection.flags.remove(.writeBlocked)
         if connection.pendingBytes > 0 { markDirty(connection) }
     }
 
+    @inline(never)
     func goOnNextTick(_ connection: Connection) {
         guard !connection.flags.contains(.again), connection.phase != .closed else { return }
         connection.flags.insert(.again)

@@ -7,18 +7,12 @@ import MizuEventLoop
 import MizuHTTP
 import MizuRouting
 
-/// A request that was handed to a handler which answers later.
-struct AwaitedExchange {
-    let context: ResponseContext
-    let coding: ContentCoding
-}
-
 extension Worker {
     /// Takes one request, or as much of it as is there.
     func takeRequest(
         _ connection: Connection, _ bytes: UnsafeMutableRawBufferPointer
     ) -> InputStep {
-        if connection.awaited != nil || connection.flags.contains(.streams) { return .pause(0) }
+        if !connection.flags.isDisjoint(with: [.awaited, .streams]) { return .pause(0) }
         if connection.incomplete != nil { return takeBody(connection, bytes) }
         guard hasOutputRoom(connection) else { return .pause(0) }
         let input = UnsafeRawBufferPointer(bytes)
@@ -172,7 +166,7 @@ extension Worker {
         _ connection: Connection, _ headBytes: UnsafeRawBufferPointer,
         body: UnsafeRawBufferPointer, payment: Payment = .due
     ) {
-        budget.spend(TickBudget.Price.request + body.count)
+        budget.spend(TickBudget.Price.request &+ body.count)
         connection.exchangeSequence &+= 1
         var context = ResponseContext(head, defaults: defaults)
         if drainDeadline != nil { context.persistence = .close }
@@ -185,60 +179,75 @@ extension Worker {
             settle(&refusal, for: AskedRequest(request))
             return write(refusal, for: context, to: connection)
         }
-        var response: Response
-        if limiter == nil {
-            response = router.respond(to: &request)
-        } else {
-            response = respond(to: &request, payment)
+        guard limiter == nil else {
+            let response = respond(to: &request, payment)
+            return finish(response, to: request, context, on: connection)
         }
-        switch response.kind {
-        case .complete:
-            if response.problem != nil { settle(&response, for: AskedRequest(request)) }
-            if logsAccess { noteAccess(connection, user: request.user) }
-            if compression == .gzip { pack(&response, for: request, context) }
-            write(response, for: context, to: connection)
-        case .pending, .watched:
-            if logsAccess { noteAccess(connection, user: request.user) }
-            if case .watched(let watch) = response.kind {
-                owe(connection, request, watchedBy: watch)
-            } else {
-                owe(connection, request, watchedBy: nil)
+        let response = router.respond(to: &request)
+        guard response.isPlain, compression != .gzip, !logsAccess else {
+            return finish(response, to: request, context, on: connection)
+        }
+        write(response, for: context, to: connection)
+    }
+
+    /// Sends the handler's answer, if it is one already.
+    private func finish(
+        _ response: consuming Response, to request: borrowing Request,
+        _ context: ResponseContext, on connection: Connection
+    ) {
+        if !response.isPlain {
+            guard case .complete = response.kind else {
+                return goOn(with: response.kind, connection, request, context)
             }
-            connection.awaited = AwaitedExchange(
-                context: context,
-                coding: compression == .gzip
-                    ? .preferred(by: request) : .identity)
-            handedOver(body.count, by: connection)
-            arm(connection, .handler)
+            settle(&response, for: AskedRequest(request))
+        }
+        if logsAccess { noteAccess(connection, user: request.user) }
+        if compression == .gzip { pack(&response, for: request, context) }
+        write(response, for: context, to: connection)
+    }
+
+    /// The handler has not answered: it will, or the connection goes on as a WebSocket.
+    @inline(never)
+    private func goOn(
+        with kind: Response.Kind, _ connection: Connection, _ request: borrowing Request,
+        _ context: ResponseContext
+    ) {
+        var watch: ExchangeWatch?
+        switch kind {
+        case .complete: return
         case .webSocket(let service, let subprotocol):
-            upgrade(
+            return upgrade(
                 connection, request, context: context, service: service,
                 subprotocol: subprotocol)
+        case .watched(let exchange): watch = exchange
+        case .pending: break
         }
+        if logsAccess { noteAccess(connection, user: request.user) }
+        owe(connection, request, context, watchedBy: watch)
+        handedOver(request.bodyCount, by: connection)
+        arm(connection, .handler)
     }
 
     /// An answer that came through the mailbox.
     /// Dropped where the connection has gone or the exchange was answered.
     public func answer(_ exchange: ExchangeID, with response: Response) {
         guard let connection = connections[Token(bits: exchange.connection)],
-            let awaited = connection.awaited, connection.exchangeSequence == exchange.sequence
+            connection.exchangeSequence == exchange.sequence, let owed = endOwed(connection)
         else {
             if case .stream(let stream) = response.body { stream.cancel() }
             return
         }
-        connection.awaited = nil
         // Its body is the handler's no more: it need not be read again for that to be counted.
         if connection.flags.contains(.holds) { settleOutput(of: connection) }
-        let asked = endOwed(connection)
-        var context = awaited.context
+        var context = owed.context
         if drainDeadline != nil { context.persistence = .close }
         guard case .complete = response.kind else {
             logger.error("a handler answered later with what is no answer")
             return write(.status(.internalServerError), for: context, to: connection)
         }
         var packed = response
-        if response.problem != nil, let asked { settle(&packed, for: asked) }
-        if compression == .gzip { pack(&packed, as: awaited.coding, context) }
+        if response.problem != nil { settle(&packed, for: owed.asked) }
+        if compression == .gzip { pack(&packed, as: owed.coding, context) }
         write(packed, for: context, to: connection)
         // Most clients ask again only now: they come with the next edge, and stand in no line.
         if connection.input != nil || connection.flags.contains(.mayRead) || drainDeadline != nil {
@@ -255,7 +264,7 @@ extension Worker {
         if context.defaults == .secureWeb, let transportSecurity {
             return writeSecured(response, transportSecurity, for: context, to: connection)
         }
-        if response.body.weight > memory.limits.smallBytesMax {
+        if response.body.weight > smallBytesMax {
             return writeLarge(response, for: context, to: connection)
         }
         writeWhole(response, for: context, to: connection)
@@ -263,6 +272,7 @@ extension Worker {
 
     /// The answer as it is, or 503 in its place where it would have to wait and there is no memory;
     /// a stream's head, and what follows as it is taken.
+    @inline(never)
     private func writeLarge(
         _ response: Response, for context: ResponseContext, to connection: Connection
     ) {
@@ -270,19 +280,21 @@ extension Worker {
         guard case .stream(let stream) = response.body else {
             return writeWhole(response, for: context, to: connection)
         }
-        guard context.method != .head, !response.status.isAlwaysWithoutContent else {
-            stream.cancel()
-            return writeWhole(response, for: context, to: connection)
-        }
+        let isWanted = context.method != .head && !response.status.isAlwaysWithoutContent
+        if !isWanted { stream.cancel() }
         // An HTTP/1.0 client knows the end of what has no length by the connection's alone.
-        if stream.count == nil, context.minorVersion == 0 { response.connection = .close }
+        if isWanted, stream.count == nil, context.minorVersion == 0 {
+            response.connection = .close
+        }
         if logsAccess { endAccess(connection, response, method: context.method) }
         var written = WrittenResponse(owesBody: false, persistence: .close)
         compose(for: connection) { output in
-            written = ResponseWriter.write(
-                response, for: context, date: state.pointee.date, into: &output)
+            written = ResponseWriter.writeHead(
+                response, ofCount: stream.count, for: context, date: state.pointee.date,
+                into: &output)
         }
-        begin(stream, for: context, written.persistence, on: connection)
+        if isWanted { return begin(stream, for: context, written.persistence, on: connection) }
+        wrote(written, isWatched: false, to: connection)
     }
 
     @inline(__always)
@@ -305,13 +317,21 @@ extension Worker {
                 for slice in slices { enqueue(slice, for: connection) }
             }
         }
+        wrote(written, isWatched: isWatched, to: connection)
+    }
+
+    /// The answer is on its way as a whole.
+    @inline(__always)
+    private func wrote(
+        _ written: WrittenResponse, isWatched: Bool, to connection: Connection
+    ) {
         if written.persistence == .close {
             connection.flags.insert(.closeAfterFlush)
             connection.incomplete = nil
         } else if isWatched {
             watchDelivery(connection)
         } else {
-            arm(connection, .idle)
+            armIdle(connection)
         }
     }
 
@@ -343,16 +363,16 @@ extension Worker {
     func refuse(_ connection: Connection, with status: HTTPStatus) {
         if connection.flags.contains(.streams) { return breakStream(of: connection) }
         var context = ResponseContext.refused
-        context.crossOrigin = connection.awaited?.context.crossOrigin ?? 0
-        connection.awaited = nil
+        let owed = endOwed(connection)
+        context.crossOrigin = owed?.context.crossOrigin ?? 0
         connection.incomplete = nil
         connection.input = nil
         var response = Response.text("\(status.code) \(status.reason)\n", status: status)
         response.connection = .close
         response.set("Cache-Control", literal: "no-store")
-        if let asked = endOwed(connection) {
+        if let owed {
             response.problem = Problem(code: "unavailable", message: "This took too long.")
-            settle(&response, for: asked)
+            settle(&response, for: owed.asked)
         }
         if status == .serviceUnavailable { response.set("Retry-After", literal: "1") }
         write(response, for: context, to: connection)

@@ -37,6 +37,8 @@ public final class Worker {
     /// Who may come in; shared by all workers.
     let admission: Admission
     let memory: MemoryLedger
+    /// Of `memory`; answers up to here are not counted.
+    let smallBytesMax: Int
     let proxyProtocol: ServerConfiguration.ProxyProtocolUse
     let transportSecurity: String?
     /// Asked before anything is done for the access log, so that it costs nothing where it is off.
@@ -84,6 +86,7 @@ public final class Worker {
         defaults = server.configuration.defaults
         admission = server.admission
         memory = server.memory
+        smallBytesMax = server.memory.limits.smallBytesMax
         proxyProtocol = server.configuration.proxyProtocol
         limiter = server.configuration.rateLimiter
         transportSecurity = server.configuration.strictTransportSecurity
@@ -224,9 +227,11 @@ public final class Worker {
                 accept(at: Int(event.data - Self.firstListenerData))
             } else if let connection = connections[Token(bits: event.data)] {
                 if event.isReadable { connection.flags.insert(.mayRead) }
-                if event.isHungUp, connection.awaited != nil { peerLeft(connection, event) }
+                if event.isHungUp, connection.isAwaited { peerLeft(connection, event) }
                 if event.isHungUp, !mayLeave(connection, event) { continue }
-                if event.isWritable { becameWritable(connection) }
+                if event.isWritable, connection.flags.contains(.writeBlocked) {
+                    becameWritable(connection)
+                }
                 // Who stands in line keeps the place. When the time is over the rest lines up.
                 guard !connection.flags.contains(.again), mayBegin() else {
                     goOnNextTick(connection)
@@ -283,6 +288,7 @@ public final class Worker {
 
     /// Does what is asked of the worker itself (signs of life, news, a drain) at once, and answers
     /// what other threads have answered as long as the stretch lasts.
+    @inline(never)
     private func readMail() {
         // What was read is let go at once: answers may be large, and the next mail far.
         defer { mail.removeAll(keepingCapacity: mail.capacity <= Self.mailKeptMax) }
@@ -354,15 +360,20 @@ public final class Worker {
     }
 
     /// Sends what is ready in the middle of a tick, where much has gathered.
+    @inline(__always)
     func sendEarly() {
-        if arena.count > Self.arenaBytesMax { sendDirty() }
+        if arena.count > Self.arenaBytesMax { sendNow() }
     }
+
+    @inline(never)
+    private func sendNow() { sendDirty() }
 
     private func flushDirty() {
         sendDirty()
         releaseLargeMemory()
     }
 
+    @inline(__always)
     private func sendDirty() {
         // A flush may close connections and so make others dirty: go on until none is left.
         var position = 0
@@ -374,7 +385,9 @@ public final class Worker {
         }
         dirty.removeAll()
         arena.removeAll()
-        state.pointee.tickFrames.removeAll(keepingCapacity: true)
+        if !state.pointee.tickFrames.isEmpty {
+            state.pointee.tickFrames.removeAll(keepingCapacity: true)
+        }
     }
 
     /// Memory that one large answer needed is not kept for ever.
