@@ -11,7 +11,15 @@ extension App {
     func loadCertificates() throws(StartError) {
         if let complaint = configuration.tls.complaint { throw StartError(complaint) }
         guard !configuration.tls.files.certificates.isEmpty else { return }
-        try load(configuration.tls.files)
+        do throws(StartError) {
+            try load(configuration.tls.files)
+        } catch {
+            // Who waits for a first certificate answers the challenge for it: the plain port must
+            // be up, and the other gets the certificate when it is there.
+            guard configuration.publicPort.challengeFolder != nil else { throw error }
+            logger.error("\(error); until there is one, https shows one that no client trusts")
+            daemon.needsStandIn = true
+        }
         for entry in (try? configuration.tls.files.entries()) ?? [] {
             daemon.readableAfterDrop.append(entry.certificate)
             if entry.key != entry.certificate { daemon.readableAfterDrop.append(entry.key) }
@@ -21,7 +29,7 @@ extension App {
     /// Makes one for development where that is asked for. Needs no rights, and must not leave
     /// files of root's where `RUN_AS` keeps its database: after the drop.
     func makeCertificate() throws(StartError) {
-        guard configuration.tls.isSelfSigned else { return }
+        guard configuration.tls.isSelfSigned || daemon.needsStandIn else { return }
         let path = selfSignedPath
         if let slash = path.lastIndex(of: "/") { makeFolders(String(path[..<slash])) }
         let made: (files: TLSFiles, isNew: Bool)
@@ -30,6 +38,7 @@ extension App {
         } catch {
             throw StartError(error.description)
         }
+        if daemon.needsStandIn { return try load(made.files, watching: configuration.tls.files) }
         try load(made.files)
         logger.notice(
             """
@@ -39,10 +48,12 @@ extension App {
         )
     }
 
-    private func load(_ files: TLSFiles) throws(StartError) {
+    private func load(
+        _ files: TLSFiles, watching watched: TLSFiles? = nil
+    ) throws(StartError) {
         do throws(TLSError) {
             let certificates = try TLSCertificates(
-                files, ticketKeys: TLSTicketKeys(), now: Self.seconds)
+                files, watching: watched, ticketKeys: TLSTicketKeys(), now: Self.seconds)
             for warning in certificates.warnings { logger.warning("\(warning)") }
             daemon.certificates = certificates
         } catch {

@@ -20,6 +20,8 @@ struct Daemon {
     var listeners = AcquiredListeners()
     var accessLog: AccessLog?
     var certificates: TLSCertificates?
+    /// No certificate could be loaded, and ACME is to bring the first.
+    var needsStandIn = false
     var isSettled = false
 
     /// Steps that need the rights of the start: reading private keys. In order.

@@ -42,12 +42,17 @@ private struct Watch {
     /// What was read last, good or bad, and what was seen at the last look.
     var read: TLSFiles.Stamps
     var seen: TLSFiles.Stamps
+    /// When those that have lapsed are named again.
+    var namesLapsed: Instant
+
+    private static let lapsedMilliseconds: UInt64 = 86_400_000
 
     init(server: Server, certificates: TLSCertificates) {
         self.server = server
         self.certificates = certificates
         read = certificates.stamps
         seen = read
+        namesLapsed = Instant.now.adding(milliseconds: Self.lapsedMilliseconds)
     }
 
     mutating func run(
@@ -61,6 +66,16 @@ private struct Watch {
             taken.removeAll()
             requests.drain(into: &taken)
             look(isTold: !taken.isEmpty)
+            nameLapsed(at: .now)
+        }
+    }
+
+    /// Once a day: a certificate may lapse while it is in use, and a log is read from its end.
+    private mutating func nameLapsed(at now: Instant) {
+        guard now >= namesLapsed else { return }
+        namesLapsed = now.adding(milliseconds: Self.lapsedMilliseconds)
+        for line in certificates.lapses(now: WallClock.milliseconds / 1000) {
+            server.configuration.logger.warning("\(line)")
         }
     }
 

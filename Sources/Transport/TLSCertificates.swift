@@ -1,6 +1,6 @@
 // Certificates that were loaded and found good, ready for every worker: unchanging, so they are
-// shared, and a reload makes another value. Refuses what clients would refuse, with a line that
-// names the file; what clients may accept or not is a warning.
+// shared, and a reload makes another value. What cannot be loaded is left out with a line that
+// names the file, as long as something else can; what clients may accept or not is a warning.
 
 import COpenSSL
 
@@ -46,69 +46,118 @@ public final class TLSCertificates: Sendable {
     let loaded: [Loaded]
     let choice: TLSChoice
 
-    /// One certificate. The C object does not change once it is loaded, and `TLSCertificates` frees
-    /// it in `deinit`; its address is a number because pointers are not Sendable.
-    struct Loaded: Sendable {
-        let address: UInt
+    /// One certificate, perhaps of several sets. The C object does not change once it is loaded;
+    /// its address is a number because pointers are not Sendable.
+    final class Loaded: Sendable {
+        let entry: TLSFiles.Entry
+        private let address: UInt
         var handle: OpaquePointer? { OpaquePointer(bitPattern: address) }
+
+        init(_ entry: TLSFiles.Entry) throws(TLSError) {
+            self.entry = entry
+            address = UInt(bitPattern: try TLSCertificates.load(entry))
+        }
+
+        deinit { co_certificate_free(handle) }
     }
 
     /// Reads and checks every file. Blocks on the disk: not for workers.
-    /// - Parameter now: seconds since 1970.
-    /// - Throws: one line that names the file and says what is wrong with it.
-    public init(
-        _ files: TLSFiles, ticketKeys: TLSTicketKeys, now: Int64
+    /// - Parameters:
+    ///   - watched: what a reload reads, where that is not `files`: for a stand-in.
+    ///   - now: seconds since 1970.
+    /// - Throws: where nothing can be loaded, one line that names the first file and says what is
+    ///   wrong with it.
+    public convenience init(
+        _ files: TLSFiles, watching watched: TLSFiles? = nil, ticketKeys: TLSTicketKeys, now: Int64
+    ) throws(TLSError) {
+        try self.init(files, watched ?? files, ticketKeys: ticketKeys, now: now, before: [])
+    }
+
+    private init(
+        _ read: TLSFiles, _ files: TLSFiles, ticketKeys: TLSTicketKeys, now: Int64,
+        before: [Loaded]
     ) throws(TLSError) {
         self.files = files
         self.ticketKeys = ticketKeys
         stamps = files.stamps()
-        var kept: [Loaded] = []
-        var warnings: [String] = []
-        var subjects: [TLSChoice.Subject] = []
-        var (lacksChain, validUntil) = (false, Int64.max)
-        do throws(TLSError) {
-            for entry in try files.entries() {
-                let handle = try Self.load(entry)
-                kept.append(Loaded(address: UInt(bitPattern: handle)))
-                if let line = Self.lapse(of: handle, entry, now: now) { warnings.append(line) }
-                validUntil = min(validUntil, co_certificate_not_after(handle))
-                if co_certificate_has_chain(handle) == 0 {
-                    lacksChain = true
-                    warnings.append(
-                        """
-                        \(entry.certificate) lacks its chain: the certificate of its issuer does \
-                        not follow it, and clients that do not know that one will refuse it
-                        """
-                    )
-                }
-                if let line = Self.staple(entry, to: handle) { warnings.append(line) }
-                subjects.append(
-                    TLSChoice.Subject(
-                        names: Self.names(of: handle), keyKind: co_certificate_key_kind(handle)))
+        var found = Found()
+        for entry in try read.entries() {
+            do throws(TLSError) {
+                let one = try Loaded(entry)
+                // What OpenSSL itself refuses is found now, not in a worker.
+                co_context_free(
+                    try TLSContexts.make(
+                        [one], TLSChoice([Self.subject(one)]), ticketKeys, read, TLSOptions()))
+                found.take(one, now: now)
+            } catch {
+                found.failed(error, of: entry, before)
             }
-            choice = TLSChoice(subjects)
-            loaded = kept
-            // What OpenSSL itself refuses is found now, not in a worker.
-            co_context_free(
-                try TLSContexts.make(kept, choice, ticketKeys, files, TLSOptions()))
-        } catch {
-            for certificate in kept { co_certificate_free(certificate.handle) }
-            throw error
         }
-        self.warnings = warnings
-        self.lacksChain = lacksChain
-        self.validUntil = validUntil
+        if let failure = found.failure, found.freshCount == 0 { throw failure }
+        loaded = found.inOrder(now: now)
+        choice = TLSChoice(loaded.map(Self.subject))
+        co_context_free(try TLSContexts.make(loaded, choice, ticketKeys, read, TLSOptions()))
+        warnings = found.warnings
+        lacksChain = found.lacksChain
+        validUntil = loaded.map { co_certificate_not_after($0.handle) }.min() ?? .max
     }
 
-    deinit {
-        for certificate in loaded { co_certificate_free(certificate.handle) }
+    /// What a look at the files has brought.
+    private struct Found {
+        var kept: [Loaded] = []
+        var warnings: [String] = []
+        var lacksChain = false
+        /// How many were loaded now.
+        var freshCount = 0
+        var failure: TLSError?
+
+        mutating func take(_ one: Loaded, now: Int64) {
+            kept.append(one)
+            freshCount += 1
+            let path = one.entry.certificate
+            if let line = TLSCertificates.lapse(of: one, now: now) { warnings.append(line) }
+            if co_certificate_has_chain(one.handle) == 0 {
+                lacksChain = true
+                warnings.append(
+                    """
+                    \(path) lacks its chain: the certificate of its issuer does not follow it, and \
+                    clients that do not know that one will refuse it
+                    """)
+            }
+            if let line = TLSCertificates.staple(one.entry, to: one.handle) {
+                warnings.append(line)
+            }
+        }
+
+        /// One that cannot be loaded must not keep the others down, nor go while it is in use.
+        mutating func failed(_ error: TLSError, of entry: TLSFiles.Entry, _ before: [Loaded]) {
+            failure = failure ?? error
+            if let old = before.first(where: { $0.entry == entry }) {
+                kept.append(old)
+                warnings.append("\(error); the one that was loaded before stays in use")
+            } else {
+                warnings.append("\(error); it is left out")
+            }
+        }
+
+        /// Those that have lapsed come last: where another one proves the same name, that is shown.
+        func inOrder(now: Int64) -> [Loaded] {
+            let lapsed = kept.filter { TLSCertificates.lapse(of: $0, now: now) != nil }
+            return kept.filter { TLSCertificates.lapse(of: $0, now: now) == nil } + lapsed
+        }
+    }
+
+    /// A line for each that has expired or is not valid yet.
+    public func lapses(now: Int64) -> [String] {
+        loaded.compactMap { Self.lapse(of: $0, now: now) }
     }
 
     /// Loads the same files again, with the same ticket keys.
     /// - Throws: what `init` throws, and also where a chain is missing that these have: a renewal
     ///   that lost it is a slip, and those in force are better.
     public func reloaded(now: Int64) throws(TLSError) -> TLSCertificates {
-        let fresh = try TLSCertificates(files, ticketKeys: ticketKeys, now: now)
+        let fresh = try TLSCertificates(
+            files, files, ticketKeys: ticketKeys, now: now, before: loaded)
         if fresh.lacksChain, !lacksChain {
             throw TLSError(fresh.warnings.first { $0.contains("chain") } ?? "a chain is missing")
         }
@@ -117,7 +166,12 @@ public final class TLSCertificates: Sendable {
 
     // MARK: One certificate
 
-    private static func load(_ entry: TLSFiles.Entry) throws(TLSError) -> OpaquePointer {
+    private static func subject(_ one: Loaded) -> TLSChoice.Subject {
+        TLSChoice.Subject(
+            names: names(of: one.handle), keyKind: co_certificate_key_kind(one.handle))
+    }
+
+    fileprivate static func load(_ entry: TLSFiles.Entry) throws(TLSError) -> OpaquePointer {
         var problem = co_problem()
         guard let handle = co_certificate_load(entry.certificate, entry.key, &problem) else {
             let path = problem.is_key != 0 ? entry.key : entry.certificate
@@ -129,18 +183,15 @@ public final class TLSCertificates: Sendable {
 
     /// What is odd about the dates. No reason to refuse: they are the client's to judge (RFC 5280
     /// §6.1.3), our clock may be wrong, and one that has lapsed must not keep the others down.
-    private static func lapse(
-        of handle: OpaquePointer, _ entry: TLSFiles.Entry, now: Int64
-    ) -> String? {
-        let (begin, end) = (co_certificate_not_before(handle), co_certificate_not_after(handle))
-        if end < now { return "\(entry.certificate) has expired, on \(TLSProblem.date(end))" }
-        if begin > now {
-            return "\(entry.certificate) is not valid before \(TLSProblem.date(begin))"
-        }
-        return nil
+    fileprivate static func lapse(of one: Loaded, now: Int64) -> String? {
+        let path = one.entry.certificate
+        let end = co_certificate_not_after(one.handle)
+        if end < now { return "\(path) has expired, on \(TLSProblem.date(end))" }
+        let begin = co_certificate_not_before(one.handle)
+        return begin > now ? "\(path) is not valid before \(TLSProblem.date(begin))" : nil
     }
 
-    private static func names(of handle: OpaquePointer) -> [String] {
+    private static func names(of handle: OpaquePointer?) -> [String] {
         var names: [String] = []
         while let name = co_certificate_name(handle, names.count) {
             names.append(String(cString: name))
@@ -149,7 +200,7 @@ public final class TLSCertificates: Sendable {
     }
 
     /// - Returns: why the response is not stapled, where it is not.
-    private static func staple(_ entry: TLSFiles.Entry, to handle: OpaquePointer) -> String? {
+    fileprivate static func staple(_ entry: TLSFiles.Entry, to handle: OpaquePointer?) -> String? {
         guard let path = entry.response else { return nil }
         let problem = co_certificate_staple(handle, path)
         guard problem.kind != CO_FINE else { return nil }

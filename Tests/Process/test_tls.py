@@ -14,7 +14,7 @@ import pytest
 from server import ECHO, Process, wait_until
 from tls import (Endpoint, SecureConnection, SecureWebSocket, VERSIONS, context, make_certificate,
                  raw_socket)
-from wire import BINARY, TEXT, Connection, encode
+from wire import BINARY, TEXT, Connection, encode, fetch
 
 
 def start_echo(folder, *arguments):
@@ -343,3 +343,34 @@ def test_nothing_of_a_process_with_keys_goes_into_a_core(start, tmp_path, develo
         limit = next(line for line in file if line.startswith("Max core file size")).split()
     if not development:
         assert limit[4:6] == ["0", "0"]
+
+
+def test_the_first_certificate_may_come_by_the_challenges_that_the_plain_port_answers(start, tmp_path):
+    webroot = tmp_path / "webroot"
+    challenges = webroot / ".well-known" / "acme-challenge"
+    challenges.mkdir(parents=True)
+    (challenges / "token").write_text("token.thumb")
+    certificate = tmp_path / "live" / "fullchain.pem"
+    certificate.parent.mkdir()
+    env = {"TLS_ADDR": "127.0.0.1:0", "TLS_CERT": str(certificate),
+           "TLS_KEY": str(certificate.parent / "privkey.pem")}
+    alone = start(env=env)
+    assert alone.wait() == 1 and str(certificate) in alone.errors
+    process = start(env={**env, "ACME_DIR": str(webroot)}).ready()
+    answer = fetch(process, "GET", "/.well-known/acme-challenge/token")
+    assert answer.status == 200 and answer.body == b"token.thumb"
+    assert lines_with(process, str(certificate)), process.errors
+    secure = Endpoint(process, wait_until)
+    with SecureConnection(secure) as stand_in:
+        assert stand_in.subject != "first.example"
+    made, key = make_certificate(tmp_path, subject="first.example")
+    key.rename(certificate.parent / "privkey.pem")
+    made.rename(certificate)
+    process.signal(signal.SIGHUP)
+
+    def is_there():
+        with SecureConnection(secure) as new:
+            return new.subject == "first.example"
+
+    wait_until(is_there, what="the certificate that has come")
+    process.stop()

@@ -69,6 +69,36 @@ import Testing
         #expect(throws: Never.self) { try loaded.reloaded(now: now()) }
     }
 
+    @Test("what cannot be loaded is left out, and what was loaded before stays in use")
+    func leftOut() throws {
+        folder.make("fine", "fine.example")
+        folder.make("other", "other.example")
+        folder.write("-----BEGIN CERTIFICATE-----\nMII", to: "torn.pem")
+        let loaded = try load(folder, "torn.pem", "fine.pem", "other.pem")
+        #expect(loaded.warnings.count == 1)
+        #expect(loaded.warnings[0].contains("torn.pem"))
+        #expect(loaded.warnings[0].hasSuffix("it is left out"))
+        #expect(Set(loaded.names) == ["fine.example", "other.example"])
+        // A renewal that went wrong: the rest is read, and this one stays.
+        folder.write("nothing", to: "other.pem")
+        let again = try loaded.reloaded(now: now())
+        #expect(again.warnings.count == 2)
+        #expect(again.warnings[1].hasSuffix("the one that was loaded before stays in use"))
+        #expect(Set(again.names) == ["fine.example", "other.example"])
+        let pair = try TLSPair(TLSEngine(again), ClientOptions(name: "other.example"))
+        #expect(pair.handshake())
+        #expect(throws: TLSError.self) { try load(folder, "torn.pem", "other.pem") }
+    }
+
+    @Test("where two prove the same name, the one that has not lapsed is shown")
+    func lapsedLast() throws {
+        folder.make("a-old", "same.example", begins: -86_400, ends: -3600)
+        folder.make("b-new", "same.example")
+        let loaded = try load(folder, "a-old.pem", "b-new.pem")
+        #expect(loaded.loaded.map(\.entry.certificate).last?.hasSuffix("a-old.pem") == true)
+        #expect(loaded.lapses(now: now()).count == 1)
+    }
+
     @Test("numbers of files that do not fit are told")
     func counts() {
         let files = TLSFiles(certificates: ["a", "b"], keys: ["c"])
