@@ -1,6 +1,6 @@
 // What an operator may set, in one table: each setting has an environment variable, a default, a
 // sentence, and a parser that says what is wrong. The command's flags, the README's table and
-// `App` all read this one. Only `fromEnvironment` looks at the environment.
+// `App` all read this one. Only `processEnvironment` looks at the environment.
 
 import Glibc
 import Logging

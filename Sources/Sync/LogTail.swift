@@ -1,5 +1,5 @@
-// The latest changes of every scope, in memory, as the bytes that go out (architecture, decision
-// 5): a pull is a head, a few slices and a foot; a delta is written once for all subscribers.
+// The latest changes of every scope, in memory, as the bytes that go out: a pull is a head, a few
+// slices and a foot; a delta is written once for all subscribers.
 // Shared by all threads. It may know less than the store but never anything else: what it cannot
 // decide it leaves to the store (`.askStore`), and that a cursor is ahead of the log it never says.
 //

@@ -1,4 +1,4 @@
-// The one writer's thread (architecture, decision 6). Pushes of all workers that wait together
+// The one writer's thread. Pushes of all workers that wait together
 // become one transaction; then the new changes go to the tail, then to every worker, and only then
 // do answers leave. So nobody can be shown a change that another look would not show.
 //

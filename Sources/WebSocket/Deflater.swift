@@ -1,6 +1,6 @@
 // Messages to compressed payloads (RFC 7692 §7.2.1), by zlib. One state serves messages that stand
 // alone; one that keeps its window belongs to a connection, or to a group that is told the same
-// (`SharedCompressor`). Decides nothing. One thread.
+// (`CompressorTable`). Decides nothing. One thread.
 
 import CZlib
 import MizuBytes
@@ -14,7 +14,7 @@ public final class Deflater {
     public static let windowBits = 11
     private static let memoryLevel: Int32 = 4
     private static let level: Int32 = 6
-    /// Bytes of memory of one (swift-facts.md section 6): 2^(w+2) + 2^(m+9) + 5.9 K.
+    /// Bytes of memory of one (measured with zlib 1.2.13): 2^(w+2) + 2^(m+9) + 5.9 K.
     public static let memoryBytes = 22_300
 
     /// - Returns: nil where zlib has no memory.

@@ -64,7 +64,7 @@ public final class Inflater {
 
     deinit { mizu_inflate_close(stream) }
 
-    /// Bytes of memory that one takes once it has been used, about (swift-facts.md section 6).
+    /// Bytes of memory that one takes once it has been used, about (zlib 1.2.13).
     public static func memoryBytes(windowBits: Int) -> Int { 7_200 + (1 << max(9, windowBits)) }
 
     /// Inflates the payload of one whole message. O(n) in what comes out.

@@ -4,7 +4,7 @@ import MizuBytes
 import MizuSync
 import Testing
 
-@Suite("The tail of the log (architecture, decision 5)")
+@Suite("The tail of the log")
 struct LogTailTests {
     /// Changes of one mutation each, as long as asked.
     private func changes(
