@@ -118,6 +118,7 @@ int csqlite_make_directory(const char *path) {
 int csqlite_identify(const char *path, csqlite_identity *identity) {
     struct stat status;
     if (stat(path, &status) < 0) return -errno;
+    if (S_ISDIR(status.st_mode)) return -EISDIR;
     *identity = (csqlite_identity){status.st_dev, status.st_ino, status.st_nlink};
     return 0;
 }

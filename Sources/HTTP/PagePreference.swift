@@ -7,6 +7,17 @@ import MizuBytes
 extension Request {
     /// True where HTML is named with a weight above 0 that JSON, if named, does not reach.
     public var prefersPage: Bool {
+        let weights = acceptWeights
+        return weights.page > weights.json
+    }
+
+    /// True where JSON is named with a weight above 0 that HTML, if named, does not pass.
+    public var prefersJSON: Bool {
+        let weights = acceptWeights
+        return weights.json > 0 && weights.json >= weights.page
+    }
+
+    private var acceptWeights: (page: Int, json: Int) {
         var (page, json) = (0, 0)
         forEachValue(of: "accept") { value in
             value.forEachPart(UInt8(ascii: ",")) { member in
@@ -23,6 +34,6 @@ extension Request {
                 return true
             }
         }
-        return page > json
+        return (page, json)
     }
 }

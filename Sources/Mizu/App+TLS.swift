@@ -77,7 +77,8 @@ extension App {
         var made = path.hasPrefix("/") ? "/" : ""
         for part in path.split(separator: "/") {
             made += part
-            mkdir(made, 0o755)
+            // As the database's own: whoever comes first makes it.
+            mkdir(made, 0o700)
             made += "/"
         }
     }

@@ -19,11 +19,13 @@ struct AskedRequest {
     let method: HTTPMethod
     let route: Int32
     let prefersPage: Bool
+    let prefersJSON: Bool
 
     init(_ request: borrowing Request) {
         method = request.method
         route = request.route
         prefersPage = request.prefersPage
+        prefersJSON = request.prefersJSON
     }
 }
 

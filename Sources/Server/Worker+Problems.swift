@@ -45,7 +45,7 @@ extension Worker {
         if asked.prefersPage, let page = pages.page(report) {
             response.mediaType = page.mediaType
             response.body = page.body
-        } else if report.requestID != nil {
+        } else if report.requestID != nil || (asked.prefersJSON && response.mediaType == .text) {
             response.mediaType = .json
             response.body = .slice(report.json(showing: pages.showsCauses ? report.cause : nil))
         }

@@ -5,6 +5,7 @@
 // itself or with a second name, it would have two WALs and two owners (sqlite.org/howtocorrupt §2).
 
 import CSQLite
+import Glibc
 import MizuSync
 
 /// Holds the locks as long as it lives.
@@ -77,14 +78,19 @@ struct DatabaseLock: ~Copyable {
     private static func refuseBorrowed(
         _ file: String, named path: String
     ) throws(StoreError) {
+        var identity = csqlite_identity()
+        let result = csqlite_identify(file, &identity)
+        if result == -EISDIR {
+            throw StoreError(
+                .unavailable, "\(path) is a directory: name a file in it, as \(path)/mizu.db")
+        }
         if csqlite_is_mounted_alone(file) != 0 {
             throw StoreError(
                 .unavailable,
                 "\(path) is mounted by itself, and what is written beside it would be lost: "
                     + "mount the folder, not the file")
         }
-        var identity = csqlite_identity()
-        if csqlite_identify(file, &identity) == 0, identity.links > 1 {
+        if result == 0, identity.links > 1 {
             throw StoreError(
                 .unavailable,
                 "\(path) has \(identity.links) names (hard links), and what is written beside one "

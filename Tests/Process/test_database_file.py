@@ -286,3 +286,17 @@ def test_another_programs_database_put_in_place_is_not_written_to(start, tmp_pat
     assert refused(running) == (503, "unavailable")
     assert "of another kind or version" in running.errors
     assert sqlite(f"{tmp_path}/mizu.db", "SELECT count(*) FROM sqlite_schema") == "1"
+
+
+def test_a_directory_is_no_database_and_the_line_says_so(start, tmp_path):
+    (tmp_path / "folder").mkdir()
+    running = start(database="sqlite:folder")
+    assert running.wait() == 1
+    assert "folder is a directory" in running.errors, running.errors
+
+
+def test_the_folder_is_closed_to_others_whoever_makes_it(start, tmp_path):
+    running = start(database="sqlite:new/mizu.db", env={
+        "TLS_ADDR": "127.0.0.1:0", "TLS_SELF_SIGNED": "true"}).ready()
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    running.stop()

@@ -188,6 +188,8 @@ def test_a_browser_is_shown_a_page_for_an_error_and_a_program_is_not(server, met
         other = fetch(server, method, path, headers)
         assert other.status == status and b"<" not in other.body
         assert other.get("cache-control") == "no-store" and varies_by_accept(other)
+        if headers == [("Accept", "application/json")]:
+            assert other.get("content-type") == "application/json" and other.json["code"], other
 
 
 def test_a_body_that_is_too_large_is_told_in_words(server):

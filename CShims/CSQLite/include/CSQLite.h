@@ -31,7 +31,7 @@ int csqlite_make_directory(const char *path);
 typedef struct {
     uint64_t device, inode, links;
 } csqlite_identity;
-// Both return 0 or -errno.
+// Both return 0 or -errno; -EISDIR for a directory.
 int csqlite_identify(const char *path, csqlite_identity *);
 int csqlite_identify_descriptor(int descriptor, csqlite_identity *);
 // 1 where the file at an absolute path is a mount of its own (a container's `-v file:file`); 0
