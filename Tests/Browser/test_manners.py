@@ -42,6 +42,24 @@ def test_names_say_which_item(open_page):
     expect(page.get_by_role("button", name="Delete Rye", exact=True)).to_be_visible()
 
 
+def test_what_is_typed_at_once_into_an_opened_field_stays(open_page):
+    todo = open_page()
+    todo.add("Bread")
+    todo.expect_synced()
+    field = todo.item("Bread").locator(".edit-form input[name=title]")
+    # The details' event `toggle` comes after the click, and after the first keys of a quick hand.
+    todo.item("Bread").locator(".todo-edit").evaluate(
+        """async (details) => {
+            const toggled = new Promise((done) => details.addEventListener("toggle", done));
+            details.querySelector("summary").click();
+            details.querySelector("input[name=title]").value = "Rye";
+            await toggled;
+        }""")
+    expect(field).to_have_value("Rye")
+    field.press("Enter")
+    expect(todo.page.get_by_role("button", name="Delete Rye", exact=True)).to_be_visible()
+
+
 def press_delete(todo: TodoPage, title: str) -> None:
     todo.item(title).get_by_role("button", name=f"Delete {title}").press("Enter")
 

@@ -9,7 +9,7 @@ export class TodoItem {
   /** What it shows, or null while a person has changed what the record says. */
   todo = null;
   #isPending = false;
-  #opened = "";
+  #offered = null; // the title that the open field was filled with
   #parts;
 
   /** @param {Element} element a `.todo-item`, rendered by the server or made from its template */
@@ -77,27 +77,43 @@ export class TodoItem {
     this.todo = null;
   }
 
-  open() {
-    this.#parts.details.open = true;
+  get isOpen() {
+    return this.#parts.details.open;
   }
 
-  /** Fills the field that was opened. */
-  opened(todo) {
-    const { title } = this.#parts.form.elements;
+  /** Whether the open field has been filled: one that the browser opened by itself has not. */
+  get isFilled() {
+    return this.#offered !== null;
+  }
+
+  /**
+   * Opens the field with the title of `todo` in it, selected, all before this returns: the `toggle`
+   * event comes later, and what it put into the field would replace what a person has typed since.
+   */
+  open(todo) {
+    const { details, form } = this.#parts;
+    const { title } = form.elements;
+    details.open = true;
     title.value = todo.title;
-    this.#opened = title.value.trim();
+    this.#offered = title.value.trim();
     title.focus();
     title.select();
   }
 
   /** Tells whether `title` is another than the field offered, whatever others wrote since. */
   isChanged(title) {
-    return title !== this.#opened;
+    return title !== this.#offered;
+  }
+
+  /** Notes that the field was closed without `close`: by a click on its summary. */
+  closed() {
+    this.#offered = null;
   }
 
   /** Closes the field; what stood in it is not saved by this. */
   close() {
     this.#parts.details.open = false;
+    this.closed();
     this.#parts.summary.focus();
   }
 }

@@ -246,12 +246,18 @@ export class TodoListView {
   #save(form, item) {
     const title = checkedTitle(form, this.#announcer);
     if (title === null) return;
+    const isChanged = item.isChanged(title);
     item.close();
-    if (item.isChanged(title)) this.#actions.edit(item.id, title);
+    if (isChanged) this.#actions.edit(item.id, title);
   }
 
   #clicked(event) {
     if (event.target.closest(".show-more")) this.#showMore();
+    const item = event.target.closest(".todo-edit > summary") && this.#itemOf(event.target);
+    if (item && !item.isOpen) {
+      event.preventDefault();
+      this.#open(item);
+    }
     const link = event.target.closest(".filters a");
     const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey;
     if (!link || !isPlain) return;
@@ -286,13 +292,20 @@ export class TodoListView {
   }
 
   #doubleClicked({ target }) {
-    if (target.matches(".todo-title")) this.#itemOf(target).open();
+    if (target.matches(".todo-title")) this.#open(this.#itemOf(target));
   }
 
+  /** The browser opens and closes an item by itself too, for one to show what was searched for. */
   #toggled({ target }) {
-    if (!target.matches?.(".todo-edit") || !target.open) return;
+    if (!target.matches?.(".todo-edit")) return;
     const item = this.#itemOf(target);
-    item.opened(item.todo ?? this.#actions.find(item.id) ?? item.rendered);
+    if (!item) return;
+    if (!item.isOpen) item.closed();
+    else if (!item.isFilled) this.#open(item);
+  }
+
+  #open(item) {
+    item.open(item.todo ?? this.#actions.find(item.id) ?? item.rendered);
   }
 
   #itemOf(element) {
