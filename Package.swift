@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// One package, one room for each duty (README, "The rooms"). Directories have plain names; module
+// One package, one room for each duty (architecture.md, "The rooms"). Directories have plain names; module
 // names carry the prefix, because module names are global in a Swift process.
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")

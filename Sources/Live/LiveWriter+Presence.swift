@@ -1,5 +1,5 @@
-// Writes what the server says of presence as JSON text (README, "Presence"). Entries of members are
-// JSON already and are copied as they are.
+// Writes the messages of presence as JSON text (live.md, "Presence"). Entries of members are JSON
+// already and are copied as they are.
 
 import MizuBytes
 

@@ -5,7 +5,8 @@ import MizuSyncService
 extension App {
     /// Keeps presence in topics of the app: who subscribes with `"presence":true` is asked about
     /// here, after `live(onMessage:)` has allowed the topic, and is told who is there, who comes
-    /// and who leaves. Without this call there is no presence. The messages are in the README.
+    /// and who leaves. Without this call there is no presence. The messages are in live.md,
+    /// "Presence".
     ///
     ///     app.presence { session, topic, info in
     ///         guard topic.utf8.starts(with: "room:".utf8) else { return .deny }

@@ -1,5 +1,5 @@
-// The address that a push is counted for (README, `QUOTA_ADDRESS_…`): an IPv4 address, or the /64
-// that one household or one machine has of IPv6 (RFC 6177). Addresses that are exempt from limits,
+// The address that a push is counted for (operating.md, `QUOTA_ADDRESS_…`): an IPv4 address, or the
+// /64 that one household or one machine has of IPv6 (RFC 6177). Addresses that are exempt from limits,
 // and sockets without one, are nobody's.
 
 import MizuHTTP

@@ -83,7 +83,7 @@ struct LiveWriterTests {
                 == #"{"type":"error","code":"x","error":"a\nb\""}"#)
     }
 
-    @Test("presence is written as the README has it")
+    @Test("presence is written as the guide has it")
     func presence() {
         let news = { (content: PresenceNews.Content) in
             PresenceNews(topic: "room:1", base: 1, version: 2, content: content, count: 3)

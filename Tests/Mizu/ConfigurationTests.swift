@@ -1,5 +1,5 @@
-// The one table of settings: what it takes, what it refuses, and that the README and the command
-// say the same.
+// The one table of settings: what it takes, what it refuses, and that the guide to operating and
+// the command say the same.
 
 import Foundation
 import MizuHTTP
@@ -16,11 +16,13 @@ struct ConfigurationTests {
         return try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
     }
 
-    @Test("README's table has a row for each setting, in order, and the command a flag")
+    @Test("the guide's table has a row for each setting, in order, and the command a flag")
     func documented() throws {
         let names = Configuration.settings.map(\.name)
         #expect(Set(names).count == names.count)
-        let rows = try Self.text("README.md").split(separator: "\n").compactMap { line in
+        let guide = try Self.text("Assets/Guides/operating.md")
+        let table = guide.split(separator: "<!-- settings:")[1]
+        let rows = table.split(separator: "\n").compactMap { line in
             line.firstMatch(of: /^\| `([A-Z_]+)` \|/).map { String($0.1) }
         }
         #expect(rows == names)

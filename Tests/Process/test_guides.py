@@ -2,7 +2,7 @@
 
 The protocol's examples go to a fresh server in the order in which they stand. Swift is compiled by
 Tests/Guides, and must stand there as the guide shows it. Settings, files and make targets that a
-guide names exist. The first hour is a test of its own: Tests/Browser/test_first_hour.py.
+guide names exist, and every link leads somewhere. The first hour is a test of its own: Tests/Browser/test_first_hour.py.
 """
 
 import json
@@ -13,12 +13,15 @@ import textwrap
 
 import pytest
 
-from guides import GUIDES, ROOT, blocks, guide_names
+from guides import FENCED, GUIDES, ROOT, blocks, guide_names
 from server import MIZU, wait_until
 from tls import Endpoint, SecureConnection, make_certificate
 from wire import WebSocket, dump, fetch, post
 
 SWIFT = [path.read_text() for path in sorted((ROOT / "Tests/Guides").glob("*.swift"))]
+# Variables of the build, the tests and systemd, which are no settings of a server.
+OTHER_VARIABLES = {
+    "FUZZ_SECONDS", "SECONDS_EACH", "MIZU_BIN", "ECHO_BIN", "TIME_LIMIT", "LISTEN_FDS"}
 # Those of the proxies by test_proxies.py.
 RUN_BY_A_TEST = {"sh", "json", "ws", "swift", "diff", "env", "nginx", "haproxy", "caddy"}
 
@@ -197,17 +200,34 @@ def test_a_guide_names_only_what_there_is(name):
             continue  # of an app that the reader has made
         bases = [ROOT, ROOT / "Assets/Templates/sync"]  # in Mizu, or in an app
         assert any(list(base.glob(path.rstrip("/"))) for base in bases), f"{name} names {path}"
-    settings = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    table = (GUIDES / "operating.md").read_text().split("<!-- settings:")[1]
+    settings = re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE)
     for word in re.findall(r"`([A-Z]{2,}(?:_[A-Z]+)+)(?:=[^`]*)?`", text):
-        assert word in settings, f"{name} names a setting {word}"
+        assert word in settings or word in OTHER_VARIABLES, f"{name} names a setting {word}"
     targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for target in re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE):
         assert target in targets, f"{name} names make {target}"
-    for link in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (GUIDES / link).exists(), f"{name} links to {link}"
 
 
-def test_every_guide_is_one_line_of_the_readme_and_the_readmes_links_lead_somewhere():
+@pytest.mark.parametrize("name", [*guide_names(), "README.md"])
+def test_a_link_leads_to_a_file_and_a_heading_that_there_are(name):
+    page = ROOT / name if name == "README.md" else GUIDES / name
+    for target in re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", page.read_text())):
+        if re.match(r"[a-z]+:", target):
+            continue  # of another site
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), f"{name} links to {target}"
+        assert not anchor or anchor in anchors(linked), f"{name} links to {target}"
+
+
+def anchors(page):
+    """The names that GitHub gives to a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_guide_is_one_line_of_the_readme():
     readme = (ROOT / "README.md").read_text()
     linked = re.findall(r"^- \[[^\]]+\]\(Assets/Guides/([^)]+)\)", readme, re.MULTILINE)
     assert sorted(linked) == guide_names()

@@ -1,4 +1,4 @@
-// Whose words are compressed together (README, "Compressed once"): what is told of those who may
+// Whose words are compressed together (live.md, "Compressed once"): what is told of those who may
 // not read a scope, or in topics that are not compressed, goes as it is and enters no window.
 
 import MizuBytes

@@ -1,4 +1,4 @@
-// Presence on real sockets (README, "Presence"), with the owner of a topic on the socket's own
+// Presence on real sockets (live.md, "Presence"), with the owner of a topic on the socket's own
 // worker and on another: lists and messages add up to who is here, whatever happens meanwhile.
 
 import MizuBytes

@@ -8,7 +8,7 @@ import Testing
 @Suite("The sources keep the rules of the house")
 struct TidyTests {
     /// What each room may import besides `Synchronization`, which is part of the standard library.
-    /// The picture is in the README; a room that is missing here is an error.
+    /// The picture is in architecture.md; a room that is missing here is an error.
     static let mayImport: [String: Set<String>] = {
         let server: Set = [
             "MizuBytes", "MizuEventLoop", "MizuTransport", "MizuHTTP", "MizuWebSocket",
@@ -72,15 +72,15 @@ struct TidyTests {
         }
     }
 
-    @Test("every room in Sources has a row in the README's table of rooms, and every row a room")
-    func readmeRooms() throws {
-        let rows = SourceTree.text("README.md").split(separator: "\n").map { line in
+    @Test("every room in Sources has a row in the guide's table of rooms, and every row a room")
+    func rooms() throws {
+        let rows = SourceTree.text("Assets/Guides/architecture.md").split(separator: "\n").map { line in
             line.split(separator: "|", omittingEmptySubsequences: false)
                 .map { $0.trimmingCharacters(in: [" ", "`", "*"]) }
         }
         let head = try #require(
             rows.firstIndex { $0.count > 2 && $0[1].lowercased() == "room" },
-            "README.md has no table whose first column is headed `room`")
+            "architecture.md has no table whose first column is headed `room`")
         let named = rows[(head + 2)...].prefix { $0.count > 2 }.map { $0[1] }
         #expect(Set(named) == Set(SourceTree.names(in: "Sources")))
     }
