@@ -1,5 +1,5 @@
-// What became of one pushed mutation, read from the answer that every client gets: handlers see the
-// same truth as the wire. A value.
+// What became of one pushed mutation, as a handler sees it: the result that the engine made and
+// that clients are sent as text, without the positions, for which a handler has no use. A value.
 
 import MizuBytes
 import MizuHTTP
@@ -47,31 +47,34 @@ public struct MutationOutcome: Sendable {
         }
     }
 
-    /// Reads a push's answer.
-    /// - Throws: `HTTPError` where the whole push was refused.
-    static func read(_ answer: PushAnswer) throws -> [MutationOutcome] {
+    /// One outcome for each mutation of a push.
+    /// - Throws: `HTTPError` if the push was refused as a whole.
+    static func all(of answer: PushAnswer) throws -> [MutationOutcome] {
         switch answer {
         case .failure(let refusal):
             throw HTTPError(
                 HTTPStatus(UInt16(clamping: refusal.status)), code: refusal.code,
                 message: refusal.message)
-        case .success(let bytes):
-            let results = JSONValue(validated: bytes).member("results")
-            return results?.elements.map { MutationOutcome($0) } ?? []
+        case .success(let pushed):
+            return pushed.results.map { MutationOutcome($0.decision) }
         }
     }
 
-    private init(_ result: JSONValue) {
-        if result.member("ok")?.bool == true {
-            let changes = result.member("changes")?.elements.map { $0.member("data") }
-            decision = .applied(records: changes ?? [])
-            return
-        }
-        let code = result.member("code")?.string ?? "internal_error"
-        let message = result.member("error")?.string ?? ""
-        decision =
-            result.member("retry")?.bool == true
-            ? .undecided(code: code, message: message) : .refused(code: code, message: message)
+    private init(_ decision: MutationResult.Decision) {
+        self.decision =
+            switch decision {
+            case .applied(_, let applied):
+                .applied(records: applied.changes.map { $0.json.map(JSONValue.init(validated:)) })
+            case .duplicate: .applied(records: [])
+            case .refused(let rejection), .duplicateRefusal(let rejection):
+                .refused(code: rejection.code, message: rejection.message)
+            case .undecided: Self.undecided(.undecided)
+            case .untried: Self.undecided(.untried)
+            }
+    }
+
+    private static func undecided(_ reason: Rejection) -> Decision {
+        .undecided(code: reason.code, message: reason.message)
     }
 }
 

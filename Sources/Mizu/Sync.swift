@@ -88,14 +88,12 @@ public struct Sync: Sendable {
         service.charge(mutations: intents.count, to: request)
         let (workers, exchange) = (self.workers, request.exchange)
         service.push(push, byteCount: intents.reduce(0) { $0 + $1.byteCount }) { answer in
-            workers.perform(on: Int(exchange.worker)) { worker in
-                let response: Response
+            workers.respond(to: exchange) {
                 do {
-                    response = try respond(try MutationOutcome.read(answer))
+                    return try respond(try MutationOutcome.all(of: answer))
                 } catch {
-                    response = Response(failure: error)
+                    return Response(failure: error)
                 }
-                worker.answer(exchange, with: response)
             }
         }
         return .pending

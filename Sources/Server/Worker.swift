@@ -297,17 +297,21 @@ public final class Worker {
         answerWaiting()
         for message in mail {
             switch message {
-            case .respond(let exchange, let response):
-                guard state.pointee.answers.isEmpty, mayBegin() else {
-                    state.pointee.answers.append((exchange, response))
-                    continue
-                }
-                answerInTime(exchange, response)
+            case .respond(let exchange, let response): answerSoon(exchange, response)
+            case .respondMaking(let exchange, let make): answerSoon(exchange, make())
             case .perform(let body): body(self)
             case .drain(let deadline): beginDrain(until: deadline)
             }
             sendEarly()
         }
+    }
+
+    /// Answers, or lets the answer wait for a later stretch if this one is over.
+    private func answerSoon(_ exchange: ExchangeID, _ response: Response) {
+        guard state.pointee.answers.isEmpty, mayBegin() else {
+            return state.pointee.answers.append((exchange, response))
+        }
+        answerInTime(exchange, response)
     }
 
     /// Goes on with answers that found no time before; at least with one.

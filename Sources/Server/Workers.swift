@@ -10,6 +10,8 @@ import Synchronization
 /// Mail to a worker.
 enum WorkerMail: Sendable {
     case respond(ExchangeID, Response)
+    /// The same with an answer that the worker makes.
+    case respondMaking(ExchangeID, @Sendable () -> Response)
     case perform(@Sendable (Worker) -> Void)
     case drain(until: Instant)
 }
@@ -40,6 +42,15 @@ public final class Workers: Sendable {
     public func respond(to exchange: ExchangeID, _ response: Response) {
         guard Int(exchange.worker) < mailboxes.count else { return }
         mailboxes[Int(exchange.worker)].post(.respond(exchange, response))
+    }
+
+    /// Answers an exchange with what `make` returns. The exchange's worker calls it, so that its
+    /// work does not hold up the thread that posts.
+    public func respond(
+        to exchange: ExchangeID, making make: @escaping @Sendable () -> Response
+    ) {
+        guard Int(exchange.worker) < mailboxes.count else { return }
+        mailboxes[Int(exchange.worker)].post(.respondMaking(exchange, make))
     }
 
     /// Runs `body` on worker `index`, with what that worker owns. Bodies of one poster run in the

@@ -45,9 +45,9 @@ public struct CommittedChanges: Sendable {
 
 /// What became of a batch of pushes.
 public struct CommitResult: Sendable {
-    /// `{"results":[…]}`, or why the push was refused; one for each push, in order. They may be
-    /// sent once `feed` has been appended to the `LogTail`.
-    public let answers: [Result<ByteSlice, Refusal>]
+    /// One for each push, in order. They may be sent once `feed` has been appended to the
+    /// `LogTail`.
+    public let answers: [PushAnswer]
     /// One element for each scope that changed.
     public let feed: [CommittedChanges]
     /// What went wrong with the storage, for the log; nil where nothing did.

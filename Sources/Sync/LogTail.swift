@@ -1,5 +1,5 @@
-// The latest changes of every scope, in memory, as the bytes that go out: a pull is a head, a few
-// slices and a foot; a delta is written once for all subscribers.
+// The latest changes of every scope, in memory, as the bytes that go out: a pull's page is a few
+// slices of them; a delta is written once for all subscribers.
 // Shared by all threads. It may know less than the store but never anything else: what it cannot
 // decide it leaves to the store (`.askStore`), and that a cursor is ahead of the log it never says.
 //
@@ -22,8 +22,7 @@ public final class LogTail: Sendable {
 
     /// What the tail says to a pull.
     public enum PullAnswer: Sendable {
-        /// The answer's body, in slices to be sent one behind the other.
-        case answer([ByteSlice])
+        case page(PullPage)
         case askStore
         case refused(Refusal)
     }
@@ -114,19 +113,19 @@ extension LogTail {
         var cut = PageCut(changesMax: request.limit, bytesMax: limits.pageBytesMax)
         var position = Position(
             cursor: request.cursor, epoch: tail.epoch(at: request.cursor) ?? tail.head.epoch)
-        var slices = [PullBody.start]
+        var changes: [ByteSlice] = []
         for segment in tail.segments(after: request.cursor) {
             let end = segment.cut(after: position.cursor, &cut)
             guard end > position.cursor else { break }
-            if slices.count > 1 { slices.append(PullBody.comma) }
-            slices.append(segment.slice(after: position.cursor, through: end))
+            if !changes.isEmpty { changes.append(PullPage.comma) }
+            changes.append(segment.slice(after: position.cursor, through: end))
             position = Position(cursor: end, epoch: segment.head.epoch)
             guard end == segment.head.cursor else { break }
         }
-        let rest: PullBody.Rest =
-            position.cursor < tail.head.cursor ? .more : .nothing(tail.checksum)
-        slices.append(PullBody.end(at: position, then: rest))
-        return .answer(slices)
+        return .page(
+            PullPage(
+                changes: changes, position: position,
+                rest: position.cursor < tail.head.cursor ? .more : .nothing(tail.checksum)))
     }
 
     /// What a subscriber at `position` has not seen. Any thread.
@@ -144,7 +143,7 @@ extension LogTail {
         var slices: [ByteSlice] = []
         for segment in tail.segments(after: cursor) {
             let slice = segment.slice(after: cursor, through: segment.head.cursor)
-            if !slices.isEmpty { slices.append(PullBody.comma) }
+            if !slices.isEmpty { slices.append(PullPage.comma) }
             slices.append(slice)
             byteCount += slice.count + 1
             guard byteCount <= limits.deltaBytesMax else { return .tooFarBehind(head: head) }

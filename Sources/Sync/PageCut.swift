@@ -30,33 +30,6 @@ struct PageCut {
     }
 }
 
-/// The answer to a pull, around the changes.
-enum PullBody {
-    static let start = ByteSlice(literal: "{\"changes\":[")
-    static let comma = ByteSlice(literal: ",")
-
-    /// What follows the changes.
-    enum Rest {
-        case more
-        /// The position is the log's head; of its records, where that is known.
-        case nothing(ScopeChecksum?)
-    }
-
-    static func end(at position: Position, then rest: Rest) -> ByteSlice {
-        var buffer = ByteBuffer(capacity: 160)
-        switch rest {
-        case .more: buffer.append("],\"has_more\":true,\"next_cursor\":" as StaticString)
-        case .nothing: buffer.append("],\"has_more\":false,\"next_cursor\":" as StaticString)
-        }
-        buffer.append(decimal: position.cursor)
-        buffer.append(",\"epoch\":" as StaticString)
-        buffer.append(name: position.epoch)
-        if case .nothing(let checksum) = rest { buffer.append(checksum: checksum) }
-        buffer.append(UInt8(ascii: "}"))
-        return buffer.takeSlice(leaving: 1)
-    }
-}
-
 extension ByteBuffer {
     /// Appends a name as a JSON string. A name holds no control character, so only the quote and
     /// the backslash need an escape.

@@ -1,22 +1,22 @@
-// Writes what goes out because of a push: each change once, as it will stand in the log for ever,
-// and the results (protocol.md, "POST /_sync/push").
+// Writes the results of a push as text (protocol.md, "POST /_sync/push"), for whoever sends them:
+// after the commit, on a worker's thread.
 
 import MizuBytes
 
-/// What is told about one mutation.
-enum MutationResult {
-    case applied(Position, changes: ByteSlice)
-    case duplicate(Position)
-    case refused(Rejection)
-    case duplicateRefusal(Rejection)
-    /// The store failed on this very mutation: `internal_error`, to be tried again.
-    case undecided
-    /// Behind an undecided one.
-    case untried
+extension PushResults {
+    /// `{"results":[…]}` as JSON text. O(n) over the changes.
+    /// - Parameter limits: changes are left out if the text would pass `resultsBytesMax` with them.
+    public func body(limits: SyncLimits) -> ByteSlice {
+        var writer = ResultsWriter(bytesMax: limits.resultsBytesMax)
+        for (index, result) in results.enumerated() {
+            writer.append(result, othersToCome: results.count - index - 1)
+        }
+        return writer.finish()
+    }
 }
 
 /// Composes `{"results":[…]}`.
-struct ResultsWriter: ~Copyable {
+private struct ResultsWriter: ~Copyable {
     private var buffer = ByteBuffer(capacity: 512)
     private var isFirst = true
     private let bytesMax: Int
@@ -24,27 +24,25 @@ struct ResultsWriter: ~Copyable {
     /// More than any result without its changes: two names with escapes, a code and a message.
     private static let resultBytesMax = 4096
 
-    static let none = ByteSlice(literal: "{\"results\":[]}")
-
     init(bytesMax: Int) {
         self.bytesMax = bytesMax
         buffer.append("{\"results\":[" as StaticString)
     }
 
-    /// Appends a result. Changes are left out where the answer, with what is still to come, would
+    /// Appends a result. Changes are left out if the answer, with what is still to come, would
     /// pass its limit.
-    mutating func append(_ result: MutationResult, of id: Name, othersToCome: Int) {
+    mutating func append(_ result: MutationResult, othersToCome: Int) {
         buffer.append(isFirst ? "{\"id\":" : ",{\"id\":" as StaticString)
         isFirst = false
-        buffer.append(name: id)
-        switch result {
+        buffer.append(name: result.id)
+        switch result.decision {
         case .applied(let position, let changes):
             buffer.append(",\"ok\":true" as StaticString)
             append(position)
             let reserve = (othersToCome + 1) * Self.resultBytesMax
-            if buffer.count + changes.count + reserve <= bytesMax {
+            if buffer.count + changes.bytes.count + reserve <= bytesMax {
                 buffer.append(",\"changes\":[" as StaticString)
-                buffer.append(changes)
+                buffer.append(changes.bytes)
                 buffer.append(UInt8(ascii: "]"))
             }
         case .duplicate(let position):
@@ -58,10 +56,10 @@ struct ResultsWriter: ~Copyable {
             append(rejection)
         case .undecided:
             buffer.append(",\"ok\":false,\"retry\":true" as StaticString)
-            append(Rejection(code: "internal_error", message: "this could not be decided"))
+            append(Rejection.undecided)
         case .untried:
             buffer.append(",\"ok\":false,\"retry\":true" as StaticString)
-            append(Rejection(code: "unavailable", message: "not tried: one before it failed"))
+            append(Rejection.untried)
         }
         buffer.append(UInt8(ascii: "}"))
     }
@@ -84,53 +82,4 @@ struct ResultsWriter: ~Copyable {
         buffer.append(",\"error\":" as StaticString)
         buffer.appendJSON(string: rejection.message)
     }
-}
-
-/// Writes the changes of one mutation, comma-joined.
-struct ChangeWriter: ~Copyable {
-    private let scope: Name
-    private let mutation: Name
-    private let time: ByteSlice
-    private var buffer = ByteBuffer(capacity: 256)
-    /// Where each change ends.
-    private(set) var ends: [Int] = []
-
-    init(scope: Name, mutation: Name, time: ByteSlice) {
-        self.scope = scope
-        self.mutation = mutation
-        self.time = time
-    }
-
-    /// Bytes of a change beside its data, entity and id, escapes aside.
-    static func overhead(scope: Name, mutation: Name) -> Int {
-        scope.bytes.count + mutation.bytes.count + 150
-    }
-
-    mutating func append(_ change: RecordChange, cursor: Int) {
-        buffer.append(buffer.count > 0 ? ",{\"cursor\":" : "{\"cursor\":" as StaticString)
-        buffer.append(decimal: cursor)
-        buffer.append(",\"scope\":" as StaticString)
-        buffer.append(name: scope)
-        buffer.append(",\"entity\":" as StaticString)
-        buffer.append(name: change.key.entity)
-        buffer.append(",\"id\":" as StaticString)
-        buffer.append(name: change.key.id)
-        switch change.operation {
-        case .create: buffer.append(",\"op\":\"create\"" as StaticString)
-        case .update: buffer.append(",\"op\":\"update\"" as StaticString)
-        case .delete: buffer.append(",\"op\":\"delete\"" as StaticString)
-        }
-        if let json = change.json {
-            buffer.append(",\"data\":" as StaticString)
-            buffer.append(json)
-        }
-        buffer.append(",\"time\":\"" as StaticString)
-        buffer.append(time)
-        buffer.append("\",\"mutation\":" as StaticString)
-        buffer.append(name: mutation)
-        buffer.append(UInt8(ascii: "}"))
-        ends.append(buffer.count)
-    }
-
-    consuming func finish() -> ByteSlice { buffer.takeSlice(leaving: 1) }
 }

@@ -51,29 +51,29 @@ extension SyncEngine {
     /// One push: admitted, then mutation by mutation, until one of them cannot be decided.
     private func apply(
         _ push: PushRequest, _ run: inout BatchRun
-    ) throws(StoreError) -> Result<ByteSlice, Refusal> {
+    ) throws(StoreError) -> PushAnswer {
         var client: ClientState?
         switch try admit(push, at: run.ageMilliseconds) {
         case .refused(let refusal): return .failure(refusal)
         case .admitted(let state): client = state
         }
-        guard !push.mutations.isEmpty else { return .success(ResultsWriter.none) }
-        var results = ResultsWriter(bytesMax: limits.resultsBytesMax)
+        guard !push.mutations.isEmpty else { return .success(PushResults([])) }
+        var results: [MutationResult] = []
+        results.reserveCapacity(push.mutations.count)
         for (index, mutation) in push.mutations.enumerated() {
-            let result = try decide(mutation, of: push, &client, &run)
-            results.append(
-                result, of: mutation.id, othersToCome: push.mutations.count - index - 1)
-            guard case .undecided = result else { continue }
+            let decision = try decide(mutation, of: push, &client, &run)
+            results.append(MutationResult(id: mutation.id, decision))
+            guard case .undecided = decision else { continue }
             // "From here on nothing of this push was tried."
             for later in push.mutations[(index + 1)...] {
-                results.append(.untried, of: later.id, othersToCome: 0)
+                results.append(MutationResult(id: later.id, .untried))
             }
             break
         }
         if let name = push.client, let client {
             try store.setClient(client, of: name, in: push.scope)
         }
-        return .success(results.finish())
+        return .success(PushResults(results))
     }
 
     /// The stored outcome, or a new one. A statement that fails is this mutation's own misfortune:
@@ -81,15 +81,15 @@ extension SyncEngine {
     private func decide(
         _ mutation: PushedMutation, of push: PushRequest, _ client: inout ClientState?,
         _ run: inout BatchRun
-    ) throws(StoreError) -> MutationResult {
+    ) throws(StoreError) -> MutationResult.Decision {
         let clientBefore = client
         try store.savepoint()
-        let result: MutationResult
+        let decision: MutationResult.Decision
         do {
             if let known = try store.outcome(of: mutation.id, in: push.scope) {
-                result = again(known, mutation, of: push)
+                decision = again(known, mutation, of: push)
             } else {
-                result = try execute(mutation, of: push, &client, &run)
+                decision = try execute(mutation, of: push, &client, &run)
             }
         } catch {
             guard error.kind == .statement else { throw error }
@@ -99,13 +99,13 @@ extension SyncEngine {
             return .undecided
         }
         try store.releaseSavepoint()
-        return result
+        return decision
     }
 
     /// What was decided before, for those who may be told.
     private func again(
         _ known: Outcome, _ mutation: PushedMutation, of push: PushRequest
-    ) -> MutationResult {
+    ) -> MutationResult.Decision {
         guard mutation.has(known.fingerprint),
             known.user == nil || known.user == push.user
         else { return .refused(.idReused) }
@@ -127,7 +127,7 @@ struct BatchRun {
     var newOutcomes = 0
     /// What the batch leaves, once it is written.
     var totals: StoreTotals?
-    var answers: [Result<ByteSlice, Refusal>] = []
+    var answers: [PushAnswer] = []
     var scopes: [Name: ScopeTurn] = [:]
     /// The last statement that failed, for the log.
     var accident: StoreError?

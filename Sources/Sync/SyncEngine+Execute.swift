@@ -9,7 +9,7 @@ extension SyncEngine {
     func execute(
         _ mutation: PushedMutation, of push: PushRequest, _ client: inout ClientState?,
         _ run: inout BatchRun
-    ) throws(StoreError) -> MutationResult {
+    ) throws(StoreError) -> MutationResult.Decision {
         let before: ScopeState
         if let known = run.scopes[push.scope] {
             before = known.state
@@ -19,11 +19,11 @@ extension SyncEngine {
         var state = before
         if before.head.cursor == 0 { state.owner = maker(push) }
         var entry: LogEntry?
-        let result: MutationResult
+        let decision: MutationResult.Decision
         let verdict: Outcome.Verdict
         switch try effect(of: mutation, push, at: run.timeMilliseconds) {
         case .failure(let rejection):
-            result = .refused(rejection)
+            decision = .refused(rejection)
             verdict = .refused(rejection)
         case .success(let changes):
             let growth = Growth(of: changes)
@@ -31,7 +31,8 @@ extension SyncEngine {
                 return .refused(refusal)
             }
             entry = try append(changes, of: mutation.id, push.scope, &state, run)
-            result = .applied(state.head, changes: entry?.bytes ?? .empty)
+            let applied = entry.map { AppliedChanges(changes: changes, bytes: $0.bytes) }
+            decision = .applied(state.head, applied ?? .none)
             verdict = .applied(state.head)
         }
         var counted = client
@@ -49,7 +50,7 @@ extension SyncEngine {
         // In place: a copy of the turn would copy the entries of the batch with each mutation.
         run.scopes[push.scope, default: ScopeTurn(before)].add(
             entry, state, isByReader: push.isByReader)
-        return result
+        return decision
     }
 
     /// What the mutation would change, or why it is refused. Writes nothing.

@@ -5,10 +5,10 @@
 import MizuBytes
 
 extension SyncReader {
-    /// Answers a pull: the body in slices, or 410.
+    /// Answers a pull: the page, or 410.
     public func pull(
         _ request: PullRequest, limits: SyncLimits
-    ) throws(StoreError) -> Result<[ByteSlice], Refusal> {
+    ) throws(StoreError) -> Result<PullPage, Refusal> {
         try beginReading()
         defer { endReading() }
         let state = try scopeState(request.scope)
@@ -25,11 +25,11 @@ extension SyncReader {
         }
         let end = page.cursor
         let epoch = try epoch(at: end, in: request.scope) ?? state.head.epoch
-        let position = Position(cursor: end, epoch: epoch)
-        let foot = PullBody.end(
-            at: position,
-            then: end < state.head.cursor ? .more : .nothing(state.checksum))
-        return .success([PullBody.start, page.finish(), foot])
+        return .success(
+            PullPage(
+                changes: end > request.cursor ? [page.finish()] : [],
+                position: Position(cursor: end, epoch: epoch),
+                rest: end < state.head.cursor ? .more : .nothing(state.checksum)))
     }
 
     /// Where the scope's log ends.
@@ -38,21 +38,6 @@ extension SyncReader {
         defer { endReading() }
         let state = try scopeState(scope)
         return ScopeHead(state.head, checksum: state.checksum)
-    }
-
-    /// Whether a client may go on from `position`: the log's head, or 410. For `subscribe`.
-    public func check(
-        _ position: Position, in scope: Name
-    ) throws(StoreError) -> Result<Position, Refusal> {
-        try beginReading()
-        defer { endReading() }
-        let state = try scopeState(scope)
-        if let refusal = try refusal(
-            cursor: position.cursor, epoch: position.epoch, in: scope, state)
-        {
-            return .failure(refusal)
-        }
-        return .success(state.head)
     }
 
     /// Why the changes after a position cannot be told, nil if they can. Within `beginReading`.
@@ -64,34 +49,6 @@ extension SyncReader {
         // Cursor 0 is before every epoch and is not checked.
         if cursor > 0, try self.epoch(at: cursor, in: scope) != epoch { return .epochChanged }
         return nil
-    }
-}
-
-// MARK: Records for pages that the server renders
-
-extension SyncReader {
-    /// All records of an entity in the order of ids, as JSON. O(n).
-    public func records(
-        of entity: Name, in scope: Name
-    ) throws(StoreError) -> [(id: Name, json: JSONValue)] {
-        try beginReading()
-        defer { endReading() }
-        var found: [(id: Name, json: JSONValue)] = []
-        try visitRecords(of: entity, in: scope) { id, json in
-            found.append((id, JSONValue(validated: json)))
-            return .next
-        }
-        return found
-    }
-
-    /// One record, nil if there is none.
-    public func record(
-        of entity: Name, id: Name, in scope: Name
-    ) throws(StoreError) -> JSONValue? {
-        try beginReading()
-        defer { endReading() }
-        return try record(RecordKey(entity: entity, id: id), in: scope)
-            .map(JSONValue.init(validated:))
     }
 }
 

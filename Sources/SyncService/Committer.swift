@@ -13,9 +13,6 @@ import MizuEventLoop
 import MizuSync
 import Synchronization
 
-/// What a push came to: the body `{"results":[…]}`, or why it was refused as a whole.
-public typealias PushAnswer = Result<ByteSlice, Refusal>
-
 /// The committer's front: any thread may push.
 final class Committer: Sendable {
     /// Mutations that wait to be committed, of all pushes together.

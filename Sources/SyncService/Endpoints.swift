@@ -58,11 +58,14 @@ extension SyncService {
         push.origin = origin(of: request.peer)
         try check(push.user, push.scope, .push)
         push.isByReader = mayUse(push.user, push.scope, .pull)
-        let (workers, exchange) = (self.workers, request.exchange)
+        let (workers, exchange, limits) = (self.workers, request.exchange, self.limits)
         self.push(push, byteCount: body.count) { answer in
-            switch answer {
-            case .success(let results): workers.respond(to: exchange, .json(results).uncached)
-            case .failure(let refusal): workers.respond(to: exchange, Response(refusal))
+            // The text is the worker's work: the committer has the next batch to commit.
+            workers.respond(to: exchange) {
+                switch answer {
+                case .success(let results): .json(results.body(limits: limits)).uncached
+                case .failure(let refusal): Response(refusal)
+                }
             }
         }
         return .pending
@@ -73,7 +76,7 @@ extension SyncService {
         let pull = try PullRequest.parse(request.bodySlice(), limits: limits)
         try check(user(of: request), pull.scope, .pull)
         switch tail.pull(pull) {
-        case .answer(let slices): return Response.json(slices).uncached
+        case .page(let page): return Response.json(page.body).uncached
         case .refused(let refusal): throw refusal
         case .askStore: break
         }
@@ -84,7 +87,7 @@ extension SyncService {
             let moment = tail.moment()
             let answer = try reader.pull(pull, limits: limits)
             tail.learn(try reader.head(of: pull.scope), of: pull.scope, since: moment)
-            return answer
+            return answer.map(\.body)
         }
     }
 

@@ -98,8 +98,8 @@ extension LiveService {
     /// What the store says to a subscriber that the tail knows nothing of.
     private struct StoreAnswer: Sendable {
         let head: ScopeHead
-        /// The body of a pull from the subscriber's position; nil where it asked for pokes.
-        let pull: Result<[ByteSlice], Refusal>?
+        /// The page after the subscriber's position; nil where it asked for pokes.
+        let pull: Result<PullPage, Refusal>?
     }
 
     /// Reads what is missing on a reader's thread and goes on here.
@@ -111,7 +111,7 @@ extension LiveService {
         sync.read(for: reader(of: request.socket), of: request.scope) {
             (reader, _) throws(StoreError) in
             let moment = tail.moment()
-            let pull: Result<[ByteSlice], Refusal>? =
+            let pull: Result<PullPage, Refusal>? =
                 if let from = request.from {
                     try reader.pull(
                         PullRequest(
@@ -137,10 +137,10 @@ extension LiveService {
         if isCurrent { asked[key] = nil }
         guard worker.fill(of: request.socket) != nil else { return }
         let answer: StoreAnswer
-        let page: PulledPage?
+        let page: PullPage?
         do throws(Refusal) {
             answer = try result.get()
-            page = try answer.pull.map { (pull) throws(Refusal) in PulledPage(try pull.get()) }
+            page = try answer.pull?.get()
         } catch {
             return refuse(request.socket, request.ref, topic: request.topic, error, on: worker)
         }
@@ -159,7 +159,7 @@ extension LiveService {
             begin(request, .pokes, at: head, sent: head.cursor, on: worker)
             return
         }
-        let isWhole = page.cursor == head.cursor
+        let isWhole = page.position.cursor == head.cursor
         guard begin(request, .deltas, at: head, sent: head.cursor, on: worker) else { return }
         if !isWhole {
             sendPoke(request.topic, head, to: request.socket, on: worker)
@@ -167,7 +167,7 @@ extension LiveService {
             say(to: request.socket, on: worker) {
                 LiveWriter.delta(
                     topic: request.topic, base: from.cursor, cursor: head.cursor,
-                    epoch: ByteSlice(head.epoch.bytes), changes: [page.changes], to: &$0)
+                    epoch: ByteSlice(head.epoch.bytes), changes: page.changes, to: &$0)
             }
         }
     }
@@ -253,20 +253,5 @@ struct SyncSubscription: Sendable {
             return nil
         }
         self.from = Position(cursor: from.cursor, epoch: epoch)
-    }
-}
-
-/// The parts of a pull's body that a delta needs.
-struct PulledPage {
-    let changes: ByteSlice
-    let cursor: Int
-
-    init(_ slices: [ByteSlice]) {
-        var body = ByteBuffer(capacity: slices.reduce(0) { $0 + $1.count })
-        for slice in slices { body.append(slice) }
-        let json = JSONValue(validated: body.takeSlice(leaving: 1))
-        let array = json.member("changes")?.bytes ?? "[]"
-        changes = array[1..<array.count - 1]
-        cursor = json.member("next_cursor")?.int ?? 0
     }
 }

@@ -160,7 +160,8 @@ public final class LiveService: WebSocketService {
     ) {
         switch answer {
         case .success(let results):
-            say(to: socket, on: worker) { LiveWriter.ack(ref: ref, payload: results, to: &$0) }
+            let body = results.body(limits: sync.limits)
+            say(to: socket, on: worker) { LiveWriter.ack(ref: ref, payload: body, to: &$0) }
         case .failure(let refusal): refuse(socket, ref, refusal, on: worker)
         }
     }

@@ -32,7 +32,7 @@ private struct CounterMutator: Mutator {
                 + #"{"id":"b","name":"counter.add","args":{"by":0}},"#
                 + #"{"id":"a","name":"counter.add","args":{"by":2}}]}"#)
         let push = try PushRequest.parse(body, limits: SyncLimits())
-        let answer = try engine.commit([push]).answers[0].get()
+        let answer = try engine.commit([push]).answers[0].get().body(limits: SyncLimits())
         let results = try #require(JSON.parse(answer).member("results"))
         let all = results.elements.map { $0 }
         #expect(all.map { $0.member("ok")?.bool } == [true, false, true])

@@ -87,7 +87,7 @@ extension Harness {
         lastResult = result
         return try result.answers.map { answer in
             switch answer {
-            case .success(let body): .success(try JSON.parse(body))
+            case .success(let pushed): .success(try JSON.parse(pushed.body(limits: limits)))
             case .failure(let refusal): .failure(refusal)
             }
         }
@@ -126,14 +126,13 @@ extension Harness {
         let stored = try #require(reader).pull(request, limits: limits)
         switch tail.pull(request) {
         case .askStore: break
-        case .answer(let slices):
-            let text = slices.map(\.string).joined()
-            #expect(text == (try stored.get().map(\.string).joined()), "tail and store differ")
+        case .page(let page):
+            #expect(page.text == (try stored.get().text), "tail and store differ")
         case .refused(let refusal):
             // Where the store has trimmed what the tail still has, it may give the other reason.
             #expect(stored.failure?.status == refusal.status, "tail and store differ")
         }
-        return try JSON.parse(ByteSlice(try stored.get().map(\.string).joined()))
+        return try JSON.parse(ByteSlice(try stored.get().text))
     }
 
     func pull(_ cursor: Int, _ epoch: Name, limit: Int = 100, scope: String = "s") throws
@@ -156,6 +155,11 @@ extension Harness {
         for _ in 0..<1000 where try #require(engine).trim() == .done { return }
         Issue.record("trimming does not end")
     }
+}
+
+extension PullPage {
+    /// The body in one.
+    var text: String { body.map(\.string).joined() }
 }
 
 extension Result where Failure == Refusal {

@@ -31,8 +31,8 @@ struct LogTailTests {
         throws -> JSONValue?
     {
         let request = PullRequest(scope: "s", cursor: cursor, epoch: epoch, limit: limit)
-        guard case .answer(let slices) = tail.pull(request) else { return nil }
-        return try JSON.parse(ByteSlice(slices.map(\.string).joined()))
+        guard case .page(let page) = tail.pull(request) else { return nil }
+        return try JSON.parse(ByteSlice(page.text))
     }
 
     @Test("what it does not know it leaves to the store, a cursor ahead of the log too")
@@ -59,7 +59,7 @@ struct LogTailTests {
             for asked in ["e1", "e2"] as [Name] {
                 let request = PullRequest(scope: "s", cursor: cursor, epoch: asked, limit: 1)
                 switch tail.pull(request) {
-                case .answer: #expect(asked == epoch)
+                case .page: #expect(asked == epoch)
                 case .refused(let refusal):
                     #expect(refusal == .epochChanged)
                     #expect(asked != epoch)
@@ -76,11 +76,11 @@ struct LogTailTests {
         let tail = LogTail(limits: limits)
         for base in 0..<500 { tail.append(changes("s", after: base)) }
         let request = PullRequest(scope: "s", cursor: 0, epoch: nil, limit: 1000)
-        guard case .answer(let slices) = tail.pull(request) else {
+        guard case .page(let page) = tail.pull(request) else {
             Issue.record("no answer")
             return
         }
-        #expect(slices.count < 40)
+        #expect(page.changes.count < 40)
         for cursor in stride(from: 0, through: 500, by: 37) {
             for limit in [1, 2, 64, 1000] {
                 let page = try #require(try pull(tail, cursor, limit: limit))

@@ -182,8 +182,8 @@ private final class ReaderWatch: Sendable {
     private func read(_ reader: any SyncReader, _ last: Int) throws -> Int {
         let limits = SyncLimits()
         let request = PullRequest(scope: "s", cursor: 0, epoch: nil, limit: 1000)
-        let slices = try reader.pull(request, limits: limits).get()
-        let cursors = try JSON.parse(ByteSlice(slices.map(\.string).joined())).cursors
+        let pulled = try reader.pull(request, limits: limits).get()
+        let cursors = try JSON.parse(ByteSlice(pulled.text)).cursors
         if cursors != Array(1..<cursors.count + 1) || cursors.count % 3 != 0 {
             problems.withLock { $0.append("torn: \(cursors.suffix(4))") }
         }

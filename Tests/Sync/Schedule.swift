@@ -202,7 +202,9 @@ extension Schedule {
 
     private func subscribe(_ client: Int) throws {
         let position = clients[client].position
-        let standing = try #require(harness.reader).check(position, in: scope)
+        let request = PullRequest(
+            scope: scope, cursor: position.cursor, epoch: position.epoch, limit: 1)
+        let standing = try #require(harness.reader).pull(request, limits: harness.limits)
         subscriptions[client] = standing.failure == nil ? position : nil
     }
 

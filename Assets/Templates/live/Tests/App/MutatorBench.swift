@@ -19,7 +19,8 @@ final class MutatorBench {
         let body = #"{"mutations":[{"id":"m\#(pushed)","name":"\#(name)","args":\#(args)}]}"#
         let push = try PushRequest.parse(ByteSlice(body), limits: SyncLimits())
         let answer = try #require(engine.commit([push]).answers.first).get()
-        let results = try #require(try JSON.parse(answer).member("results"))
+        let text = answer.body(limits: SyncLimits())
+        let results = try #require(try JSON.parse(text).member("results"))
         return try #require(results.elements.first { _ in true })
     }
 }
