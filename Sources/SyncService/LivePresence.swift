@@ -1,11 +1,11 @@
 // Presence on one worker (live.md, "Presence"). Each topic has an owner among the workers, by a
-// hash of its name, and whatever concerns its members goes there by mail: who enters, leaves, breaks
-// off, asks. So the owner alone knows the truth, without a lock, and puts all of it into one order:
-// what it mails to a worker arrives in the order in which it was mailed, so a list comes behind all
-// that it has in it and before all that it has not. One lock around a table for all workers would
-// give the truth without mail, but not that order: two workers could tell two versions the wrong
-// way round, unless they told while they held it. The price is one mail there and one back for each
-// subscribe with presence, and an `ack` that comes a little later.
+// hash of its name, and whatever concerns its members goes there by mail: who enters, leaves,
+// breaks off, asks. So the owner alone knows the truth, without a lock, and puts all of it into one
+// order: what it mails to a worker arrives in the order in which it was mailed, so a list comes
+// behind all that it has in it and before all that it has not. One lock around a table for all
+// workers would give the truth without mail, but not that order: two workers could tell two
+// versions the wrong way round, unless they told while they held it. The price is one mail there
+// and one back for each subscribe with presence, and an `ack` that comes a little later.
 //
 //   worker of the socket                        owner of the topic
 //   join ──(connection, entry)─────────────────► PresenceTable.enter

@@ -1,6 +1,6 @@
 // The address that a push is counted for (operating.md, `QUOTA_ADDRESS_…`): an IPv4 address, or the
-// /64 that one household or one machine has of IPv6 (RFC 6177). Addresses that are exempt from limits,
-// and sockets without one, are nobody's.
+// /64 that one household or one machine has of IPv6 (RFC 6177). Addresses that are exempt from
+// limits, and sockets without one, are nobody's.
 
 import MizuHTTP
 import MizuServer

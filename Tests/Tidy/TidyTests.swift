@@ -74,7 +74,8 @@ struct TidyTests {
 
     @Test("every room in Sources has a row in the guide's table of rooms, and every row a room")
     func rooms() throws {
-        let rows = SourceTree.text("Assets/Guides/architecture.md").split(separator: "\n").map { line in
+        let rows = SourceTree.text("Assets/Guides/architecture.md").split(separator: "\n").map {
+            line in
             line.split(separator: "|", omittingEmptySubsequences: false)
                 .map { $0.trimmingCharacters(in: [" ", "`", "*"]) }
         }
