@@ -94,12 +94,17 @@ let package = Package(
         room("Sync", ["MizuBytes"]),
         room("SyncSQLite", ["MizuSync", "MizuBytes", "CSQLite", log]),
         room("View", ["MizuBytes"]),
+        room("Door", ["MizuRouting", "MizuHTTP", "MizuEventLoop", "MizuBytes", "CLinux"]),
+        room("AccessLog", ["MizuHTTP", "MizuEventLoop", "MizuBytes", "CLinux", log]),
         room(
             "Server",
             [
                 "MizuBytes", "MizuEventLoop", "MizuTransport", "MizuHTTP", "MizuWebSocket",
-                "MizuRouting", "MizuLive", "CLinux", log,
+                "MizuRouting", "MizuDoor", "MizuAccessLog", "CLinux", log,
             ]),
+        room(
+            "Process",
+            ["MizuServer", "MizuTransport", "MizuEventLoop", "CLinux", log]),
         room(
             "Bench",
             [
@@ -109,15 +114,16 @@ let package = Package(
         room(
             "SyncService",
             [
-                "MizuServer", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuSync", "MizuLive",
-                "MizuEventLoop", "MizuBytes", log,
+                "MizuServer", "MizuDoor", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuSync",
+                "MizuLive", "MizuEventLoop", "MizuBytes", log,
             ]),
         room(
             "Mizu",
             [
-                "MizuSyncService", "MizuServer", "MizuSyncSQLite", "MizuView", "MizuSync",
-                "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuLive", "MizuEventLoop",
-                "MizuBytes", "CLinux", "CDev", log,
+                "MizuSyncService", "MizuProcess", "MizuServer", "MizuDoor", "MizuAccessLog",
+                "MizuSyncSQLite", "MizuView", "MizuSync", "MizuRouting", "MizuHTTP",
+                "MizuWebSocket", "MizuLive", "MizuTransport", "MizuEventLoop", "MizuBytes",
+                "CLinux", "CDev", log,
             ]),
         room("Dev", ["MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux"]),
         room("Scaffold", ["MizuBytes", "CLinux"]),
@@ -133,10 +139,11 @@ let package = Package(
         .executableTarget(
             name: "EchoServer",
             dependencies: [
-                "MizuServer", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuTransport",
-                "MizuLive", "MizuEventLoop", "MizuBytes", "CLinux", log,
+                "MizuProcess", "MizuServer", "MizuRouting", "MizuHTTP", "MizuWebSocket",
+                "MizuTransport", "MizuLive", "MizuEventLoop", "MizuBytes", "CLinux", log,
             ], path: "Sources/EchoServer", linkerSettings: smallBinary),
 
+        .target(name: "MizuTestSupport", path: "Tests/Support"),
         tests("Bytes", ["MizuBytes"]),
         tests("EventLoop", ["MizuEventLoop", "MizuTransport", "MizuBytes", "CLinux"]),
         .target(
@@ -151,14 +158,23 @@ let package = Package(
         // Nothing of Linux: what a Swift client on a phone would link.
         tests("Portable", ["MizuSync", "MizuBytes"]),
         tests("View", ["MizuView", "MizuBytes"]),
+        tests("Door", ["MizuDoor", "MizuRouting", "MizuHTTP", "MizuEventLoop", "MizuTestSupport"]),
+        tests(
+            "AccessLog",
+            ["MizuAccessLog", "MizuHTTP", "MizuEventLoop", "MizuBytes", "MizuTestSupport"]),
+        // Tests/Process runs the programs.
+        tests("ProcessRoom", ["MizuProcess", "MizuTransport", "MizuEventLoop"]),
         tests(
             "Server",
             [
-                "MizuSyncService", "MizuServer", "MizuTransport", "MizuHTTP", "MizuRouting",
+                "MizuSyncService", "MizuProcess", "MizuServer", "MizuDoor", "MizuAccessLog",
+                "MizuTransport", "MizuHTTP", "MizuRouting",
                 "MizuWebSocket", "MizuSync", "MizuLive", "MizuEventLoop", "MizuBytes", "CLinux",
-                "CTLSClient", log,
+                "CTLSClient", "MizuTestSupport", log,
             ]),
-        tests("Mizu", ["Mizu", "MizuServer", "MizuHTTP", "MizuTransport", "MizuBytes", log]),
+        tests(
+            "Mizu",
+            ["Mizu", "MizuServer", "MizuDoor", "MizuHTTP", "MizuTransport", "MizuBytes", log]),
         tests("Dev", ["MizuDev", "MizuEventLoop", "MizuBytes"]),
         tests("BenchRoom", ["MizuBench", "MizuHTTP", "MizuWebSocket", "MizuBytes"]),
         tests("Scaffold", ["MizuScaffold", "MizuBytes", "CTemplates"]),

@@ -6,6 +6,7 @@ import Glibc
 import Logging
 import MizuEventLoop
 import MizuHTTP
+import MizuProcess
 import MizuServer
 import MizuTransport
 

@@ -3,8 +3,10 @@
 
 import CLinux
 import MizuBytes
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
+import MizuProcess
 import MizuRouting
 import MizuServer
 import MizuSyncService
@@ -72,15 +74,15 @@ extension App {
 
     /// All that was declared, as the server wants it.
     func serverConfiguration() -> ServerConfiguration {
-        let door = makeDoor()
+        let requests = makeRequestPolicy()
         var server = ServerConfiguration(
             addresses: configuration.addresses, router: router(), logger: logger
         ) { request, proven in
-            door.admit(&request, proven: proven)
+            requests.admit(&request, proven: proven)
         }
         server.problems = errorPages.pages(
             assets, isDevelopment: configuration.isDevelopment, development, logger)
-        server.crossOrigin = door.policy.shared
+        server.crossOrigin = requests.policy.shared
         server.tlsAddresses = configuration.tls.addressesInForce(beside: configuration.addresses)
         server.tls = daemon.certificates
         server.accessLog = daemon.accessLog

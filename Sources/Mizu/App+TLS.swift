@@ -3,6 +3,7 @@
 
 import Glibc
 import MizuEventLoop
+import MizuProcess
 import MizuServer
 import MizuTransport
 

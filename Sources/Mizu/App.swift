@@ -3,9 +3,11 @@
 
 import CLinux
 import Logging
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
 import MizuLive
+import MizuProcess
 import MizuRouting
 import MizuServer
 import MizuSync

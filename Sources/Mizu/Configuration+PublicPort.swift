@@ -2,6 +2,7 @@
 // proxies are believed, and what a plain address does once there is an https one. Rows of the one
 // table in Configuration.swift.
 
+import MizuDoor
 import MizuServer
 import MizuTransport
 

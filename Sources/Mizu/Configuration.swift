@@ -4,6 +4,8 @@
 
 import Glibc
 import Logging
+import MizuAccessLog
+import MizuProcess
 import MizuServer
 import MizuSyncService
 import MizuTransport

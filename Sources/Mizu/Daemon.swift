@@ -9,7 +9,9 @@
 
 import Glibc
 import Logging
+import MizuAccessLog
 import MizuEventLoop
+import MizuProcess
 import MizuServer
 import MizuTransport
 
@@ -99,7 +101,7 @@ extension App {
     }
 
     private func acquireListeners() throws(StartError) {
-        do throws(ServerStartError) {
+        do throws(ListenError) {
             if daemon.service.inherited.isEmpty {
                 try daemon.listeners.bind(configuration.addresses, workers: workers.count)
                 try daemon.listeners.bind(

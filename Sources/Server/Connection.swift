@@ -13,6 +13,7 @@
 // One worker's thread.
 
 import MizuBytes
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
 import MizuTransport

@@ -10,6 +10,7 @@
 
 import CLinux
 import MizuBytes
+import MizuDoor
 import MizuEventLoop
 import Synchronization
 

@@ -7,6 +7,7 @@
 
 import Logging
 import MizuBytes
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
 import MizuTransport
@@ -36,9 +37,14 @@ public final class Server: Sendable {
         _ configuration: ServerConfiguration, on workers: Workers
     ) throws(ServerStartError) -> Server {
         var listeners = AcquiredListeners()
-        try listeners.bind(configuration.addresses, workers: workers.count)
-        if configuration.tls != nil {
-            try listeners.bind(configuration.tlsAddresses, role: .https, workers: workers.count)
+        do throws(ListenError) {
+            try listeners.bind(configuration.addresses, workers: workers.count)
+            if configuration.tls != nil {
+                try listeners.bind(
+                    configuration.tlsAddresses, role: .https, workers: workers.count)
+            }
+        } catch {
+            throw .listening(error)
         }
         return try start(configuration, on: workers, listeners: &listeners)
     }
@@ -46,7 +52,7 @@ public final class Server: Sendable {
     /// Starts the workers on listeners that were acquired before; `configuration.addresses` means
     /// nothing then.
     /// - Parameter listeners: taken over and left empty: who else kept one would keep it listening.
-    public static func start(
+    package static func start(
         _ configuration: ServerConfiguration, on workers: Workers,
         listeners: inout AcquiredListeners
     ) throws(ServerStartError) -> Server {
@@ -56,7 +62,11 @@ public final class Server: Sendable {
         precondition(
             plainListeners == acquired.entries.count || configuration.tls != nil,
             "Server.start: a TLS listener and no certificate")
-        try acquired.listen()
+        do throws(ListenError) {
+            try acquired.listen()
+        } catch {
+            throw .listening(error)
+        }
         do throws(SystemError) {
             let ports = acquired.entries.map(\.address.port)
             let server = try Server(
@@ -78,7 +88,9 @@ public final class Server: Sendable {
         plainListeners: Int
     ) throws(SystemError) {
         self.configuration = configuration
-        admission = Admission(configuration)
+        admission = Admission(
+            connectionsMax: configuration.limits.connectionsMax,
+            addressLimits: configuration.addressLimits, proxies: configuration.trustedProxies)
         memory = MemoryLedger(configuration.limits.memory, queued: workers.queued)
         self.workers = workers
         self.ports = ports
@@ -117,23 +129,12 @@ public final class Server: Sendable {
 
 /// Why a server did not start, for one line to a person.
 public enum ServerStartError: Error, CustomStringConvertible {
-    case address(ListenAddress, SystemError)
-    case inherited(InheritedSocket, SystemError)
+    case listening(ListenError)
     case system(SystemError)
 
     public var description: String {
         switch self {
-        case .address(let address, let error):
-            switch error.errno {
-            case 98: "\(address) is in use: stop what listens there, or choose another ADDR"
-            case 13: "\(address) needs more rights: ports below 1024 are for root"
-            case 22: "\(address) is not a numeric address: write ADDR as 127.0.0.1:8080 or :8080"
-            case 99: "\(address) is no address of this machine"
-            default: "cannot listen on \(address): \(error.reason)"
-            }
-        case .inherited(let socket, let error):
-            "descriptor \(socket.descriptor) of LISTEN_FDS is no listening TCP socket: "
-                + error.reason
+        case .listening(let error): error.description
         case .system(let error): "cannot start: \(error)"
         }
     }

@@ -2,7 +2,9 @@
 // Defaults are those that a public port can live with; a limit's comment says what happens there.
 
 import Logging
+import MizuAccessLog
 import MizuBytes
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
 import MizuRouting
@@ -123,9 +125,9 @@ public struct ServerConfiguration: Sendable {
     public var addressLimits: AddressLimits?
     /// How often an address and a user may ask, of any route; nil: as often as they like. Routes
     /// say what they cost.
-    public var rateLimiter: RateLimiter?
+    package var rateLimiter: RateLimiter?
     /// Whose X-Forwarded-For, -Proto and -Host and PROXY headers are believed.
-    public var trustedProxies = TrustedProxies()
+    package var trustedProxies = TrustedProxies()
     public var proxyProtocol = ProxyProtocolUse.off
     /// `Strict-Transport-Security` of answers to requests that came by TLS (RFC 6797 §6.1); nil:
     /// none.
@@ -134,7 +136,7 @@ public struct ServerConfiguration: Sendable {
     public var compression = Compression.gzip
 
     /// Where each answer leaves a line; nil: nowhere.
-    public var accessLog: AccessLog?
+    package var accessLog: AccessLog?
 
     public enum Compression: Sendable { case none, gzip }
 

@@ -1,58 +1,9 @@
-// A worker's part of the access log: it remembers a request from its head to its answer, writes the
-// line, and hands lines over in batches. Where the log is off, none of this is called: each place
-// that would asks `logsAccess` first.
+// A worker's part of the access log: what happens to a request becomes a line (`AccessLines`). If
+// the log is off, none of this is called: each place that would asks `logsAccess` first.
 
+import MizuAccessLog
 import MizuEventLoop
 import MizuHTTP
-
-/// Requests that wait for their answers and lines that wait to be handed over. One worker's thread.
-final class AccessLines {
-    /// A batch is handed over when it has so many bytes, or when its first line is so old.
-    static let batchBytesMax = 32 * 1024
-    static let batchMilliseconds: UInt64 = 100
-
-    private let log: AccessLog
-    /// By connection: each has one request under way.
-    private var open: [Token: AccessEntry] = [:]
-    private var lines: [UInt8] = []
-    private var count = 0
-    private var firstLine: Instant
-
-    init(_ log: AccessLog, now: Instant) {
-        self.log = log
-        firstLine = now
-    }
-
-    /// When the lines that wait are to be handed over at the latest; nil where none waits.
-    var due: Instant? {
-        count > 0 ? firstLine.adding(milliseconds: Self.batchMilliseconds) : nil
-    }
-
-    func isOpen(_ connection: Token) -> Bool { open[connection] != nil }
-
-    func begin(_ entry: AccessEntry, on connection: Token) { open[connection] = entry }
-
-    func note(_ user: String?, on connection: Token) { open[connection]?.user = user }
-
-    /// The request that `connection` has under way; from now on it has none.
-    func take(_ connection: Token) -> AccessEntry? { open.removeValue(forKey: connection) }
-
-    func add(_ entry: AccessEntry, status: UInt16, bytes: Int, now: Instant) {
-        if count == 0 { firstLine = now }
-        entry.append(as: log.format, status: status, bytes: bytes, end: now, to: &lines)
-        count += 1
-        if lines.count >= Self.batchBytesMax { handOver() }
-    }
-
-    func isDue(_ now: Instant) -> Bool { due.map { now >= $0 } ?? false }
-
-    func handOver() {
-        guard count > 0 else { return }
-        log.post(lines, count: count)
-        lines = []
-        count = 0
-    }
-}
 
 extension Worker {
     /// What a request is logged with whose connection ended before its answer, as nginx writes it.

@@ -7,6 +7,7 @@
 
 import CLinux
 import MizuBytes
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
 import MizuTransport

@@ -4,6 +4,7 @@
 
 import CLinux
 import MizuBytes
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
 import MizuTransport

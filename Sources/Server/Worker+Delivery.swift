@@ -7,6 +7,7 @@
 // answer to a peer that keeps the pace goes on for as long as it takes. Who is too slow is reset:
 // an ordinary close would leave its bytes to the kernel, and the peer could go on sipping at them.
 
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
 import MizuTransport

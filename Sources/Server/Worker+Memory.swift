@@ -6,6 +6,7 @@
 // reset.
 
 import MizuBytes
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
 import MizuTransport

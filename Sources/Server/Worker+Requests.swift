@@ -3,6 +3,7 @@
 // parks the connection: what comes meanwhile stays unread, which is the peer's backpressure.
 
 import MizuBytes
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
 import MizuRouting

@@ -13,7 +13,9 @@
 
 import CLinux
 import Logging
+import MizuAccessLog
 import MizuBytes
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
 import MizuRouting

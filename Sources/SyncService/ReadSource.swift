@@ -1,6 +1,7 @@
 // Where reads come from, as their queue is fair to: an IPv4 address, or the first 48 bits of an
 // IPv6 address, which is what one site gets (RFC 6177). Eight bytes, because each socket keeps one.
 
+import MizuDoor
 import MizuHTTP
 import MizuServer
 

@@ -2,6 +2,7 @@
 // for, and messages that came too soon. Those are passed over unread; the socket is told so now and
 // then, and closed when it goes on regardless. Pure: says what is to be done, and does nothing.
 
+import MizuDoor
 import MizuEventLoop
 import MizuRouting
 import MizuServer

@@ -4,6 +4,7 @@
 
 import Logging
 import MizuBytes
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
 import MizuServer
@@ -42,7 +43,7 @@ public final class SyncService: Sendable {
     ///     topics are fed.
     ///   - onRestore: called on the committer's thread when a backup was put back into the open
     ///     database: subscribers stand at positions that are no more.
-    public static func start(
+    package static func start(
         _ store: sending any SyncStore, mutator: any Mutator, limits: SyncLimits,
         workers: Workers, logger: Logger, reads: ReadLimits = ReadLimits(),
         limiter: RateLimiter? = nil, authorize: @escaping Authorize,

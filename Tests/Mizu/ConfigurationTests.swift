@@ -2,6 +2,7 @@
 // the command say the same.
 
 import Foundation
+import MizuDoor
 import MizuHTTP
 import MizuServer
 import Testing

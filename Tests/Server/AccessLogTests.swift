@@ -10,6 +10,7 @@ import MizuHTTP
 import Synchronization
 import Testing
 
+@testable import MizuAccessLog
 @testable import MizuServer
 
 /// What was said in the log, for the test's thread.

@@ -6,6 +6,7 @@ import Glibc
 import MizuBytes
 import MizuEventLoop
 import MizuHTTP
+import MizuTestSupport
 import Testing
 
 @testable import MizuServer
@@ -163,16 +164,3 @@ extension ServerStorey {
 
 @_silgen_name("malloc_usable_size")
 private func usableSize(_ object: UnsafeRawPointer) -> Int
-
-/// Sebastiano Vigna's splitmix64: the same numbers in every run.
-struct SplitMix {
-    var state: UInt64
-
-    mutating func next(below bound: Int) -> Int {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return Int(truncatingIfNeeded: (mixed ^ mixed >> 31) % UInt64(max(1, bound)))
-    }
-}

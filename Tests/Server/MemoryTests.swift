@@ -3,6 +3,7 @@
 
 import Glibc
 import MizuBytes
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
 import Testing

@@ -2,6 +2,7 @@
 
 import Glibc
 import MizuBytes
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
 import MizuRouting

@@ -1,6 +1,7 @@
 // The order of reads, without a thread: turns of sources and scopes, bounds, who has left, who has
 // waited too long. The queue is a value, so each test is a list of steps.
 
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
 import MizuServer

@@ -4,6 +4,7 @@
 
 import Glibc
 import MizuBytes
+import MizuDoor
 import MizuHTTP
 import MizuRouting
 import Testing

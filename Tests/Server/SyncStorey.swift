@@ -3,6 +3,7 @@
 
 import Logging
 import MizuBytes
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
 import MizuLive

@@ -3,7 +3,9 @@
 
 import Glibc
 import Logging
+import MizuAccessLog
 import MizuBytes
+import MizuDoor
 import MizuEventLoop
 import MizuHTTP
 import MizuRouting

@@ -12,15 +12,16 @@ struct TidyTests {
     static let mayImport: [String: Set<String>] = {
         let server: Set = [
             "MizuBytes", "MizuEventLoop", "MizuTransport", "MizuHTTP", "MizuWebSocket",
-            "MizuRouting", "MizuLive", "CLinux", "Glibc", "Logging",
+            "MizuRouting", "MizuDoor", "MizuAccessLog", "CLinux", "Logging",
         ]
         let service: Set = [
-            "MizuServer", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuSync", "MizuLive",
+            "MizuServer", "MizuDoor", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuSync",
+            "MizuLive",
             "MizuEventLoop", "MizuBytes", "Logging",
         ]
         let sqlite: Set = ["MizuSync", "MizuBytes", "CSQLite", "Glibc", "Logging"]
         let mizu = server.union(service).union(sqlite)
-            .union(["MizuSyncService", "MizuSyncSQLite", "MizuView"])
+            .union(["MizuSyncService", "MizuSyncSQLite", "MizuView", "MizuProcess", "Glibc"])
         return [
             "Bytes": [],
             "EventLoop": ["CLinux", "Glibc", "MizuBytes"],
@@ -32,7 +33,12 @@ struct TidyTests {
             "Sync": ["MizuBytes"],
             "SyncSQLite": sqlite,
             "View": ["MizuBytes"],
+            "Door": ["MizuRouting", "MizuHTTP", "MizuEventLoop", "MizuBytes", "CLinux"],
+            "AccessLog": ["MizuHTTP", "MizuEventLoop", "MizuBytes", "CLinux", "Logging"],
             "Server": server,
+            "Process": [
+                "MizuServer", "MizuTransport", "MizuEventLoop", "CLinux", "Glibc", "Logging",
+            ],
             "SyncService": service,
             "Mizu": mizu.union(["CDev"]),
             "Dev": ["MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux", "Glibc"],
@@ -45,7 +51,7 @@ struct TidyTests {
                 "Mizu", "MizuBench", "MizuDev", "MizuHTTP", "MizuTransport", "MizuScaffold",
                 "MizuTodo", "CTemplates", "CBuild", "CLinux", "Glibc", "ArgumentParser", "Logging",
             ],
-            "EchoServer": server.union(["MizuServer"]),
+            "EchoServer": server.union(["MizuServer", "MizuProcess", "MizuLive", "Glibc"]),
             "sync App": ["Mizu"],
             "sync Server": ["Mizu", "MizuTodo", "CMizuTodoAssets", "Glibc"],
             "live App": ["Mizu"],

@@ -9,33 +9,33 @@ import MizuHTTP
 import MizuRouting
 
 /// What is counted beside requests and messages, which cost a token each.
-public enum RatePrice {
+package enum RatePrice {
     /// Bytes that cost a token: of bodies and sockets as they come in, and again of messages as
     /// they come out of compression.
-    public static let tokenBytes = 16 * 1024
+    package static let tokenBytes = 16 * 1024
     /// Mutations of a push, beyond its first, that cost a token: a hundred cost 25 besides.
-    public static let tokenMutations = 4
+    package static let tokenMutations = 4
 }
 
 extension RouteCost {
     /// A sixteenth of a token is a KiB; what is left over is nobody's loss.
-    public static func bytes(_ count: Int) -> RouteCost {
+    package static func bytes(_ count: Int) -> RouteCost {
         RouteCost(parts: max(0, count) / (RatePrice.tokenBytes / partsPerToken))
     }
 
     /// Those of one push: the first is paid for with its request or message.
-    public static func mutations(_ count: Int) -> RouteCost {
+    package static func mutations(_ count: Int) -> RouteCost {
         RouteCost(parts: max(0, min(count, 1 << 20) - 1) * partsPerToken / RatePrice.tokenMutations)
     }
 }
 
-public final class RateLimiter: Sendable {
+package final class RateLimiter: Sendable {
     private let addresses: TokenBuckets
     private let networks: TokenBuckets
     private let users: TokenBuckets
     private let exempt: AddressRanges
 
-    public init(_ rate: TokenRate, exempt: AddressRanges = .loopback) {
+    package init(_ rate: TokenRate, exempt: AddressRanges = .loopback) {
         addresses = TokenBuckets(rate)
         networks = TokenBuckets(rate.multiplied(by: AddressLimits.networkMultiple))
         users = TokenBuckets(rate)
@@ -43,21 +43,21 @@ public final class RateLimiter: Sendable {
     }
 
     /// Who asks, ready to be asked for again and again: one socket says many messages.
-    public struct Asker: Sendable {
+    package struct Asker: Sendable {
         fileprivate let address: UInt64
         /// Of the /48; 0 where there is none.
         fileprivate let network: UInt64
     }
 
     /// Nil for an address that is exempt, or has none.
-    public func asker(_ peer: PeerAddress) -> Asker? {
+    package func asker(_ peer: PeerAddress) -> Asker? {
         guard let key = AddressKey(peer), !exempt.contains(peer) else { return nil }
         return Asker(address: key.hash, network: AddressKey(networkOf: peer)?.hash ?? 0)
     }
 
     /// Takes `cost` from the address and, if somebody is signed in, from the user.
     /// - Returns: seconds after which to try again, at least 1; nil where it may go on.
-    public func wait(
+    package func wait(
         _ asker: Asker?, user: String?, _ cost: RouteCost = .one, now: Instant
     ) -> Int? {
         guard let asker else { return nil }
@@ -67,7 +67,7 @@ public final class RateLimiter: Sendable {
 
     /// Takes `cost` from the address. Where its /48 has nothing left the address is not asked: one
     /// /48 has 65,536 of them, and must not fill the places of all others.
-    public func wait(_ asker: Asker, _ cost: RouteCost, now: Instant) -> Int? {
+    package func wait(_ asker: Asker, _ cost: RouteCost, now: Instant) -> Int? {
         if asker.network != 0, let wait = Self.seconds(networks.look(asker.network, cost, now: now))
         {
             return wait
@@ -78,12 +78,12 @@ public final class RateLimiter: Sendable {
     }
 
     /// Takes `cost` from the user alone.
-    public func wait(_ asker: Asker?, of user: String, _ cost: RouteCost, now: Instant) -> Int? {
+    package func wait(_ asker: Asker?, of user: String, _ cost: RouteCost, now: Instant) -> Int? {
         asker == nil ? nil : Self.seconds(users.take(Self.key(of: user), cost, now: now))
     }
 
     /// Takes what is known only now, whatever is left: the next request or message waits for it.
-    public func charge(_ asker: Asker?, user: String?, _ cost: RouteCost, now: Instant) {
+    package func charge(_ asker: Asker?, user: String?, _ cost: RouteCost, now: Instant) {
         guard let asker, cost.parts > 0 else { return }
         addresses.charge(asker.address, cost, now: now)
         if asker.network != 0 { networks.charge(asker.network, cost, now: now) }

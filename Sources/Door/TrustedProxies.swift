@@ -8,21 +8,21 @@ import MizuBytes
 import MizuHTTP
 
 /// The proxies that are believed. Any thread.
-public struct TrustedProxies: Sendable {
-    let ranges: AddressRanges
+package struct TrustedProxies: Sendable {
+    private let ranges: AddressRanges
 
     /// Addresses of one request that are looked at, from the nearest on.
-    static let hopsMax = 32
+    private static let hopsMax = 32
 
-    public init(_ ranges: AddressRanges = AddressRanges()) { self.ranges = ranges }
+    package init(_ ranges: AddressRanges = AddressRanges()) { self.ranges = ranges }
 
-    var isEmpty: Bool { ranges.isEmpty }
-    func contains(_ peer: PeerAddress) -> Bool { ranges.contains(peer) }
+    package var isEmpty: Bool { ranges.isEmpty }
+    package func contains(_ peer: PeerAddress) -> Bool { ranges.contains(peer) }
 
     /// The client of a request that came from the trusted `proxy`.
     /// - Returns: `proxy` itself where the field is missing or its last entry is no address. Where
     ///   an entry further away is none, the last proxy before it.
-    func client(
+    package func client(
         _ head: RequestHead, in bytes: UnsafeRawBufferPointer, from proxy: PeerAddress
     ) -> PeerAddress {
         var client = proxy
@@ -49,7 +49,7 @@ public struct TrustedProxies: Sendable {
     }
 
     /// The scheme that the nearest proxy was asked by; nil where it does not say.
-    func scheme(_ head: RequestHead, in bytes: UnsafeRawBufferPointer) -> Scheme? {
+    package func scheme(_ head: RequestHead, in bytes: UnsafeRawBufferPointer) -> Scheme? {
         for field in head.fields.reversed()
         where ASCII.equalIgnoringCase(field.name.bytes(in: bytes), "x-forwarded-proto") {
             let last = Self.last(field.value, in: bytes).bytes(in: bytes)
@@ -66,7 +66,7 @@ public struct TrustedProxies: Sendable {
 
     /// `host[:port]` that the nearest proxy was asked for; nil where it does not say, or says what
     /// is no host.
-    func host(_ head: RequestHead, in bytes: UnsafeRawBufferPointer) -> HeadRange? {
+    package func host(_ head: RequestHead, in bytes: UnsafeRawBufferPointer) -> HeadRange? {
         for field in head.fields.reversed()
         where ASCII.equalIgnoringCase(field.name.bytes(in: bytes), "x-forwarded-host") {
             let last = Self.last(field.value, in: bytes)

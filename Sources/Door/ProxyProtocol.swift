@@ -7,7 +7,7 @@ import MizuBytes
 import MizuHTTP
 
 /// What the first bytes of a connection are.
-enum ProxyHeader: Equatable {
+package enum ProxyHeader: Equatable {
     case needMore
     /// A header of `count` bytes.
     case header(count: Int, origin: Origin)
@@ -15,7 +15,7 @@ enum ProxyHeader: Equatable {
     case malformed
 
     /// Whose connection it is.
-    enum Origin: Equatable {
+    package enum Origin: Equatable {
         /// The proxy's own (a health check), or one that it knows nothing about.
         case own
         /// `isSecure`: the client came to the proxy by TLS (version 2 says so, §2.2.5).
@@ -25,14 +25,14 @@ enum ProxyHeader: Equatable {
     /// The longest line of version 1, its CR LF included (§2.1).
     static let lineBytesMax = 107
     /// Bytes of a version 2 header; with more, extensions included, it is refused.
-    static let blockBytesMax = 1_024
+    package static let blockBytesMax = 1_024
 
     private static let signature: [UInt8] = [
         0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A,
     ]
 
     /// - Parameter bytes: all that has come so far, from the connection's first byte on.
-    init(_ bytes: UnsafeRawBufferPointer) {
+    package init(_ bytes: UnsafeRawBufferPointer) {
         if bytes.isEmpty {
             self = .needMore
         } else if bytes[0] == Self.signature[0] {

@@ -6,12 +6,13 @@
 //   Host ─► 421      plain ─► 308      Origin ─► 403 or preflight's answer      coding ─► 415
 
 import MizuBytes
+import MizuDoor
 import MizuHTTP
 import MizuServer
 
 /// The app's `admit`. Any thread; read-only but for what `log` counts. A class: workers keep one
 /// reference, and a call copies nothing.
-final class Door: Sendable {
+final class RequestPolicy: Sendable {
     let policy: OriginPolicy
     let redirect: HTTPSRedirect?
     /// Names of certificates are names of ours.
@@ -20,11 +21,11 @@ final class Door: Sendable {
     let hasChallenges: Bool
     /// Nobody is trusted to say for whom it speaks.
     let hasNoProxies: Bool
-    let log: DoorLog
+    let log: RefusalLog
 
     init(
         policy: OriginPolicy, redirect: HTTPSRedirect?, provesNames: Bool, hasChallenges: Bool,
-        hasNoProxies: Bool, log: DoorLog
+        hasNoProxies: Bool, log: RefusalLog
     ) {
         self.policy = policy
         self.redirect = redirect

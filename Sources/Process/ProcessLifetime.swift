@@ -8,12 +8,13 @@
 
 import CLinux
 import MizuEventLoop
+import MizuServer
 
-public final class ProcessLifetime {
+package final class ProcessLifetime {
     /// Called in order on SIGHUP, on the main thread: read again what can change while we serve.
-    public var reloads: [() -> Void] = []
+    package var reloads: [() -> Void] = []
     /// Called in order on SIGUSR1, on the main thread: open log files anew.
-    public var reopenings: [() -> Void] = []
+    package var reopenings: [() -> Void] = []
     private let signals: Signals
     private var poller: Poller
     /// The standard descriptors that were a terminal at the start.
@@ -23,7 +24,7 @@ public final class ProcessLifetime {
     private static let finishedData: UInt64 = 1
     private static let pulseData: UInt64 = 2
 
-    public init() throws(SystemError) {
+    package init() throws(SystemError) {
         terminals = (0...2).filter { cl_is_terminal($0) == 1 }
         signals = try Signals()
         poller = try Poller()
@@ -42,7 +43,7 @@ public final class ProcessLifetime {
     /// - Parameters:
     ///   - notifier: is told of readiness, reloads and the end, and while the workers live.
     ///   - status: one line for `systemctl status`.
-    public func run(_ server: Server, notifier: ServiceNotifier? = nil, status: String = "") {
+    package func run(_ server: Server, notifier: ServiceNotifier? = nil, status: String = "") {
         do throws(SystemError) {
             try poller.registerInput(server.finishedPollable, data: Self.finishedData)
             var watchdog = try notifier.flatMap { (notifier) throws(SystemError) in

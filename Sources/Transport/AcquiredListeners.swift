@@ -1,37 +1,36 @@
-// What a server will listen on, had before it serves: bound by itself, while it may still have the
-// right to, or inherited from a service manager. Nobody is let in until the server starts, so that
-// nothing waits in a queue while a database is opened.
+// What a server will listen on, opened before it serves: bound by the process, while it may still
+// have the right to, or inherited from a service manager. Nobody is let in until the server starts,
+// so that nothing waits in a queue while a database is opened.
 //
 //   bind / inherit ──► rights dropped, database opened ──► Server.start: listen, workers
 
 import MizuEventLoop
-import MizuTransport
 
 /// Listeners without a server. One owner; `Server.start` takes them.
-public struct AcquiredListeners {
+package struct AcquiredListeners {
     /// What is spoken to those who connect.
-    public enum Role: Sendable { case http, https }
+    package enum Role: Sendable { case http, https }
 
-    public struct Entry {
+    package struct Entry {
         /// The address with the port in force.
-        public let address: ListenAddress
-        public let role: Role
+        package let address: ListenAddress
+        package let role: Role
         /// One for each worker, or a single one that all share.
         let listeners: [Listener]
 
         /// Of its URL.
-        public var scheme: String { role == .https ? "https" : "http" }
+        package var scheme: String { role == .https ? "https" : "http" }
     }
 
     /// Plain ones first, in the order of configuration.
-    public private(set) var entries: [Entry] = []
+    package private(set) var entries: [Entry] = []
 
-    public init() {}
+    package init() {}
 
     /// Binds `addresses` for that many workers; does not listen yet.
-    public mutating func bind(
+    package mutating func bind(
         _ addresses: [ListenAddress], role: Role = .http, workers: Int
-    ) throws(ServerStartError) {
+    ) throws(ListenError) {
         for address in addresses {
             do throws(SystemError) {
                 let own = try Listener.bind(address, count: max(1, workers))
@@ -48,7 +47,7 @@ public struct AcquiredListeners {
 
     /// Takes over what a service manager has opened: the ones named `https` speak TLS, all others
     /// plain HTTP.
-    public mutating func inherit(_ sockets: [InheritedSocket]) throws(ServerStartError) {
+    package mutating func inherit(_ sockets: [InheritedSocket]) throws(ListenError) {
         for socket in sockets {
             do throws(SystemError) {
                 let listener = try Listener.adopt(socket.descriptor)
@@ -68,7 +67,7 @@ public struct AcquiredListeners {
     }
 
     /// Lets clients in.
-    func listen() throws(ServerStartError) {
+    package func listen() throws(ListenError) {
         for entry in entries {
             do throws(SystemError) {
                 for listener in entry.listeners { try listener.listen() }
@@ -79,7 +78,41 @@ public struct AcquiredListeners {
     }
 
     /// The listeners of worker `index`, in the order of `entries`.
-    func listeners(of index: Int) -> [Listener] {
+    package func listeners(of index: Int) -> [Listener] {
         entries.map { $0.listeners[min(index, $0.listeners.count - 1)] }
+    }
+}
+
+/// A listening socket that was open when the process began.
+public struct InheritedSocket: Sendable, Equatable {
+    public let descriptor: Int32
+    /// `FileDescriptorName=` of the socket unit; nil where none was given.
+    public let name: String?
+
+    public init(descriptor: Int32, name: String?) {
+        self.descriptor = descriptor
+        self.name = name
+    }
+}
+
+/// Why a listener could not be opened, for one line to a person.
+public enum ListenError: Error, CustomStringConvertible {
+    case address(ListenAddress, SystemError)
+    case inherited(InheritedSocket, SystemError)
+
+    public var description: String {
+        switch self {
+        case .address(let address, let error):
+            switch error.errno {
+            case 98: "\(address) is in use: stop what listens there, or choose another ADDR"
+            case 13: "\(address) needs more rights: ports below 1024 are for root"
+            case 22: "\(address) is not a numeric address: write ADDR as 127.0.0.1:8080 or :8080"
+            case 99: "\(address) is no address of this machine"
+            default: "cannot listen on \(address): \(error.reason)"
+            }
+        case .inherited(let socket, let error):
+            "descriptor \(socket.descriptor) of LISTEN_FDS is no listening TCP socket: "
+                + error.reason
+        }
     }
 }

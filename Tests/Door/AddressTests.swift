@@ -6,7 +6,7 @@ import MizuHTTP
 import MizuRouting
 import Testing
 
-@testable import MizuServer
+@testable import MizuDoor
 
 private func peer(_ text: String) -> PeerAddress { PeerAddress(address: text) ?? .local }
 

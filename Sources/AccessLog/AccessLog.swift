@@ -10,7 +10,7 @@ import MizuEventLoop
 import Synchronization
 
 /// A log of requests in a file or on standard output. Any thread.
-public final class AccessLog: Sendable {
+package final class AccessLog: Sendable {
     /// Bytes of lines that wait for the file; beyond it lines are dropped.
     static let pendingBytesMax = 4 << 20
     /// How often, at most, lost lines are spoken of.
@@ -24,7 +24,7 @@ public final class AccessLog: Sendable {
         case stop
     }
 
-    public let format: AccessLogFormat
+    package let format: AccessLogFormat
     /// `-` is standard output.
     private let path: String
     private let logger: Logger
@@ -36,7 +36,7 @@ public final class AccessLog: Sendable {
 
     /// Opens the file; made with mode 0640 where it is missing.
     /// - Parameter path: the file, or `-` for standard output.
-    public init(
+    package init(
         path: String, format: AccessLogFormat, logger: Logger
     ) throws(SystemError) {
         self.path = path
@@ -48,7 +48,7 @@ public final class AccessLog: Sendable {
     }
 
     /// Starts the writer's thread. What was posted before is written then.
-    public func start() throws(SystemError) {
+    package func start() throws(SystemError) {
         var poller = try Poller()
         try poller.registerInput(mailbox.pollable, data: 0)
         try startThread("mizu-access-log") {
@@ -70,11 +70,11 @@ public final class AccessLog: Sendable {
 
     /// Opens the path anew, after what was posted before is written: the old file may have been
     /// moved away (logrotate). Where that fails the old one stays.
-    public func reopen() { mailbox.post(.reopen) }
+    package func reopen() { mailbox.post(.reopen) }
 
     /// Writes what waits and ends the thread; gives up after `stopMilliseconds`, because nobody may
     /// be reading the other end. Call it when the workers have ended.
-    public func stop() {
+    package func stop() {
         mailbox.post(.stop)
         let deadline = Instant.now.adding(milliseconds: Self.stopMilliseconds)
         do throws(SystemError) {

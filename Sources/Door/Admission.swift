@@ -7,16 +7,16 @@ import CLinux
 import MizuHTTP
 import Synchronization
 
-final class Admission: Sendable {
-    let connectionsMax: Int
-    let addresses: AddressTable?
-    let proxies: TrustedProxies
+package final class Admission: Sendable {
+    private let connectionsMax: Int
+    package let addresses: AddressTable?
+    package let proxies: TrustedProxies
     private let count = Atomic<Int>(0)
 
     /// Descriptors that the process keeps for what is no connection: database, logs, listeners.
-    static let descriptorsReserved = 128
+    private static let descriptorsReserved = 128
 
-    enum Verdict {
+    package enum Verdict {
         /// Came in. Whether its address was counted, too.
         case admitted(isCounted: Bool)
         /// The total is reached.
@@ -25,10 +25,16 @@ final class Admission: Sendable {
         case addressFull
     }
 
-    init(_ configuration: ServerConfiguration) {
-        connectionsMax = configuration.limits.connectionsMax ?? Self.connectionsMaxDerived()
-        addresses = configuration.addressLimits.map { AddressTable($0) }
-        proxies = configuration.trustedProxies
+    /// - Parameters:
+    ///   - connectionsMax: connections of the process; nil: what the limit of open files leaves.
+    ///   - addressLimits: limits for each address; nil: none.
+    ///   - proxies: whose own addresses are not counted.
+    package init(
+        connectionsMax: Int?, addressLimits: AddressLimits?, proxies: TrustedProxies
+    ) {
+        self.connectionsMax = connectionsMax ?? Self.connectionsMaxDerived()
+        addresses = addressLimits.map { AddressTable($0) }
+        self.proxies = proxies
     }
 
     /// What the limit of open files leaves. With few of them there is none: the reserve descriptor
@@ -38,10 +44,11 @@ final class Admission: Sendable {
         return files >= 1024 ? files - descriptorsReserved : .max
     }
 
-    var connectionCount: Int { count.load(ordering: .relaxed) }
+    /// Connections that are in; for tests and people.
+    package var connectionCount: Int { count.load(ordering: .relaxed) }
 
     /// Counts a new connection. A proxy's own address is not counted: it brings everybody's.
-    func enter(_ peer: PeerAddress) -> Verdict {
+    package func enter(_ peer: PeerAddress) -> Verdict {
         guard count.add(1, ordering: .relaxed).newValue <= connectionsMax else {
             count.subtract(1, ordering: .relaxed)
             return .full
@@ -58,14 +65,14 @@ final class Admission: Sendable {
 
     /// A connection that came in has ended.
     /// - Parameter peer: its address where that was counted.
-    func leave(_ peer: PeerAddress?) {
+    package func leave(_ peer: PeerAddress?) {
         count.subtract(1, ordering: .relaxed)
         if let peer { addresses?.leave(peer) }
     }
 
     // MARK: What the others are told
 
-    static func refusal(_ verdict: Verdict) -> Response {
+    package static func refusal(_ verdict: Verdict) -> Response {
         switch verdict {
         case .admitted, .full: full
         case .addressFull: addressFull

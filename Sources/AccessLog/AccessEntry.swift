@@ -16,17 +16,17 @@ public enum AccessLogFormat: String, Sendable {
 }
 
 /// A request, from its head to its answer.
-struct AccessEntry {
+package struct AccessEntry {
     // What is longer is cut.
     static let methodBytesMax = 32
     static let pathBytesMax = 2_048
     static let agentBytesMax = 256
     static let userBytesMax = 128
 
-    var peer: PeerAddress
+    let peer: PeerAddress
     /// When the head was complete, by both clocks.
-    var startMilliseconds: Int64
-    var start: Instant
+    let startMilliseconds: Int64
+    let start: Instant
     /// Nil for bytes that were no request.
     var request: RequestLine?
     var agent: [UInt8] = []
@@ -39,14 +39,14 @@ struct AccessEntry {
     }
 
     /// An answer to bytes that were no request.
-    init(peer: PeerAddress, startMilliseconds: Int64, start: Instant) {
+    package init(peer: PeerAddress, startMilliseconds: Int64, start: Instant) {
         self.peer = peer
         self.startMilliseconds = startMilliseconds
         self.start = start
     }
 
     /// - Parameter bytes: what `head` was parsed from.
-    init(
+    package init(
         _ head: RequestHead, in bytes: UnsafeRawBufferPointer, peer: PeerAddress,
         startMilliseconds: Int64, start: Instant
     ) {

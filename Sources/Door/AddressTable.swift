@@ -26,14 +26,14 @@ public struct AddressLimits: Sendable {
 }
 
 /// An address as limits see it: IPv4 whole, IPv6 its first 64 bits, and again its first 48.
-struct AddressKey: Hashable, Sendable {
+package struct AddressKey: Hashable, Sendable {
     private let bits: UInt64
     private let kind: Kind
 
     private enum Kind: UInt8 { case v4, v6, network }
 
     /// Nil for a Unix socket, which has no address.
-    init?(_ peer: PeerAddress) {
+    package init?(_ peer: PeerAddress) {
         switch peer {
         case .v4(let address, _): (bits, kind) = (UInt64(address), .v4)
         case .v6(let high, _, _): (bits, kind) = (high, .v6)
@@ -48,7 +48,7 @@ struct AddressKey: Hashable, Sendable {
     }
 
     /// 64 mixed bits; others in each process, so that nobody can choose what collides.
-    var hash: UInt64 {
+    package var hash: UInt64 {
         var hasher = Hasher()
         hash(into: &hasher)
         return UInt64(bitPattern: Int64(hasher.finalize()))
@@ -56,7 +56,7 @@ struct AddressKey: Hashable, Sendable {
 }
 
 /// Connections and handshakes by address.
-public final class AddressTable: Sendable {
+package final class AddressTable: Sendable {
     private let limits: AddressLimits
     private let shards: [Shard]
     private let handshakes: TokenBuckets?
@@ -68,7 +68,7 @@ public final class AddressTable: Sendable {
         let counts = Mutex<[AddressKey: Int]>([:])
     }
 
-    public init(_ limits: AddressLimits) {
+    package init(_ limits: AddressLimits) {
         self.limits = limits
         shards = (0..<Self.shardCount).map { _ in Shard() }
         handshakes = limits.handshakes.map { TokenBuckets($0) }
@@ -77,7 +77,7 @@ public final class AddressTable: Sendable {
         }
     }
 
-    public enum Entry: Sendable, Equatable {
+    package enum Entry: Sendable, Equatable {
         /// Counted: `leave` must be called when the connection ends.
         case counted
         /// Exempt, or there is no limit.
@@ -87,7 +87,7 @@ public final class AddressTable: Sendable {
     }
 
     /// Counts a new connection of `peer`.
-    public func enter(_ peer: PeerAddress) -> Entry {
+    package func enter(_ peer: PeerAddress) -> Entry {
         guard let connectionsMax = limits.connectionsMax, let key = AddressKey(peer),
             !limits.exempt.contains(peer)
         else { return .free }
@@ -111,7 +111,7 @@ public final class AddressTable: Sendable {
     }
 
     /// A connection that was `.counted` has ended.
-    public func leave(_ peer: PeerAddress) {
+    package func leave(_ peer: PeerAddress) {
         guard let key = AddressKey(peer) else { return }
         forget(key)
         if let network = AddressKey(networkOf: peer) { forget(network) }
@@ -125,7 +125,7 @@ public final class AddressTable: Sendable {
     }
 
     /// Whether `peer` may begin a TLS handshake now; takes one of its tokens.
-    public func admitHandshake(_ peer: PeerAddress, now: Instant) -> Bool {
+    package func admitHandshake(_ peer: PeerAddress, now: Instant) -> Bool {
         guard let handshakes, let key = AddressKey(peer), !limits.exempt.contains(peer) else {
             return true
         }
@@ -138,7 +138,7 @@ public final class AddressTable: Sendable {
     }
 
     /// Addresses, and networks of IPv6, that have a connection. O(shards); for tests and people.
-    public var addressCount: Int {
+    package var addressCount: Int {
         shards.reduce(0) { $0 + $1.counts.withLock { $0.count } }
     }
 

@@ -3,6 +3,7 @@
 // ever, and no second one is begun, so that mail does not pile up behind it.
 
 import MizuEventLoop
+import MizuServer
 import Synchronization
 
 /// Asks all workers for a sign of life. One thread asks; it polls for the answer.

@@ -1,5 +1,5 @@
-// The app's door as its settings want it, and what the start says of it: whose `Host` is answered
-// must not be found out by a 421.
+// The app's `RequestPolicy` as its settings want it, and what the start says of it: whose `Host` is
+// answered must not be found out by a 421.
 
 import MizuHTTP
 import MizuServer
@@ -17,18 +17,18 @@ extension Configuration {
 
 extension App {
     /// What looks at each request first.
-    func makeDoor() -> Door {
+    func makeRequestPolicy() -> RequestPolicy {
         let hosts = configuration.hostPolicy ?? .any
         let allowed = configuration.allowedOrigins
         let shared = CrossOrigin(
             allowed.origins, isPublic: allowed.isPublic,
             readPaths: synchronisation == nil ? [] : ["/_sync/pull", "/_sync/snapshot"])
         let port = configuration.publicPort
-        return Door(
+        return RequestPolicy(
             policy: OriginPolicy(hosts: hosts, shared: shared), redirect: httpsRedirect,
             provesNames: configuration.hosts == .own,
             hasChallenges: port.challengeFolder != nil, hasNoProxies: port.trustedProxies.isEmpty,
-            log: DoorLog(
+            log: RefusalLog(
                 logger, names: namesInWords,
                 exemptsLoopback: port.addresses.exempt.contains(.v4(address: 0x7F00_0001, port: 0)))
         )

@@ -28,15 +28,15 @@ public struct RunAs: Sendable, Equatable, CustomStringConvertible {
 }
 
 /// What the process may do.
-public enum Privileges {
+package enum Privileges {
     /// Whether the process runs as root.
-    public static var isRoot: Bool { geteuid() == 0 }
+    package static var isRoot: Bool { geteuid() == 0 }
 
     /// Becomes `identity`: its groups, no capability, no way back, no new rights by exec, no core
     /// dumps and no memory that another process of that user could read.
     /// - Throws: one line for people; the process must then end, because some steps may have been
     ///   taken.
-    public static func drop(to identity: RunAs) throws(PrivilegeError) {
+    package static func drop(to identity: RunAs) throws(PrivilegeError) {
         guard isRoot else {
             throw PrivilegeError(
                 "RUN_AS=\(identity) is for a process that root starts: "
@@ -62,14 +62,14 @@ public enum Privileges {
 
     /// Keeps what is in memory out of cores. To be called before `drop`, which makes the way there
     /// root's.
-    public static func emptyCores() { cl_empty_cores() }
+    package static func emptyCores() { cl_empty_cores() }
 
     /// Keeps the process's memory from everybody but root: no core, no debugger. To be called after
     /// `drop`, because a change of user sets it anew.
-    public static func forbidDumps() { _ = cl_forbid_dumps() }
+    package static func forbidDumps() { _ = cl_forbid_dumps() }
 
     /// Why `path` cannot be read as who the process is now; nil where it can.
-    public static func obstacle(toReading path: String) -> SystemError? {
+    package static func obstacle(toReading path: String) -> SystemError? {
         let result = cl_can_read(path)
         return result < 0 ? SystemError(call: "open", errno: -result) : nil
     }
@@ -108,8 +108,8 @@ public enum Privileges {
 }
 
 /// Why the process cannot run as it was asked to.
-public struct PrivilegeError: Error, CustomStringConvertible, Sendable {
-    public let description: String
+package struct PrivilegeError: Error, CustomStringConvertible, Sendable {
+    package let description: String
 
     init(_ description: String) { self.description = description }
 }

@@ -32,16 +32,16 @@ public struct TransferPace: Sendable, Equatable {
 }
 
 /// One transfer under way.
-struct TransferRate: Equatable {
+package struct TransferRate: Equatable {
     /// When the window under way ends: look again then.
-    private(set) var end: Instant
+    package private(set) var end: Instant
     /// Bytes at the beginning of that window.
     private var mark: Int
 
-    enum Verdict: Equatable { case goOn, tooSlow }
+    package enum Verdict: Equatable { case goOn, tooSlow }
 
     /// - Parameter count: any number that grows by what is transferred.
-    init(_ count: Int, _ pace: TransferPace, now: Instant) {
+    package init(_ count: Int, _ pace: TransferPace, now: Instant) {
         mark = count
         end = now.adding(milliseconds: pace.graceMilliseconds)
             .adding(milliseconds: pace.windowMilliseconds)
@@ -50,7 +50,7 @@ struct TransferRate: Equatable {
     /// Judges the window that has ended and begins the next one. What came in the grace before the
     /// first window counts for that.
     /// - Parameter owed: what there was to transfer when the window began: all of it is enough.
-    mutating func windowEnded(
+    package mutating func windowEnded(
         _ count: Int, of owed: Int = .max, _ pace: TransferPace, now: Instant
     ) -> Verdict {
         let (bytes, isOver) = count.subtractingReportingOverflow(mark)

@@ -1,4 +1,4 @@
-// What the log says of those who were refused at the door: one line a minute for hosts and one for
+// What the log says of refused requests: one line a minute for hosts and one for
 // origins, with what was asked and what would help, because the two reasons look the same: somebody
 // attacks, or a proxy or a setting is not as it should be. Peers choose what is quoted: it is cut,
 // and only printable ASCII.
@@ -9,7 +9,7 @@ import MizuHTTP
 import Synchronization
 
 /// Any thread. Asked only for requests that are refused.
-final class DoorLog: Sendable {
+final class RefusalLog: Sendable {
     private struct Told {
         var host: Instant?
         var origin: Instant?

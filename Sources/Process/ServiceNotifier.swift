@@ -3,17 +3,16 @@
 // delivered is lost: serving goes on.
 
 import CLinux
-import MizuBytes
 import MizuEventLoop
 
 /// The way to whoever started the process. Any thread.
-public final class ServiceNotifier: Sendable {
+package final class ServiceNotifier: Sendable {
     private let socket: Descriptor
     /// How long the process may say nothing before it is killed; nil: no watchdog.
-    public let watchdogMilliseconds: UInt64?
+    package let watchdogMilliseconds: UInt64?
 
     /// - Parameter path: `NOTIFY_SOCKET`; a leading `@` stands for an abstract name.
-    public init(
+    package init(
         path: String, watchdogMicroseconds: UInt64? = nil
     ) throws(SystemError) {
         socket = Descriptor(
@@ -22,20 +21,20 @@ public final class ServiceNotifier: Sendable {
     }
 
     /// Clients are accepted.
-    public func ready(status: String) { send("READY=1\nSTATUS=" + Self.line(status)) }
+    package func ready(status: String) { send("READY=1\nSTATUS=" + Self.line(status)) }
 
     /// Settings are read again; `ready` must follow. The time tells a report of this reload from
     /// one that was under way (Type=notify-reload).
-    public func reloading() {
+    package func reloading() {
         let microseconds = Instant.now.nanoseconds / 1_000
         send("RELOADING=1\nMONOTONIC_USEC=\(microseconds)\nSTATUS=reloading")
     }
 
     /// The process finishes what is under way and ends.
-    public func stopping() { send("STOPPING=1\nSTATUS=draining") }
+    package func stopping() { send("STOPPING=1\nSTATUS=draining") }
 
     /// Every worker has proved that it lives.
-    public func alive() { send("WATCHDOG=1") }
+    package func alive() { send("WATCHDOG=1") }
 
     /// A value ends with its line.
     private static func line(_ text: String) -> String {

@@ -4,43 +4,31 @@
 
 import MizuTransport
 
-/// A listening socket that was open when the process began.
-public struct InheritedSocket: Sendable, Equatable {
-    public let descriptor: Int32
-    /// `FileDescriptorName=` of the socket unit; nil where none was given.
-    public let name: String?
-
-    public init(descriptor: Int32, name: String?) {
-        self.descriptor = descriptor
-        self.name = name
-    }
-}
-
 /// What the service manager offers and asks for.
-public struct ServiceEnvironment: Sendable, Equatable {
+package struct ServiceEnvironment: Sendable, Equatable {
     /// Sockets that may be passed in; beyond it the process does not start.
-    public static let inheritedMax = 64
+    package static let inheritedMax = 64
     /// The first descriptor behind the three standard ones (SD_LISTEN_FDS_START).
     static let firstDescriptor: Int32 = 3
     /// To be taken out of the environment once they are read: they are not for children.
-    public static let variables = [
+    package static let variables = [
         "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID",
         "LISTEN_FDNAMES", "LISTEN_PIDFDID",
     ]
 
     /// A path, or `@` and an abstract name: where to report.
-    public private(set) var notifySocket: String?
+    package private(set) var notifySocket: String?
     /// Without a sign of life for that long the process is killed.
-    public private(set) var watchdogMicroseconds: UInt64?
-    public private(set) var inherited: [InheritedSocket] = []
+    package private(set) var watchdogMicroseconds: UInt64?
+    package private(set) var inherited: [InheritedSocket] = []
 
-    public init() {}
+    package init() {}
 
     /// - Parameters:
     ///   - environment: name to text; an empty text counts as not set.
     ///   - processID: what is meant for another process is left alone.
     /// - Throws: one line for people.
-    public init(
+    package init(
         environment: [String: String], processID: Int32
     ) throws(ServiceEnvironmentError) {
         func text(_ name: String) -> String? {
@@ -77,8 +65,8 @@ public struct ServiceEnvironment: Sendable, Equatable {
 }
 
 /// What the environment says that cannot be.
-public struct ServiceEnvironmentError: Error, Equatable, CustomStringConvertible, Sendable {
-    public let description: String
+package struct ServiceEnvironmentError: Error, Equatable, CustomStringConvertible, Sendable {
+    package let description: String
 
     init(_ description: String) { self.description = description }
 }

@@ -4,9 +4,10 @@
 import MizuBytes
 import MizuEventLoop
 import MizuHTTP
+import MizuTestSupport
 import Testing
 
-@testable import MizuServer
+@testable import MizuAccessLog
 
 @Suite("Lines of the access log")
 struct AccessEntryTests {

@@ -4,19 +4,20 @@
 
 import Logging
 import MizuEventLoop
+import MizuServer
 import MizuTransport
 
 /// Watches the files of a server's certificates. Any thread.
-public final class TLSReloader: Sendable {
+package final class TLSReloader: Sendable {
     private let requests: Mailbox<Void>
 
     /// How often the files are looked at. A change counts once it is the same at two looks: who
     /// renews a certificate writes several files.
-    public static let lookMilliseconds = 2_000
+    package static let lookMilliseconds = 2_000
 
     /// Starts watching for `server`, until that has finished.
     /// - Parameter certificates: those in force.
-    public init(
+    package init(
         _ server: Server, _ certificates: TLSCertificates, everyMilliseconds: Int = lookMilliseconds
     ) throws(SystemError) {
         let requests = try Mailbox<Void>()
@@ -32,7 +33,7 @@ public final class TLSReloader: Sendable {
     }
 
     /// Reads the files again now, whether or not they have changed; returns at once.
-    public func reload() { requests.post(()) }
+    package func reload() { requests.post(()) }
 }
 
 /// The thread's own state.

@@ -69,14 +69,14 @@ public struct TokenRate: Sendable, Equatable, CustomStringConvertible {
 }
 
 /// What a bucket says.
-public enum TokenOutcome: Sendable, Equatable {
+package enum TokenOutcome: Sendable, Equatable {
     case taken
     /// Empty; a token is there after so many nanoseconds.
     case empty(waitNanoseconds: UInt64)
 }
 
 /// Buckets of one rate, by the hash of whatever they belong to.
-public final class TokenBuckets: Sendable {
+package final class TokenBuckets: Sendable {
     private let rate: TokenRate
     private let shards: [Shard]
 
@@ -102,7 +102,7 @@ public final class TokenBuckets: Sendable {
 
     /// - Parameter placesMax: buckets that are kept at a time, 16 bytes each; rounded up to a
     ///   power of two, at least 64.
-    public init(_ rate: TokenRate, placesMax: Int = 8192) {
+    package init(_ rate: TokenRate, placesMax: Int = 8192) {
         self.rate = rate
         var each = Self.ways
         while each * Self.shardCount < placesMax, each < 1 << 20 { each *= 2 }
@@ -111,19 +111,19 @@ public final class TokenBuckets: Sendable {
 
     /// Takes `cost` from the bucket of `key`, a hash of 64 well mixed bits, or nothing. What costs
     /// more than a burst takes a full bucket, and makes a debt. O(1).
-    public func take(_ key: UInt64, _ cost: RouteCost = .one, now: Instant) -> TokenOutcome {
+    package func take(_ key: UInt64, _ cost: RouteCost = .one, now: Instant) -> TokenOutcome {
         let rate = rate
         return withPlace(of: key, now.nanoseconds) { Self.take(&$0, rate, cost, $1) }
     }
 
     /// Takes `cost` from the bucket of `key`, whatever is in it.
-    public func charge(_ key: UInt64, _ cost: RouteCost, now: Instant) {
+    package func charge(_ key: UInt64, _ cost: RouteCost, now: Instant) {
         let rate = rate
         withPlace(of: key, now.nanoseconds) { Self.charge(&$0, rate, cost, $1) }
     }
 
     /// What `take` would say now; takes nothing, and no place for a key that has none.
-    public func look(_ key: UInt64, _ cost: RouteCost = .one, now: Instant) -> TokenOutcome {
+    package func look(_ key: UInt64, _ cost: RouteCost = .one, now: Instant) -> TokenOutcome {
         let (rate, now) = (rate, now.nanoseconds)
         return shard(of: key).places.withLock { places in
             let first = Self.firstPlace(of: key, among: places.count)
