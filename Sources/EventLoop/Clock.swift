@@ -1,7 +1,9 @@
 // What time it is: the monotonic clock for deadlines, the wall clock for people and logs. The loop
-// reads each once a tick and passes the value on, so that one tick sees one time.
+// reads each once a tick and passes the value on, so that one tick sees one time. A loop is given
+// its `Clock`; a test gives it one that stands still until the test moves it.
 
 import CLinux
+import Synchronization
 
 /// A moment of CLOCK_MONOTONIC in nanoseconds (clock_gettime(2)).
 public struct Instant: Comparable, Hashable, Sendable {
@@ -31,6 +33,61 @@ public struct Instant: Comparable, Hashable, Sendable {
 public enum WallClock {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     public static var milliseconds: Int64 { cl_realtime_ms() }
+}
+
+/// Where a loop gets the time from.
+public enum Clock: Sendable {
+    /// The machine's clocks.
+    case system
+    /// A test's.
+    case manual(ManualClock)
+
+    /// The moment for deadlines.
+    public var monotonic: Instant {
+        switch self {
+        case .system: .now
+        case .manual(let clock): clock.monotonic
+        }
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    public var wallMilliseconds: Int64 {
+        switch self {
+        case .system: WallClock.milliseconds
+        case .manual(let clock): clock.wallMilliseconds
+        }
+    }
+}
+
+/// A clock that stands still until it is moved. Any thread may read it; one moves it.
+public final class ManualClock: Sendable {
+    private let milliseconds = Atomic<UInt64>(0)
+    /// Both clocks at the beginning. The monotonic one is in the past of no machine that runs
+    /// tests, so a deadline of this clock is never due by the machine's.
+    private static let monotonicStart = Instant(nanoseconds: 1 << 60)
+    private let wallStartMilliseconds: Int64
+
+    /// - Parameter wallMilliseconds: the time of day at the beginning; by default the first second
+    ///   of 2026.
+    public init(wallMilliseconds: Int64 = 1_767_225_600_000) {
+        wallStartMilliseconds = wallMilliseconds
+    }
+
+    public var monotonic: Instant {
+        Self.monotonicStart.adding(milliseconds: elapsedMilliseconds)
+    }
+
+    public var wallMilliseconds: Int64 {
+        wallStartMilliseconds &+ Int64(clamping: elapsedMilliseconds)
+    }
+
+    /// How far it was moved since the beginning.
+    public var elapsedMilliseconds: UInt64 { milliseconds.load(ordering: .acquiring) }
+
+    /// Moves both clocks on.
+    public func advance(milliseconds count: UInt64) {
+        milliseconds.wrappingAdd(count, ordering: .acquiringAndReleasing)
+    }
 }
 
 public enum Randomness {

@@ -60,6 +60,14 @@ public struct Poller: ~Copyable {
                 cl_epoll_wait(epoll.raw, events, Int32(Self.batchMax), timeout)))
     }
 
+    /// Adds what another source than the kernel has to report (a pipe in memory) to the batch.
+    public mutating func append(_ event: Readiness) {
+        precondition(count < Self.batchMax, "Poller.append: the batch is full")
+        events[count].data = event.data
+        events[count].events = event.bits
+        count += 1
+    }
+
     /// Event `index` of the batch.
     public subscript(index: Int) -> Readiness {
         precondition(index < count, "Poller: event \(index) of \(count)")
@@ -70,7 +78,13 @@ public struct Poller: ~Copyable {
 /// What epoll said of one descriptor.
 public struct Readiness: Sendable {
     public let data: UInt64
+    /// EPOLLIN and the like (epoll_ctl(2)).
     public let bits: UInt32
+
+    public init(data: UInt64, bits: UInt32) {
+        self.data = data
+        self.bits = bits
+    }
 
     /// A read will not block: bytes, end of stream or an error is there.
     public var isReadable: Bool {

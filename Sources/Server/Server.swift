@@ -83,7 +83,8 @@ public final class Server: Sendable {
         }
     }
 
-    private init(
+    /// A server that nobody runs yet. `start` gives each worker its thread; a test steps one.
+    init(
         _ configuration: ServerConfiguration, workers: Workers, ports: [UInt16],
         plainListeners: Int
     ) throws(SystemError) {
@@ -112,7 +113,9 @@ public final class Server: Sendable {
     /// Stops accepting, finishes what is under way and closes the rest; the workers end within
     /// `drainMilliseconds`. May be called again without effect.
     public func drain() {
-        workers.drain(until: Instant.now.adding(milliseconds: configuration.drainMilliseconds))
+        workers.drain(
+            until: configuration.clock.monotonic.adding(
+                milliseconds: configuration.drainMilliseconds))
     }
 
     /// New TLS connections get `certificates` from now on; open ones keep theirs.

@@ -104,6 +104,8 @@ public struct ServerConfiguration: Sendable {
     public var tls: TLSCertificates?
     public var tlsOptions = TLSOptions()
     public var limits = ServerLimits()
+    /// The time by which deadlines pass and that answers carry.
+    public var clock = Clock.system
     /// How long a drain may take before open connections are dropped.
     public var drainMilliseconds: UInt64 = 5_000
     public var logger: Logger

@@ -93,14 +93,14 @@ extension Worker {
     /// Whether another connection may be begun with in this stretch.
     @inline(__always)
     func mayBegin() -> Bool {
-        if state.pointee.budget.wantsClock { state.pointee.budget.look(at: .now) }
+        if state.pointee.budget.wantsClock { state.pointee.budget.look(at: clock.monotonic) }
         return !state.pointee.budget.isOver
     }
 
     /// Whether the connection whose turn it is may go on.
     @inline(__always)
     func mayGoOn() -> Bool {
-        if state.pointee.budget.wantsClock { state.pointee.budget.look(at: .now) }
+        if state.pointee.budget.wantsClock { state.pointee.budget.look(at: clock.monotonic) }
         return !state.pointee.budget.isSpent
     }
 }

@@ -55,7 +55,7 @@ extension Worker {
         }
         connection.entry = entry
         do throws(SystemError) {
-            try poller.register(transport.descriptor, data: connection.token.bits)
+            try transport.register(in: poller, data: connection.token.bits)
             return connection
         } catch {
             logger.error("a connection was dropped: \(error)")
@@ -74,7 +74,7 @@ extension Worker {
         switch listener.accept() {
         case .socket(let raw, _, _, _):
             // Best effort: where a request has come already, the close resets the connection.
-            if !isSecure { sendRefusal(.full, to: raw) }
+            if !isSecure { sendRefusal(.full, to: .plain(raw)) }
             _ = cl_close(raw)
             return true
         case .aborted: return true

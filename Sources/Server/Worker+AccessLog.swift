@@ -20,7 +20,7 @@ extension Worker {
             ? forwarded(connection, headBytes, over: .http).peer : connection.peer
         let entry = AccessEntry(
             head, in: headBytes, peer: peer,
-            startMilliseconds: WallClock.milliseconds, start: .now)
+            startMilliseconds: clock.wallMilliseconds, start: clock.monotonic)
         accessLines.begin(entry, on: connection.token)
     }
 
@@ -44,11 +44,11 @@ extension Worker {
     @inline(never)
     func endAccess(_ connection: Connection, status: UInt16, bytes: Int) {
         guard let accessLines else { return }
-        let now = Instant.now
+        let now = clock.monotonic
         let entry =
             accessLines.take(connection.token)
             ?? AccessEntry(
-                peer: connection.peer, startMilliseconds: WallClock.milliseconds, start: now)
+                peer: connection.peer, startMilliseconds: clock.wallMilliseconds, start: now)
         accessLines.add(entry, status: status, bytes: bytes, now: now)
     }
 
@@ -57,7 +57,7 @@ extension Worker {
     @inline(never)
     func abandonAccess(_ connection: Connection) {
         guard let accessLines, let entry = accessLines.take(connection.token) else { return }
-        accessLines.add(entry, status: Self.clientClosedRequest, bytes: 0, now: .now)
+        accessLines.add(entry, status: Self.clientClosedRequest, bytes: 0, now: clock.monotonic)
     }
 
     /// The end of a tick.

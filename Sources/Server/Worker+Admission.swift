@@ -17,21 +17,48 @@ extension Worker {
     /// wait.
     /// - Parameter listener: a place in `listeners`.
     func admit(_ raw: Int32, _ peer: PeerAddress, at listener: Int) {
-        let isFull = connections.count - turnedAway >= limits.workerConnectionsMax
-        switch isFull ? .full : admission.enter(peer) {
+        switch verdict(on: peer) {
         case .admitted(let isCounted):
-            let isProxy = admission.proxies.contains(peer)
-            var entry: Connection.Entry = isCounted ? .addressCounted : []
-            if isProxy { entry.insert(.viaProxy) }
-            let transport = transport(of: raw, at: listener)
-            guard let connection = open(transport, peer: peer, entry) else { return }
-            if isProxy, proxyProtocol == .required {
-                connection.phase = .proxyHeader
-                arm(connection, .head)
+            letIn(transport(of: raw, at: listener), peer, isCounted: isCounted)
+        case let verdict:
+            // Who came for TLS could not read it, and a handshake would cost more than is left.
+            if listener >= server.plainListeners {
+                _ = cl_close(raw)
             } else {
-                begin(connection)
+                turnAway(.plain(raw), peer, verdict)
             }
-        case let verdict: turnAway(raw, peer, verdict, isSecure: listener >= server.plainListeners)
+        }
+    }
+
+    /// What `admit` does, for a connection that no listener gave: a test's pipe in memory.
+    func admit(_ transport: Transport, _ peer: PeerAddress) {
+        switch verdict(on: peer) {
+        case .admitted(let isCounted): letIn(transport, peer, isCounted: isCounted)
+        case let verdict: turnAway(transport, peer, verdict)
+        }
+    }
+
+    /// Whether `peer` may have one connection more, which is counted then.
+    private func verdict(on peer: PeerAddress) -> Admission.Verdict {
+        guard connections.count - turnedAway < limits.workerConnectionsMax else {
+            logFull()
+            return .full
+        }
+        let verdict = admission.enter(peer)
+        if case .full = verdict { logFull() }
+        return verdict
+    }
+
+    private func letIn(_ transport: Transport, _ peer: PeerAddress, isCounted: Bool) {
+        let isProxy = admission.proxies.contains(peer)
+        var entry: Connection.Entry = isCounted ? .addressCounted : []
+        if isProxy { entry.insert(.viaProxy) }
+        guard let connection = open(transport, peer: peer, entry) else { return }
+        if isProxy, proxyProtocol == .required {
+            connection.phase = .proxyHeader
+            arm(connection, .head)
+        } else {
+            begin(connection)
         }
     }
 
@@ -69,31 +96,21 @@ extension Worker {
     // MARK: Who may not come in
 
     private func turnAway(
-        _ raw: Int32, _ peer: PeerAddress, _ verdict: Admission.Verdict, isSecure: Bool
+        _ transport: Transport, _ peer: PeerAddress, _ verdict: Admission.Verdict
     ) {
-        if case .full = verdict { logFull() }
-        // Who came for TLS could not read it, and a handshake would cost more than is left.
-        guard !isSecure else {
-            _ = cl_close(raw)
-            return
-        }
-        sendRefusal(verdict, to: raw)
-        guard turnedAway < limits.turnedAwayMax else {
-            _ = cl_close(raw)
-            return
-        }
+        sendRefusal(verdict, to: transport)
+        guard turnedAway < limits.turnedAwayMax else { return transport.close() }
         turnedAway += 1
-        guard let connection = open(.plain(raw), peer: peer, .turnedAway) else { return }
+        guard let connection = open(transport, peer: peer, .turnedAway) else { return }
         beginLinger(connection)
     }
 
     /// Writes the refusal to a socket that is new, so that its send buffer takes all of it.
-    func sendRefusal(_ verdict: Admission.Verdict, to raw: Int32) {
+    func sendRefusal(_ verdict: Admission.Verdict, to transport: Transport) {
         var output = ByteBuffer(capacity: 512)
         _ = ResponseWriter.write(
             Admission.refusal(verdict), for: .refused, date: state.pointee.date, into: &output)
-        let bytes = output.readable
-        _ = cl_send(raw, bytes.baseAddress, bytes.count)
+        _ = transport.write(output.readable, then: nil)
     }
 
     /// One line for one episode. Crowded addresses are not logged: there may be very many.

@@ -2,7 +2,6 @@
 // connection that ends is retired at once, so that nobody finds it any more, and its descriptor is
 // closed when the tick is over.
 
-import CLinux
 import MizuBytes
 import MizuDoor
 import MizuEventLoop
@@ -261,7 +260,7 @@ extension Worker {
         state.pointee.memory.heldBack.removeClosed()
         for position in 0..<retired.count {
             let connection = retired[position]
-            _ = cl_close(connection.transport.descriptor)
+            connection.transport.close()
             connection.deallocate()
         }
         retired.removeAll()

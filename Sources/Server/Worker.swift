@@ -48,6 +48,8 @@ public final class Worker {
     let accessLines: AccessLines?
     /// Asked for every request that is not free.
     let limiter: RateLimiter?
+    /// Where this worker has the time from.
+    public let clock: Clock
     let origin: Instant
     /// What changes with each tick; see `WorkerState`.
     let state: UnsafeMutablePointer<WorkerState>
@@ -74,7 +76,7 @@ public final class Worker {
         }
     }
 
-    private init(
+    init(
         _ server: Server, index: Int, listeners acquired: inout [Listener]
     ) throws(SystemError) {
         self.server = server
@@ -96,7 +98,8 @@ public final class Worker {
         messageLimits = WebSocketLimits(
             messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.messageFragmentsMax)
         logsAccess = server.configuration.accessLog != nil
-        let began = Instant.now
+        clock = server.configuration.clock
+        let began = clock.monotonic
         origin = began
         accessLines = server.configuration.accessLog.map { AccessLines($0, now: began) }
         // What can fail comes first: `deinit` must find the state initialised.
@@ -150,35 +153,45 @@ public final class Worker {
             let due = mayWait ? nextMoment : now
             if mayWait, let due { try alarm.ring(by: due) }
             try poller.wait(milliseconds: mayWait ? nil : 0)
-            tickClock()
-            let look = pauses.woke(at: now, due: due, isEmpty: mayWait && poller.count == 0)
-            advanceReady()
-            if look == .again { try advanceUnseen() }
-            advanceAgain()
-            advanceLeaving()
-            runTimers()
-            mayWait = !goOnDraining()
-            if !runServices() { mayWait = false }
-            flushDirty()
-            if state.pointee.memory.due != nil { lookAtMemory() }
-            if handshakes.listenersWait { acceptAtFreeHandshakes() }
-            closeRetired()
-            if logsAccess { handOverAccess() }
-            state.pointee.isBusy =
-                !again.isEmpty || state.pointee.acceptsWait || !state.pointee.answers.isEmpty
-            mayWait =
-                mayWait && !state.pointee.isBusy && dirty.isEmpty
-                && state.pointee.leaving.isEmpty
+            mayWait = try tick(due: due, hasWaited: mayWait)
         }
     }
 
-    private var isFinished: Bool {
+    /// Does what the poller's batch, mail and the clock ask for.
+    /// - Parameters:
+    ///   - due: when the wait for the batch was to end at the latest; nil: nothing was due.
+    ///   - hasWaited: whether the wait was to last until something happens.
+    /// - Returns: whether the next wait may do that; if not, there is more to do.
+    @inline(__always)
+    func tick(due: Instant?, hasWaited: Bool) throws(SystemError) -> Bool {
+        tickClock()
+        let look = pauses.woke(at: now, due: due, isEmpty: hasWaited && poller.count == 0)
+        advanceReady()
+        if look == .again { try advanceUnseen() }
+        advanceAgain()
+        advanceLeaving()
+        runTimers()
+        var mayWait = !goOnDraining()
+        if !runServices() { mayWait = false }
+        flushDirty()
+        if state.pointee.memory.due != nil { lookAtMemory() }
+        if handshakes.listenersWait { acceptAtFreeHandshakes() }
+        closeRetired()
+        if logsAccess { handOverAccess() }
+        state.pointee.isBusy =
+            !again.isEmpty || state.pointee.acceptsWait || !state.pointee.answers.isEmpty
+        return mayWait && !state.pointee.isBusy && dirty.isEmpty
+            && state.pointee.leaving.isEmpty
+    }
+
+    /// The drain is over: the worker ends.
+    var isFinished: Bool {
         guard let drainDeadline else { return false }
         return connections.count == 0 || now >= drainDeadline
     }
 
     /// When the loop must turn again though nothing happens outside.
-    private var nextMoment: Instant? {
+    var nextMoment: Instant? {
         var moment = timers.next
         if let due = state.pointee.servicesDue { moment = earlier(moment, due) }
         if acceptState == .paused { moment = earlier(moment, now.adding(milliseconds: 100)) }
@@ -196,14 +209,14 @@ public final class Worker {
     }
 
     private func tickClock() {
-        now = .now
+        now = clock.monotonic
         tenth = UInt32(clamping: (now.nanoseconds - origin.nanoseconds) / 100_000_000)
         if now >= dateDue { refreshDate() }
     }
 
     /// Makes the `Date` of this second; due again when the next one begins.
     private func refreshDate() {
-        let milliseconds = WallClock.milliseconds
+        let milliseconds = clock.wallMilliseconds
         let idleSeconds = Int(clamping: limits.idleMilliseconds / 1000)
         state.pointee.date = ResponseDate(
             secondsSince1970: Int(milliseconds / 1000),
@@ -270,7 +283,7 @@ public final class Worker {
         handshakes.waiting = 0
         handshakes.servesWaiting = true
         defer { handshakes.servesWaiting = false }
-        budget.begin(at: .now)
+        budget.begin(at: clock.monotonic)
         let round = again.count
         var position = 0
         while position < round, position == 0 || mayBegin() {
@@ -295,7 +308,7 @@ public final class Worker {
         // What was read is let go at once: answers may be large, and the next mail far.
         defer { mail.removeAll(keepingCapacity: mail.capacity <= Self.mailKeptMax) }
         server.workers.mailbox(index).drain(into: &mail)
-        budget.begin(at: .now)
+        budget.begin(at: clock.monotonic)
         answerWaiting()
         for message in mail {
             switch message {

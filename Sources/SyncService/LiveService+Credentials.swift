@@ -22,7 +22,7 @@ extension LiveService {
             let due = worker.now.adding(milliseconds: limits.authMilliseconds)
             credentials.set(socket.bits, .unauthenticated, due: due.nanoseconds)
         } else if let expires {
-            renew(socket, millisecondsLeft: Self.left(of: expires), on: worker)
+            renew(socket, millisecondsLeft: Self.left(of: expires, on: worker), on: worker)
         }
     }
 
@@ -38,7 +38,7 @@ extension LiveService {
                 LiveWriter.error(ref: ref, code: code, text: message, to: &$0)
             }
         case .accepted(let user, let expires):
-            let left = expires.map(Self.left)
+            let left = expires.map { Self.left(of: $0, on: worker) }
             guard left != 0 else { return refuse(socket, ref, .tokenExpired, on: worker) }
             accept(user, millisecondsLeft: left, ref, socket, on: worker)
         }
@@ -75,8 +75,8 @@ extension LiveService {
         credentials.set(socket.bits, .expired, due: due.nanoseconds)
     }
 
-    private static func left(of expires: Expiry) -> UInt64 {
-        expires.millisecondsLeft(at: WallClock.milliseconds)
+    private static func left(of expires: Expiry, on worker: Worker) -> UInt64 {
+        expires.millisecondsLeft(at: worker.clock.wallMilliseconds)
     }
 
     /// Whether a request may be served before anybody has said who they are.

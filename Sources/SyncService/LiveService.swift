@@ -61,7 +61,7 @@ public final class LiveService: WebSocketService {
         sessions.open(
             Session(
                 id: id, token: socket.bits, user: request.user,
-                sinceMilliseconds: Int(WallClock.milliseconds)))
+                sinceMilliseconds: Int(worker.clock.wallMilliseconds)))
         if socket.index >= origins.count {
             origins.append(contentsOf: repeatElement(nil, count: socket.index + 1 - origins.count))
         }

@@ -1,6 +1,6 @@
-// Moves bytes over one connected socket, plain or through TLS; `read`, `write` and the end are the
-// only places that know which. Owns the descriptor through its caller: the worker closes it when it
-// retires the slot. Non-blocking; one thread.
+// Moves bytes over one connected socket, plain or through TLS, or over a pipe in memory that a test
+// holds; `read`, `write` and the end are the only places that know which. Owns the descriptor
+// through its caller: the worker calls `close` when it retires the slot. Non-blocking; one thread.
 
 import CLinux
 import MizuBytes
@@ -9,6 +9,8 @@ import MizuEventLoop
 public enum Transport {
     case plain(Int32)
     case tls(TLSSession)
+    /// No socket at all: a test holds the other end.
+    case memory(MemoryPipe)
 
     public enum ReadOutcome {
         /// That many bytes, and whether more may wait. Through TLS it may be none at all: a part of
@@ -35,16 +37,9 @@ public enum Transport {
         case failed(SystemError)
     }
 
-    public var descriptor: Int32 {
-        switch self {
-        case .plain(let descriptor): descriptor
-        case .tls(let session): session.descriptor
-        }
-    }
-
     public var isSecure: Bool {
         switch self {
-        case .plain: false
+        case .plain, .memory: false
         case .tls: true
         }
     }
@@ -53,7 +48,7 @@ public enum Transport {
     @inline(__always)
     public var unsentBytes: Int {
         switch self {
-        case .plain: 0
+        case .plain, .memory: 0
         case .tls(let session): session.unsentBytes
         }
     }
@@ -61,7 +56,7 @@ public enum Transport {
     /// Bytes of memory that hold what came and cannot be handed on yet: a part of a record.
     public var heldBytes: Int {
         switch self {
-        case .plain: 0
+        case .plain, .memory: 0
         case .tls(let session): session.unread?.bytes.capacity ?? 0
         }
     }
@@ -75,6 +70,7 @@ public enum Transport {
             if count > 0 { return .bytes(count, left: count < room.count ? .none : .perhaps) }
             return Self.outcome(ofEmpty: count)
         case .tls(let session): return session.read(into: room)
+        case .memory(let pipe): return pipe.read(into: room)
         }
     }
 
@@ -100,6 +96,7 @@ public enum Transport {
             }
             return Self.gather(first, queue, to: descriptor)
         case .tls(let session): return session.write(first, then: queue)
+        case .memory(let pipe): return pipe.write(first, then: queue)
         }
     }
 
@@ -141,6 +138,16 @@ public enum Transport {
         switch self {
         case .plain(let descriptor): _ = cl_shutdown_write(descriptor)
         case .tls(let session): session.shutdownWrite()
+        case .memory(let pipe): pipe.shutdownWrite()
+        }
+    }
+
+    /// Closes the descriptor (close(2)), once: nothing may be asked of it afterwards.
+    public func close() {
+        switch self {
+        case .plain(let descriptor): _ = cl_close(descriptor)
+        case .tls(let session): _ = cl_close(session.descriptor)
+        case .memory(let pipe): pipe.closeServer()
         }
     }
 }

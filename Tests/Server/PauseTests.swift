@@ -1,7 +1,6 @@
 // A process that stood still for a while judges nobody by that: the machine as a table, then a
-// worker whose thread is kept busy for longer than its deadlines.
+// worker on the loopback that takes no tick for longer than its deadlines.
 
-import Glibc
 import MizuBytes
 import MizuEventLoop
 import Testing
@@ -57,54 +56,54 @@ struct PauseWatchTests {
     }
 }
 
-extension ServerStorey {
-    @Suite("A worker that did not run") struct PauseTests {
-        /// Keeps the worker's thread away from its loop.
-        private func pause(_ server: TestServer, milliseconds: Int32) {
-            server.workers.perform(on: 0) { _ in _ = poll(nil, 0, milliseconds) }
+@Suite("A worker that did not run") struct PauseTests {
+    @Test("sockets that were silent meanwhile are asked once more")
+    func sockets() throws {
+        let loop = try Loopback()
+        let (client, _) = try loop.socket()
+        loop.pause(milliseconds: 200_000)
+        client.say("hi")
+        var heard = false
+        while !heard, let frame = client.frame() {
+            if frame.opcode == 9 { client.send(WireClient.frame(0x8A, frame.payload)) }
+            heard = frame.text == "hi"
         }
+        #expect(heard)
+        #expect(loop.recorder.closed.isEmpty)
+        while client.frame() != nil {}
+        #expect(loop.recorder.closed.count == 1, "silence still ends it")
+    }
 
-        @Test("sockets that were silent meanwhile are asked once more")
-        func sockets() throws {
-            let server = try TestServer {
-                $0.heartbeatMilliseconds = 100
-                $0.silenceMilliseconds = 400
-            }
-            let (client, _) = try server.socket()
-            pause(server, milliseconds: 1_600)
-            var heard = false
-            client.say("hi")
-            while !heard, let frame = client.frame() {
-                if frame.opcode == 9 { client.send(RawClient.frame(0x8A, frame.payload)) }
-                heard = frame.text == "hi"
-            }
-            #expect(heard)
-            #expect(server.recorder.closed.isEmpty)
-            while client.frame() != nil {}
-            #expect(eventually { server.recorder.closed.count == 1 }, "silence still ends it")
-        }
+    @Test("a head whose time passed meanwhile may be completed")
+    func head() throws {
+        let loop = try Loopback()
+        let client = loop.client()
+        client.send("GET / HTTP/1.1\r\nHo")
+        loop.pause(milliseconds: 60_000)
+        #expect(loop.client().get("/")?.status == 200, "the worker turns again")
+        loop.wait(milliseconds: 4_000)
+        client.send("st: a\r\n\r\n")
+        #expect(client.response()?.status == 200)
+    }
 
-        @Test("a head whose time passed meanwhile may be completed")
-        func head() throws {
-            let server = try TestServer { $0.headMilliseconds = 200 }
-            let client = server.client()
-            client.send("GET / HTTP/1.1\r\nHo")
-            #expect(server.client().get("/")?.status == 200, "it was read")
-            pause(server, milliseconds: 1_600)
-            #expect(server.client().get("/")?.status == 200, "the worker turns again")
-            client.send("st: a\r\n\r\n")
-            #expect(client.response()?.status == 200)
-        }
+    @Test("who does nothing in the grace either is not waited for")
+    func graceEnds() throws {
+        let loop = try Loopback()
+        let client = loop.client()
+        client.send("GET / HTTP/1.1\r\nHo")
+        loop.pause(milliseconds: 60_000)
+        #expect(client.response()?.status == 408)
+        #expect(loop.elapsed >= 65_000 && loop.elapsed <= 65_100)
+    }
 
-        @Test("a request that comes in the moment in which a connection has idled long enough")
-        func crossing() throws {
-            let server = try TestServer { $0.idleMilliseconds = 300 }
-            let client = server.client()
-            #expect(client.get("/")?.status == 200)
-            // The worker is away when the time is up, for less than a pause.
-            pause(server, milliseconds: 700)
-            #expect(client.get("/")?.status == 200)
-            #expect(client.readToEnd() == ([], .closed))
-        }
+    @Test("a request that comes in the moment in which a connection has idled long enough")
+    func crossing() throws {
+        let loop = try Loopback()
+        let client = loop.client()
+        #expect(client.get("/")?.status == 200)
+        // The worker is away when the time is up, for less than a pause.
+        loop.pause(milliseconds: 75_700)
+        #expect(client.get("/")?.status == 200)
+        #expect(client.readToEnd() == ([], .closed))
     }
 }

@@ -54,7 +54,7 @@ private struct Picture {
     }
 }
 
-extension RawClient {
+extension WireClient {
     /// The next text message as JSON; nil at the end.
     fileprivate func json() -> JSONValue? {
         while let frame = frame() {

@@ -168,7 +168,7 @@ final class SyncServer: Sendable {
     }
 }
 
-extension RawClient {
+extension WireClient {
     func post(_ path: String, _ body: String) -> RawResponse? {
         send(
             "POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"

@@ -34,10 +34,7 @@ final class TestServer: Sendable {
         configure: (inout ServerConfiguration) -> Void = { _ in }
     ) throws {
         let (workers, later, recorder) = (try Workers(count: count), Later(), Recorder())
-        var configuration = ServerConfiguration(
-            addresses: [ListenAddress(host: "127.0.0.1", port: 0)],
-            router: Self.router(later), logger: .silent)
-        configuration.webSockets = [{ TestService(recorder) }]
+        var configuration = Self.configuration(later, recorder)
         configuration.drainMilliseconds = drainMilliseconds
         configuration.accessLog = accessLog
         configuration.tlsAddresses = [ListenAddress(host: "127.0.0.1", port: 0)]
@@ -50,6 +47,15 @@ final class TestServer: Sendable {
     }
 
     deinit { stop() }
+
+    /// The routes and the service that most tests use.
+    static func configuration(_ later: Later, _ recorder: Recorder) -> ServerConfiguration {
+        var configuration = ServerConfiguration(
+            addresses: [ListenAddress(host: "127.0.0.1", port: 0)],
+            router: router(later), logger: .silent)
+        configuration.webSockets = [{ TestService(recorder) }]
+        return configuration
+    }
 
     private static func router(_ later: Later) -> Router {
         Router { routes in
