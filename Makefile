@@ -12,7 +12,7 @@ bash := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mizu
 zsh := $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mizu
 fish := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mizu.fish
 
-.PHONY: help run dev test build install uninstall assets soak asan tsan fuzz fresh lint format bench-http bench-live screenshots
+.PHONY: help run dev test build install uninstall assets tables soak asan tsan fuzz fresh lint format bench-http bench-live screenshots
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -48,6 +48,10 @@ uninstall: ## remove exactly that
 
 assets: ## write the tables of embedded files (CShims/CTemplates, each template's CShims/CAssets)
 	@sh CShims/assets.sh
+
+tables: ## write what is written from the sources: flags, tables of the guides, examples of the units
+	@Tests/run setup-build
+	@MIZU_TABLES=write swift test --disable-xctest --filter WrittenTablesTests
 
 soak: ## the long rounds: 500 kills, 10,000 schedules, ten minutes for each fuzzer
 	@Tests/run soak

@@ -174,13 +174,16 @@ let package = Package(
             ]),
         tests(
             "Mizu",
-            ["Mizu", "MizuServer", "MizuDoor", "MizuHTTP", "MizuTransport", "MizuBytes", log]),
+            [
+                "Mizu", "MizuServer", "MizuDoor", "MizuRouting", "MizuHTTP", "MizuTransport",
+                "MizuBytes", log,
+            ]),
         tests("Dev", ["MizuDev", "MizuEventLoop", "MizuBytes"]),
         tests("BenchRoom", ["MizuBench", "MizuHTTP", "MizuWebSocket", "MizuBytes"]),
         tests("Scaffold", ["MizuScaffold", "MizuBytes", "CTemplates"]),
         // What the guides show: Assets/Guides.
         tests("Guides", ["Mizu"]),
-        tests("Tidy", ["MizuScaffold"]),
+        tests("Tidy", ["Mizu", "MizuScaffold"]),
     ]
         + template("sync", module: "MizuTodo") + template("live", module: "MizuCounter") + [
             .executableTarget(

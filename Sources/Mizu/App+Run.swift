@@ -82,22 +82,11 @@ extension App {
         }
         server.problems = errorPages.pages(
             assets, isDevelopment: configuration.isDevelopment, development, logger)
+        configuration.apply(to: &server, machine: .ofThisProcess())
         server.crossOrigin = requests.policy.shared
-        server.tlsAddresses = configuration.tls.addressesInForce(beside: configuration.addresses)
         server.tls = daemon.certificates
         server.accessLog = daemon.accessLog
-        server.drainMilliseconds = configuration.drainMilliseconds
-        server.limits.heartbeatMilliseconds = configuration.heartbeatMilliseconds
-        let port = configuration.publicPort
-        server.limits.connectionsMax = port.connectionsMax
-        configuration.sockets.apply(to: &server)
-        configuration.peers.apply(to: &server.limits, machine: .ofThisProcess())
-        server.addressLimits = port.addresses
         server.rateLimiter = limiter
-        server.trustedProxies = TrustedProxies(port.trustedProxies)
-        server.proxyProtocol = port.usesProxyProtocol ? .required : .off
-        server.strictTransportSecurity = port.transportSecurity
-        server.limits.silenceMilliseconds = max(1_000, configuration.heartbeatMilliseconds * 3)
         if let sync = synchronisation?.service {
             let (hooks, limits) = (live, liveLimits)
             server.webSockets = [{ LiveService(sync: sync, hooks: hooks, limits: limits) }]

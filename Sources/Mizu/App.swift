@@ -192,10 +192,6 @@ public final class App {
     private func openService(
         _ mutator: some Mutator, authorize: @escaping Authorize, _ feed: LiveFeed
     ) throws(StartError) -> SyncService {
-        var limits = SyncLimits()
-        limits.logChangesMax = configuration.retainedChanges
-        limits.logMillisecondsMax = configuration.retainedMilliseconds
-        configuration.space.apply(to: &limits)
         var reads = configuration.reads
         reads.exempt = configuration.publicPort.addresses.exempt
         var random = SystemRandomNumberGenerator()
@@ -204,8 +200,8 @@ public final class App {
             let store = try Store.open(configuration.database, epoch: epoch, logger: logger)
             do throws(SyncStartError) {
                 return try SyncService.start(
-                    store, mutator: mutator, limits: limits, workers: workers, logger: logger,
-                    reads: reads, limiter: limiter, authorize: authorize,
+                    store, mutator: mutator, limits: configuration.sync, workers: workers,
+                    logger: logger, reads: reads, limiter: limiter, authorize: authorize,
                     publish: { feed.publish($0) }, onRestore: { feed.positionsLost() })
             } catch {
                 throw StoreError(.unavailable, error.description)

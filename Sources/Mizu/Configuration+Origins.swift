@@ -1,17 +1,16 @@
-// The settings of who may talk to the server: the names that it answers to, the origins whose pages
-// may read and write, and where its https is seen from outside. Rows of the one table in
-// Configuration.swift.
+// Who may talk to the server: the names that it answers to, and the origins whose pages may read
+// and write. The values, and how they are written in HOSTS and ALLOWED_ORIGINS.
 
 import MizuHTTP
 
 extension Configuration {
     /// Whom the server answers as.
     public enum Hosts: Sendable, Equatable {
-        /// Nobody has said: what nobody else can own (`HostPolicy.init(machine:)`).
+        /// HOSTS is not set: the names that nobody else can own (`HostPolicy.init(machine:)`).
         case own
         /// These alone.
         case named([String])
-        /// Whatever `Host` says, at the price that pages of any site can reach it (DNS rebinding).
+        /// Every `Host`. The price: pages of any site can reach the server (DNS rebinding).
         case any
 
         /// The first whole name, for requests that name none.
@@ -24,57 +23,65 @@ extension Configuration {
     /// What pages of other origins may do.
     public struct AllowedOrigins: Sendable, Equatable {
         public var origins: [String] = []
-        /// `*`: all may read what is public.
+        /// `*`: every page may read what is public.
         public var isPublic = false
+
+        static let countMax = 1_000
 
         public init() {}
     }
+}
 
-    static let originSettings: [Setting] = [
-        Setting(
-            name: "HOSTS", fallback: "addresses, localhost, this machine, certificates",
-            help: "The names the server answers to, with commas, *.NAME for all below one; others "
-                + "get 421; any: every Host"
-        ) { configuration, text in
-            if text == "any" || text == "*" {
-                configuration.hosts = .any
-                return nil
-            }
-            // A slip here must neither open the server to every name nor close it to all.
-            let hosts = text.split(separator: ",", omittingEmptySubsequences: false)
-            guard hosts.allSatisfy({ HostPolicy.isHost(String($0)) }) else {
-                return "write host names with commas and no spaces, as example.org,10.0.0.1:8080"
-            }
-            configuration.hosts = .named(hosts.map(String.init))
-            return nil
-        },
-        Setting(
-            name: "ALLOWED_ORIGINS", fallback: "none",
-            help: "Origins whose pages may read and write, cookies included, with commas; *: every "
-                + "page may read what is public, without cookies"
-        ) { configuration, text in
-            var allowed = AllowedOrigins()
-            let origins = text.split(separator: ",", omittingEmptySubsequences: false)
-            for origin in origins where text != "none" {
-                if origin == "*" {
-                    allowed.isPublic = true
-                } else if CrossOrigin.isOrigin(String(origin)) {
-                    allowed.origins.append(String(origin))
-                } else {
-                    return "write origins with commas and no spaces, as https://app.example, or *"
+extension SettingSyntax where Value == Configuration.Hosts {
+    // A slip here must neither open the server to every name nor close it to all.
+    static var hosts: SettingSyntax {
+        let names = SettingSyntax<[String]>.list(
+            of: "host names, as example.org,10.0.0.1:8080", as: "NAME",
+            write: { $0.joined(separator: ",") }, complaint: fault
+        ) { HostPolicy.isHost($0) && !hasEmptyLabel($0) ? $0 : nil }
+        let named = SettingSyntax(
+            names.placeholder, expected: names.expected,
+            read: { (text) throws(SettingComplaint) in
+                text == "*" ? Configuration.Hosts.any : .named(try names.read(text))
+            }, write: { if case .named(let list) = $0 { names.write(list) } else { "" } })
+        return .either("any", as: .any, or: named)
+    }
+
+    /// RFC 3986 lets such a name stand in `Host`, but nobody can own it (RFC 1035 §2.3.1).
+    private static func hasEmptyLabel(_ name: String) -> Bool {
+        name.hasPrefix(".") || name.contains("..")
+    }
+
+    private static func fault(_ name: String) -> String {
+        if name.contains("://") { return "is a URL: its host alone is needed" }
+        if name.contains(" ") { return "has a space" }
+        if hasEmptyLabel(name) { return "has an empty label" }
+        if name.dropFirst().contains("*") { return "has a * that is not its first label" }
+        return "is not a host name, with or without a port"
+    }
+}
+
+extension SettingSyntax where Value == Configuration.AllowedOrigins {
+    static var origins: SettingSyntax {
+        let list = SettingSyntax<[String]>.list(
+            of: "origins, as https://app.example, or *", as: "ORIGIN",
+            write: { $0.joined(separator: ",") },
+            complaint: { _ in "is not an origin: scheme://host or scheme://host:port" }
+        ) { $0 == "*" || CrossOrigin.isOrigin($0) ? $0 : nil }
+        let origins = SettingSyntax(
+            list.placeholder + "|*", expected: list.expected,
+            read: { (text) throws(SettingComplaint) in
+                let parts = try list.read(text)
+                var allowed = Configuration.AllowedOrigins()
+                allowed.isPublic = parts.contains("*")
+                allowed.origins = parts.filter { $0 != "*" }
+                guard allowed.origins.count <= Configuration.AllowedOrigins.countMax else {
+                    throw SettingComplaint(
+                        description: "these are \(allowed.origins.count) origins; write at most "
+                            + "\(Configuration.AllowedOrigins.countMax)")
                 }
-            }
-            guard allowed.origins.count <= 1_000 else { return "write at most 1000 origins" }
-            configuration.allowedOrigins = allowed
-            return nil
-        },
-        Setting(
-            name: "HTTPS_PORT", fallback: "the listener's",
-            help: "The port of https as it is seen from outside, for the redirect to it"
-        ) { configuration, text in
-            guard let port = UInt16(text), port > 0 else { return "write a port from 1 to 65535" }
-            configuration.publicPort.httpsPort = port
-            return nil
-        },
-    ]
+                return allowed
+            }, write: { list.write($0.origins + ($0.isPublic ? ["*"] : [])) })
+        return .either("none", as: Configuration.AllowedOrigins(), or: origins)
+    }
 }

@@ -1,5 +1,5 @@
-// The settings of TLS: where to listen, which certificates, or one that is made here for
-// development.
+// TLS as it is set: where to listen, which certificates, or one that is made here for development;
+// and which of these settings do not go together.
 
 import MizuTransport
 
@@ -15,8 +15,8 @@ extension Configuration {
         /// Whether there is, or will be, a certificate.
         public var isOn: Bool { isSelfSigned || !files.certificates.isEmpty }
 
-        /// Where to listen with TLS; empty where it is off. By default whoever may come by `plain`
-        /// may come by TLS, and nobody else.
+        /// Where to listen with TLS; empty if it is off. By default the hosts are those of `plain`,
+        /// so that TLS opens the server to nobody else.
         public func addressesInForce(beside plain: [ListenAddress]) -> [ListenAddress] {
             guard isOn else { return [] }
             if let addresses { return addresses }
@@ -25,7 +25,7 @@ extension Configuration {
             return hosts.map { ListenAddress(host: $0, port: 8443) }
         }
 
-        /// What of the settings does not go together, in one line.
+        /// Which settings contradict each other, in one line; nil: none do.
         var complaint: String? {
             if isSelfSigned, !files.certificates.isEmpty {
                 return "TLS_CERT and TLS_SELF_SIGNED are both set: choose one"
@@ -37,54 +37,14 @@ extension Configuration {
             return nil
         }
     }
+}
 
-    static let tlsSettings: [Setting] = [
-        Setting(
-            name: "TLS_ADDR", fallback: "port 8443 of ADDR's hosts",
-            help: "Where to listen with TLS, as ADDR; means nothing without a certificate"
-        ) { configuration, text in
-            guard let addresses = parseAddresses(text) else { return addressesExpected }
-            configuration.tls.addresses = addresses
-            return nil
-        },
-        Setting(
-            name: "TLS_CERT", fallback: "none",
-            help: "PEM files with a certificate and its chain, with commas, or a directory of them"
-        ) { configuration, text in
-            guard let paths = parsePaths(text) else { return pathsExpected }
-            configuration.tls.files.certificates = paths
-            return nil
-        },
-        Setting(
-            name: "TLS_KEY", fallback: "in TLS_CERT",
-            help: "PEM files with the private keys, in the order of TLS_CERT"
-        ) { configuration, text in
-            guard let paths = parsePaths(text) else { return pathsExpected }
-            configuration.tls.files.keys = paths
-            return nil
-        },
-        Setting(
-            name: "TLS_OCSP", fallback: "none",
-            help: "DER files with OCSP responses to staple, in the order of TLS_CERT"
-        ) { configuration, text in
-            configuration.tls.files.responses =
-                text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-            return nil
-        },
-        Setting(
-            name: "TLS_SELF_SIGNED", fallback: "false",
-            help: "true: make a certificate for localhost beside the database, for development"
-        ) { configuration, text in
-            guard let flag = parseFlag(text) else { return "write true or false" }
-            configuration.tls.isSelfSigned = flag
-            return nil
-        },
-    ]
-
-    private static let pathsExpected = "write paths with commas between them"
-
-    private static func parsePaths(_ text: String) -> [String]? {
-        let paths = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-        return paths.allSatisfy { !$0.isEmpty && !$0.utf8.contains(0) } ? paths : nil
+extension SettingSyntax where Value == [ListenAddress] {
+    static var addresses: SettingSyntax {
+        list(
+            of: "addresses, as 127.0.0.1:8080, :8080 or [::1]:8080", as: "HOST:PORT",
+            write: { $0.map(\.description).joined(separator: ",") },
+            complaint: { _ in "is not host:port, :port or [ipv6]:port with a port of 0 to 65535" }
+        ) { ListenAddress($0) }
     }
 }

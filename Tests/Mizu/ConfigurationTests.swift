@@ -1,9 +1,10 @@
-// The one table of settings: what it takes, what it refuses, and that the guide to operating and
-// the command say the same.
+// The one table of settings: what it takes and what it refuses, in which words. That the guide and
+// the command say the same is a tidy test's.
 
-import Foundation
+import Logging
 import MizuDoor
 import MizuHTTP
+import MizuRouting
 import MizuServer
 import Testing
 
@@ -11,24 +12,31 @@ import Testing
 
 @Suite("Settings")
 struct ConfigurationTests {
-    private static func text(_ path: String) throws -> String {
-        let root = URL(fileURLWithPath: #filePath)
-            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        return try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
+    @Test("a setting's name, its flag's and its first sentence are its own")
+    func rows() {
+        let settings = Configuration.settings
+        #expect(Set(settings.map(\.name)).count == settings.count)
+        for setting in settings {
+            #expect(setting.name.allSatisfy { $0.isUppercase || $0 == "_" })
+            #expect(setting.help.hasSuffix("."), "\(setting.name)")
+            #expect(!setting.fallback.isEmpty && setting.fallback != "``", "\(setting.name)")
+        }
     }
 
-    @Test("the guide's table has a row for each setting, in order, and the command a flag")
-    func documented() throws {
-        let names = Configuration.settings.map(\.name)
-        #expect(Set(names).count == names.count)
-        let guide = try Self.text("Assets/Guides/operating.md")
-        let table = guide.split(separator: "<!-- settings:")[1]
-        let rows = table.split(separator: "\n").compactMap { line in
-            line.firstMatch(of: /^\| `([A-Z_]+)` \|/).map { String($0.1) }
+    @Test("what a row shows as its default is understood, and changes nothing")
+    func defaults() throws {
+        for setting in Configuration.settings where setting.fallback.hasPrefix("`") {
+            let text = String(setting.fallback.dropFirst().prefix { $0 != "`" })
+            var configuration = Configuration()
+            try configuration.set(setting.name, to: text)
+            // What has no `==` of its own.
+            #expect(configuration.limits.connectionsMax == nil)
+            #expect(configuration.limits.idleMilliseconds == 75_000)
+            #expect(configuration.limits.queuedBytesMax == 128 << 20)
+            #expect(configuration.deflate?.compressorBytesMax == 4 << 20)
+            #expect(configuration.sync.logMillisecondsMax == 7 * 86_400_000)
+            #expect(configuration.addresses == Configuration().addresses)
         }
-        #expect(rows == names)
-        let command = try Self.text("Sources/CLI/ServeCommand.swift")
-        for name in names { #expect(command.contains("(\"\(name)\", "), "no flag for \(name)") }
     }
 
     @Test("only this machine is served unless somebody says otherwise, by TLS too")
@@ -82,13 +90,14 @@ struct ConfigurationTests {
 
     @Test("settings of a public port are understood")
     func publicPort() throws {
-        let port = try Configuration.from(environment: [
+        let settings = try Configuration.from(environment: [
             "CONNECTIONS_MAX": "500", "ADDRESS_CONNECTIONS": "7", "ADDRESS_HANDSHAKES": "3/s:9",
             "RATE_LIMIT": "4/s", "LIMIT_EXEMPT": "10.0.0.0/8", "TRUSTED_PROXIES": "192.0.2.1",
             "PROXY_PROTOCOL": "on", "HTTPS_REDIRECT": "off", "HSTS": "60; includeSubDomains",
             "ACME_DIR": "/srv/acme",
-        ]).publicPort
-        #expect(port.connectionsMax == 500 && port.addresses.connectionsMax == 7)
+        ])
+        let port = settings.publicPort
+        #expect(settings.limits.connectionsMax == 500 && port.addresses.connectionsMax == 7)
         #expect(port.addresses.handshakes == TokenRate(perSecond: 3, burst: 9))
         #expect(port.requestRate == TokenRate(perSecond: 4, burst: 40))
         for exempt in ["127.0.0.1", "::1", "10.1.1.1"] {
@@ -109,19 +118,43 @@ struct ConfigurationTests {
         #expect(off.challengeFolder == nil)
     }
 
-    @Test("settings of space are understood, with their units")
+    @Test("settings of retention and quotas are understood, with their units")
     func space() throws {
-        let space = try Configuration.from(environment: [
-            "RETAIN_BYTES": "64K", "QUOTA_SCOPE_RECORDS": "7", "QUOTA_SCOPE_BYTES": "3M",
-            "QUOTA_USER_SCOPES": "off", "QUOTA_USER_BYTES": "off", "QUOTA_ADDRESS_SCOPES": "2",
+        let sync = try Configuration.from(environment: [
+            "RETAIN_BYTES": "64K", "RETAIN_DAYS": "2", "RETAIN_CHANGES": "9",
+            "QUOTA_SCOPE_RECORDS": "7", "QUOTA_SCOPE_BYTES": "3M", "QUOTA_USER_SCOPES": "off",
+            "QUOTA_USER_BYTES": "off", "QUOTA_ADDRESS_SCOPES": "2",
             "QUOTA_ADDRESS_BYTES": "1048577", "DISK_FREE_MIN": "2G",
-        ]).space
-        #expect(space.retainedBytes == 65_536 && space.diskFreeBytesMin == 2 << 30)
-        #expect(space.quotas.scopeRecords == 7 && space.quotas.scopeBytes == 3 << 20)
-        #expect(space.quotas.userScopes == nil && space.quotas.userBytes == nil)
-        #expect(space.quotas.addressScopes == 2 && space.quotas.addressBytes == 1_048_577)
-        let off = try Configuration.from(environment: ["DISK_FREE_MIN": "off"]).space
-        #expect(off.diskFreeBytesMin == 0)
+        ]).sync
+        #expect(sync.logBytesMin == 65_536 && sync.diskFreeBytesMin == 2 << 30)
+        #expect(sync.logMillisecondsMax == 2 * 86_400_000 && sync.logChangesMax == 9)
+        #expect(sync.quotas.scopeRecords == 7 && sync.quotas.scopeBytes == 3 << 20)
+        #expect(sync.quotas.userScopes == nil && sync.quotas.userBytes == nil)
+        #expect(sync.quotas.addressScopes == 2 && sync.quotas.addressBytes == 1_048_577)
+        let off = try Configuration.from(environment: ["DISK_FREE_MIN": "off"]).sync
+        #expect(off.diskFreeBytesMin == 0 && Configuration().sync.diskFreeBytesMin == nil)
+    }
+
+    @Test("a setting reaches the server's own limits")
+    func applied() throws {
+        let configuration = try Configuration.from(environment: [
+            "HEARTBEAT": "2.5", "CONNECTIONS_MAX": "9", "QUEUE_MEMORY": "3",
+            "DEFLATE_MEMORY": "off",
+            "DRAIN_TIMEOUT": "0", "ADDR": "127.0.0.1:1", "TLS_SELF_SIGNED": "on",
+            "PROXY_PROTOCOL": "on", "HSTS": "7",
+        ])
+        var server = ServerConfiguration(
+            addresses: [], router: Router { _ in }, logger: Logger(label: "none"))
+        configuration.apply(to: &server, machine: MachineMemory(machine: 1 << 30) { _ in nil })
+        #expect(server.limits.heartbeatMilliseconds == 2_500)
+        #expect(server.limits.silenceMilliseconds == 7_500)
+        #expect(server.limits.connectionsMax == 9 && server.limits.queuedBytesMax == 3 << 20)
+        #expect(server.limits.memory.bytesMax == 256 << 20)
+        #expect(server.deflate == nil && server.drainMilliseconds == 0)
+        #expect(server.addresses.map(\.description) == ["127.0.0.1:1"])
+        #expect(server.tlsAddresses.map(\.description) == ["127.0.0.1:8443"])
+        #expect(server.proxyProtocol == .required)
+        #expect(server.strictTransportSecurity == "max-age=7")
     }
 
     @Test(
@@ -140,7 +173,34 @@ struct ConfigurationTests {
             _ = try Configuration.from(environment: [name: text])
             Issue.record("\(name)=\(text) was taken")
         } catch {
-            #expect(error.description.hasPrefix("\(name)=\(text): write "))
+            #expect(error.description.hasPrefix("\(name)=\(text): "))
+            #expect(error.description.contains("write "))
         }
+    }
+
+    @Test(
+        "a complaint names the part that is wrong, and its place in a list",
+        arguments: [
+            ("HOSTS", "a..b", "\"a..b\" has an empty label; write host names"),
+            ("HOSTS", "a,https://b", "\"https://b\" (2 of 2) is a URL"),
+            ("HOSTS", "a,,b", "\"\" (2 of 3) is empty"),
+            ("HOSTS", "a, b", "\" b\" (2 of 2) has a space"),
+            ("LIMIT_EXEMPT", "::1,10.0.0.1/8", "\"10.0.0.1/8\" (2 of 2) is an address inside"),
+            ("TRUSTED_PROXIES", "10.0.0.0/33", "has a prefix that is no number of bits"),
+            ("TRUSTED_PROXIES", "proxy", "\"proxy\" is not an IP address or a network"),
+            ("ALLOWED_ORIGINS", "https://a,b", "\"b\" (2 of 2) is not an origin"),
+            ("ADDR", ":80,:x", "\":x\" (2 of 2) is not host:port"),
+            ("QUOTA_SCOPE_BYTES", "2000G", "this is more than 1024G; write bytes"),
+            ("RETAIN_BYTES", "0", "this is less than 1; write bytes"),
+            ("MEMORY_LIMIT", "7", "this is less than 8M; write MiB"),
+            ("LOG_LEVEL", "loud", "write trace, debug, info, notice, warning, error or critical"),
+            ("IDLE_TIMEOUT", "0", "write seconds from 0.1 to 86400"),
+            ("ACCESS_LOG", "logs/", "write a file's path or -, or off"),
+        ])
+    func complaints(name: String, text: String, words: String) {
+        let error = #expect(throws: ConfigurationError.self) {
+            try Configuration.from(environment: [name: text])
+        }
+        #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
     }
 }

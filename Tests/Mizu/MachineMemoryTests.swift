@@ -64,9 +64,9 @@ struct MachineMemoryTests {
     func settings() throws {
         func limits(_ environment: [String: String]) throws -> ServerLimits {
             let configuration = try Configuration.from(environment: environment)
-            var limits = ServerLimits()
+            var limits = configuration.limits
             let machine = MachineMemory(machine: 1 << 30) { _ in nil }
-            configuration.peers.apply(to: &limits, machine: machine)
+            configuration.memory.apply(to: &limits, machine: machine)
             return limits
         }
         #expect(try limits([:]).memory.bytesMax == 256 << 20)
