@@ -12,7 +12,7 @@ bash := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mizu
 zsh := $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mizu
 fish := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mizu.fish
 
-.PHONY: help run dev test build install uninstall assets tables soak asan tsan fuzz fresh lint format bench-http bench-live screenshots
+.PHONY: help run dev test build install uninstall assets tables soak asan tsan fuzz fresh lint format bench-http bench-live screenshots pictures
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -76,6 +76,9 @@ fresh: ## make run and make test on a new Debian 12 in a folder, as root and as 
 
 screenshots: ## pictures of every page in every dress, to look at: .build/screenshots
 	@Tests/run screenshots
+
+pictures: ## take the README's pictures again (REPORTS=".build/bench/http.json …" for its bars)
+	@Tests/run pictures $(REPORTS)
 
 lint: ## what swift format would change, as errors
 	@Tests/run lint

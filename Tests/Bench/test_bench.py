@@ -3,11 +3,13 @@ figures."""
 
 import json
 import os
+import pathlib
 import socket
 import types
 
 import pytest
 
+import bars
 import bench
 import clients
 import load
@@ -88,6 +90,25 @@ def test_what_was_not_measured_is_neither_kept_nor_missed_and_the_reason_is_told
     report = Report({"date": "today"})
     report.rows.append(made)
     assert "left out: GET / (echo-server): it died" in report.text()
+
+
+def test_a_report_takes_the_place_of_the_shares_in_the_readmes_bars_and_of_no_others():
+    figures = {"date": "then", "machine": "a", "groups": [{"title": "HTTP", "of": "nginx", "rows": [
+        {"title": "GET", "report": "GET /", "shares": [1.0, 1.2]},
+        {"title": "TLS", "report": "TLS GET /", "shares": [1.16]}]}]}
+    report = Report({"date": "2026-11-27T10:00:00+00:00", "machine": "b"})
+    report.rows.append(row((), nginx=[100], echo_server=[150]))
+    bars.take_report(figures, {**report.description, "rows": [report.rows[0].as_json()]})
+    assert [one["shares"] for one in figures["groups"][0]["rows"]] == [[1.5], [1.16]]
+    assert (figures["date"], figures["machine"]) == ("2026-11-27", "b")
+    picture = bars.draw(figures)
+    assert "1.50" in picture and "1.16" in picture and "2026-11-27" in picture
+
+
+def test_the_picture_in_the_repository_is_drawn_from_the_figures_beside_it():
+    folder = pathlib.Path(__file__).resolve().parents[2] / "Assets/Pictures"
+    figures = json.loads((folder / "benchmark.json").read_text())
+    assert (folder / "benchmark.svg").read_text() == bars.draw(figures), "run make pictures"
 
 
 def test_the_table_and_the_json_are_written(tmp_path):
