@@ -20,11 +20,12 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 /// A template of `mizu new`: an app like those that it writes, so it is built and tested like one.
 /// The names of its targets begin with Mizu, because names are global in a graph of packages and an
 /// app may have every other one.
-func template(_ folder: String, module: String) -> [Target] {
+func template(_ folder: String, module: String, joined: [String] = []) -> [Target] {
     let path = "Assets/Templates/" + folder
     let assets = "C" + module + "Assets"
     return [
-        .target(name: assets, path: path + "/CShims/CAssets"),
+        // `app.js` there is what `make assets` has joined.
+        .target(name: assets, path: path + "/CShims/CAssets", exclude: joined),
         .target(name: module, dependencies: ["Mizu"], path: path + "/Sources/App"),
         .executableTarget(
             name: module + "Server",
@@ -82,6 +83,7 @@ let package = Package(
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "CDev", path: "CShims/CDev"),
         .target(name: "CTemplates", path: "CShims/CTemplates"),
+        .target(name: "CClient", path: "CShims/CClient", exclude: ["mizu.js"]),
         .target(name: "CBuild", path: "CShims/CBuild", cSettings: build),
 
         room("Bytes", []),
@@ -123,7 +125,7 @@ let package = Package(
                 "MizuSyncService", "MizuProcess", "MizuServer", "MizuDoor", "MizuAccessLog",
                 "MizuSyncSQLite", "MizuView", "MizuSync", "MizuRouting", "MizuHTTP",
                 "MizuWebSocket", "MizuLive", "MizuTransport", "MizuEventLoop", "MizuBytes",
-                "CLinux", "CDev", log,
+                "CLinux", "CDev", "CClient", log,
             ]),
         room("Dev", ["MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux"]),
         room("Scaffold", ["MizuBytes", "CLinux"]),
@@ -185,7 +187,7 @@ let package = Package(
         tests("Guides", ["Mizu"]),
         tests("Tidy", ["Mizu", "MizuScaffold"]),
     ]
-        + template("sync", module: "MizuTodo") + template("live", module: "MizuCounter") + [
+        + template("sync", module: "MizuTodo", joined: ["app.js"]) + template("live", module: "MizuCounter") + [
             .executableTarget(
                 name: "MizuHello", dependencies: ["Mizu"],
                 path: "Assets/Templates/minimal/Sources/App"),

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Writes the tables of files that `#embed` puts into binaries. Each template has one of its own, for
+# Writes the tables of files that `#embed` puts into binaries. The library has the browser client's
+# (client.sh writes it). Each template has one of its own, for
 # the app that it is (its CShims/assets.sh writes it, here as in what `mizu new` makes); and
 # CShims/CTemplates/CTemplates.c has every file of every template, for `mizu new`, and the texts of
 # the licences. The tables are committed, because a SwiftPM plugin cannot write C for a C target;
@@ -13,6 +14,7 @@ table=CShims/CTemplates/CTemplates.c
 new=$(mktemp)
 trap 'rm -f "$new"' EXIT
 
+sh CShims/client.sh "$@"
 for script in Assets/Templates/*/CShims/assets.sh; do sh "$script" "$@"; done
 
 # What a build leaves behind in a template is not part of it. Links are files that templates share.

@@ -36,458 +36,342 @@ static const unsigned char file_8[] = {
 };
 
 static const unsigned char file_9[] = {
-#embed "../../Assets/Templates/live/Assets/static/js/lane.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_10[] = {
-#embed "../../Assets/Templates/live/Assets/static/js/live-client.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_11[] = {
 #embed "../../Assets/Templates/live/Assets/static/js/offline.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_12[] = {
-#embed "../../Assets/Templates/live/Assets/static/js/random-id.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_13[] = {
+static const unsigned char file_10[] = {
 #embed "../../Assets/Templates/live/Assets/static/offline.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_14[] = {
+static const unsigned char file_11[] = {
 #embed "../../Assets/Templates/live/Assets/static/sw.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_15[] = {
+static const unsigned char file_12[] = {
 #embed "../../Assets/Templates/live/Assets/systemd/mizu-counter.service" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_16[] = {
+static const unsigned char file_13[] = {
 #embed "../../Assets/Templates/live/Assets/views/layouts/default.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_17[] = {
+static const unsigned char file_14[] = {
 #embed "../../Assets/Templates/live/Assets/views/pages/error.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_18[] = {
+static const unsigned char file_15[] = {
 #embed "../../Assets/Templates/live/Assets/views/pages/home.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_19[] = {
+static const unsigned char file_16[] = {
 #embed "../../Assets/Templates/live/CShims/CAssets/CAssets.c" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_20[] = {
+static const unsigned char file_17[] = {
 #embed "../../Assets/Templates/live/CShims/CAssets/include/CAssets.h" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_21[] = {
+static const unsigned char file_18[] = {
 #embed "../../Assets/Templates/live/CShims/assets.sh" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_22[] = {
+static const unsigned char file_19[] = {
 #embed "../../Assets/Templates/live/Makefile" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_23[] = {
+static const unsigned char file_20[] = {
 #embed "../../Assets/Templates/live/Package.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_24[] = {
+static const unsigned char file_21[] = {
 #embed "../../Assets/Templates/live/README.md" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_25[] = {
+static const unsigned char file_22[] = {
 #embed "../../Assets/Templates/live/Sources/App/App.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_26[] = {
+static const unsigned char file_23[] = {
 #embed "../../Assets/Templates/live/Sources/App/CounterMutator.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_27[] = {
+static const unsigned char file_24[] = {
 #embed "../../Assets/Templates/live/Sources/App/CounterPage.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_28[] = {
+static const unsigned char file_25[] = {
 #embed "../../Assets/Templates/live/Sources/Server/EmbeddedAssets.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_29[] = {
+static const unsigned char file_26[] = {
 #embed "../../Assets/Templates/live/Sources/Server/main.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_30[] = {
+static const unsigned char file_27[] = {
 #embed "../../Assets/Templates/live/Tests/App/CounterMutatorTests.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_31[] = {
+static const unsigned char file_28[] = {
 #embed "../../Assets/Templates/live/Tests/App/MutatorBench.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_32[] = {
+static const unsigned char file_29[] = {
 #embed "../../Assets/Templates/live/Tests/App/PageTests.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_33[] = {
+static const unsigned char file_30[] = {
 #embed "../../Assets/Templates/live/template.json" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_34[] = {
+static const unsigned char file_31[] = {
 #embed "../../Assets/Templates/minimal/.gitignore" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_35[] = {
+static const unsigned char file_32[] = {
 #embed "../../Assets/Templates/minimal/Assets/systemd/mizu-hello.service" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_36[] = {
+static const unsigned char file_33[] = {
 #embed "../../Assets/Templates/minimal/Makefile" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_37[] = {
+static const unsigned char file_34[] = {
 #embed "../../Assets/Templates/minimal/Package.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_38[] = {
+static const unsigned char file_35[] = {
 #embed "../../Assets/Templates/minimal/README.md" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_39[] = {
+static const unsigned char file_36[] = {
 #embed "../../Assets/Templates/minimal/Sources/App/Server.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_40[] = {
+static const unsigned char file_37[] = {
 #embed "../../Assets/Templates/minimal/Tests/App/HelloTests.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_41[] = {
+static const unsigned char file_38[] = {
 #embed "../../Assets/Templates/minimal/template.json" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_42[] = {
+static const unsigned char file_39[] = {
 #embed "../../Assets/Templates/sync/.gitignore" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_43[] = {
+static const unsigned char file_40[] = {
 #embed "../../Assets/Templates/sync/Assets/static/app.webmanifest" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_44[] = {
+static const unsigned char file_41[] = {
 #embed "../../Assets/Templates/sync/Assets/static/css/app.css" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_45[] = {
+static const unsigned char file_42[] = {
 #embed "../../Assets/Templates/sync/Assets/static/img/favicon.ico" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_46[] = {
+static const unsigned char file_43[] = {
 #embed "../../Assets/Templates/sync/Assets/static/img/icon-180.png" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_47[] = {
+static const unsigned char file_44[] = {
 #embed "../../Assets/Templates/sync/Assets/static/img/icon-192.png" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_48[] = {
+static const unsigned char file_45[] = {
 #embed "../../Assets/Templates/sync/Assets/static/img/icon-512.png" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_49[] = {
+static const unsigned char file_46[] = {
 #embed "../../Assets/Templates/sync/Assets/static/img/icon-maskable-512.png" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_50[] = {
+static const unsigned char file_47[] = {
 #embed "../../Assets/Templates/sync/Assets/static/img/mizu.svg" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_51[] = {
+static const unsigned char file_48[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/announcer.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_52[] = {
+static const unsigned char file_49[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/app.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_53[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/checksum.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_54[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/durable-storage.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_55[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/edit-saver.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_56[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/exchange.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_57[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/follower.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_58[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/frame.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_59[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/indexed-storage.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_60[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/journal.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_61[] = {
+static const unsigned char file_50[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/keys.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_62[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/lane.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_63[] = {
+static const unsigned char file_51[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/list-window.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_64[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/live-client.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_65[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/local-store.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_66[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/memory-storage.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_67[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/mutation-queue.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_68[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/occasions.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_69[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/random-id.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_70[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/reachability.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_71[] = {
+static const unsigned char file_52[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/refusal-words.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_72[] = {
+static const unsigned char file_53[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/refusals-view.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_73[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/replay.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_74[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/replica.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_75[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/rounds.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_76[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/set-aside.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_77[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/snapshot.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_78[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/spread.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_79[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/state-check.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_80[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/storage.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_81[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/sync-client.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_82[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/sync-core.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_83[] = {
+static const unsigned char file_54[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/sync-status-view.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_84[] = {
+static const unsigned char file_55[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/title-field.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_85[] = {
+static const unsigned char file_56[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/toast.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_86[] = {
+static const unsigned char file_57[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/todo-appliers.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_87[] = {
+static const unsigned char file_58[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/todo-item.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_88[] = {
+static const unsigned char file_59[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/todo-list-view.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_89[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/transaction.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_90[] = {
-#embed "../../Assets/Templates/sync/Assets/static/js/turn.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_91[] = {
+static const unsigned char file_60[] = {
 #embed "../../Assets/Templates/sync/Assets/static/sw.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_92[] = {
+static const unsigned char file_61[] = {
 #embed "../../Assets/Templates/sync/Assets/systemd/mizu-todo.service" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_93[] = {
+static const unsigned char file_62[] = {
 #embed "../../Assets/Templates/sync/Assets/views/components/sync-status.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_94[] = {
+static const unsigned char file_63[] = {
 #embed "../../Assets/Templates/sync/Assets/views/components/todo-item.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_95[] = {
+static const unsigned char file_64[] = {
 #embed "../../Assets/Templates/sync/Assets/views/components/todo-list.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_96[] = {
+static const unsigned char file_65[] = {
 #embed "../../Assets/Templates/sync/Assets/views/layouts/default.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_97[] = {
+static const unsigned char file_66[] = {
 #embed "../../Assets/Templates/sync/Assets/views/pages/error.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_98[] = {
+static const unsigned char file_67[] = {
 #embed "../../Assets/Templates/sync/Assets/views/pages/home.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_99[] = {
+static const unsigned char file_68[] = {
 #embed "../../Assets/Templates/sync/Assets/views/partials/footer.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_100[] = {
+static const unsigned char file_69[] = {
 #embed "../../Assets/Templates/sync/Assets/views/partials/header.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_101[] = {
+static const unsigned char file_70[] = {
 #embed "../../Assets/Templates/sync/CShims/CAssets/CAssets.c" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_102[] = {
+static const unsigned char file_71[] = {
+#embed "../../Assets/Templates/sync/CShims/CAssets/app.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_72[] = {
 #embed "../../Assets/Templates/sync/CShims/CAssets/include/CAssets.h" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_103[] = {
+static const unsigned char file_73[] = {
 #embed "../../Assets/Templates/sync/CShims/assets.sh" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_104[] = {
+static const unsigned char file_74[] = {
+#embed "../../Assets/Templates/sync/CShims/join.sh" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_75[] = {
 #embed "../../Assets/Templates/sync/Makefile" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_105[] = {
+static const unsigned char file_76[] = {
 #embed "../../Assets/Templates/sync/Package.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_106[] = {
+static const unsigned char file_77[] = {
 #embed "../../Assets/Templates/sync/README.md" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_107[] = {
+static const unsigned char file_78[] = {
 #embed "../../Assets/Templates/sync/Sources/App/App.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_108[] = {
+static const unsigned char file_79[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Configuration.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_109[] = {
+static const unsigned char file_80[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Handlers/API.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_110[] = {
+static const unsigned char file_81[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Handlers/Home.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_111[] = {
+static const unsigned char file_82[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Handlers/LiveHandler.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_112[] = {
+static const unsigned char file_83[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Handlers/TodoPage.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_113[] = {
+static const unsigned char file_84[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Live.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_114[] = {
+static const unsigned char file_85[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Routes.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_115[] = {
+static const unsigned char file_86[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Services/TodoMutator.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_116[] = {
+static const unsigned char file_87[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Sync.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_117[] = {
+static const unsigned char file_88[] = {
 #embed "../../Assets/Templates/sync/Sources/Server/EmbeddedAssets.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_118[] = {
+static const unsigned char file_89[] = {
 #embed "../../Assets/Templates/sync/Sources/Server/main.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_119[] = {
+static const unsigned char file_90[] = {
 #embed "../../Assets/Templates/sync/Tests/App/MutatorBench.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_120[] = {
+static const unsigned char file_91[] = {
 #embed "../../Assets/Templates/sync/Tests/App/PageTests.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_121[] = {
+static const unsigned char file_92[] = {
 #embed "../../Assets/Templates/sync/Tests/App/TodoMutatorTests.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_122[] = {
+static const unsigned char file_93[] = {
 #embed "../../Assets/Templates/sync/template.json" suffix(, 0) if_empty(0)
 };
 
@@ -500,120 +384,91 @@ const mizu_template mizu_templates[] = {
     {"Templates/live/Assets/static/img/favicon.ico", file_6, sizeof(file_6) - 1},
     {"Templates/live/Assets/static/img/mizu.svg", file_7, sizeof(file_7) - 1},
     {"Templates/live/Assets/static/js/app.js", file_8, sizeof(file_8) - 1},
-    {"Templates/live/Assets/static/js/lane.js", file_9, sizeof(file_9) - 1},
-    {"Templates/live/Assets/static/js/live-client.js", file_10, sizeof(file_10) - 1},
-    {"Templates/live/Assets/static/js/offline.js", file_11, sizeof(file_11) - 1},
-    {"Templates/live/Assets/static/js/random-id.js", file_12, sizeof(file_12) - 1},
-    {"Templates/live/Assets/static/offline.html", file_13, sizeof(file_13) - 1},
-    {"Templates/live/Assets/static/sw.js", file_14, sizeof(file_14) - 1},
-    {"Templates/live/Assets/systemd/mizu-counter.service", file_15, sizeof(file_15) - 1},
-    {"Templates/live/Assets/views/layouts/default.html", file_16, sizeof(file_16) - 1},
-    {"Templates/live/Assets/views/pages/error.html", file_17, sizeof(file_17) - 1},
-    {"Templates/live/Assets/views/pages/home.html", file_18, sizeof(file_18) - 1},
-    {"Templates/live/CShims/CAssets/CAssets.c", file_19, sizeof(file_19) - 1},
-    {"Templates/live/CShims/CAssets/include/CAssets.h", file_20, sizeof(file_20) - 1},
-    {"Templates/live/CShims/assets.sh", file_21, sizeof(file_21) - 1},
-    {"Templates/live/Makefile", file_22, sizeof(file_22) - 1},
-    {"Templates/live/Package.swift", file_23, sizeof(file_23) - 1},
-    {"Templates/live/README.md", file_24, sizeof(file_24) - 1},
-    {"Templates/live/Sources/App/App.swift", file_25, sizeof(file_25) - 1},
-    {"Templates/live/Sources/App/CounterMutator.swift", file_26, sizeof(file_26) - 1},
-    {"Templates/live/Sources/App/CounterPage.swift", file_27, sizeof(file_27) - 1},
-    {"Templates/live/Sources/Server/EmbeddedAssets.swift", file_28, sizeof(file_28) - 1},
-    {"Templates/live/Sources/Server/main.swift", file_29, sizeof(file_29) - 1},
-    {"Templates/live/Tests/App/CounterMutatorTests.swift", file_30, sizeof(file_30) - 1},
-    {"Templates/live/Tests/App/MutatorBench.swift", file_31, sizeof(file_31) - 1},
-    {"Templates/live/Tests/App/PageTests.swift", file_32, sizeof(file_32) - 1},
-    {"Templates/live/template.json", file_33, sizeof(file_33) - 1},
-    {"Templates/minimal/.gitignore", file_34, sizeof(file_34) - 1},
-    {"Templates/minimal/Assets/systemd/mizu-hello.service", file_35, sizeof(file_35) - 1},
-    {"Templates/minimal/Makefile", file_36, sizeof(file_36) - 1},
-    {"Templates/minimal/Package.swift", file_37, sizeof(file_37) - 1},
-    {"Templates/minimal/README.md", file_38, sizeof(file_38) - 1},
-    {"Templates/minimal/Sources/App/Server.swift", file_39, sizeof(file_39) - 1},
-    {"Templates/minimal/Tests/App/HelloTests.swift", file_40, sizeof(file_40) - 1},
-    {"Templates/minimal/template.json", file_41, sizeof(file_41) - 1},
-    {"Templates/sync/.gitignore", file_42, sizeof(file_42) - 1},
-    {"Templates/sync/Assets/static/app.webmanifest", file_43, sizeof(file_43) - 1},
-    {"Templates/sync/Assets/static/css/app.css", file_44, sizeof(file_44) - 1},
-    {"Templates/sync/Assets/static/img/favicon.ico", file_45, sizeof(file_45) - 1},
-    {"Templates/sync/Assets/static/img/icon-180.png", file_46, sizeof(file_46) - 1},
-    {"Templates/sync/Assets/static/img/icon-192.png", file_47, sizeof(file_47) - 1},
-    {"Templates/sync/Assets/static/img/icon-512.png", file_48, sizeof(file_48) - 1},
-    {"Templates/sync/Assets/static/img/icon-maskable-512.png", file_49, sizeof(file_49) - 1},
-    {"Templates/sync/Assets/static/img/mizu.svg", file_50, sizeof(file_50) - 1},
-    {"Templates/sync/Assets/static/js/announcer.js", file_51, sizeof(file_51) - 1},
-    {"Templates/sync/Assets/static/js/app.js", file_52, sizeof(file_52) - 1},
-    {"Templates/sync/Assets/static/js/checksum.js", file_53, sizeof(file_53) - 1},
-    {"Templates/sync/Assets/static/js/durable-storage.js", file_54, sizeof(file_54) - 1},
-    {"Templates/sync/Assets/static/js/edit-saver.js", file_55, sizeof(file_55) - 1},
-    {"Templates/sync/Assets/static/js/exchange.js", file_56, sizeof(file_56) - 1},
-    {"Templates/sync/Assets/static/js/follower.js", file_57, sizeof(file_57) - 1},
-    {"Templates/sync/Assets/static/js/frame.js", file_58, sizeof(file_58) - 1},
-    {"Templates/sync/Assets/static/js/indexed-storage.js", file_59, sizeof(file_59) - 1},
-    {"Templates/sync/Assets/static/js/journal.js", file_60, sizeof(file_60) - 1},
-    {"Templates/sync/Assets/static/js/keys.js", file_61, sizeof(file_61) - 1},
-    {"Templates/sync/Assets/static/js/lane.js", file_62, sizeof(file_62) - 1},
-    {"Templates/sync/Assets/static/js/list-window.js", file_63, sizeof(file_63) - 1},
-    {"Templates/sync/Assets/static/js/live-client.js", file_64, sizeof(file_64) - 1},
-    {"Templates/sync/Assets/static/js/local-store.js", file_65, sizeof(file_65) - 1},
-    {"Templates/sync/Assets/static/js/memory-storage.js", file_66, sizeof(file_66) - 1},
-    {"Templates/sync/Assets/static/js/mutation-queue.js", file_67, sizeof(file_67) - 1},
-    {"Templates/sync/Assets/static/js/occasions.js", file_68, sizeof(file_68) - 1},
-    {"Templates/sync/Assets/static/js/random-id.js", file_69, sizeof(file_69) - 1},
-    {"Templates/sync/Assets/static/js/reachability.js", file_70, sizeof(file_70) - 1},
-    {"Templates/sync/Assets/static/js/refusal-words.js", file_71, sizeof(file_71) - 1},
-    {"Templates/sync/Assets/static/js/refusals-view.js", file_72, sizeof(file_72) - 1},
-    {"Templates/sync/Assets/static/js/replay.js", file_73, sizeof(file_73) - 1},
-    {"Templates/sync/Assets/static/js/replica.js", file_74, sizeof(file_74) - 1},
-    {"Templates/sync/Assets/static/js/rounds.js", file_75, sizeof(file_75) - 1},
-    {"Templates/sync/Assets/static/js/set-aside.js", file_76, sizeof(file_76) - 1},
-    {"Templates/sync/Assets/static/js/snapshot.js", file_77, sizeof(file_77) - 1},
-    {"Templates/sync/Assets/static/js/spread.js", file_78, sizeof(file_78) - 1},
-    {"Templates/sync/Assets/static/js/state-check.js", file_79, sizeof(file_79) - 1},
-    {"Templates/sync/Assets/static/js/storage.js", file_80, sizeof(file_80) - 1},
-    {"Templates/sync/Assets/static/js/sync-client.js", file_81, sizeof(file_81) - 1},
-    {"Templates/sync/Assets/static/js/sync-core.js", file_82, sizeof(file_82) - 1},
-    {"Templates/sync/Assets/static/js/sync-status-view.js", file_83, sizeof(file_83) - 1},
-    {"Templates/sync/Assets/static/js/title-field.js", file_84, sizeof(file_84) - 1},
-    {"Templates/sync/Assets/static/js/toast.js", file_85, sizeof(file_85) - 1},
-    {"Templates/sync/Assets/static/js/todo-appliers.js", file_86, sizeof(file_86) - 1},
-    {"Templates/sync/Assets/static/js/todo-item.js", file_87, sizeof(file_87) - 1},
-    {"Templates/sync/Assets/static/js/todo-list-view.js", file_88, sizeof(file_88) - 1},
-    {"Templates/sync/Assets/static/js/transaction.js", file_89, sizeof(file_89) - 1},
-    {"Templates/sync/Assets/static/js/turn.js", file_90, sizeof(file_90) - 1},
-    {"Templates/sync/Assets/static/sw.js", file_91, sizeof(file_91) - 1},
-    {"Templates/sync/Assets/systemd/mizu-todo.service", file_92, sizeof(file_92) - 1},
-    {"Templates/sync/Assets/views/components/sync-status.html", file_93, sizeof(file_93) - 1},
-    {"Templates/sync/Assets/views/components/todo-item.html", file_94, sizeof(file_94) - 1},
-    {"Templates/sync/Assets/views/components/todo-list.html", file_95, sizeof(file_95) - 1},
-    {"Templates/sync/Assets/views/layouts/default.html", file_96, sizeof(file_96) - 1},
-    {"Templates/sync/Assets/views/pages/error.html", file_97, sizeof(file_97) - 1},
-    {"Templates/sync/Assets/views/pages/home.html", file_98, sizeof(file_98) - 1},
-    {"Templates/sync/Assets/views/partials/footer.html", file_99, sizeof(file_99) - 1},
-    {"Templates/sync/Assets/views/partials/header.html", file_100, sizeof(file_100) - 1},
-    {"Templates/sync/CShims/CAssets/CAssets.c", file_101, sizeof(file_101) - 1},
-    {"Templates/sync/CShims/CAssets/include/CAssets.h", file_102, sizeof(file_102) - 1},
-    {"Templates/sync/CShims/assets.sh", file_103, sizeof(file_103) - 1},
-    {"Templates/sync/Makefile", file_104, sizeof(file_104) - 1},
-    {"Templates/sync/Package.swift", file_105, sizeof(file_105) - 1},
-    {"Templates/sync/README.md", file_106, sizeof(file_106) - 1},
-    {"Templates/sync/Sources/App/App.swift", file_107, sizeof(file_107) - 1},
-    {"Templates/sync/Sources/App/Configuration.swift", file_108, sizeof(file_108) - 1},
-    {"Templates/sync/Sources/App/Handlers/API.swift", file_109, sizeof(file_109) - 1},
-    {"Templates/sync/Sources/App/Handlers/Home.swift", file_110, sizeof(file_110) - 1},
-    {"Templates/sync/Sources/App/Handlers/LiveHandler.swift", file_111, sizeof(file_111) - 1},
-    {"Templates/sync/Sources/App/Handlers/TodoPage.swift", file_112, sizeof(file_112) - 1},
-    {"Templates/sync/Sources/App/Live.swift", file_113, sizeof(file_113) - 1},
-    {"Templates/sync/Sources/App/Routes.swift", file_114, sizeof(file_114) - 1},
-    {"Templates/sync/Sources/App/Services/TodoMutator.swift", file_115, sizeof(file_115) - 1},
-    {"Templates/sync/Sources/App/Sync.swift", file_116, sizeof(file_116) - 1},
-    {"Templates/sync/Sources/Server/EmbeddedAssets.swift", file_117, sizeof(file_117) - 1},
-    {"Templates/sync/Sources/Server/main.swift", file_118, sizeof(file_118) - 1},
-    {"Templates/sync/Tests/App/MutatorBench.swift", file_119, sizeof(file_119) - 1},
-    {"Templates/sync/Tests/App/PageTests.swift", file_120, sizeof(file_120) - 1},
-    {"Templates/sync/Tests/App/TodoMutatorTests.swift", file_121, sizeof(file_121) - 1},
-    {"Templates/sync/template.json", file_122, sizeof(file_122) - 1},
+    {"Templates/live/Assets/static/js/offline.js", file_9, sizeof(file_9) - 1},
+    {"Templates/live/Assets/static/offline.html", file_10, sizeof(file_10) - 1},
+    {"Templates/live/Assets/static/sw.js", file_11, sizeof(file_11) - 1},
+    {"Templates/live/Assets/systemd/mizu-counter.service", file_12, sizeof(file_12) - 1},
+    {"Templates/live/Assets/views/layouts/default.html", file_13, sizeof(file_13) - 1},
+    {"Templates/live/Assets/views/pages/error.html", file_14, sizeof(file_14) - 1},
+    {"Templates/live/Assets/views/pages/home.html", file_15, sizeof(file_15) - 1},
+    {"Templates/live/CShims/CAssets/CAssets.c", file_16, sizeof(file_16) - 1},
+    {"Templates/live/CShims/CAssets/include/CAssets.h", file_17, sizeof(file_17) - 1},
+    {"Templates/live/CShims/assets.sh", file_18, sizeof(file_18) - 1},
+    {"Templates/live/Makefile", file_19, sizeof(file_19) - 1},
+    {"Templates/live/Package.swift", file_20, sizeof(file_20) - 1},
+    {"Templates/live/README.md", file_21, sizeof(file_21) - 1},
+    {"Templates/live/Sources/App/App.swift", file_22, sizeof(file_22) - 1},
+    {"Templates/live/Sources/App/CounterMutator.swift", file_23, sizeof(file_23) - 1},
+    {"Templates/live/Sources/App/CounterPage.swift", file_24, sizeof(file_24) - 1},
+    {"Templates/live/Sources/Server/EmbeddedAssets.swift", file_25, sizeof(file_25) - 1},
+    {"Templates/live/Sources/Server/main.swift", file_26, sizeof(file_26) - 1},
+    {"Templates/live/Tests/App/CounterMutatorTests.swift", file_27, sizeof(file_27) - 1},
+    {"Templates/live/Tests/App/MutatorBench.swift", file_28, sizeof(file_28) - 1},
+    {"Templates/live/Tests/App/PageTests.swift", file_29, sizeof(file_29) - 1},
+    {"Templates/live/template.json", file_30, sizeof(file_30) - 1},
+    {"Templates/minimal/.gitignore", file_31, sizeof(file_31) - 1},
+    {"Templates/minimal/Assets/systemd/mizu-hello.service", file_32, sizeof(file_32) - 1},
+    {"Templates/minimal/Makefile", file_33, sizeof(file_33) - 1},
+    {"Templates/minimal/Package.swift", file_34, sizeof(file_34) - 1},
+    {"Templates/minimal/README.md", file_35, sizeof(file_35) - 1},
+    {"Templates/minimal/Sources/App/Server.swift", file_36, sizeof(file_36) - 1},
+    {"Templates/minimal/Tests/App/HelloTests.swift", file_37, sizeof(file_37) - 1},
+    {"Templates/minimal/template.json", file_38, sizeof(file_38) - 1},
+    {"Templates/sync/.gitignore", file_39, sizeof(file_39) - 1},
+    {"Templates/sync/Assets/static/app.webmanifest", file_40, sizeof(file_40) - 1},
+    {"Templates/sync/Assets/static/css/app.css", file_41, sizeof(file_41) - 1},
+    {"Templates/sync/Assets/static/img/favicon.ico", file_42, sizeof(file_42) - 1},
+    {"Templates/sync/Assets/static/img/icon-180.png", file_43, sizeof(file_43) - 1},
+    {"Templates/sync/Assets/static/img/icon-192.png", file_44, sizeof(file_44) - 1},
+    {"Templates/sync/Assets/static/img/icon-512.png", file_45, sizeof(file_45) - 1},
+    {"Templates/sync/Assets/static/img/icon-maskable-512.png", file_46, sizeof(file_46) - 1},
+    {"Templates/sync/Assets/static/img/mizu.svg", file_47, sizeof(file_47) - 1},
+    {"Templates/sync/Assets/static/js/announcer.js", file_48, sizeof(file_48) - 1},
+    {"Templates/sync/Assets/static/js/app.js", file_49, sizeof(file_49) - 1},
+    {"Templates/sync/Assets/static/js/keys.js", file_50, sizeof(file_50) - 1},
+    {"Templates/sync/Assets/static/js/list-window.js", file_51, sizeof(file_51) - 1},
+    {"Templates/sync/Assets/static/js/refusal-words.js", file_52, sizeof(file_52) - 1},
+    {"Templates/sync/Assets/static/js/refusals-view.js", file_53, sizeof(file_53) - 1},
+    {"Templates/sync/Assets/static/js/sync-status-view.js", file_54, sizeof(file_54) - 1},
+    {"Templates/sync/Assets/static/js/title-field.js", file_55, sizeof(file_55) - 1},
+    {"Templates/sync/Assets/static/js/toast.js", file_56, sizeof(file_56) - 1},
+    {"Templates/sync/Assets/static/js/todo-appliers.js", file_57, sizeof(file_57) - 1},
+    {"Templates/sync/Assets/static/js/todo-item.js", file_58, sizeof(file_58) - 1},
+    {"Templates/sync/Assets/static/js/todo-list-view.js", file_59, sizeof(file_59) - 1},
+    {"Templates/sync/Assets/static/sw.js", file_60, sizeof(file_60) - 1},
+    {"Templates/sync/Assets/systemd/mizu-todo.service", file_61, sizeof(file_61) - 1},
+    {"Templates/sync/Assets/views/components/sync-status.html", file_62, sizeof(file_62) - 1},
+    {"Templates/sync/Assets/views/components/todo-item.html", file_63, sizeof(file_63) - 1},
+    {"Templates/sync/Assets/views/components/todo-list.html", file_64, sizeof(file_64) - 1},
+    {"Templates/sync/Assets/views/layouts/default.html", file_65, sizeof(file_65) - 1},
+    {"Templates/sync/Assets/views/pages/error.html", file_66, sizeof(file_66) - 1},
+    {"Templates/sync/Assets/views/pages/home.html", file_67, sizeof(file_67) - 1},
+    {"Templates/sync/Assets/views/partials/footer.html", file_68, sizeof(file_68) - 1},
+    {"Templates/sync/Assets/views/partials/header.html", file_69, sizeof(file_69) - 1},
+    {"Templates/sync/CShims/CAssets/CAssets.c", file_70, sizeof(file_70) - 1},
+    {"Templates/sync/CShims/CAssets/app.js", file_71, sizeof(file_71) - 1},
+    {"Templates/sync/CShims/CAssets/include/CAssets.h", file_72, sizeof(file_72) - 1},
+    {"Templates/sync/CShims/assets.sh", file_73, sizeof(file_73) - 1},
+    {"Templates/sync/CShims/join.sh", file_74, sizeof(file_74) - 1},
+    {"Templates/sync/Makefile", file_75, sizeof(file_75) - 1},
+    {"Templates/sync/Package.swift", file_76, sizeof(file_76) - 1},
+    {"Templates/sync/README.md", file_77, sizeof(file_77) - 1},
+    {"Templates/sync/Sources/App/App.swift", file_78, sizeof(file_78) - 1},
+    {"Templates/sync/Sources/App/Configuration.swift", file_79, sizeof(file_79) - 1},
+    {"Templates/sync/Sources/App/Handlers/API.swift", file_80, sizeof(file_80) - 1},
+    {"Templates/sync/Sources/App/Handlers/Home.swift", file_81, sizeof(file_81) - 1},
+    {"Templates/sync/Sources/App/Handlers/LiveHandler.swift", file_82, sizeof(file_82) - 1},
+    {"Templates/sync/Sources/App/Handlers/TodoPage.swift", file_83, sizeof(file_83) - 1},
+    {"Templates/sync/Sources/App/Live.swift", file_84, sizeof(file_84) - 1},
+    {"Templates/sync/Sources/App/Routes.swift", file_85, sizeof(file_85) - 1},
+    {"Templates/sync/Sources/App/Services/TodoMutator.swift", file_86, sizeof(file_86) - 1},
+    {"Templates/sync/Sources/App/Sync.swift", file_87, sizeof(file_87) - 1},
+    {"Templates/sync/Sources/Server/EmbeddedAssets.swift", file_88, sizeof(file_88) - 1},
+    {"Templates/sync/Sources/Server/main.swift", file_89, sizeof(file_89) - 1},
+    {"Templates/sync/Tests/App/MutatorBench.swift", file_90, sizeof(file_90) - 1},
+    {"Templates/sync/Tests/App/PageTests.swift", file_91, sizeof(file_91) - 1},
+    {"Templates/sync/Tests/App/TodoMutatorTests.swift", file_92, sizeof(file_92) - 1},
+    {"Templates/sync/template.json", file_93, sizeof(file_93) - 1},
     {0, 0, 0},
 };
 

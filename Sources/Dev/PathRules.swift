@@ -19,6 +19,7 @@ public struct PathRules: Sendable {
     /// Folders of test targets: nothing in them is part of the executable.
     private let tests: [String]
 
+    private static let client = "Assets/Client/"
     private static let sources: Set = [
         "swift", "c", "h", "cc", "cpp", "cxx", "hpp", "m", "mm", "s", "S", "modulemap", "inc",
     ]
@@ -58,6 +59,8 @@ public struct PathRules: Sendable {
             let inside = String(path.dropFirst(assets.count))
             return name.hasSuffix(".css") ? .stylesheet(inside) : .page(inside)
         }
+        // Mizu's own checkout: apps read the browser client from there (Mizu/BrowserClient.swift).
+        if path.hasPrefix(Self.client), name.hasSuffix(".js") { return .page(path) }
         guard !tests.contains(where: { path.hasPrefix($0) }) else { return nil }
         if path == "Package.swift" || path == "Package.resolved" { return .source(path) }
         guard let dot = name.lastIndex(of: "."),

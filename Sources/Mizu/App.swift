@@ -21,6 +21,8 @@ public final class App {
     /// The event loops, for code that answers later or speaks to sockets.
     public let workers: Workers
     let assets: Assets
+    /// What pages import as "mizu"; served once there is a `sync` to talk to.
+    let client: BrowserClient
     /// Made before any thread starts, so that all of them inherit the signal mask.
     let lifetime: ProcessLifetime
     var routes: [@Sendable (inout Routes) -> Void] = []
@@ -55,6 +57,7 @@ public final class App {
         self.assets =
             configuration.isDevelopment
             ? assets.reading(from: ["Assets", "Assets/Templates/sync/Assets"]) : assets
+        client = BrowserClient(isDevelopment: self.assets.isReadFromDisk)
         let environment = Configuration.processEnvironment()
         logger = StandardErrorLog.logger(
             level: configuration.logLevel, journal: environment["JOURNAL_STREAM"])
@@ -123,7 +126,8 @@ public final class App {
     public func views() throws(StartError) -> Views {
         do {
             let views = try Views(
-                assets, isDevelopment: assets.isReadFromDisk, development, logger: logger)
+                assets, isDevelopment: assets.isReadFromDisk, development, client: client,
+                logger: logger)
             if errorPages.views == nil { errorPages.views = views }
             return views
         } catch {
@@ -170,7 +174,8 @@ public final class App {
         if let onClose { live.onClose = onClose }
     }
 
-    /// Opens the database and mounts `/_sync/*` and `/ws`. Once for an app.
+    /// Opens the database and mounts `/_sync/*`, `/ws`, and the client for both that pages import as
+    /// "mizu" at `/_mizu/*`. Once for an app.
     /// - Parameters:
     ///   - mutator: what the app's mutations do.
     ///   - authorize: who may what; by default everyone may do everything in every scope.
@@ -185,7 +190,9 @@ public final class App {
         let service = try openService(mutator, authorize: authorize ?? { _, _, _ in true }, feed)
         synchronisation = Synchronisation(service: service, feed: feed)
         isOpenToAll = authorize == nil
+        let client = self.client
         routes.append { service.mount(on: &$0) }
+        routes.append { client.mount(on: &$0) }
         return Sync(service: service, workers: workers, feed: feed)
     }
 

@@ -60,7 +60,7 @@ public struct Assets: Sendable {
     }
 
     /// A whole regular file of at most 16 MiB.
-    private static func read(_ path: String) -> ByteSlice? {
+    static func read(_ path: String) -> ByteSlice? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }

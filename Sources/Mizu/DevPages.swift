@@ -37,16 +37,17 @@ import MizuRouting
             return nil
         }
 
-        /// Puts the script at the start of the head, before the app's own, which it may have to
-        /// keep offline, or behind everything where there is none.
+        /// Puts the script before the app's own, which it may have to keep offline: behind the import
+        /// map, else at the start of the head, or behind everything if the page has no head.
         func adding(to page: Response) -> Response {
             guard case .slice(let html) = page.body else { return page }
             let script = """
                 <script type="module" src="/_dev/dev.js?after=\(channel.sequence)"></script>
                 """
             let bytes = html.withUnsafeBytes { Array($0) }
-            let mark = Array("<head>".utf8)
-            let place = bytes.firstRange(of: mark)?.upperBound ?? bytes.count
+            let marks = [BrowserClient.endOfMap, "<head>"].map { Array($0.utf8) }
+            let place = marks.lazy.compactMap { bytes.firstRange(of: $0)?.upperBound }.first
+                ?? bytes.count
             var page = page
             page.body = .slices([
                 html[0..<place], ByteSlice(script), html[place..<html.count],

@@ -31,7 +31,7 @@ struct ErrorPages: Sendable {
             if let page = own?(report) { return page }
             guard hasTemplate, let views else { return .html(Self.plain(report)) }
             do throws(TemplateError) {
-                return .html(try views.bytes(Self.template, Self.data(of: report)))
+                return try views.page(Self.template, Self.data(of: report))
             } catch {
                 // An error about an error: the plain page needs nothing.
                 logger.error("\(error)")

@@ -11,13 +11,17 @@ public struct Views: Sendable {
     private let set: ViewSet
     private let isDevelopment: Bool
     private let development: DevPages?
+    private let client: BrowserClient
     private let logger: Logger
 
     /// Compiles every template below `views/`.
-    /// - Parameter development: what is added to pages where `mizu dev` runs the app.
+    /// - Parameters:
+    ///   - development: what is added to pages where `mizu dev` runs the app.
+    ///   - client: what pages import as "mizu".
     /// - Throws: all that is wrong with them, except in development, where each page tells its own.
     init(
-        _ assets: Assets, isDevelopment: Bool, _ development: DevPages? = nil, logger: Logger
+        _ assets: Assets, isDevelopment: Bool, _ development: DevPages? = nil,
+        client: BrowserClient, logger: Logger
     ) throws(TemplateErrors) {
         set = try ViewSet(
             paths: assets.names(below: "views/"),
@@ -25,15 +29,17 @@ public struct Views: Sendable {
         ) { assets["views/" + $0] }
         self.isDevelopment = isDevelopment
         self.development = development
+        self.client = client
         self.logger = logger
     }
 
-    /// The page `name` with `data`.
+    /// The page `name` with `data`, and with `mizu.head` beside it: what the head of a page needs so
+    /// that its scripts can import "mizu" (Assets/Guides/client.md).
     public func render(
         _ name: String, _ data: ViewValue, status: HTTPStatus = .ok
     ) -> Response {
         do throws(TemplateError) {
-            var response = Response.html(try set.render(name, data), status: status)
+            var response = try page(name, data, status: status)
             response.set("Cache-Control", literal: "no-cache")
             return development?.adding(to: response) ?? response
         } catch {
@@ -46,9 +52,14 @@ public struct Views: Sendable {
         }
     }
 
-    /// The page `name` as bytes, for whoever has an answer when there is none.
-    func bytes(_ name: String, _ data: ViewValue) throws(TemplateError) -> ByteSlice {
-        try set.render(name, data)
+    /// The page `name`, or the error, for a caller that has an answer for it.
+    func page(
+        _ name: String, _ data: ViewValue, status: HTTPStatus = .ok
+    ) throws(TemplateError) -> Response {
+        var response = Response.html(try set.render(name, client.adding(to: data)), status: status)
+        // Cannot fail: the policy is made of what this program was built with.
+        try? response.set("Content-Security-Policy", client.policy)
+        return response
     }
 
     /// The page `name` with the data that `value` encodes itself to.

@@ -7,8 +7,8 @@ enum ReservedNames {
 
     static let modules: Set<String> = [
         // Mizu's, beside those with the prefix.
-        "CBuild", "CDev", "CLinux", "COpenSSL", "CScan", "CSQLite", "CTemplates", "CTLSClient",
-        "CZlib",
+        "CBuild", "CClient", "CDev", "CLinux", "COpenSSL", "CScan", "CSQLite", "CTemplates",
+        "CTLSClient", "CZlib",
         "EchoServer",
         // Those of the packages that Mizu stands on.
         "ArgumentParser", "ArgumentParserToolInfo", "Logging",

@@ -74,7 +74,7 @@ def test_the_hash_is_murmur3_and_the_sum_has_no_order(open_page):
     todo = open_page()
     texts = ["", "a", "test", "Hello, world!", "zwölf Boxkämpfer \0 jagen Viktor", "日本語"]
     theirs = todo.page.evaluate("""async ([texts, records]) => {
-        const { murmur3, sumOf, moved, checksum } = await import("/static/js/checksum.js");
+        const { murmur3, sumOf, moved, checksum } = await import("mizu/checksum.js");
         const bytes = (text) => new TextEncoder().encode(text);
         const sum = sumOf(records);
         return [
@@ -197,7 +197,7 @@ def test_the_servers_own_checksum_is_the_pages(server, open_page):
 
 def test_what_keeps_differing_is_fetched_ever_more_rarely(open_page):
     waits = open_page().page.evaluate("""async () => {
-        const { Spread } = await import("/static/js/spread.js");
+        const { Spread } = await import("mizu/spread.js");
         Math.random = () => 1;
         const spread = new Spread();
         const waits = Array.from({ length: 8 }, () => spread.next());

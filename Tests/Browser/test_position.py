@@ -14,12 +14,12 @@ def module(open_page):
 
     def run(body: str):
         return page.evaluate(f"""async () => {{
-            const {{ LocalStore }} = await import("/static/js/local-store.js");
-            const {{ MemoryStorage }} = await import("/static/js/memory-storage.js");
-            const {{ MutationQueue }} = await import("/static/js/mutation-queue.js");
-            const {{ Lane }} = await import("/static/js/lane.js");
-            const {{ setAside }} = await import("/static/js/set-aside.js");
-            const {{ Overlay }} = await import("/static/js/replay.js");
+            const {{ LocalStore }} = await import("mizu/local-store.js");
+            const {{ MemoryStorage }} = await import("mizu/memory-storage.js");
+            const {{ MutationQueue }} = await import("mizu/mutation-queue.js");
+            const {{ Lane }} = await import("mizu/lane.js");
+            const {{ setAside }} = await import("mizu/set-aside.js");
+            const {{ Overlay }} = await import("mizu/replay.js");
             const storage = new MemoryStorage();
             const change = (cursor, id = "t" + cursor, mutation = "m" + cursor) =>
                 ({{ cursor, entity: "todo", id, op: "create", data: {{ id }}, mutation }});

@@ -10,19 +10,23 @@ import pytest
 from playwright.sync_api import expect
 
 ASSETS = Path(__file__).resolve().parents[2] / "Assets/Templates/sync/Assets"
+KEPT = """async () => {
+    const [name] = await caches.keys();
+    const requests = await (await caches.open(name)).keys();
+    return requests.map((request) => new URL(request.url).pathname);
+}"""
+CLIENT = "document.querySelector('link[rel=modulepreload]').getAttribute('href')"
 
 
-def test_the_shell_lists_every_asset(server, open_page):
+def test_the_shell_holds_every_asset_that_the_page_needs(server, open_page):
     todo = open_page(service_workers="allow")
     todo.installed()
-    kept = todo.page.evaluate("""async () => {
-        const [name] = await caches.keys();
-        const requests = await (await caches.open(name)).keys();
-        return requests.map((request) => new URL(request.url).pathname);
-    }""")
+    kept = todo.page.evaluate(KEPT)
     files = [f"/static/{file.relative_to(ASSETS / 'static')}"
-             for file in (ASSETS / "static").rglob("*") if file.is_file() and file.name != "sw.js"]
-    assert sorted(kept) == sorted(["/", "/.whole", *files])
+             for file in (ASSETS / "static").rglob("*")
+             if file.is_file() and file.suffix not in (".js", ".ico")]
+    client = todo.page.evaluate(CLIENT)
+    assert sorted(kept) == sorted(["/", "/.whole", "/static/js/app.js", client, *files])
 
 
 def test_a_page_opens_while_the_server_is_frozen(server, open_page, new_context, watch):
@@ -119,7 +123,7 @@ def secretive(server, context, open_page):
 def test_the_shell_is_a_page_without_data(server, open_page, new_context):
     todo = secretive(server, new_context(service_workers="allow"), open_page)
     texts = todo.page.evaluate(CACHED)
-    assert len(texts) > 20 and not [text for text in texts if "secret" in text]
+    assert len(texts) > 8 and not [text for text in texts if "secret" in text]
     bare = urllib.request.urlopen(server.url + "?shell=1", timeout=10).read().decode()
     assert 'name="mizu-shell"' in bare and "secret" not in bare
 

@@ -46,7 +46,7 @@ def test_many_changes_in_a_moment_are_one_rendering(open_page):
     todo = open_page()
     todo.expect_state("online")
     assert todo.page.evaluate("""async () => {
-        const { oncePerFrame } = await import("/static/js/frame.js");
+        const { oncePerFrame } = await import("mizu/frame.js");
         let count = 0;
         const render = oncePerFrame(() => { count += 1; });
         for (let n = 0; n < 1000; n++) render();

@@ -170,7 +170,7 @@ def test_a_holder_that_gives_signs_keeps_its_turn(open_page):
     assert open_page().page.evaluate("""async () => {
         const { setInterval } = window;
         window.setInterval = (act, milliseconds) => setInterval(act, milliseconds / 50);
-        const { turnTaker } = await import("/static/js/turn.js");
+        const { turnTaker } = await import("mizu/turn.js");
         const storage = { kind: "indexeddb" };
         const seen = [];
         const pause = (milliseconds) => new Promise((end) => setTimeout(end, milliseconds));
@@ -193,7 +193,7 @@ def test_a_holder_that_gives_no_sign_loses_its_turn(open_page):
     assert open_page().page.evaluate("""async () => {
         const { setInterval } = window;
         window.setInterval = (act, milliseconds) => setInterval(act, milliseconds / 50);
-        const { turnTaker } = await import("/static/js/turn.js");
+        const { turnTaker } = await import("mizu/turn.js");
         const asleep = navigator.locks.request("a turn", () => new Promise(() => {}));
         const lost = asleep.catch((error) => error.name);
         const outcome = await turnTaker("a turn", { kind: "indexeddb" })(async () => ({ ok: true }));
@@ -203,7 +203,7 @@ def test_a_holder_that_gives_no_sign_loses_its_turn(open_page):
 
 def test_who_lost_the_turn_is_told_and_stops(open_page):
     assert open_page().page.evaluate("""async () => {
-        const { turnTaker } = await import("/static/js/turn.js");
+        const { turnTaker } = await import("mizu/turn.js");
         const seen = [];
         let begun;
         const hasBegun = new Promise((resolve) => { begun = resolve; });

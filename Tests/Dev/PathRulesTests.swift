@@ -56,6 +56,9 @@ struct PathRulesTests {
         #expect(
             rules.meaning(of: "Assets/Templates/sync/Sources/App/App.swift")
                 == .source("Assets/Templates/sync/Sources/App/App.swift"))
+        #expect(
+            rules.meaning(of: "Assets/Client/lane.js") == .page("Assets/Client/lane.js"),
+            "the client that its pages import")
     }
 
     @Test(

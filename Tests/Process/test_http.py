@@ -1,7 +1,9 @@
 """HTTP/1.1 (RFC 9110, 9112) as strangers speak it: framing, limits, methods, files, headers."""
 
+import base64
 import email.utils
 import gzip
+import hashlib
 import random
 import re
 import socket
@@ -332,7 +334,10 @@ def test_pages_have_a_strict_content_security_policy(server):
     assert "*" not in script and "'unsafe-inline'" not in policy.get("style-src", []), policy
     html = answer.body.decode()
     assert not re.search(r"<[^>]*\son[a-z]+\s*=", html), "an inline handler"
-    assert not re.search(r"<script(?![^>]*\ssrc=)[^>]*>\s*\S", html), "an inline script"
+    inline = re.findall(r"<script(?![^>]*\ssrc=)([^>]*)>([^<]*)", html)
+    assert [kind for kind, _ in inline] == [' type="importmap"'], "an inline script"
+    digest = base64.b64encode(hashlib.sha256(inline[0][1].encode()).digest()).decode()
+    assert script == ["'self'", f"'sha256-{digest}'"], "nothing inline but this very import map"
     assert not re.search(r"<[^>]*\sstyle\s*=", html), "an inline style"
 
 

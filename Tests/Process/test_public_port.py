@@ -66,9 +66,9 @@ def test_every_slow_client_is_gone_within_30_s_while_others_are_served(start):
     upgrade = encode("GET", "/ws", running.authority, [
         ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"),
         ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")])
-    large = fetch(running, "GET", "/static/js/sync-client.js")
+    large = fetch(running, "GET", "/static/js/app.js")
     assert large.status == 200 and len(large.body) > 4096
-    asked = b"GET /static/js/sync-client.js" + host + b"Range: bytes=0-\r\n\r\n"
+    asked = b"GET /static/js/app.js" + host + b"Range: bytes=0-\r\n\r\n"
     slow = {
         "a head": Slow(running, b"GET /" + host + b"X: ", b"a"),
         "a body": Slow(running, form + b"Content-Length: 900000\r\n\r\n", b"a" * 100),
@@ -101,7 +101,7 @@ def test_every_slow_client_is_gone_within_30_s_while_others_are_served(start):
 
 
 def test_many_ranges_of_one_file_are_answered_with_the_file(server):
-    target = "/static/js/sync-client.js"
+    target = "/static/js/app.js"
     whole = fetch(server, "GET", target)
     many = ",".join(f"{start}-{start}" for start in range(0, 400, 2))
     for ranges in (many, "0-,0-,0-", "0-9,5-14"):

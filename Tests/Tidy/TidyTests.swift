@@ -40,7 +40,7 @@ struct TidyTests {
                 "MizuServer", "MizuTransport", "MizuEventLoop", "CLinux", "Glibc", "Logging",
             ],
             "SyncService": service,
-            "Mizu": mizu.union(["CDev"]),
+            "Mizu": mizu.union(["CDev", "CClient"]),
             "Dev": ["MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux", "Glibc"],
             "Bench": [
                 "MizuEventLoop", "MizuTransport", "MizuHTTP", "MizuWebSocket", "MizuBytes",

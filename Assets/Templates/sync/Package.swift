@@ -16,8 +16,8 @@ let package = Package(
         .executableTarget(
             name: "MizuTodoServer", dependencies: ["MizuTodo", "CMizuTodoAssets", mizu],
             path: "Sources/Server"),
-        // The files below Assets, in the program's read-only data.
-        .target(name: "CMizuTodoAssets", path: "CShims/CAssets"),
+        // The files below Assets, in the program's read-only data. `make assets` joins app.js.
+        .target(name: "CMizuTodoAssets", path: "CShims/CAssets", exclude: ["app.js"]),
         .testTarget(
             name: "MizuTodoTests", dependencies: ["MizuTodo", "MizuTodoServer", mizu],
             path: "Tests/App"),

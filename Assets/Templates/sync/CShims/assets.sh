@@ -1,15 +1,29 @@
 #!/bin/sh
 # Writes CShims/CAssets/CAssets.c: the table of files that `#embed` puts into the binary, from what
-# lies in Assets/views and Assets/static. The table is committed, because a SwiftPM plugin cannot
-# write C for a C target; `make assets` runs this (`make build` does, too), and a test fails when the
-# table is not up to date. With --check it writes nothing and exits 1 if the table would change.
+# lies in Assets/views and Assets/static; and CShims/CAssets/app.js: app.js joined with the modules that
+# it imports (join.sh), which the table has in place of app.js, so that a browser loads one file. Both
+# are committed, because a SwiftPM plugin cannot write for a C target; `make assets` runs this (`make
+# build` does, too), and a test fails when one is not up to date. With --check it writes nothing and
+# exits 1 if one would change.
 set -eu
 LC_ALL=C
 export LC_ALL
 cd "$(dirname "$0")/.."
-table=CShims/CAssets/CAssets.c
+check=${1:-}
+entry=static/js/app.js
 new=$(mktemp)
 trap 'rm -f "$new"' EXIT
+
+# update FILE: takes what lies in $new as the file's content.
+update() {
+    if cmp -s "$new" "$1"; then return 0; fi
+    if [ "$check" = --check ]; then
+        echo "assets: $1 is out of date: run 'make assets' and commit it" >&2
+        exit 1
+    fi
+    cat "$new" >"$1"
+    echo "wrote $1"
+}
 
 # Names are C strings and `#embed` paths at once, so a name that would need escaping is refused.
 list() {
@@ -32,7 +46,9 @@ symbol() {
     list | while read -r name; do
         echo
         echo "static const unsigned char $(symbol "$name")[] = {"
-        echo "#embed \"../../Assets/$name\" suffix(, 0) if_empty(0)"
+        file=../../Assets/$name
+        if [ "$name" = "$entry" ]; then file=app.js; fi
+        echo "#embed \"$file\" suffix(, 0) if_empty(0)"
         echo '};'
     done
     echo
@@ -46,13 +62,7 @@ symbol() {
     echo 'const size_t mizu_todo_assets_count ='
     echo '    sizeof(mizu_todo_assets) / sizeof(mizu_todo_assets[0]) - 1;'
 } >"$new"
+update CShims/CAssets/CAssets.c
 
-if cmp -s "$new" "$table"; then
-    exit 0
-fi
-if [ "${1:-}" = --check ]; then
-    echo "assets: $table is out of date: run 'make assets' and commit it" >&2
-    exit 1
-fi
-cat "$new" >"$table"
-echo "wrote $table: $(list | wc -l) files"
+sh CShims/join.sh "Assets/$entry" >"$new"
+update CShims/CAssets/app.js

@@ -19,20 +19,8 @@ static const unsigned char asset_static_js_app_js[] = {
 #embed "../../Assets/static/js/app.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char asset_static_js_lane_js[] = {
-#embed "../../Assets/static/js/lane.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_live_client_js[] = {
-#embed "../../Assets/static/js/live-client.js" suffix(, 0) if_empty(0)
-};
-
 static const unsigned char asset_static_js_offline_js[] = {
 #embed "../../Assets/static/js/offline.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_random_id_js[] = {
-#embed "../../Assets/static/js/random-id.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_offline_html[] = {
@@ -60,10 +48,7 @@ const mizu_counter_asset mizu_counter_assets[] = {
     {"static/img/favicon.ico", asset_static_img_favicon_ico, sizeof(asset_static_img_favicon_ico) - 1},
     {"static/img/mizu.svg", asset_static_img_mizu_svg, sizeof(asset_static_img_mizu_svg) - 1},
     {"static/js/app.js", asset_static_js_app_js, sizeof(asset_static_js_app_js) - 1},
-    {"static/js/lane.js", asset_static_js_lane_js, sizeof(asset_static_js_lane_js) - 1},
-    {"static/js/live-client.js", asset_static_js_live_client_js, sizeof(asset_static_js_live_client_js) - 1},
     {"static/js/offline.js", asset_static_js_offline_js, sizeof(asset_static_js_offline_js) - 1},
-    {"static/js/random-id.js", asset_static_js_random_id_js, sizeof(asset_static_js_random_id_js) - 1},
     {"static/offline.html", asset_static_offline_html, sizeof(asset_static_offline_html) - 1},
     {"static/sw.js", asset_static_sw_js, sizeof(asset_static_sw_js) - 1},
     {"views/layouts/default.html", asset_views_layouts_default_html, sizeof(asset_views_layouts_default_html) - 1},

@@ -1,6 +1,7 @@
 // The service worker: lets the page open without a network. Served as /sw.js with scope "/".
 // It keeps one shell, the page with all of its assets, and replaces it as a whole, so that a page
-// never meets modules of another version. While the server answers, everything comes from it
+// never meets modules of another version: what belongs to the page is read from the page itself, and
+// Mizu's client is named by its version there. While the server answers, everything comes from it
 // (assets carry an ETag, so that costs a 304); where it does not, page and assets come from the
 // shell. Data is no business of this file: /_sync, /api, /ws and forms pass it by, and the page in
 // the shell is nobody's: it is asked for without credentials, and has no data in it.
@@ -16,21 +17,8 @@ const offlineForMs = 30_000; // after a page came from the shell its assets do t
 
 const page = "/";
 const bare = "/?shell=1"; // the same page without data
-const assets = [
-  "/static/app.webmanifest",
-  "/static/css/app.css",
-  ...[
-    "favicon.ico", "icon-180.png", "icon-192.png", "icon-512.png", "icon-maskable-512.png", "mizu.svg",
-  ].map((name) => `/static/img/${name}`),
-  ...[
-    "announcer", "app", "checksum", "durable-storage", "edit-saver", "exchange", "follower",
-    "frame", "indexed-storage", "journal", "keys", "lane", "list-window", "live-client",
-    "local-store", "memory-storage", "mutation-queue", "occasions", "random-id", "reachability",
-    "refusal-words", "refusals-view", "replay", "replica", "rounds", "set-aside", "snapshot",
-    "spread", "state-check", "storage", "sync-client", "sync-core", "sync-status-view",
-    "title-field", "toast", "todo-appliers", "todo-item", "todo-list-view", "transaction", "turn",
-  ].map((name) => `/static/js/${name}.js`),
-];
+// What only the manifest names. All else is named by the page, and by the modules that it loads.
+const extras = ["192", "512", "maskable-512"].map((name) => `/static/img/icon-${name}.png`);
 
 let shellUntil = 0;
 let filledAt = 0;
@@ -54,7 +42,7 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== self.location.origin) return;
   if (request.mode === "navigate" && url.pathname === page) event.respondWith(answerPage(event));
-  else if (url.pathname.startsWith("/static/")) event.respondWith(answerAsset(request));
+  else if (/^\/(static|_mizu)\//.test(url.pathname)) event.respondWith(answerAsset(request));
 });
 
 /** The server's page if it comes in time, else the shell's; without a shell, whatever comes. */
@@ -101,16 +89,22 @@ async function isMarked(response) {
   return text.includes(marker);
 }
 
+/**
+ * The server's file, or the shell's: while the page is the shell's, and where the server has none, for
+ * instance because a page of an earlier version asks it for that version's client.
+ */
 async function answerAsset(request) {
+  const kept = async () => (await shell())?.match(request, { ignoreSearch: true });
   if (Date.now() < shellUntil) {
-    const kept = await (await shell())?.match(request, { ignoreSearch: true });
-    if (kept) return kept;
+    const found = await kept();
+    if (found) return found;
   }
   try {
-    return await fetch(request);
+    const response = await fetch(request);
+    return response.ok ? response : (await kept()) ?? response;
   } catch (error) {
-    const kept = await (await shell())?.match(request, { ignoreSearch: true });
-    if (kept) return kept;
+    const found = await kept();
+    if (found) return found;
     throw error;
   }
 }
@@ -134,26 +128,48 @@ async function shellNames() {
 async function fillShell() {
   const before = await shellNames();
   filledAt = Date.now();
-  const addresses = [bare, ...assets];
-  const responses = await Promise.all(addresses.map((address) =>
-    fetch(address, {
-      cache: "no-cache", credentials: address === bare ? "omit" : "same-origin",
-    })));
-  if (!responses.every((response) => response.ok && !response.redirected)) {
-    throw new Error("the shell is not whole");
+  const responses = new Map([[bare, await fetched(bare)]]);
+  if (!(await isMarked(responses.get(bare).clone()))) throw new Error("this is not our page");
+  let due = [...extras, ...await namedIn(bare, responses.get(bare))];
+  while (due.length > 0) {
+    const fresh = [...new Set(due)].filter((address) => !responses.has(address));
+    const found = await Promise.all(fresh.map(fetched));
+    fresh.forEach((address, index) => responses.set(address, found[index]));
+    due = (await Promise.all(fresh.map((address, index) => namedIn(address, found[index])))).flat();
   }
-  if (!(await isMarked(responses[0].clone()))) throw new Error("this is not our page");
   const name = prefix + Math.max(Date.now(), 1 + Number(before[0]?.slice(prefix.length) ?? 0));
   const filled = await caches.open(name);
   try {
-    // The bodies come in only now, so the network may still fail in the middle.
-    await Promise.all(addresses.map((address, index) => filled.put(address, responses[index])));
+    // Most bodies come in only now, so the network may still fail in the middle.
+    await Promise.all([...responses].map(([address, response]) => filled.put(address, response)));
     await filled.put(whole, new Response("whole"));
   } catch (error) {
     await caches.delete(name);
     throw error;
   }
   for (const old of before) await caches.delete(old);
+}
+
+async function fetched(address) {
+  const response = await fetch(address, {
+    // The name of a file of the client changes with what is in it (see Mizu's client.md).
+    cache: address.startsWith("/_mizu/") ? "default" : "no-cache",
+    credentials: address === bare ? "omit" : "same-origin",
+  });
+  if (!response.ok || response.redirected) throw new Error("the shell is not whole");
+  return response;
+}
+
+/** The addresses of the files that a page links to, or that a module imports from beside it. */
+async function namedIn(address, response) {
+  if (address === bare) {
+    const html = await response.clone().text();
+    return [...html.matchAll(/ (?:href|src)="(\/(?:static|_mizu)\/[^"]+)"/g)].map(([, name]) => name);
+  }
+  if (!address.endsWith(".js")) return [];
+  const text = await response.clone().text();
+  return [...text.matchAll(/^(?:import|export) [^;]*?from "(\.\.?\/[^"]+)";/gm)]
+    .map(([, name]) => new URL(name, new URL(address, self.location.href)).pathname);
 }
 
 function inTime(promise) {

@@ -40,79 +40,15 @@ static const unsigned char asset_static_js_announcer_js[] = {
 };
 
 static const unsigned char asset_static_js_app_js[] = {
-#embed "../../Assets/static/js/app.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_checksum_js[] = {
-#embed "../../Assets/static/js/checksum.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_durable_storage_js[] = {
-#embed "../../Assets/static/js/durable-storage.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_edit_saver_js[] = {
-#embed "../../Assets/static/js/edit-saver.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_exchange_js[] = {
-#embed "../../Assets/static/js/exchange.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_follower_js[] = {
-#embed "../../Assets/static/js/follower.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_frame_js[] = {
-#embed "../../Assets/static/js/frame.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_indexed_storage_js[] = {
-#embed "../../Assets/static/js/indexed-storage.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_journal_js[] = {
-#embed "../../Assets/static/js/journal.js" suffix(, 0) if_empty(0)
+#embed "app.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_keys_js[] = {
 #embed "../../Assets/static/js/keys.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char asset_static_js_lane_js[] = {
-#embed "../../Assets/static/js/lane.js" suffix(, 0) if_empty(0)
-};
-
 static const unsigned char asset_static_js_list_window_js[] = {
 #embed "../../Assets/static/js/list-window.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_live_client_js[] = {
-#embed "../../Assets/static/js/live-client.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_local_store_js[] = {
-#embed "../../Assets/static/js/local-store.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_memory_storage_js[] = {
-#embed "../../Assets/static/js/memory-storage.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_mutation_queue_js[] = {
-#embed "../../Assets/static/js/mutation-queue.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_occasions_js[] = {
-#embed "../../Assets/static/js/occasions.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_random_id_js[] = {
-#embed "../../Assets/static/js/random-id.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_reachability_js[] = {
-#embed "../../Assets/static/js/reachability.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_refusal_words_js[] = {
@@ -121,46 +57,6 @@ static const unsigned char asset_static_js_refusal_words_js[] = {
 
 static const unsigned char asset_static_js_refusals_view_js[] = {
 #embed "../../Assets/static/js/refusals-view.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_replay_js[] = {
-#embed "../../Assets/static/js/replay.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_replica_js[] = {
-#embed "../../Assets/static/js/replica.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_rounds_js[] = {
-#embed "../../Assets/static/js/rounds.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_set_aside_js[] = {
-#embed "../../Assets/static/js/set-aside.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_snapshot_js[] = {
-#embed "../../Assets/static/js/snapshot.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_spread_js[] = {
-#embed "../../Assets/static/js/spread.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_state_check_js[] = {
-#embed "../../Assets/static/js/state-check.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_storage_js[] = {
-#embed "../../Assets/static/js/storage.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_sync_client_js[] = {
-#embed "../../Assets/static/js/sync-client.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_sync_core_js[] = {
-#embed "../../Assets/static/js/sync-core.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_js_sync_status_view_js[] = {
@@ -185,14 +81,6 @@ static const unsigned char asset_static_js_todo_item_js[] = {
 
 static const unsigned char asset_static_js_todo_list_view_js[] = {
 #embed "../../Assets/static/js/todo-list-view.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_transaction_js[] = {
-#embed "../../Assets/static/js/transaction.js" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char asset_static_js_turn_js[] = {
-#embed "../../Assets/static/js/turn.js" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char asset_static_sw_js[] = {
@@ -242,44 +130,16 @@ const mizu_todo_asset mizu_todo_assets[] = {
     {"static/img/mizu.svg", asset_static_img_mizu_svg, sizeof(asset_static_img_mizu_svg) - 1},
     {"static/js/announcer.js", asset_static_js_announcer_js, sizeof(asset_static_js_announcer_js) - 1},
     {"static/js/app.js", asset_static_js_app_js, sizeof(asset_static_js_app_js) - 1},
-    {"static/js/checksum.js", asset_static_js_checksum_js, sizeof(asset_static_js_checksum_js) - 1},
-    {"static/js/durable-storage.js", asset_static_js_durable_storage_js, sizeof(asset_static_js_durable_storage_js) - 1},
-    {"static/js/edit-saver.js", asset_static_js_edit_saver_js, sizeof(asset_static_js_edit_saver_js) - 1},
-    {"static/js/exchange.js", asset_static_js_exchange_js, sizeof(asset_static_js_exchange_js) - 1},
-    {"static/js/follower.js", asset_static_js_follower_js, sizeof(asset_static_js_follower_js) - 1},
-    {"static/js/frame.js", asset_static_js_frame_js, sizeof(asset_static_js_frame_js) - 1},
-    {"static/js/indexed-storage.js", asset_static_js_indexed_storage_js, sizeof(asset_static_js_indexed_storage_js) - 1},
-    {"static/js/journal.js", asset_static_js_journal_js, sizeof(asset_static_js_journal_js) - 1},
     {"static/js/keys.js", asset_static_js_keys_js, sizeof(asset_static_js_keys_js) - 1},
-    {"static/js/lane.js", asset_static_js_lane_js, sizeof(asset_static_js_lane_js) - 1},
     {"static/js/list-window.js", asset_static_js_list_window_js, sizeof(asset_static_js_list_window_js) - 1},
-    {"static/js/live-client.js", asset_static_js_live_client_js, sizeof(asset_static_js_live_client_js) - 1},
-    {"static/js/local-store.js", asset_static_js_local_store_js, sizeof(asset_static_js_local_store_js) - 1},
-    {"static/js/memory-storage.js", asset_static_js_memory_storage_js, sizeof(asset_static_js_memory_storage_js) - 1},
-    {"static/js/mutation-queue.js", asset_static_js_mutation_queue_js, sizeof(asset_static_js_mutation_queue_js) - 1},
-    {"static/js/occasions.js", asset_static_js_occasions_js, sizeof(asset_static_js_occasions_js) - 1},
-    {"static/js/random-id.js", asset_static_js_random_id_js, sizeof(asset_static_js_random_id_js) - 1},
-    {"static/js/reachability.js", asset_static_js_reachability_js, sizeof(asset_static_js_reachability_js) - 1},
     {"static/js/refusal-words.js", asset_static_js_refusal_words_js, sizeof(asset_static_js_refusal_words_js) - 1},
     {"static/js/refusals-view.js", asset_static_js_refusals_view_js, sizeof(asset_static_js_refusals_view_js) - 1},
-    {"static/js/replay.js", asset_static_js_replay_js, sizeof(asset_static_js_replay_js) - 1},
-    {"static/js/replica.js", asset_static_js_replica_js, sizeof(asset_static_js_replica_js) - 1},
-    {"static/js/rounds.js", asset_static_js_rounds_js, sizeof(asset_static_js_rounds_js) - 1},
-    {"static/js/set-aside.js", asset_static_js_set_aside_js, sizeof(asset_static_js_set_aside_js) - 1},
-    {"static/js/snapshot.js", asset_static_js_snapshot_js, sizeof(asset_static_js_snapshot_js) - 1},
-    {"static/js/spread.js", asset_static_js_spread_js, sizeof(asset_static_js_spread_js) - 1},
-    {"static/js/state-check.js", asset_static_js_state_check_js, sizeof(asset_static_js_state_check_js) - 1},
-    {"static/js/storage.js", asset_static_js_storage_js, sizeof(asset_static_js_storage_js) - 1},
-    {"static/js/sync-client.js", asset_static_js_sync_client_js, sizeof(asset_static_js_sync_client_js) - 1},
-    {"static/js/sync-core.js", asset_static_js_sync_core_js, sizeof(asset_static_js_sync_core_js) - 1},
     {"static/js/sync-status-view.js", asset_static_js_sync_status_view_js, sizeof(asset_static_js_sync_status_view_js) - 1},
     {"static/js/title-field.js", asset_static_js_title_field_js, sizeof(asset_static_js_title_field_js) - 1},
     {"static/js/toast.js", asset_static_js_toast_js, sizeof(asset_static_js_toast_js) - 1},
     {"static/js/todo-appliers.js", asset_static_js_todo_appliers_js, sizeof(asset_static_js_todo_appliers_js) - 1},
     {"static/js/todo-item.js", asset_static_js_todo_item_js, sizeof(asset_static_js_todo_item_js) - 1},
     {"static/js/todo-list-view.js", asset_static_js_todo_list_view_js, sizeof(asset_static_js_todo_list_view_js) - 1},
-    {"static/js/transaction.js", asset_static_js_transaction_js, sizeof(asset_static_js_transaction_js) - 1},
-    {"static/js/turn.js", asset_static_js_turn_js, sizeof(asset_static_js_turn_js) - 1},
     {"static/sw.js", asset_static_sw_js, sizeof(asset_static_sw_js) - 1},
     {"views/components/sync-status.html", asset_views_components_sync_status_html, sizeof(asset_views_components_sync_status_html) - 1},
     {"views/components/todo-item.html", asset_views_components_todo_item_html, sizeof(asset_views_components_todo_item_html) - 1},

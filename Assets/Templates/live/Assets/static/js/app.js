@@ -6,8 +6,7 @@
 // A delta is one step from the position before it. Whatever does not fit (a gap, an error, a server
 // that began anew) is answered by asking for the whole state.
 
-import { LiveClient } from "./live-client.js";
-import { randomID } from "./random-id.js";
+import { LiveClient, randomID } from "mizu";
 
 const topic = "sync:_default";
 const words = {
@@ -22,7 +21,6 @@ let position = null; // {cursor, epoch} of what is shown
 let asking = null;
 
 const live = new LiveClient({
-  url: new URL("/ws", location.href).href.replace(/^http/, "ws"),
   onMessage: receive,
   onStatus: (status) => {
     connection.textContent = words[status] ?? "Connecting…";

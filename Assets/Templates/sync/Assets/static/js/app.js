@@ -1,19 +1,17 @@
-// The todo page: joins the sync client, the live connection and the views, and takes over the list
-// that the server has rendered. Without this file the page still works, by plain forms; so it does
-// until every module has come and `is-live` says that the scripts have taken over.
+// The todo page: joins Mizu's client ("mizu", Assets/Guides/client.md of Mizu) and the views, and takes
+// over the list that the server has rendered. Without this file the page still works, by plain forms;
+// so it does until every module has come and `is-live` says that the scripts have taken over.
+// `make assets` joins it and the files beside it into one, which is what the program serves.
 //
 //   a person ► TodoListView ► actions ► SyncClient.mutate
 //   SyncClient ► subscribe ► TodoListView.show, SyncStatusView.show, RefusalsView.show
 //
-// Reading tour: this file, sync-client.js, rounds.js, local-store.js, mutation-queue.js, replay.js.
+// Reading tour: this file, todo-appliers.js, todo-list-view.js, todo-item.js.
+
+import { askToPersist, LiveClient, oncePerFrame, orderedID, SyncClient } from "mizu";
 
 import { Announcer } from "./announcer.js";
-import { askToPersist } from "./durable-storage.js";
-import { oncePerFrame } from "./frame.js";
-import { LiveClient } from "./live-client.js";
-import { orderedID } from "./random-id.js";
 import { RefusalsView } from "./refusals-view.js";
-import { SyncClient } from "./sync-client.js";
 import { SyncStatusView } from "./sync-status-view.js";
 import { Toast } from "./toast.js";
 import { inOrder, todoAppliers } from "./todo-appliers.js";
@@ -38,9 +36,6 @@ const refusals = new RefusalsView({
   focusHome: () => list.focusHome(),
 }, announcer);
 const live = new LiveClient({
-  url: Object.assign(new URL("/ws", location.href), {
-    protocol: location.protocol === "https:" ? "wss:" : "ws:",
-  }).href,
   onMessage: (message) => client.receive(message),
   onStatus: (word) => client.liveChanged(word),
 });
@@ -93,7 +88,7 @@ function remove(id) {
   const todo = find(id);
   if (!todo) return;
   mutate("todo.delete", { id });
-  toast.show("Deleted", shortened(todo.title), "Undo", () => restore([todo]));
+  toast.show("Deleted", shortTitle(todo.title), "Undo", () => restore([todo]));
 }
 
 function clear() {
@@ -111,7 +106,7 @@ function restore(todos) {
   }
   if (todos.length === 0) return;
   list.reveal(todos[0].id, true);
-  const what = todos.length === 1 ? `“${shortened(todos[0].title)}”` : `${todos.length} to-dos`;
+  const what = todos.length === 1 ? `“${shortTitle(todos[0].title)}”` : `${todos.length} to-dos`;
   announcer.say(`Brought back ${what}`);
 }
 
@@ -139,7 +134,7 @@ function warn(error) {
   console.warn("mizu: an edit was not kept:", error);
 }
 
-function shortened(title) {
+function shortTitle(title) {
   return title.length > titleShownMax ? `${title.slice(0, titleShownMax - 1)}…` : title;
 }
 

@@ -41,11 +41,11 @@ export class LiveClient {
   #closing = null;
 
   /**
-   * @param {string} url ws: or wss:
+   * @param {string} url ws: or wss:; by default /ws where the page came from
    * @param {(message: object) => void} onMessage gets every message but pongs
    * @param {(status: string) => void} onStatus gets idle, connecting, open, silent, waiting, closed
    */
-  constructor({ url, onMessage = () => {}, onStatus = () => {} }) {
+  constructor({ url = pageURL(), onMessage = () => {}, onStatus = () => {} } = {}) {
     this.#url = url;
     this.#onMessage = onMessage;
     this.#onStatus = onStatus;
@@ -261,3 +261,5 @@ export class LiveClient {
     this.#onStatus(status);
   }
 }
+
+const pageURL = () => new URL("/ws", location.href).href.replace(/^http/, "ws");

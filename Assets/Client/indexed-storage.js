@@ -12,7 +12,7 @@
 import { randomID } from "./random-id.js";
 import { Transaction } from "./transaction.js";
 
-const version = 2;
+const schemaVersion = 2;
 const stores = ["meta", "mutations", "args", "records", "aside"];
 const failuresMax = 3; // at opening again, one after the other; then it counts as lost
 
@@ -106,7 +106,7 @@ export class IndexedStorage {
 
   #request() {
     return new Promise((resolve, reject) => {
-      const request = indexedDB.open(this.#name, version);
+      const request = indexedDB.open(this.#name, schemaVersion);
       let isGone = false;
       request.onupgradeneeded = ({ oldVersion }) => {
         // Whoever deleted it did not ask for a new one.

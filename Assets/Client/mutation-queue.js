@@ -20,7 +20,7 @@ export const batchBytesMax = 1024 * 1024 - 4096; // the body's limit is 1 MiB, e
 export const internalErrorsMax = 5; // at the head of the queue; then the row goes to quarantine
 const nameBytesMax = 128;
 
-const encoder = new TextEncoder();
+const utf8 = new TextEncoder();
 
 export class MutationQueue {
   /** Stored rows by their number, oldest first; they are replaced, never changed in place. */
@@ -285,7 +285,7 @@ function makeRow(name, args) {
     id, name,
     args: JSON.parse(json).args, // ours from now on, and exactly what will be sent
     time: new Date().toISOString(),
-    bytes: encoder.encode(json).length + 1,
+    bytes: utf8.encode(json).length + 1,
     queued: true, replayed: true, result: null, refusal: null, failures: 0,
   };
 }
@@ -294,6 +294,6 @@ function makeRow(name, args) {
 export function checkName(name) {
   if (typeof name !== "string" || name.isWellFormed?.() === false ||
     /[\u0000-\u001f\u007f]/.test(name)) throw new TypeError("not a name of the protocol");
-  const bytes = encoder.encode(name).length;
+  const bytes = utf8.encode(name).length;
   if (bytes < 1 || bytes > nameBytesMax) throw new TypeError("a name has 1 to 128 bytes");
 }

@@ -14,7 +14,7 @@ import { LocalStore, writeChanges } from "./local-store.js";
 import { randomID } from "./random-id.js";
 
 const pageLimit = 1000;
-const timeoutMs = 30_000;
+const answerTimeoutMs = 30_000;
 
 const givenUp = { ok: false };
 const startOver = { ok: false, startOver: true };
@@ -29,7 +29,7 @@ export async function snapshot({ storage, exchange, queue, scope }) {
   let progress = await begin(storage, queue);
   for (;;) {
     const { path, json, isWellFormed } = request(scope, progress);
-    const outcome = await exchange.post(path, json, isWellFormed, timeoutMs);
+    const outcome = await exchange.post(path, json, isWellFormed, answerTimeoutMs);
     if (outcome.kind !== "answer") return stopped(storage, progress, outcome);
     const step = progress.stage === "pulling" ? pulled : gathered;
     const next = await storage.write(async (tx) => {

@@ -1,1 +1,0 @@
-../../../../sync/Assets/static/js/live-client.js

@@ -1,1 +1,0 @@
-../../../../sync/Assets/static/js/random-id.js

@@ -1,0 +1,100 @@
+// The browser client (Assets/Client) as an app serves it: below /_mizu/VERSION/, where VERSION changes
+// with the content, so that browsers keep it for a year and never ask again. Another version's address
+// is a 404, so that nobody gets, and keeps, something else under its name. Pages import it as "mizu": the
+// head that `views.render` gives them has an import map (HTML §8.1.5.3), and the policy names that map.
+//
+// An app in development that runs in Mizu's own checkout serves the files of Assets/Client at
+// /_mizu/dev/, read at each request. Any thread.
+
+import CClient
+import Glibc
+import MizuBytes
+import MizuHTTP
+import MizuRouting
+import MizuView
+
+struct BrowserClient: Sendable {
+    static let prefix = "/_mizu/"
+    /// Where the client's files are in Mizu's checkout, and what else is there.
+    private static let folder = "Assets/Client", table = "CShims/CClient/CClient.c"
+
+    /// The Content-Security-Policy of pages: the usual one, and the import map may stand inline.
+    let policy: String
+    /// The package's version and a hash of the files, or `dev`.
+    let version: String
+    private let head: ViewValue
+    private let isReadFromDisk: Bool
+
+    /// - Parameter isDevelopment: read the files from a checkout, if the working directory is one.
+    init(isDevelopment: Bool) {
+        isReadFromDisk =
+            isDevelopment && access(Self.folder + "/mizu.js", R_OK) == 0
+            && access(Self.table, F_OK) == 0
+        let map, hash: String
+        if isReadFromDisk {
+            version = "dev"
+            map = String(cString: mizu_client_dev_map())
+            hash = String(cString: mizu_client_dev_map_hash())
+        } else {
+            version = String(cString: mizu_client_version())
+            map = String(cString: mizu_client_map())
+            hash = String(cString: mizu_client_map_hash())
+        }
+        let entry = Self.prefix + version + (isReadFromDisk ? "/parts/mizu.js" : "/mizu.js")
+        head = [
+            "head": .string(
+                """
+                <script type="importmap">\(map)</script>
+                <link rel="modulepreload" href="\(entry)">
+                """)
+        ]
+        policy = "\(SafeDefaults.contentSecurityPolicy); script-src 'self' '\(hash)'"
+    }
+
+    /// `data` with `mizu.head`, which a layout puts into its head: `{{{mizu.head}}}`.
+    func adding(to data: ViewValue) -> ViewValue {
+        switch data {
+        case .object(let members): .object(members.setting("mizu", to: head))
+        case .null: ["mizu": head]
+        default: data
+        }
+    }
+
+    /// Where the script of `mizu dev` goes in a page: behind the import map, because a browser may
+    /// take no map once a module is under way.
+    static let endOfMap = #"}}</script>"#
+
+    // MARK: Serving
+
+    func mount(on routes: inout Routes) {
+        let prepared = isReadFromDisk ? [:] : Self.prepared()
+        let isReadFromDisk = isReadFromDisk
+        routes.get(Self.prefix + version + "/*path", cost: .file) { request in
+            guard let name = request.fileName("path") else { return .notFound }
+            if isReadFromDisk { return Self.edited(name, request) ?? .notFound }
+            return prepared[name]?.respond(to: request) ?? .notFound
+        }
+    }
+
+    /// The embedded files, packed once.
+    private static func prepared() -> [String: Representation] {
+        var prepared: [String: Representation] = [:]
+        var encoder = GzipEncoder()
+        for index in 0..<mizu_client_files_count {
+            let file = mizu_client_file_at(index)
+            let bytes = ByteSlice(SharedBytes(static: file.bytes, count: file.count))
+            var content = Representation(bytes, mediaType: .javaScript, caching: .immutable)
+            content.pack(using: &encoder)
+            prepared[String(cString: file.name)] = content
+        }
+        return prepared
+    }
+
+    /// A part as it is on the disk now.
+    private static func edited(_ name: String, _ request: borrowing Request) -> Response? {
+        guard name.hasPrefix("parts/"),
+            let bytes = Assets.read(folder + "/" + name.dropFirst("parts/".count))
+        else { return nil }
+        return Representation(bytes, mediaType: .javaScript).respond(to: request)
+    }
+}
