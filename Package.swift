@@ -187,7 +187,8 @@ let package = Package(
         tests("Guides", ["Mizu"]),
         tests("Tidy", ["Mizu", "MizuScaffold"]),
     ]
-        + template("sync", module: "MizuTodo", joined: ["app.js"]) + template("live", module: "MizuCounter") + [
+        + template("sync", module: "MizuTodo", joined: ["app.js"])
+        + template("live", module: "MizuCounter") + [
             .executableTarget(
                 name: "MizuHello", dependencies: ["Mizu"],
                 path: "Assets/Templates/minimal/Sources/App"),

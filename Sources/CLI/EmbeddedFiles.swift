@@ -32,5 +32,7 @@ enum EmbeddedFiles {
         }
     }
 
-    private static func name(_ index: Int) -> String { String(cString: mizu_template_at(index).name) }
+    private static func name(_ index: Int) -> String {
+        String(cString: mizu_template_at(index).name)
+    }
 }

@@ -174,8 +174,8 @@ public final class App {
         if let onClose { live.onClose = onClose }
     }
 
-    /// Opens the database and mounts `/_sync/*`, `/ws`, and the client for both that pages import as
-    /// "mizu" at `/_mizu/*`. Once for an app.
+    /// Opens the database and mounts `/_sync/*`, `/ws`, and at `/_mizu/*` the client for both,
+    /// which pages import as "mizu". Once for an app.
     /// - Parameters:
     ///   - mutator: what the app's mutations do.
     ///   - authorize: who may what; by default everyone may do everything in every scope.

@@ -1,7 +1,8 @@
-// The browser client (Assets/Client) as an app serves it: below /_mizu/VERSION/, where VERSION changes
-// with the content, so that browsers keep it for a year and never ask again. Another version's address
-// is a 404, so that nobody gets, and keeps, something else under its name. Pages import it as "mizu": the
-// head that `views.render` gives them has an import map (HTML §8.1.5.3), and the policy names that map.
+// The browser client (Assets/Client) as an app serves it: below /_mizu/VERSION/, where VERSION
+// changes with the content, so that browsers keep it for a year and never ask again. Another
+// version's address is a 404, so that nobody keeps something else under its name. Pages import it
+// as "mizu": the head that `views.render` gives them has an import map (HTML §8.1.5.3), and their
+// Content-Security-Policy names that map by its hash.
 //
 // An app in development that runs in Mizu's own checkout serves the files of Assets/Client at
 // /_mizu/dev/, read at each request. Any thread.

@@ -37,8 +37,8 @@ import MizuRouting
             return nil
         }
 
-        /// Puts the script before the app's own, which it may have to keep offline: behind the import
-        /// map, else at the start of the head, or behind everything if the page has no head.
+        /// Puts the script before the app's own, which it may have to keep offline: behind the
+        /// import map, else at the start of the head, or at the end of a page without a head.
         func adding(to page: Response) -> Response {
             guard case .slice(let html) = page.body else { return page }
             let script = """
@@ -46,7 +46,8 @@ import MizuRouting
                 """
             let bytes = html.withUnsafeBytes { Array($0) }
             let marks = [BrowserClient.endOfMap, "<head>"].map { Array($0.utf8) }
-            let place = marks.lazy.compactMap { bytes.firstRange(of: $0)?.upperBound }.first
+            let place =
+                marks.lazy.compactMap { bytes.firstRange(of: $0)?.upperBound }.first
                 ?? bytes.count
             var page = page
             page.body = .slices([

@@ -33,8 +33,8 @@ public struct Views: Sendable {
         self.logger = logger
     }
 
-    /// The page `name` with `data`, and with `mizu.head` beside it: what the head of a page needs so
-    /// that its scripts can import "mizu" (Assets/Guides/client.md).
+    /// The page `name` with `data`, and with `mizu.head` beside it: what the head of a page needs
+    /// so that its scripts can import "mizu" (Assets/Guides/client.md).
     public func render(
         _ name: String, _ data: ViewValue, status: HTTPStatus = .ok
     ) -> Response {

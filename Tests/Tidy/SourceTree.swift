@@ -19,7 +19,9 @@ enum SourceTree {
     /// C files and headers that people write (not the table that `make assets` writes).
     static let c = (["CShims"] + templates.map { "Assets/Templates/\($0)/CShims" })
         .flatMap { files(under: $0, ending: ".c") + files(under: $0, ending: ".h") }
-        .filter { !["CTemplates.c", "CAssets.c", "CClient.c"].contains($0.path.split(separator: "/").last) }
+        .filter {
+            !["CTemplates.c", "CAssets.c", "CClient.c"].contains($0.path.split(separator: "/").last)
+        }
 
     static func files(under folder: String, ending suffix: String) -> [SourceFile] {
         paths(under: folder).filter { $0.hasSuffix(suffix) }.map(SourceFile.init)
