@@ -24,6 +24,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -360,6 +361,33 @@ int cl_cpu_count(void) {
 }
 
 void cl_thread_name(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+// mkdir(2); 0 also if it exists already as a directory.
+static int make_directory(const char *path) {
+    if (mkdir(path, 0700) == 0) return 0;
+    int error = errno;
+    struct stat status;
+    if (error == EEXIST && stat(path, &status) == 0 && S_ISDIR(status.st_mode)) return 0;
+    return -error;
+}
+
+int cl_make_parents(const char *path, size_t *failed) {
+    char part[4096];
+    size_t count = strlen(path);
+    *failed = count;
+    if (count >= sizeof part) return -ENAMETOOLONG;
+    memcpy(part, path, count + 1);
+    for (size_t end = 1; end < count; end++) {
+        if (part[end] != '/') continue;
+        part[end] = 0;
+        int result = make_directory(part);
+        part[end] = '/';
+        if (result == 0) continue;
+        *failed = end;
+        return result;
+    }
+    return 0;
+}
 
 const char *cl_error_text(int error) {
     const char *text = strerrordesc_np(error);

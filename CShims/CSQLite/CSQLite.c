@@ -107,14 +107,6 @@ int csqlite_resolve_file(const char *path, char *resolved, size_t size) {
     return count >= 0 && (size_t)count < size ? 0 : -ENAMETOOLONG;
 }
 
-int csqlite_make_directory(const char *path) {
-    if (mkdir(path, 0700) == 0) return 0;
-    int error = errno;
-    struct stat status;
-    if (error == EEXIST && stat(path, &status) == 0 && S_ISDIR(status.st_mode)) return 0;
-    return -error;
-}
-
 int csqlite_identify(const char *path, csqlite_identity *identity) {
     struct stat status;
     if (stat(path, &status) < 0) return -errno;
@@ -149,9 +141,4 @@ int csqlite_close_to_others(const char *path) {
     if (stat(path, &status) < 0 || status.st_uid != geteuid()) return 0;
     if (!(status.st_mode & S_IRWXO)) return 0;
     return chmod(path, status.st_mode & 07777 & ~(mode_t)S_IRWXO) == 0;
-}
-
-void csqlite_error_text(int error, char *text, size_t size) {
-    const char *message = strerror_r(error, text, size);
-    if (message != text) snprintf(text, size, "%s", message);
 }

@@ -141,8 +141,6 @@ extension AccessEntry {
 
 /// Bytes of a peer as text that stays inside its field.
 enum LogEscaping {
-    private static let hexDigits = Array("0123456789abcdef".utf8)
-
     /// The inside of a JSON string (RFC 8259 §7) in ASCII: what is not, is written as `\uXXXX`, and
     /// what is no UTF-8 as U+FFFD.
     static func appendJSON(_ bytes: [UInt8], to line: inout [UInt8]) {
@@ -183,7 +181,7 @@ enum LogEscaping {
     }
 
     private static func appendHex(_ byte: UInt8, to line: inout [UInt8]) {
-        line.append(hexDigits[Int(byte >> 4)])
-        line.append(hexDigits[Int(byte & 15)])
+        line.append(Hex.digit(byte >> 4))
+        line.append(Hex.digit(byte))
     }
 }

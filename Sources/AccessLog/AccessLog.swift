@@ -193,8 +193,9 @@ struct LogFile: ~Copyable {
             if written <= 0 {
                 isTorn = isTorn || (done > 0 && bytes[done - 1] != UInt8(ascii: "\n"))
                 // A file that takes no byte and gives no reason is as good as full.
-                throw SystemError(
-                    call: "write", errno: written < 0 ? Int32(clamping: -written) : 28)
+                throw written < 0
+                    ? SystemError(call: "write", errno: Int32(clamping: -written))
+                    : .noSpace("write")
             }
             done += written
         }

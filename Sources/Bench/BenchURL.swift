@@ -2,6 +2,7 @@
 // `wss://[::1]/ws?room=1`. Knows no user names and no fragments; percent-escapes go as they are.
 
 import CLinux
+import MizuBytes
 import MizuEventLoop
 
 /// An absolute URL of a server.
@@ -53,9 +54,6 @@ public struct BenchURL: Equatable, Sendable {
         if let colon = authority.lastIndex(of: ":"), authority.last != "]" {
             host = authority[..<colon]
             digits = authority[authority.index(after: colon)...]
-            guard digits.utf8.allSatisfy({ 0x30...0x39 ~= $0 }) else {
-                throw .usage("\(authority): a port is a number from 1 to 65535")
-            }
         }
         if host.hasPrefix("["), host.hasSuffix("]") {
             host = host.dropFirst().dropLast()
@@ -63,10 +61,11 @@ public struct BenchURL: Equatable, Sendable {
             throw .usage("\(authority): an IPv6 address stands in brackets")
         }
         guard !host.isEmpty else { throw .usage("\(authority): the host is missing") }
-        guard digits.isEmpty || UInt16(digits).map({ $0 > 0 }) == true else {
+        guard !digits.isEmpty else { return (String(host), fallback) }
+        guard let port = ASCII.decimal(digits).flatMap({ UInt16(exactly: $0) }), port > 0 else {
             throw .usage("\(authority): a port is a number from 1 to 65535")
         }
-        return (String(host), UInt16(digits) ?? fallback)
+        return (String(host), port)
     }
 
     /// The same server, another place.

@@ -1,42 +1,19 @@
 // What protocols ask of ASCII bytes: classes, case, trimming, decimal numbers. Works on bytes in
 // place, allocates nothing, knows no locale. Bytes above 0x7F belong to no class and have no case.
+// The classes that a message's grammar names (token, path, value …) are CScan's.
 
 /// Questions about ASCII bytes and runs of them.
 public enum ASCII {
-    // A set of ASCII bytes is two words with one bit per byte: constants in the instruction
-    // stream, so no table has to be reached or set up. Tests hold them to the RFC's own lists.
-    @usableFromInline static let tokenLow: UInt64 = 0x03FF_6CFA_0000_0000
-    @usableFromInline static let tokenHigh: UInt64 = 0x57FF_FFFF_C7FF_FFFE
-
     @inlinable
     public static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
 
     @inlinable
     public static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- UInt8(ascii: "a") < 26 }
 
-    /// A byte of a token: `tchar` of RFC 9110 §5.6.2.
-    @inlinable
-    public static func isTokenByte(_ byte: UInt8) -> Bool {
-        let word = byte < 64 ? tokenLow : tokenHigh
-        return byte < 128 && (word >> UInt64(byte & 63)) & 1 == 1
-    }
-
-    /// Whether `bytes` is a token: at least one byte, each a `tchar` (RFC 9110 §5.6.2). O(n).
-    @inlinable
-    public static func isToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        for byte in bytes where !isTokenByte(byte) { return false }
-        return bytes.count > 0
-    }
-
     /// `byte`, a small letter if it is a capital.
     @inlinable
     public static func lowercased(_ byte: UInt8) -> UInt8 {
         byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
-    }
-
-    /// Turns the capitals of `bytes` into small letters, in place. O(n).
-    public static func lowercase(_ bytes: UnsafeMutableRawBufferPointer) {
-        for index in bytes.indices { bytes[index] = lowercased(bytes[index]) }
     }
 
     /// Whether both hold the same bytes. O(n).
@@ -97,23 +74,49 @@ public enum ASCII {
     @inlinable
     public static func isOWS(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 
+}
+
+// MARK: Decimal numbers
+
+extension ASCII {
+    /// What a run of bytes says as a decimal number.
+    public enum Decimal: Equatable, Sendable {
+        case number(Int)
+        /// Digits alone, of a number that does not fit an `Int`.
+        case tooLarge
+        /// No digits, or something else among them.
+        case malformed
+    }
+
+    /// Reads one or more digits and nothing else. Leading zeros are taken. O(n).
+    public static func readDecimal(_ bytes: UnsafeRawBufferPointer) -> Decimal {
+        guard bytes.count > 0 else { return .malformed }
+        var (value, isTooLarge) = (0, false)
+        for byte in bytes {
+            guard isDigit(byte) else { return .malformed }
+            let (scaled, isHigh) = value.multipliedReportingOverflow(by: 10)
+            let (sum, isOver) = scaled.addingReportingOverflow(Int(byte &- UInt8(ascii: "0")))
+            if isHigh || isOver { isTooLarge = true }
+            value = sum
+        }
+        return isTooLarge ? .tooLarge : .number(value)
+    }
+
     /// The number that `bytes` write: one or more digits and nothing else. Nil for anything
     /// else and for numbers that do not fit. Leading zeros are taken. O(n).
     public static func decimal(_ bytes: UnsafeRawBufferPointer) -> Int? {
-        guard bytes.count > 0 else { return nil }
-        var value = 0
-        for byte in bytes {
-            guard isDigit(byte) else { return nil }
-            let (scaled, isHigh) = value.multipliedReportingOverflow(by: 10)
-            let (sum, isOver) = scaled.addingReportingOverflow(Int(byte &- UInt8(ascii: "0")))
-            guard !isHigh, !isOver else { return nil }
-            value = sum
-        }
-        return value
+        guard case .number(let number) = readDecimal(bytes) else { return nil }
+        return number
     }
 
     /// The same for a slice.
     public static func decimal(_ bytes: ByteSlice) -> Int? {
         bytes.withUnsafeBytes { decimal($0) }
+    }
+
+    /// The same for text: unlike `Int(text)` it takes no sign.
+    public static func decimal(_ text: some StringProtocol) -> Int? {
+        text.utf8.withContiguousStorageIfAvailable { decimal(UnsafeRawBufferPointer($0)) }
+            ?? Array(text.utf8).withUnsafeBytes { decimal($0) }
     }
 }

@@ -28,13 +28,13 @@ extension ByteBuffer {
                 index += 1
                 continue
             }
-            append(UnsafeRawBufferPointer(rebasing: utf8[runStart..<index]))
+            append(utf8.part(runStart..<index))
             // U+2028 and U+2029 end in A8 and A9; they are the only ones longer than a byte.
             appendEscape(of: length == 1 ? UInt16(utf8[index]) : 0x1F80 + UInt16(utf8[index + 2]))
             index += length
             runStart = index
         }
-        append(UnsafeRawBufferPointer(rebasing: utf8[runStart..<utf8.count]))
+        append(utf8.part(runStart..<utf8.count))
         append(UInt8(ascii: "\""))
     }
 

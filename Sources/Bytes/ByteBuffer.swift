@@ -23,9 +23,6 @@ public struct ByteBuffer: ~Copyable {
     public var count: Int { writeOffset - readOffset }
     @inlinable
     public var isEmpty: Bool { writeOffset == readOffset }
-    /// Bytes that can be written before the buffer must grow.
-    @inlinable
-    public var writableCount: Int { capacity - writeOffset }
 
     /// The unread bytes; valid until the buffer next changes.
     @inlinable
@@ -111,6 +108,16 @@ public struct ByteBuffer: ~Copyable {
         writeOffset = 0
         return ByteSlice(owner)
     }
+
+    /// Ends the buffer and hands its bytes over as a slice that others may share, without copying
+    /// them. `ledger` counts the bytes for as long as anybody holds them.
+    public consuming func finish(charging ledger: ByteLedger? = nil) -> ByteSlice {
+        let (base, unread) = (base, count)
+        if readOffset > 0 { base.copyMemory(from: base + readOffset, byteCount: unread) }
+        // The slice owns the memory now.
+        discard self
+        return ByteSlice(SharedBytes(adopting: base, count: unread, charging: ledger))
+    }
 }
 
 extension ByteBuffer {
@@ -150,24 +157,17 @@ extension ByteBuffer {
         text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
     }
 
-    /// Appends `value` in hexadecimal digits, without leading zeros.
-    public mutating func append(hexadecimal value: Int) {
-        let bits = UInt(bitPattern: value)
-        var shift = max(0, (UInt.bitWidth - bits.leadingZeroBitCount - 1) / 4 * 4)
-        while shift >= 0 {
-            let digit = UInt8(truncatingIfNeeded: bits >> UInt(shift) & 15)
-            append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
+    /// Appends `value` in hexadecimal digits (small letters), without leading zeros unless it has
+    /// fewer than `digitsMin`.
+    public mutating func append(hexadecimal value: UInt64, digitsMin: Int = 1) {
+        var shift = UInt64(max(digitsMin, (67 - value.leadingZeroBitCount) / 4)) * 4
+        while shift > 0 {
             shift -= 4
-        }
-    }
-
-    /// Appends `value` in decimal digits.
-    public mutating func append(hex value: UInt64) {
-        for shift in stride(from: UInt64(60), through: 0, by: -4) {
             append(Hex.digit(UInt8(truncatingIfNeeded: value >> shift)))
         }
     }
 
+    /// Appends `value` in decimal digits.
     public mutating func append(decimal value: Int) {
         var magnitude = value.magnitude
         reserve(20)

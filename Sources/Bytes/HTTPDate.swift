@@ -101,7 +101,7 @@ public enum HTTPDate {
 
     private static func number(_ text: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int? {
         guard range.upperBound <= text.count else { return nil }
-        return ASCII.decimal(UnsafeRawBufferPointer(rebasing: text[range]))
+        return ASCII.decimal(text.part(range))
     }
 
     private static func has(
@@ -109,7 +109,7 @@ public enum HTTPDate {
     ) -> Bool {
         guard at + part.utf8CodeUnitCount <= text.count else { return false }
         return ASCII.equal(
-            UnsafeRawBufferPointer(rebasing: text[at..<at + part.utf8CodeUnitCount]), part)
+            text.part(at..<at + part.utf8CodeUnitCount), part)
     }
 
     /// Which of the three-letter `names` stands at `at`, counted from 0.

@@ -17,6 +17,13 @@ public enum Hex {
         return low < 10 ? UInt8(ascii: "0") + low : UInt8(ascii: "a") + low - 10
     }
 
+    /// The same in capitals, as RFC 3986 §2.1 asks of who writes percent-escapes.
+    @inlinable
+    public static func capitalDigit(_ value: UInt8) -> UInt8 {
+        let low = value & 0xF
+        return low < 10 ? UInt8(ascii: "0") + low : UInt8(ascii: "A") + low - 10
+    }
+
     /// Two digits for each byte. O(n).
     public static func encode(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
         var text: [UInt8] = []

@@ -118,7 +118,7 @@ public struct JSONDigest: Hashable, Sendable {
                     let content = start + 1..<max(start + 1, cursor.at - 1)
                     take(
                         string: JSONDigest.string(
-                            UnsafeRawBufferPointer(rebasing: text[content]), form))
+                            text.part(content), form))
                 case UInt8(ascii: "{"), UInt8(ascii: "["):
                     guard frames.count < JSONDigest.depthMax else { return nil }
                     if frames.isEmpty { frames.reserveCapacity(8) }
@@ -137,7 +137,7 @@ public struct JSONDigest: Hashable, Sendable {
                     let start = cursor.at
                     cursor.skipValue()
                     var digest = JSONDigest(tag: 1)
-                    digest.take(UnsafeRawBufferPointer(rebasing: text[start..<cursor.at]))
+                    digest.take(text.part(start..<cursor.at))
                     digest.finish()
                     take(value: digest)
                 }

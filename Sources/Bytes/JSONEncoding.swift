@@ -13,7 +13,7 @@ public enum JSONEncoding {
     ) throws -> ByteSlice {
         var buffer = ByteBuffer(capacity: 256)
         try encode(value, into: &buffer, escaping: escaping)
-        return buffer.takeSlice(leaving: 1)
+        return buffer.finish()
     }
 
     /// Appends the JSON text of `value` to `buffer`; where it throws, `buffer` is unchanged.

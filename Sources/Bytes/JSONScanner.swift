@@ -172,7 +172,7 @@ extension JSONScanner {
             case UInt8(ascii: "\\"):
                 try escape()
             case 0x80...:
-                let rest = UnsafeRawBufferPointer(rebasing: bytes[at..<end])
+                let rest = bytes.part(at..<end)
                 let length = UTF8Validator.sequenceLength(in: rest)
                 guard length > 0 else { throw error(.illFormedUTF8) }
                 at += length

@@ -65,7 +65,7 @@ extension JSONValue {
         in raw: UnsafeRawBufferPointer
     ) -> Bool {
         guard member.form == .escaped else {
-            return ASCII.equal(UnsafeRawBufferPointer(rebasing: raw[member.key]), name)
+            return ASCII.equal(raw.part(member.key), name)
         }
         return JSONString(bytes[member.key], form: .escaped).equals(name)
     }

@@ -35,25 +35,13 @@ public struct JSONWriter: ~Copyable {
         self.escaping = escaping
     }
 
-    /// Goes on behind what `buffer` holds; `takeBuffer` gives it back.
-    public init(into buffer: consuming ByteBuffer, escaping: JSONEscaping = .standard) {
-        self.buffer = buffer
-        self.escaping = escaping
-    }
-
-    /// Bytes written so far, together with what the buffer held before.
+    /// Bytes written so far.
     public var count: Int { buffer.count }
 
     /// Ends the text and hands it over without copying it.
     public consuming func finish() -> ByteSlice {
         assert(depth == 0, "JSONWriter finished inside a container")
-        return buffer.takeSlice(leaving: 1)
-    }
-
-    /// Ends the text and gives the buffer back.
-    public consuming func takeBuffer() -> ByteBuffer {
-        assert(depth == 0, "JSONWriter finished inside a container")
-        return buffer
+        return buffer.finish()
     }
 
     public mutating func beginObject() { begin(UInt8(ascii: "{")) }

@@ -73,8 +73,8 @@ public enum PercentCoding {
                 text.append(UInt8(ascii: "+"))
             } else {
                 text.append(UInt8(ascii: "%"))
-                text.append(capital(byte >> 4))
-                text.append(capital(byte & 0xF))
+                text.append(Hex.capitalDigit(byte >> 4))
+                text.append(Hex.capitalDigit(byte))
             }
         }
         return text
@@ -88,10 +88,5 @@ public enum PercentCoding {
     public static func isUnreserved(_ byte: UInt8) -> Bool {
         let word = byte < 64 ? unreservedLow : unreservedHigh
         return byte < 128 && (word >> UInt64(byte & 63)) & 1 == 1
-    }
-
-    /// A hex digit in capitals, as RFC 3986 §2.1 asks of producers.
-    private static func capital(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + value - 10
     }
 }

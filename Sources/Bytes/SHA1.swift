@@ -8,7 +8,7 @@ public enum SHA1 {
         var state = State()
         var index = 0
         while message.count - index >= 64 {
-            state.add(UnsafeRawBufferPointer(rebasing: message[index..<index + 64]))
+            state.add(message.part(index..<index + 64))
             index += 64
         }
         // The end: a single 1 bit, zeros, and the length in bits in the last eight bytes (§4).
@@ -21,7 +21,7 @@ public enum SHA1 {
         }
         tail.withUnsafeBytes { blocks in
             for start in stride(from: 0, to: blocks.count, by: 64) {
-                state.add(UnsafeRawBufferPointer(rebasing: blocks[start..<start + 64]))
+                state.add(blocks.part(start..<start + 64))
             }
         }
         return state.bytes

@@ -4,6 +4,7 @@
 // there.
 
 import CLinux
+import Glibc
 import MizuBytes
 import MizuEventLoop
 import MizuTransport
@@ -70,7 +71,7 @@ final class StandIn {
             let count = buffer.withUnsafeMutableBytes {
                 cl_recv(peer.socket.raw, $0.baseAddress, $0.count)
             }
-            if count == -11 { break }  // EAGAIN
+            if count == -Int(EAGAIN) { break }
             guard count > 0 else { return true }
             guard !peer.isAnswered else { continue }
             peer.head += buffer[..<Int(count)]

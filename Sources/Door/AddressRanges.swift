@@ -2,6 +2,7 @@
 // (`10.0.0.0/8`, `2001:db8::/32`), as TRUSTED_PROXIES and LIMIT_EXEMPT have them (RFC 4632 §3.1,
 // RFC 4291 §2.3). A value; looked through once for each connection, never for each request.
 
+import MizuBytes
 import MizuHTTP
 
 /// A list of networks.
@@ -68,9 +69,7 @@ public struct AddressRanges: Sendable, Equatable {
         }
         var prefix = bits
         if parts.count == 2 {
-            guard let number = Int(parts[1]), (0...bits).contains(number),
-                parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) })
-            else { return nil }
+            guard let number = ASCII.decimal(parts[1]), number <= bits else { return nil }
             prefix = number
         }
         let mask = mask(prefix)

@@ -79,12 +79,8 @@ package enum ProxyHeader: Equatable {
         guard (1...5).contains(digits.count), digits.count == 1 || digits.first != 0x30 else {
             return nil
         }
-        var value: UInt32 = 0
-        for digit in digits {
-            guard ASCII.isDigit(digit) else { return nil }
-            value = value * 10 + UInt32(digit - 0x30)
-        }
-        return UInt16(exactly: value)
+        return ASCII.decimal(UnsafeRawBufferPointer(rebasing: digits))
+            .flatMap { UInt16(exactly: $0) }
     }
 
     // MARK: Version 2

@@ -11,6 +11,7 @@
 // which is a favour to somebody, and never refuses anybody who kept to the rate.
 // Sixteen shards with a lock each, held for some twenty nanoseconds; any thread.
 
+import MizuBytes
 import MizuEventLoop
 import MizuRouting
 import Synchronization
@@ -44,10 +45,7 @@ public struct TokenRate: Sendable, Equatable, CustomStringConvertible {
     }
 
     private static func number(_ text: some StringProtocol, max: Int) -> Int? {
-        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text),
-            (1...max).contains(number)
-        else { return nil }
-        return number
+        ASCII.decimal(text).flatMap { (1...max).contains($0) ? $0 : nil }
     }
 
     public var description: String { "\(perSecond)/s:\(burst)" }

@@ -84,8 +84,8 @@ enum EchoRoutes {
     }
 
     private static func file(_ request: borrowing Request) -> Response {
-        guard let text = request.parameter("count"), text.utf8.allSatisfy({ 0x30...0x39 ~= $0 }),
-            let count = Int(text), count <= fileBytesMax
+        guard let text = request.parameter("count"), let count = ASCII.decimal(text),
+            count <= fileBytesMax
         else { return .notFound }
         var (slices, rest) = ([ByteSlice](), count)
         while rest > 0 {

@@ -1,6 +1,7 @@
 // What the kernel refused: the call and its errno, kept together so that a log line can say both.
 
 import CLinux
+import Glibc
 
 /// A failed system call: its C name and errno (errno(3)).
 public struct SystemError: Error, Equatable, CustomStringConvertible, Sendable {
@@ -10,6 +11,16 @@ public struct SystemError: Error, Equatable, CustomStringConvertible, Sendable {
     public init(call: StaticString, errno: Int32) {
         self.call = call
         self.errno = errno
+    }
+
+    /// A call of a library that found no memory and sets no errno.
+    public static func outOfMemory(_ call: StaticString) -> SystemError {
+        SystemError(call: call, errno: ENOMEM)
+    }
+
+    /// A write that took less than all and sets no errno: the disk is full.
+    public static func noSpace(_ call: StaticString) -> SystemError {
+        SystemError(call: call, errno: ENOSPC)
     }
 
     public static func == (left: SystemError, right: SystemError) -> Bool {

@@ -151,7 +151,7 @@ public struct BodyReader: Sendable {
         guard lineCount <= limits.chunkLineBytesMax else { return .chunkLineTooLong }
         switch phase {
         case .size:
-            if let value = byte.hexValue {
+            if let value = Hex.value(of: byte) {
                 // Sixteen digits fill 64 bits; leading zeros count too.
                 guard digits < 16 else { return .badChunkSize }
                 digits += 1

@@ -19,11 +19,6 @@ extension UnsafeRawBufferPointer {
         return part(0..<text.utf8CodeUnitCount).equalsIgnoringCase(text)
     }
 
-    /// The bytes `range`, counted from this buffer's own start. Traps outside.
-    func part(_ range: Range<Int>) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: self[range])
-    }
-
     /// Without spaces and tabs at both ends.
     var trimmed: UnsafeRawBufferPointer { part(ASCII.trimmingOWS(self)) }
 

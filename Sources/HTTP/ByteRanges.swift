@@ -2,6 +2,8 @@
 // Many small or overlapping ranges are an old way to make a server work for nothing (§17.15):
 // such a request gets the whole, which is always right.
 
+import MizuBytes
+
 /// What a `Range` field asks for.
 public enum ByteRanges: Equatable, Sendable {
     /// Another unit, malformed, too many or overlapping: answer as if the field were not there.
@@ -55,15 +57,11 @@ public enum ByteRanges: Equatable, Sendable {
 
     /// Digits; what does not fit counts as the largest number: behind any end.
     private static func number(_ digits: UnsafeRawBufferPointer) -> Int? {
-        guard !digits.isEmpty else { return nil }
-        var value = 0
-        for digit in digits {
-            guard digit.isDigit else { return nil }
-            let (scaled, high) = value.multipliedReportingOverflow(by: 10)
-            let (sum, carry) = scaled.addingReportingOverflow(Int(digit &- UInt8(ascii: "0")))
-            value = high || carry || value == Int.max ? Int.max : sum
+        switch ASCII.readDecimal(digits) {
+        case .number(let number): number
+        case .tooLarge: .max
+        case .malformed: nil
         }
-        return value
     }
 
     private static func overlap(_ parts: [Range<Int>]) -> Bool {

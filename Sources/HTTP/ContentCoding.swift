@@ -1,5 +1,7 @@
 // Chooses a content coding by `Accept-Encoding` (RFC 9110 §12.4.2, §12.5.3). Only gzip is made.
 
+import MizuBytes
+
 /// How content is sent.
 public enum ContentCoding: Sendable, Equatable {
     case identity, gzip
@@ -59,7 +61,7 @@ public enum ContentCoding: Sendable, Equatable {
             var sum = Int(value[0] &- 0x30) * 1_000
             var scale = 100
             for digit in value.dropFirst(2) {
-                guard digit.isDigit else { return 0 }
+                guard ASCII.isDigit(digit) else { return 0 }
                 sum += Int(digit &- 0x30) * scale
                 scale /= 10
             }

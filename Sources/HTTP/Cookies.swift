@@ -1,6 +1,8 @@
 // Cookies (RFC 6265): read from a request, set by an answer.
 // What is set is checked byte by byte: nothing in a cookie can end its field or begin an attribute.
 
+import MizuBytes
+
 extension Request {
     /// The value of the first cookie named `name`, quotes around it left out; nil without one.
     public func cookie(_ name: String) -> String? {

@@ -2,6 +2,8 @@
 // (RFC 9112 §3.2, §6, §7.1, §9; RFC 9110 §7.8, §10.1.1). Gathered while lines are read, judged
 // at the end of the head. This is where request smuggling is refused.
 
+import MizuBytes
+
 struct FramingFields {
     private var contentLength: Int?
     private var transferEncoding = TransferEncoding.absent
@@ -139,17 +141,9 @@ struct FramingFields {
 
     /// One decimal number: no list, no sign, no leading zero, nothing beyond `Int`.
     static func length(_ value: UnsafeRawBufferPointer) throws(HeadStop) -> Int {
-        guard value.count > 0, value.count == 1 || value[0] != UInt8(ascii: "0") else {
-            throw .reject(.badContentLength)
-        }
-        var length = 0
-        for byte in value {
-            guard byte.isDigit else { throw .reject(.badContentLength) }
-            let (scaled, high) = length.multipliedReportingOverflow(by: 10)
-            let (sum, carry) = scaled.addingReportingOverflow(Int(byte &- UInt8(ascii: "0")))
-            guard !high, !carry else { throw .reject(.badContentLength) }
-            length = sum
-        }
+        guard value.count == 1 || value.first != UInt8(ascii: "0"),
+            let length = ASCII.decimal(value)
+        else { throw .reject(.badContentLength) }
         return length
     }
 

@@ -74,7 +74,7 @@ public struct GzipEncoder: ~Copyable {
         var status: Int32 = 0
         while status == 0 {
             output.reserve(64)
-            let step = step(UnsafeRawBufferPointer(start: nil, count: 0), .finish, &output)
+            let step = step(.empty, .finish, &output)
             status = step.status
         }
         return status == 1 ? output.takeSlice().compacted : nil

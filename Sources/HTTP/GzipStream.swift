@@ -43,7 +43,7 @@ public final class GzipStream {
         while true {
             output.reserve(1024)
             let room = output.writable
-            let rest = UnsafeRawBufferPointer(rebasing: input[at...])
+            let rest = input.part(at...)
             let step = mizu_deflate_step(
                 stream, rest.baseAddress?.assumingMemoryBound(to: UInt8.self), rest.count,
                 room.baseAddress?.assumingMemoryBound(to: UInt8.self), room.count, wish)

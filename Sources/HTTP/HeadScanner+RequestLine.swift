@@ -1,6 +1,8 @@
 // The request line (RFC 9112 §3) and the four forms of its target (§3.2).
 // Exactly one space between the parts: other white space is what parsers disagree about.
 
+import MizuBytes
+
 extension HeadScanner {
     /// Reads `method SP target SP version CR LF`.
     @inline(__always)
@@ -92,8 +94,9 @@ extension HeadScanner {
         guard position + 9 < end, bytes(range(position, position + 5)).equals("HTTP/") else {
             return false
         }
-        return byte(at: position + 5).isDigit && byte(at: position + 6) == UInt8(ascii: ".")
-            && byte(at: position + 7).isDigit
+        return ASCII.isDigit(byte(at: position + 5))
+            && byte(at: position + 6) == UInt8(ascii: ".")
+            && ASCII.isDigit(byte(at: position + 7))
             && byte(at: position + 8) == ASCIIByte.carriageReturn
             && byte(at: position + 9) == ASCIIByte.lineFeed
     }
@@ -154,9 +157,4 @@ extension HeadScanner {
         let pathEnd = Int(head.path.offset) + Int(head.path.count)
         head.path = at < pathEnd ? range(at, pathEnd) : .empty
     }
-}
-
-extension UInt8 {
-    @inline(__always)
-    var isDigit: Bool { self &- UInt8(ascii: "0") < 10 }
 }

@@ -114,7 +114,7 @@ public struct HostPolicy: Sendable {
         if first == UInt8(ascii: "[") {
             return PeerAddress(address: name.part(1..<name.count - 1)) != nil
         }
-        return first.isDigit && PeerAddress(address: name) != nil
+        return ASCII.isDigit(first) && PeerAddress(address: name) != nil
     }
 
     /// Whether `name` can stand in `init(named:)`.

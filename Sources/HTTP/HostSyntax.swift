@@ -51,7 +51,8 @@ struct HostSyntax {
             }
             if bytes[at] == ASCIIByte.colon { break }
             if bytes[at] == UInt8(ascii: "%") {
-                guard at + 2 < bytes.count, bytes[at + 1].isHexDigit, bytes[at + 2].isHexDigit
+                guard at + 2 < bytes.count, Hex.value(of: bytes[at + 1]) != nil,
+                    Hex.value(of: bytes[at + 2]) != nil
                 else { return nil }
                 at += 3
             } else {
@@ -67,9 +68,8 @@ struct HostSyntax {
         var (at, colons) = (1, 0)
         while at < bytes.count, bytes[at] != UInt8(ascii: "]") {
             let byte = bytes[at]
-            guard byte.isHexDigit || byte == ASCIIByte.colon || byte == UInt8(ascii: ".") else {
-                return nil
-            }
+            guard Hex.value(of: byte) != nil || byte == ASCIIByte.colon || byte == UInt8(ascii: ".")
+            else { return nil }
             if byte == ASCIIByte.colon { colons += 1 }
             at += 1
         }
@@ -80,19 +80,6 @@ struct HostSyntax {
 
     private static func port(_ digits: UnsafeRawBufferPointer) -> UInt16? {
         guard digits.count <= 5 else { return nil }
-        var number: UInt32 = 0
-        for digit in digits {
-            guard digit.isDigit else { return nil }
-            number = number * 10 + UInt32(digit &- UInt8(ascii: "0"))
-        }
-        return UInt16(exactly: number)
+        return ASCII.decimal(digits).flatMap { UInt16(exactly: $0) }
     }
-}
-
-extension UInt8 {
-    var isHexDigit: Bool { hexValue != nil }
-
-    /// 0 to 15; nil for other bytes.
-    @inline(__always)
-    var hexValue: UInt8? { Hex.value(of: self) }
 }

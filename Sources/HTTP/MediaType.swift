@@ -1,6 +1,8 @@
 // Media types (RFC 9110 §8.3): those that this server sends, by file name too, and the
 // comparison of one that was received.
 
+import MizuBytes
+
 /// The value of a `Content-Type` field.
 public struct MediaType: Sendable, Equatable {
     private let value: Value

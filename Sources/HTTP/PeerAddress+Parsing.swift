@@ -48,7 +48,7 @@ extension PeerAddress {
                 (value, digits, octets) = (0, 0, octets + 1)
             } else {
                 // A zero before another digit is octal to some.
-                guard byte.isDigit, digits < 3, digits == 0 || value > 0 else { return nil }
+                guard ASCII.isDigit(byte), digits < 3, digits == 0 || value > 0 else { return nil }
                 value = value * 10 + UInt32(byte &- UInt8(ascii: "0"))
                 digits += 1
                 guard value <= 255 else { return nil }
@@ -107,7 +107,7 @@ extension PeerAddress {
         guard (1...4).contains(digits.count) else { return nil }
         var value: UInt16 = 0
         for digit in digits {
-            guard let number = digit.hexValue else { return nil }
+            guard let number = Hex.value(of: digit) else { return nil }
             value = value << 4 | UInt16(number)
         }
         return value

@@ -4,6 +4,7 @@
 // when the body is there: that is cheaper than a table for each connection.
 
 import CScan
+import MizuBytes
 
 /// A part of a head: offset from the head's first byte, and length, in bytes.
 public struct HeadRange: Sendable, Equatable {
@@ -25,7 +26,7 @@ public struct HeadRange: Sendable, Equatable {
     @inlinable
     public func bytes(in head: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         guard let base = head.baseAddress, Int(offset) + Int(count) <= head.count else {
-            return UnsafeRawBufferPointer(start: nil, count: 0)
+            return .empty
         }
         return UnsafeRawBufferPointer(start: base + Int(offset), count: Int(count))
     }

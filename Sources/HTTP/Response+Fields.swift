@@ -116,8 +116,9 @@ extension Response {
             if byte > 0x20, byte < 0x7F, !"\"<>\\^`{|}".utf8.contains(byte) {
                 encoded.append(byte)
             } else {
-                let digits = Array("0123456789ABCDEF".utf8)
-                encoded += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+                encoded += [
+                    UInt8(ascii: "%"), Hex.capitalDigit(byte >> 4), Hex.capitalDigit(byte),
+                ]
             }
         }
         appendLine("\(name)", String(decoding: encoded, as: UTF8.self))

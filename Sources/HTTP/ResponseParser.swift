@@ -2,6 +2,8 @@
 // whoever asks another server. As strict as the other direction; `BodyReader` reads the body.
 // Does not follow redirects, wait for a final answer behind 1xx, or know what a socket is.
 
+import MizuBytes
+
 /// What an answer's head says, as ranges into the bytes that it was parsed from.
 public struct ResponseHead: Sendable {
     public internal(set) var status = HTTPStatus.ok
@@ -77,7 +79,7 @@ extension HeadScanner {
         guard position + 12 < end else { throw fault(.badStatusLine, at: position) }
         let line = UnsafeRawBufferPointer(start: base + position, count: 13)
         guard line.part(0..<7).equals("HTTP/1."), line[7] == 0x30 || line[7] == 0x31,
-            line[8] == ASCIIByte.space, line[9].isDigit, line[10].isDigit, line[11].isDigit
+            line[8] == ASCIIByte.space, line[9...11].allSatisfy({ ASCII.isDigit($0) })
         else { throw fault(.badStatusLine, at: position) }
         head.minorVersion = line[7] &- 0x30
         var code: UInt16 = 0

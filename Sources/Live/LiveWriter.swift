@@ -150,7 +150,7 @@ public enum LiveWriter {
         buffer.appendJSON(string: epoch)
         guard let checksum else { return }
         buffer.append(#","checksum":""# as StaticString)
-        buffer.append(hex: checksum)
+        buffer.append(hexadecimal: checksum, digitsMin: 16)
         buffer.append(UInt8(ascii: "\""))
     }
 }

@@ -72,6 +72,6 @@ struct AcmeChallenges: Sendable {
         let count = Glibc.read(descriptor, room.baseAddress, min(room.count, fileBytesMax + 1))
         guard count > 0, count <= fileBytesMax else { return nil }
         bytes.advance(written: count)
-        return bytes.takeSlice(leaving: 1)
+        return bytes.finish()
     }
 }

@@ -1,7 +1,7 @@
 // The app's certificates: read while the process may still read them, or made for development, and
 // read again on SIGHUP and when their files change.
 
-import Glibc
+import CLinux
 import MizuEventLoop
 import MizuProcess
 import MizuServer
@@ -32,7 +32,9 @@ extension App {
     func makeCertificate() throws(StartError) {
         guard configuration.tls.isSelfSigned || daemon.needsStandIn else { return }
         let path = selfSignedPath
-        if let slash = path.lastIndex(of: "/") { makeFolders(String(path[..<slash])) }
+        // A directory that cannot be made shows when the file is written.
+        var failed = 0
+        _ = cl_make_parents(path, &failed)
         let made: (files: TLSFiles, isNew: Bool)
         do throws(TLSError) {
             made = try TLSSelfSigned.files(at: path, now: Self.seconds)
@@ -71,17 +73,6 @@ extension App {
         let database = configuration.database.dropFirst("sqlite:".count)
         guard let slash = database.lastIndex(of: "/") else { return name }
         return database[...slash] + name
-    }
-
-    /// What cannot be made shows when the file is written.
-    private func makeFolders(_ path: String) {
-        var made = path.hasPrefix("/") ? "/" : ""
-        for part in path.split(separator: "/") {
-            made += part
-            // As the database's own: whoever comes first makes it.
-            mkdir(made, 0o700)
-            made += "/"
-        }
     }
 
     /// Starts looking after the files; a reload is asked for by SIGHUP.

@@ -69,7 +69,7 @@ public struct Assets: Sendable {
             bytes.reserve(16 * 1024)
             let room = bytes.writable
             let count = Glibc.read(descriptor, room.baseAddress, room.count)
-            if count == 0 { return bytes.takeSlice(leaving: 1) }
+            if count == 0 { return bytes.finish() }
             guard count > 0 else { return nil }
             bytes.advance(written: count)
         }

@@ -1,6 +1,8 @@
 // `Strict-Transport-Security` (RFC 6797 §6.1) from an operator's words. Sent over TLS alone (§7.2),
 // and only on request: whoever says it cannot go back to plain HTTP before it has expired.
 
+import MizuBytes
+
 /// A policy in wire form.
 struct TransportSecurity: Equatable, Sendable {
     let field: String
@@ -11,9 +13,7 @@ struct TransportSecurity: Equatable, Sendable {
         let parts = text.split(separator: ";", omittingEmptySubsequences: false).map {
             $0.filter { $0 != " " }.lowercased()
         }
-        guard let seconds = Int(parts[0]), (0...315_360_000).contains(seconds),
-            parts[0].utf8.allSatisfy({ (0x30...0x39).contains($0) })
-        else { return nil }
+        guard let seconds = ASCII.decimal(parts[0]), seconds <= 315_360_000 else { return nil }
         switch parts.dropFirst() {
         case []: field = "max-age=\(seconds)"
         case ["includesubdomains"]: field = "max-age=\(seconds); includeSubDomains"

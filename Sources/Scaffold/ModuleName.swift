@@ -2,6 +2,8 @@
 // words are taken by the language, and which names by modules that will be in the same program.
 // Every refusal names the character or the word, and offers a name that would do.
 
+import MizuBytes
+
 /// A name that Swift, SwiftPM and Mizu all accept.
 public struct ModuleName: Equatable, Sendable, CustomStringConvertible {
     public let text: String
@@ -33,7 +35,7 @@ public struct ModuleName: Equatable, Sendable, CustomStringConvertible {
                 .badName, "no module can be named after the folder \"\(folder)\": no letter in it",
                 hint: "choose one, for instance --module MyApp")
         }
-        guard !Self.isDigit(first) else {
+        guard !ASCII.isDigit(first) else {
             throw ScaffoldError(
                 .badName,
                 "no module can be named after the folder \"\(folder)\": a name cannot begin with "
@@ -65,7 +67,7 @@ public struct ModuleName: Equatable, Sendable, CustomStringConvertible {
                 "\"\(text)\" cannot name a module: character \(index + 1) is \(name(of: scalar))",
                 hint: "for instance --module \(example(for: text))")
         }
-        guard !isDigit(first) else {
+        guard !ASCII.isDigit(first) else {
             throw ScaffoldError(
                 .badName,
                 "\"\(text)\" cannot name a module: a name cannot begin with the digit "
@@ -114,18 +116,13 @@ public struct ModuleName: Equatable, Sendable, CustomStringConvertible {
         guard let first = name.utf8.first, name.utf8.count <= 40,
             text.unicodeScalars.allSatisfy(\.isASCII)
         else { return "MyApp" }
-        let usable = isDigit(first) ? "App" + name : name
+        let usable = ASCII.isDigit(first) ? "App" + name : name
         return (try? ModuleName(usable))?.text ?? "MyApp"
     }
 
     private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.isASCII && (scalar == "_" || scalar.properties.isAlphabetic || isDigit(scalar))
-    }
-
-    private static func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
-
-    private static func isDigit(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        guard let byte = UInt8(exactly: scalar.value) else { return false }
+        return byte == UInt8(ascii: "_") || ASCII.isLetter(byte) || ASCII.isDigit(byte)
     }
 
     private static func name(of scalar: Unicode.Scalar) -> String {

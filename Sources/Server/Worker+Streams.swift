@@ -214,7 +214,7 @@ extension Worker {
     ) {
         guard framing == .chunked else { return enqueue(slice, for: connection) }
         compose(for: connection) {
-            $0.append(hexadecimal: slice.count)
+            $0.append(hexadecimal: UInt64(slice.count))
             $0.append(OpenStream.lineEnd)
         }
         enqueue(slice, for: connection)

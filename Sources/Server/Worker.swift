@@ -124,7 +124,7 @@ public final class Worker {
         } catch {
             // The same certificates made a context when they were loaded: memory is short.
             logger.critical("worker \(index) has no TLS: \(error)")
-            throw SystemError(call: "SSL_CTX_new", errno: 12)
+            throw SystemError.outOfMemory("SSL_CTX_new")
         }
         services = server.configuration.webSockets.map { $0() }
         refreshDate()

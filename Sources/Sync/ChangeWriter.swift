@@ -50,5 +50,5 @@ struct ChangeWriter: ~Copyable {
         ends.append(buffer.count)
     }
 
-    consuming func finish() -> ByteSlice { buffer.takeSlice(leaving: 1) }
+    consuming func finish() -> ByteSlice { buffer.finish() }
 }

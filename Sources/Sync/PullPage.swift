@@ -54,6 +54,6 @@ public struct PullPage: Sendable {
         buffer.append(name: position.epoch)
         if case .nothing(let checksum) = rest { buffer.append(checksum: checksum) }
         buffer.append(UInt8(ascii: "}"))
-        return buffer.takeSlice(leaving: 1)
+        return buffer.finish()
     }
 }

@@ -66,7 +66,7 @@ private struct ResultsWriter: ~Copyable {
 
     consuming func finish() -> ByteSlice {
         buffer.append("]}" as StaticString)
-        return buffer.takeSlice(leaving: 1)
+        return buffer.finish()
     }
 
     private mutating func append(_ position: Position) {

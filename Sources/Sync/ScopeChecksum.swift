@@ -52,7 +52,7 @@ public struct ScopeChecksum: Hashable, Sendable {
                 count += 1
             }
             count += write(UInt64(clamping: version), to: buffer, at: count)
-            let text = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            let text = buffer.part(..<count)
             return (MurmurHash3.hash(text, seed: 0), MurmurHash3.hash(text, seed: 1))
         }
     }
@@ -96,7 +96,7 @@ extension ByteBuffer {
     mutating func append(checksum: ScopeChecksum?) {
         guard let bits = checksum?.bits else { return }
         append(",\"checksum\":\"" as StaticString)
-        append(hex: bits)
+        append(hexadecimal: bits, digitsMin: 16)
         append(UInt8(ascii: "\""))
     }
 }

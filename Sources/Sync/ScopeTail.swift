@@ -135,7 +135,7 @@ extension CommittedChanges {
         buffer.append(UInt8(ascii: ","))
         buffer.append(next.bytes)
         return CommittedChanges(
-            scope: scope, base: base, head: next.head, bytes: buffer.takeSlice(leaving: 1),
+            scope: scope, base: base, head: next.head, bytes: buffer.finish(),
             ends: ends + next.ends.map { $0 + shift }, borders: borders + next.borders,
             checksum: next.checksum, isByReaders: isByReaders && next.isByReaders)
     }

@@ -177,7 +177,7 @@ struct ScopeTurn {
             for end in entry.ends { ends.append(start + end) }
         }
         return CommittedChanges(
-            scope: scope, base: base, head: state.head, bytes: buffer.takeSlice(leaving: 1),
+            scope: scope, base: base, head: state.head, bytes: buffer.finish(),
             ends: ends, borders: entries.map(\.last), checksum: state.checksum,
             isByReaders: isByReaders)
     }

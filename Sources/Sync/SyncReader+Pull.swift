@@ -77,5 +77,5 @@ private struct LogPage: ~Copyable {
         return .next
     }
 
-    consuming func finish() -> ByteSlice { buffer.takeSlice(leaving: 1) }
+    consuming func finish() -> ByteSlice { buffer.finish() }
 }

@@ -122,6 +122,6 @@ private struct SnapshotPage: ~Copyable {
         } else {
             buffer.append(",\"has_more\":false}" as StaticString)
         }
-        return buffer.takeSlice(leaving: 1)
+        return buffer.finish()
     }
 }

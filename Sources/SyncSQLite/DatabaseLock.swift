@@ -4,6 +4,7 @@
 // process ends, however it ends. Refuses a file that its folder does not keep alone: mounted by
 // itself or with a second name, it would have two WALs and two owners (sqlite.org/howtocorrupt §2).
 
+import CLinux
 import CSQLite
 import Glibc
 import MizuSync
@@ -115,20 +116,16 @@ struct DatabaseLock: ~Copyable {
 
     /// Makes the directories above `path` that are missing.
     private static func makeParents(of path: String) throws(StoreError) {
-        let bytes = Array(path.utf8)
-        for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "/") && index > 0 {
-            let directory = String(decoding: bytes[..<index], as: UTF8.self)
-            let result = csqlite_make_directory(directory)
-            guard result < 0 else { continue }
-            throw StoreError(
-                .unavailable, "cannot make the directory \(directory): \(text(of: result))")
-        }
+        var count = 0
+        let result = cl_make_parents(path, &count)
+        guard result < 0 else { return }
+        let directory = String(decoding: path.utf8.prefix(count), as: UTF8.self)
+        throw StoreError(
+            .unavailable, "cannot make the directory \(directory): \(text(of: result))")
     }
 
     private static func text(of result: Int32) -> String {
-        var text = [CChar](repeating: 0, count: 128)
-        csqlite_error_text(-result, &text, text.count)
-        return string(text)
+        String(cString: cl_error_text(-result))
     }
 
     private static func string(_ text: [CChar]) -> String {

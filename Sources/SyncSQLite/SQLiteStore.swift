@@ -9,7 +9,7 @@ import MizuBytes
 import MizuSync
 
 /// The store of one database file. Confined to the committer's thread once it is there.
-public final class SQLiteStore: SyncStore {
+public final class SQLiteStore: SyncStore, RowSource {
     public let salt: UInt64
     let rows: LogRows
     let statements: WriterStatements
@@ -135,45 +135,9 @@ extension SQLiteStore {
     }
 }
 
-// MARK: Reading
-
-extension SQLiteStore {
-    public func scopeState(_ scope: Name) throws(StoreError) -> ScopeState {
-        try rows.scopeState(scope)
-    }
-
-    public func epoch(at cursor: Int, in scope: Name) throws(StoreError) -> Name? {
-        try rows.epoch(at: cursor, in: scope)
-    }
-
-    public func visitLog(
-        of scope: Name, after cursor: Int, _ visit: (LogEntry) -> Visit
-    ) throws(StoreError) {
-        try rows.visitLog(of: scope, after: cursor, visit)
-    }
-
-    public func storedRecord(
-        _ key: RecordKey, in scope: Name
-    ) throws(StoreError) -> StoredRecord? {
-        try rows.storedRecord(key, in: scope)
-    }
-
-    public func visitRecords(
-        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, StoredRecord) -> Visit
-    ) throws(StoreError) {
-        try rows.visitRecords(in: scope, after: key, visit)
-    }
-
-    public func visitRecords(
-        of entity: Name, in scope: Name, _ visit: (Name, ByteSlice) -> Visit
-    ) throws(StoreError) {
-        try rows.visitRecords(of: entity, in: scope, visit)
-    }
-}
-
 /// Reads the same file from another thread, on a connection of its own.
-final class SQLiteReader: SyncReader {
-    private let rows: LogRows
+final class SQLiteReader: SyncReader, RowSource {
+    let rows: LogRows
     private let begin: Statement
     private let end: Statement
 
@@ -191,35 +155,5 @@ final class SQLiteReader: SyncReader {
         do { try end.run() } catch {
             // There is no transaction any more, which is what was wanted.
         }
-    }
-
-    func scopeState(_ scope: Name) throws(StoreError) -> ScopeState {
-        try rows.scopeState(scope)
-    }
-
-    func epoch(at cursor: Int, in scope: Name) throws(StoreError) -> Name? {
-        try rows.epoch(at: cursor, in: scope)
-    }
-
-    func visitLog(
-        of scope: Name, after cursor: Int, _ visit: (LogEntry) -> Visit
-    ) throws(StoreError) {
-        try rows.visitLog(of: scope, after: cursor, visit)
-    }
-
-    func storedRecord(_ key: RecordKey, in scope: Name) throws(StoreError) -> StoredRecord? {
-        try rows.storedRecord(key, in: scope)
-    }
-
-    func visitRecords(
-        in scope: Name, after key: RecordKey?, _ visit: (RecordKey, StoredRecord) -> Visit
-    ) throws(StoreError) {
-        try rows.visitRecords(in: scope, after: key, visit)
-    }
-
-    func visitRecords(
-        of entity: Name, in scope: Name, _ visit: (Name, ByteSlice) -> Visit
-    ) throws(StoreError) {
-        try rows.visitRecords(of: entity, in: scope, visit)
     }
 }

@@ -31,13 +31,7 @@ final class Statement {
     }
 
     @discardableResult
-    func bind(_ name: Name) -> Statement {
-        bound += 1
-        name.withUnsafeBytes { bytes in
-            _ = csqlite_bind_blob(raw, bound, bytes.baseAddress, Int64(bytes.count))
-        }
-        return self
-    }
+    func bind(_ name: Name) -> Statement { name.withUnsafeBytes { bind($0) } }
 
     /// Nil is an empty BLOB: no name and no JSON is empty.
     @discardableResult
@@ -47,20 +41,15 @@ final class Statement {
     }
 
     @discardableResult
-    func bind(_ bytes: ByteSlice) -> Statement {
-        bound += 1
-        bytes.withUnsafeBytes { bytes in
-            _ = csqlite_bind_blob(raw, bound, bytes.baseAddress, Int64(bytes.count))
-        }
-        return self
-    }
+    func bind(_ bytes: ByteSlice) -> Statement { bytes.withUnsafeBytes { bind($0) } }
 
     @discardableResult
-    func bind(_ bytes: [UInt8]) -> Statement {
+    func bind(_ bytes: [UInt8]) -> Statement { bytes.withUnsafeBytes { bind($0) } }
+
+    /// Binds a copy of the bytes as a BLOB.
+    private func bind(_ bytes: UnsafeRawBufferPointer) -> Statement {
         bound += 1
-        bytes.withUnsafeBytes { bytes in
-            _ = csqlite_bind_blob(raw, bound, bytes.baseAddress, Int64(bytes.count))
-        }
+        _ = csqlite_bind_blob(raw, bound, bytes.baseAddress, Int64(bytes.count))
         return self
     }
 

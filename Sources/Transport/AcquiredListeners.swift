@@ -4,6 +4,7 @@
 //
 //   bind / inherit ──► rights dropped, database opened ──► Server.start: listen, workers
 
+import Glibc
 import MizuEventLoop
 
 /// Listeners without a server. One owner; `Server.start` takes them.
@@ -104,10 +105,11 @@ public enum ListenError: Error, CustomStringConvertible {
         switch self {
         case .address(let address, let error):
             switch error.errno {
-            case 98: "\(address) is in use: stop what listens there, or choose another ADDR"
-            case 13: "\(address) needs more rights: ports below 1024 are for root"
-            case 22: "\(address) is not a numeric address: write ADDR as 127.0.0.1:8080 or :8080"
-            case 99: "\(address) is no address of this machine"
+            case EADDRINUSE: "\(address) is in use: stop what listens there, or choose another ADDR"
+            case EACCES: "\(address) needs more rights: ports below 1024 are for root"
+            case EINVAL:
+                "\(address) is not a numeric address: write ADDR as 127.0.0.1:8080 or :8080"
+            case EADDRNOTAVAIL: "\(address) is no address of this machine"
             default: "cannot listen on \(address): \(error.reason)"
             }
         case .inherited(let socket, let error):

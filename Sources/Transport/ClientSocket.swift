@@ -3,6 +3,7 @@
 // Knows no protocol above TLS, resolves no names. Non-blocking; one thread.
 
 import CLinux
+import Glibc
 import MizuBytes
 import MizuEventLoop
 
@@ -32,7 +33,7 @@ public final class ClientSocket {
             owning: try SystemError.check("connect", cl_connect_from(source, address, port)))
         self.engine = engine
         session = engine.flatMap { TLSClientSession($0) }
-        if engine != nil, session == nil { throw SystemError(call: "SSL_new", errno: 12) }
+        if engine != nil, session == nil { throw SystemError.outOfMemory("SSL_new") }
     }
 
     /// To be registered with a poller.
@@ -92,7 +93,7 @@ public final class ClientSocket {
     }
 
     private static var brokenTLS: Transport.ReadOutcome {
-        .failed(SystemError(call: "SSL_read", errno: 71))  // EPROTO
+        .failed(SystemError(call: "SSL_read", errno: EPROTO))
     }
 
     /// Sends `bytes`, encrypted over TLS; what the kernel does not take is kept and sent first.
@@ -101,7 +102,7 @@ public final class ClientSocket {
         guard let session, let engine else { return put(bytes) }
         session.seal(bytes)
         guard session.failure == nil else {
-            return .failed(SystemError(call: "SSL_write", errno: 71))
+            return .failed(SystemError(call: "SSL_write", errno: EPROTO))
         }
         return put(engine.output)
     }

@@ -4,6 +4,7 @@
 // One that another process has opened for us (a service manager) is shared by all workers instead.
 
 import CLinux
+import Glibc
 import MizuEventLoop
 
 /// A TCP socket that accepts (listen(2)). Any thread; in use it belongs to one worker, or, where it
@@ -106,11 +107,13 @@ public final class Listener: Sendable {
             return .socket(raw, high: peer.high, low: peer.low, port: peer.port)
         }
         switch -raw {
-        // EAGAIN; and EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP: nobody comes here any more.
-        case 11, 9, 22, 88, 95: return .wouldBlock
-        case 23, 24, 105, 12:  // ENFILE, EMFILE, ENOBUFS, ENOMEM
+        case EAGAIN: return .wouldBlock
+        // It is closed or listens no more: no client comes here any more.
+        case EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP: return .wouldBlock
+        case ENFILE, EMFILE, ENOBUFS, ENOMEM:
             return .exhausted(SystemError(call: "accept4", errno: -raw))
-        default: return .aborted  // ECONNABORTED and the network errors of accept(2)
+        // ECONNABORTED and the network errors of accept(2).
+        default: return .aborted
         }
     }
 }

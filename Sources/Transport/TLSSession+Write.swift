@@ -4,6 +4,7 @@
 
 import CLinux
 import COpenSSL
+import Glibc
 import MizuBytes
 import MizuEventLoop
 
@@ -24,7 +25,7 @@ extension TLSSession {
         var taken = 0
         if first.count > 0 || queue?.isEmpty == false {
             guard isEstablished, !flags.contains(.failed), let count = encrypt(first, queue)
-            else { return .failed(SystemError(call: "SSL_write", errno: 71)) }
+            else { return .failed(SystemError(call: "SSL_write", errno: EPROTO)) }
             taken = count
         }
         let offered = wire.pointee.output_count

@@ -13,6 +13,7 @@
 
 import CLinux
 import COpenSSL
+import Glibc
 import MizuBytes
 import MizuEventLoop
 
@@ -159,7 +160,7 @@ public final class TLSSession {
     }
 
     private static var failure: Transport.ReadOutcome {
-        .failed(SystemError(call: "SSL_read", errno: 71))  // EPROTO
+        .failed(SystemError(call: "SSL_read", errno: EPROTO))
     }
 
     func offer(_ ciphertext: UnsafeRawBufferPointer) {

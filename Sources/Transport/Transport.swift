@@ -3,6 +3,7 @@
 // through its caller: the worker calls `close` when it retires the slot. Non-blocking; one thread.
 
 import CLinux
+import Glibc
 import MizuBytes
 import MizuEventLoop
 
@@ -82,7 +83,7 @@ public enum Transport {
     }
 
     /// Whether a call was refused only for now: EAGAIN, or EINTR.
-    static func isFull(_ result: Int) -> Bool { result == -11 || result == -4 }
+    static func isFull(_ result: Int) -> Bool { result == -Int(EAGAIN) || result == -Int(EINTR) }
 
     /// Writes `first` and then the queue, in one gathered call (sendmsg(2)), at most 64 parts.
     /// Does not change the queue: the caller counts what went.

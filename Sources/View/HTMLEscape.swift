@@ -18,12 +18,12 @@ extension ByteBuffer {
                 index += 1
                 continue
             }
-            append(UnsafeRawBufferPointer(rebasing: text[runStart..<index]))
+            append(text.part(runStart..<index))
             append(reference)
             index += 1
             runStart = index
         }
-        append(UnsafeRawBufferPointer(rebasing: text[runStart..<count]))
+        append(text.part(runStart..<count))
     }
 
     /// Appends `text` with `& < > " '` written as character references.

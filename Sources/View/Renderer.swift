@@ -296,7 +296,7 @@ struct Renderer {
             var position = run.bytes.lowerBound
             if !indentation.isEmpty {
                 for start in template.lineStarts[run.lines] {
-                    page.append(UnsafeRawBufferPointer(rebasing: statics[position..<start]))
+                    page.append(statics.part(position..<start))
                     page.append(indentation)
                     position = start
                 }

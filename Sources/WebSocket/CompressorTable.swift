@@ -284,7 +284,7 @@ public struct CompressorTable: ~Copyable {
     private func sharedFrame(_ opcode: Opcode) -> ByteSlice {
         var frame = ByteBuffer(capacity: payload.count + WebSocketLimits.headerBytesMax)
         FrameWriter.append(opcode, payload.readable, to: &frame, coding: .deflated)
-        return frame.takeSlice(leaving: 1, charging: ledger)
+        return frame.finish(charging: ledger)
     }
 
     /// A compressor for `owner`: a new one, nobody's, or that of one of those who have not needed

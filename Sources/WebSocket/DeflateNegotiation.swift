@@ -193,13 +193,8 @@ enum DeflateField {
     /// 8 to 15 in decimal without leading zeros; nil for anything else.
     private static func window(_ value: [UInt8]?) -> Window? {
         guard let value else { return .present(nil) }
-        let bits: Int
-        switch (value.count, value.first, value.last) {
-        case (1, let digit?, _): bits = Int(digit) - 0x30
-        case (2, UInt8(ascii: "1"), let digit?): bits = 10 + Int(digit) - 0x30
-        default: return nil
-        }
-        guard let last = value.last, (0x30...0x39).contains(last),
+        guard value.first != UInt8(ascii: "0"),
+            let bits = value.withUnsafeBytes({ ASCII.decimal($0) }),
             (DeflateParameters.windowBitsMin...DeflateParameters.windowBitsMax).contains(bits)
         else { return nil }
         return .present(bits)

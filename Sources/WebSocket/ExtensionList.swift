@@ -1,6 +1,7 @@
 // Reads `Sec-WebSocket-Extensions` (RFC 6455 §9.1): extensions in order, each with its parameters.
 // Strict, because a field that is malformed fails the connection. Knows no extension by name.
 
+import CScan
 import MizuBytes
 
 /// One extension of the list: what is offered, or what was chosen.
@@ -120,19 +121,9 @@ enum ExtensionList {
             return nil
         }
 
-        /// RFC 9110 §5.6.2.
+        /// `tchar` (RFC 9110 §5.6.2).
         static func isTokenByte(_ byte: UInt8) -> Bool {
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "A")...UInt8(ascii: "Z"):
-                true
-            case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"),
-                UInt8(ascii: "&"), UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"),
-                UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "^"), UInt8(ascii: "_"),
-                UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"):
-                true
-            default: false
-            }
+            cscan_class_of(byte) & UInt8(CSCAN_TOKEN) != 0
         }
     }
 }

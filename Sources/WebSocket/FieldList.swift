@@ -50,7 +50,7 @@ enum FieldList {
         }
         return elements.contains { element in
             element.withUnsafeBytes { raw in
-                matches(UnsafeRawBufferPointer(rebasing: raw[ASCII.trimmingOWS(raw)]))
+                matches(raw.part(ASCII.trimmingOWS(raw)))
             }
         }
     }

@@ -87,7 +87,7 @@ public enum FrameWriter {
     public static func encodeFrame(_ opcode: Opcode, _ payload: ByteSlice) -> ByteSlice {
         var buffer = ByteBuffer(capacity: payload.count + WebSocketLimits.headerBytesMax)
         append(opcode, payload, to: &buffer)
-        return buffer.takeSlice(leaving: 1)
+        return buffer.finish()
     }
 
     /// Appends a close frame (§5.5.1): empty for a nil code. A reason is cut to 123 bytes, at the

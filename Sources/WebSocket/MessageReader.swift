@@ -39,7 +39,7 @@ public enum MessagePayload {
     public func slice(from input: UnsafeMutableRawBufferPointer) -> ByteSlice {
         switch self {
         case .inPlace(let range):
-            ByteSlice(copying: UnsafeRawBufferPointer(rebasing: input[range]))
+            ByteSlice(copying: input.part(range))
         case .assembled(let slice): slice
         case .inflated(let bytes, _): ByteSlice(copying: bytes)
         }
@@ -51,7 +51,7 @@ public enum MessagePayload {
         _ body: (UnsafeRawBufferPointer) throws(E) -> R
     ) throws(E) -> R {
         switch self {
-        case .inPlace(let range): try body(UnsafeRawBufferPointer(rebasing: input[range]))
+        case .inPlace(let range): try body(input.part(range))
         case .assembled(let slice): try slice.withUnsafeBytes(body)
         case .inflated(let bytes, _): try body(bytes)
         }
@@ -218,7 +218,7 @@ public struct MessageReader {
                 }
                 continue
             }
-            let rest = UnsafeRawBufferPointer(rebasing: input[consumed...])
+            let rest = input.part(consumed...)
             switch FrameHeader.parse(rest, role: role, reservedBits: reservedBits) {
             case .needMore: return .needMore(consumed: consumed)
             case .reject(let error): return .reject(error)
@@ -365,7 +365,7 @@ public struct MessageReader {
         guard payload.count >= 2 else { return .reject(.badClose) }
         let code = CloseCode(rawValue: UInt16(payload[0]) << 8 | UInt16(payload[1]))
         guard code.isValidOnWire else { return .reject(.badClose) }
-        guard UTF8Validator.isValid(UnsafeRawBufferPointer(rebasing: payload[2...])) else {
+        guard UTF8Validator.isValid(payload.part(2...)) else {
             return .reject(.badCloseReason)
         }
         return .close(code, reason: start + 2..<start + payload.count, consumed: all)

@@ -1,6 +1,7 @@
 // Base 64, base 16, percent-coding and the two hashes against their specifications' vectors.
 
 import MizuBytes
+import MizuTestSupport
 import Testing
 
 @Suite("RFC 4648: base 64 and base 16")

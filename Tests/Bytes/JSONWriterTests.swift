@@ -80,19 +80,6 @@ struct JSONWriterTests {
             #expect(json.finish().string == "\(number)")
         }
     }
-
-    @Test("a writer goes on behind what a buffer holds and gives it back")
-    func appending() {
-        var buffer = ByteBuffer(capacity: 4)
-        buffer.append("data: " as StaticString)
-        var json = JSONWriter(into: buffer)
-        json.beginArray()
-        json.int(1)
-        json.int(2)
-        json.endArray()
-        buffer = json.takeBuffer()
-        #expect(buffer.takeSlice().string == "data: [1,2]")
-    }
 }
 
 private struct Everything: Codable, Equatable {

@@ -80,7 +80,7 @@ struct ProxyHeaderTests {
 
     @Test("mutated headers are read in bounds, and a header never reaches behind what is there")
     func mutations() {
-        var random = SplitMix(state: 7)
+        var random = SeededGenerator(seed: 7)
         for round in 0..<20_000 {
             var bytes = Self.headers[round % Self.headers.count].0
             for _ in 0...random.next(below: 4) {

@@ -1,6 +1,7 @@
 // Slots and generations: a name of a connection that has gone finds nobody, within the tick too.
 
 import MizuEventLoop
+import MizuTestSupport
 import Testing
 
 private final class Box {
@@ -57,7 +58,7 @@ private final class Box {
 
     @Test("ten thousand random inserts and retirements agree with a dictionary")
     func model() {
-        var random = SeededRandom(seed: 7)
+        var random = SeededGenerator(seed: 7)
         var table = SlotTable<Box>()
         var model: [Token: Int] = [:]
         for round in 0..<10_000 {
@@ -74,19 +75,5 @@ private final class Box {
         }
         #expect(table.count == model.count)
         for (token, value) in model { #expect(table[token]?.value == value) }
-    }
-}
-
-/// SplitMix64: the same numbers on every machine.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

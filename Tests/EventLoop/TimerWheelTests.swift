@@ -1,6 +1,7 @@
 // Deadlines: never early, at most a tick late, cheap to move. The clock is passed in.
 
 import MizuEventLoop
+import MizuTestSupport
 import Testing
 
 @Suite("Timer wheel") struct TimerWheelTests {
@@ -83,7 +84,7 @@ import Testing
 
     @Test("a seeded run of sets, moves and cancels agrees with a table of deadlines")
     func model() {
-        var random = SeededRandom(seed: 11)
+        var random = SeededGenerator(seed: 11)
         var wheel = TimerWheel(now: start)
         var model: [Int: UInt64] = [:]
         var time: UInt64 = 0

@@ -3,6 +3,7 @@
 import CZlib
 import MizuBytes
 import MizuHTTP
+import MizuTestSupport
 import Testing
 
 private let content = ByteSlice("0123456789")
@@ -191,7 +192,7 @@ struct GzipTests {
     @Test("a long text is packed, and comes out the same; the state serves many answers")
     func packing() throws {
         var encoder = GzipEncoder()
-        var generator = SeededGenerator(state: 7)
+        var generator = SeededGenerator(seed: 7)
         for count in [0, 1, 859, 10_000, 300_000] {
             let noise = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
             let (left, right) = (ByteSlice(Array(noise[..<(count / 3)])), noise[(count / 3)...])

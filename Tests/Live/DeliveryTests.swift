@@ -2,6 +2,7 @@
 // subscriber who must never hold more than one poke nor stay untold.
 
 import MizuLive
+import MizuTestSupport
 import Testing
 
 @Suite("Deltas are a favour")
@@ -73,7 +74,7 @@ struct DeliveryTests {
     @Test("a slow subscriber holds one poke at most, and is told of everything in the end")
     func slowSubscriber() {
         for seed in UInt64(1)...50 {
-            var chance = SeededGenerator(state: seed)
+            var chance = SeededGenerator(seed: seed)
             var subscriber = state(Bool.random(using: &chance) ? .deltas : .pokes, sent: 0)
             var (head, pokes) = (0, 0)
             func queue(_ delivery: Delivery, upTo cursor: Int) {

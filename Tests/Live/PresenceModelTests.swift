@@ -3,6 +3,7 @@
 // messages, and must never see a leave before its join, a gap, or anything twice.
 
 import MizuBytes
+import MizuTestSupport
 import Testing
 
 @testable import MizuLive
@@ -119,7 +120,7 @@ private struct Schedule: ~Copyable {
     var now: UInt64 = 0
 
     init(seed: UInt64) {
-        chance = SeededGenerator(state: seed)
+        chance = SeededGenerator(seed: seed)
         limits = PresenceLimits(
             graceMilliseconds: 300, messagesPerSecondMax: 50,
             namedMembersMax: Int.random(in: 3...8, using: &chance),
@@ -248,7 +249,7 @@ struct PresenceRoomTests {
     @Test("a walk that pauses meets everybody who stays, whoever comes and goes meanwhile")
     func pausing() {
         for seed in UInt64(1)...20 {
-            var chance = SeededGenerator(state: seed)
+            var chance = SeededGenerator(seed: seed)
             let room = PresenceRoom(topic: "r")
             for token in UInt64(0)..<100 {
                 room[token] = PresenceSeat(token: token, info: nil, told: .upTo(0))

@@ -3,20 +3,8 @@
 
 import MizuBytes
 import MizuLive
+import MizuTestSupport
 import Testing
-
-/// SplitMix64: the same numbers on every machine.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
 
 func token(_ slot: UInt64, generation: UInt64 = 1) -> UInt64 { generation << 32 | slot }
 
@@ -136,7 +124,7 @@ struct TopicTableTests {
 
     @Test("20,000 seeded operations leave the table as a naive model has it", arguments: [1, 2])
     func model(seed: UInt64) throws {
-        var chance = SeededGenerator(state: seed)
+        var chance = SeededGenerator(seed: seed)
         let limits = LiveLimits(subscriptionsPerConnectionMax: 5)
         var table = TopicTable(limits: limits)
         var model: [UInt64: [ByteSlice: SubscriptionState]] = [:]
@@ -205,7 +193,7 @@ struct FanOutTests {
     @Test("a walk that pauses meets everybody who stays, whoever comes and goes meanwhile")
     func pausing() throws {
         for seed in UInt64(1)...20 {
-            var chance = SeededGenerator(state: seed)
+            var chance = SeededGenerator(seed: seed)
             var table = TopicTable()
             for slot in 0..<UInt64(100) {
                 _ = table.subscribe(token(slot), to: "a", mode: .deltas, sent: 0)

@@ -98,7 +98,7 @@ extension ServerStorey {
         func crowd() throws {
             let server = try TestServer(workers: 2) { $0.lingerMilliseconds = 50 }
             let before = socketCount()
-            var random = SplitMix(state: 42)
+            var random = SeededGenerator(seed: 42)
             var open: [RawClient] = []
             for _ in 0..<2000 {
                 let client = server.client()

@@ -4,6 +4,7 @@
 import MizuBytes
 import MizuEventLoop
 import MizuServer
+import MizuTestSupport
 import Synchronization
 import Testing
 
@@ -412,7 +413,7 @@ extension ServerStorey {
             "sockets that come and go at random on both workers all see the same in the end",
             arguments: [UInt64(1), 2, 3])
         func churn(seed: UInt64) throws {
-            var chance = PresenceChance(state: seed)
+            var chance = SeededGenerator(seed: seed)
             let server = try makeServer(workers: 2)
             var clients: [(socket: RawClient, pictures: [String: Picture])] = []
             let rooms = ["room:a", "room:b", "room:c"]
@@ -466,18 +467,5 @@ extension ServerStorey {
             for client in clients { client.close() }
             #expect(eventually { server.server.hasFinished })
         }
-    }
-}
-
-/// The same numbers on every machine.
-private struct PresenceChance: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

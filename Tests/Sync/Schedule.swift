@@ -5,19 +5,8 @@
 
 import MizuBytes
 import MizuSync
+import MizuTestSupport
 import Testing
-
-/// SplitMix64: small, and the same on every machine.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
 
 /// What schedules have met, to prove that they meet it.
 struct Tally {
@@ -76,7 +65,7 @@ final class Schedule {
     private var isHealing = false
 
     init(seed: UInt64, kind: StoreKind) throws {
-        chance = SeededGenerator(state: seed)
+        chance = SeededGenerator(seed: seed)
         var limits = SyncLimits()
         limits.logChangesMax = 8
         limits.snapshotRecordsMax = 2

@@ -19,7 +19,7 @@ struct TidyTests {
             "MizuLive",
             "MizuEventLoop", "MizuBytes", "Logging",
         ]
-        let sqlite: Set = ["MizuSync", "MizuBytes", "CSQLite", "Glibc", "Logging"]
+        let sqlite: Set = ["MizuSync", "MizuBytes", "CSQLite", "CLinux", "Glibc", "Logging"]
         let mizu = server.union(service).union(sqlite)
             .union(["MizuSyncService", "MizuSyncSQLite", "MizuView", "MizuProcess", "Glibc"])
         return [
@@ -27,7 +27,7 @@ struct TidyTests {
             "EventLoop": ["CLinux", "Glibc", "MizuBytes"],
             "Transport": ["MizuEventLoop", "COpenSSL", "CLinux", "Glibc", "MizuBytes"],
             "HTTP": ["MizuBytes", "CScan", "CZlib"],
-            "WebSocket": ["MizuBytes", "CZlib"],
+            "WebSocket": ["MizuBytes", "CScan", "CZlib"],
             "Routing": ["MizuHTTP", "MizuBytes"],
             "Live": ["MizuBytes"],
             "Sync": ["MizuBytes"],

@@ -2,6 +2,7 @@
 // time. Seeded: a failure names the seed that brings it back.
 
 import MizuBytes
+import MizuTestSupport
 import MizuView
 import Testing
 
@@ -16,7 +17,7 @@ struct FuzzTests {
 
     @Test("no template of shuffled tags crashes or hangs", arguments: 0..<8)
     func shuffledTags(_ seed: UInt64) {
-        var random = SeededGenerator(state: seed)
+        var random = SeededGenerator(seed: seed)
         let data: ViewValue = ["a": [1, ["a": [], "b": "<"], "x"], "n": "q", "b": true]
         var compiled = 0
         for _ in 0..<150 {
@@ -35,7 +36,7 @@ struct FuzzTests {
 
     @Test("no template of random bytes crashes, and changed bytes of a page do not either")
     func randomBytes() {
-        var random = SeededGenerator(state: 42)
+        var random = SeededGenerator(seed: 42)
         let alphabet = Array("{}#/^$<>=!&*. ab\n\r\t\u{80}".utf8)
         for _ in 0..<1000 {
             let bytes = (0..<Int.random(in: 0..<60, using: &random))
@@ -61,7 +62,7 @@ struct FuzzTests {
 
     @Test("text without tags is rendered as it is, and text between tags is kept")
     func textIsKept() throws {
-        var random = SeededGenerator(state: 7)
+        var random = SeededGenerator(seed: 7)
         for _ in 0..<300 {
             let texts = (0..<5).map { _ in
                 String(

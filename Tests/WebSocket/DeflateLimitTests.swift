@@ -2,6 +2,7 @@
 // fragments, many blocks; and what inflating costs in memory.
 
 import MizuBytes
+import MizuTestSupport
 import MizuWebSocket
 import Testing
 
@@ -42,7 +43,7 @@ struct DeflateLimitTests {
 
     @Test("a message of exactly the limit passes, one byte more is 1009, however it is written")
     func border() throws {
-        var chance = SeededGenerator(state: 4)
+        var chance = SeededGenerator(seed: 4)
         for limit in [1, 2, 255, 256, 257, 1024, 4095, 65_536] {
             let limits = WebSocketLimits(messageBytesMax: limit)
             let texts = [
@@ -124,7 +125,7 @@ struct DeflateLimitTests {
         let limits = WebSocketLimits(messageBytesMax: 16 << 20)
         var message = [UInt8](repeating: 0, count: 16 << 20)
         if isNoise {
-            var chance = SeededGenerator(state: 5)
+            var chance = SeededGenerator(seed: 5)
             // The same again is out of every window's reach.
             let part = (0..<65_536).map { _ in UInt8.random(in: 0...255, using: &chance) }
             message = []
@@ -174,7 +175,7 @@ struct DeflateLimitTests {
 
     @Test("a window of every size is read by an inflater of that size")
     func windows() throws {
-        var chance = SeededGenerator(state: 6)
+        var chance = SeededGenerator(seed: 6)
         for bits in 8...15 {
             let inflater = try #require(Inflater(windowBits: bits))
             let part = (0..<100).map { _ in UInt8.random(in: 0...255, using: &chance) }

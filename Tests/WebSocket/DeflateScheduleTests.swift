@@ -3,6 +3,7 @@
 // what a `Deflater` wrote is read by a plain inflater within its window.
 
 import MizuBytes
+import MizuTestSupport
 import MizuWebSocket
 import Testing
 
@@ -24,7 +25,7 @@ struct DeflateScheduleTests {
             self.deflater = deflater
             self.role = role
             self.context = context
-            chance = SeededGenerator(state: seed)
+            chance = SeededGenerator(seed: seed)
         }
 
         mutating func pick(_ range: ClosedRange<Int>) -> Int {

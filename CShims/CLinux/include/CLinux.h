@@ -77,6 +77,10 @@ int cl_open_null(void);
 // Renames a file to a name that nobody has yet (-EEXIST where somebody has). Where the file system
 // cannot promise that in one step, it looks first and renames then.
 int cl_rename_new(const char *from, const char *to);
+// Makes the directories above `path` that are missing, for nobody but the process's user (0700 less
+// the umask): what a server writes is its own. Returns 0, or -errno of the directory whose name is
+// the first `*failed` bytes of `path`.
+int cl_make_parents(const char *path, size_t *failed);
 // Raises the soft limit of open files to the hard one; returns the limit in force.
 int64_t cl_raise_open_files(void);
 // The limit of open files in force.

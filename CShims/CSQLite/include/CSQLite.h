@@ -25,8 +25,6 @@ void csqlite_unlock_file(int descriptor);
 // Writes the absolute path of a file, without symbolic links, to `resolved` (`size` bytes, with the
 // end); makes the file, empty and 0600, where it is missing. Returns 0, or -errno.
 int csqlite_resolve_file(const char *path, char *resolved, size_t size);
-// mkdir, 0700 less the umask; 0 also where it exists already as a directory.
-int csqlite_make_directory(const char *path);
 // What a file is, whatever its name: equal for one file.
 typedef struct {
     uint64_t device, inode, links;
@@ -41,5 +39,3 @@ int csqlite_is_mounted_alone(const char *path);
 int csqlite_close_to_others(const char *path);
 // Bytes that anybody may still write to the file's disk, and all that it has. Returns 0, or -errno.
 int csqlite_disk_space(const char *path, int64_t *free, int64_t *total);
-// The text for a positive errno, written to `text`.
-void csqlite_error_text(int error, char *text, size_t size);

@@ -2,24 +2,12 @@
 // and chopped must agree, and nothing may trap. `FuzzWebSocket` does the same for longer.
 
 import MizuBytes
+import MizuTestSupport
 import MizuWebSocket
 import Testing
 
-/// SplitMix64: the same numbers on every machine.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 @Suite("RFC 6455: changed conversations")
-struct MutationTests {
+struct ChangedBytesTests {
     static let frames: [Frame] = [
         .text("Hello"), .binary([1, 2, 3]), .ping("p"), .pong(""),
         Frame.text("κόσ").more, .rest("με"), Frame.rest("x").more, .close(1000, "bye"),
@@ -28,7 +16,7 @@ struct MutationTests {
 
     @Test("whole and chopped agree on 3,000 changed conversations", arguments: [1, 2])
     func agree(seed: UInt64) {
-        var chance = SeededGenerator(state: seed)
+        var chance = SeededGenerator(seed: seed)
         let memory = GuardedMemory(capacity: 4096)
         let limits = WebSocketLimits(messageBytesMax: 200, fragmentsMax: 4)
         for round in 0..<1500 {

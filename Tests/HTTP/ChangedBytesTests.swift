@@ -1,12 +1,13 @@
-// Seeded mutations of good and bad messages: whatever comes out, it must not depend on how the
+// Seeded changes to the bytes of good and bad messages: what comes out must not depend on how the
 // bytes arrived, and nothing may trap.
 
 import MizuBytes
 import MizuHTTP
+import MizuTestSupport
 import Testing
 
-@Suite("Mutated messages")
-struct MutationTests {
+@Suite("Messages with changed bytes")
+struct ChangedBytesTests {
     private let seeds = [
         "GET /a/b?x=1 HTTP/1.1\r\nHost: h:80\r\nAccept-Encoding: gzip;q=0.5, *\r\n\r\n",
         "POST http://[::1]:1/ HTTP/1.1\r\nHost: [::1]:1\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -20,7 +21,7 @@ struct MutationTests {
         "0", "18446744073709551616", "\u{e9}",
     ]
 
-    private func mutated(_ seed: String, _ generator: inout SeededGenerator) -> [UInt8] {
+    private func changed(_ seed: String, _ generator: inout SeededGenerator) -> [UInt8] {
         var bytes = Array(seed.utf8)
         for _ in 0..<Int.random(in: 1...4, using: &generator) {
             let at = Int.random(in: 0...bytes.count, using: &generator)
@@ -39,10 +40,10 @@ struct MutationTests {
 
     @Test("heads: whole, byte by byte and at random cuts agree")
     func heads() {
-        var generator = SeededGenerator(state: 2_026)
+        var generator = SeededGenerator(seed: 2_026)
         var heads = 0
         for round in 0..<1_500 {
-            let bytes = mutated(seeds[round % seeds.count], &generator)
+            let bytes = changed(seeds[round % seeds.count], &generator)
             let whole = parse(bytes, cuts: [])
             let cut = Int.random(in: 0...bytes.count, using: &generator)
             #expect(parse(bytes, cuts: [cut]) == whole, "\(bytes)")
@@ -51,16 +52,16 @@ struct MutationTests {
             }
             if case .head = whole.outcome { heads += 1 }
         }
-        // The mutations are mild enough to reach both sides.
+        // The changes are mild enough to reach both sides.
         #expect(heads > 100 && heads < 1_400)
     }
 
     @Test("chunks: whole and byte by byte agree, on content and on the refusal")
     func chunks() {
         let seed = "5;x=y\r\nhello\r\n10\r\n0123456789abcdef\r\n0\r\nX: y\r\n\r\nrest"
-        var generator = SeededGenerator(state: 7)
+        var generator = SeededGenerator(seed: 7)
         for _ in 0..<1_500 {
-            let bytes = mutated(seed, &generator)
+            let bytes = changed(seed, &generator)
             let (whole, single) = (decode(bytes, step: bytes.count), decode(bytes, step: 1))
             #expect(whole == single, "\(bytes)")
         }
