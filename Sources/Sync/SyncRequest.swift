@@ -1,5 +1,5 @@
 // The three requests of protocol.md as values, once their envelopes have been read. They hold
-// slices of the body they came in and copy nothing but names. Parsing: `…Request+Parse.swift`.
+// slices of the body they came in and copy nothing but names. `SyncEnvelope` parses them.
 
 import MizuBytes
 

@@ -114,22 +114,6 @@ struct TidyTests {
         )
     }
 
-    @Test("a section of the protocol that a comment cites is in the guide")
-    func citedSections() throws {
-        let guide = SourceTree.text("Assets/Guides/protocol.md")
-        let headings = guide.matches(of: /(?:^|\n)#+ ([^\n]+)/).map { String($0.1) }
-        let leads = guide.matches(of: /\*\*([^*\n]+)\.\*\*/).map { String($0.1) }
-        let titles = Set(headings + leads)
-        for file in SourceTree.swift + SourceTree.c {
-            // A title may begin on the next line of its comment.
-            let text = file.lines.joined(separator: "\n")
-                .replacing(/\n[ \t]*\/\/+[ \t]*/, with: " ")
-            for cited in text.matches(of: /protocol\.md, "([^"\n]+)"/) {
-                #expect(titles.contains(String(cited.1)), "\(file.path) cites \(cited.1)")
-            }
-        }
-    }
-
     @Test("nothing is left for later, and no placeholder stays")
     func leftovers() throws {
         let marks = try Regex(#"\b(FIXME|TODO|XXX|HACK)\b"#)
