@@ -1,5 +1,6 @@
-// Reads the sources and holds them to the house's rules: which room may import what, how a file
-// begins and how long it may be, names and calls that are not used, and what lies at the top level.
+// Reads the sources and holds them to the house's rules: how a file begins and how long it may be,
+// names and calls that are not used, and what lies at the top level. Who may import what is in
+// RoomTests.
 
 import Foundation
 import MizuScaffold
@@ -7,77 +8,6 @@ import Testing
 
 @Suite("The sources keep the rules of the house")
 struct TidyTests {
-    /// What each room may import besides `Synchronization`, which is part of the standard library.
-    /// The picture is in architecture.md; a room that is missing here is an error.
-    static let mayImport: [String: Set<String>] = {
-        let server: Set = [
-            "MizuBytes", "MizuEventLoop", "MizuTransport", "MizuHTTP", "MizuWebSocket",
-            "MizuRouting", "MizuDoor", "MizuAccessLog", "CLinux", "Logging",
-        ]
-        let service: Set = [
-            "MizuServer", "MizuDoor", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuSync",
-            "MizuLive",
-            "MizuEventLoop", "MizuBytes", "Logging",
-        ]
-        let sqlite: Set = ["MizuSync", "MizuBytes", "CSQLite", "CLinux", "Glibc", "Logging"]
-        let mizu = server.union(service).union(sqlite)
-            .union(["MizuSyncService", "MizuSyncSQLite", "MizuView", "MizuProcess", "Glibc"])
-        return [
-            "Bytes": [],
-            "EventLoop": ["CLinux", "Glibc", "MizuBytes"],
-            "Transport": ["MizuEventLoop", "COpenSSL", "CLinux", "Glibc", "MizuBytes"],
-            "HTTP": ["MizuBytes", "CScan", "CZlib"],
-            "WebSocket": ["MizuBytes", "CScan", "CZlib"],
-            "Routing": ["MizuHTTP", "MizuBytes"],
-            "Live": ["MizuBytes"],
-            "Sync": ["MizuBytes"],
-            "SyncSQLite": sqlite,
-            "View": ["MizuBytes"],
-            "Door": ["MizuRouting", "MizuHTTP", "MizuEventLoop", "MizuBytes", "CLinux"],
-            "AccessLog": ["MizuHTTP", "MizuEventLoop", "MizuBytes", "CLinux", "Logging"],
-            "Server": server,
-            "Process": [
-                "MizuServer", "MizuTransport", "MizuEventLoop", "CLinux", "Glibc", "Logging",
-            ],
-            "SyncService": service,
-            "Mizu": mizu.union(["CDev", "CClient"]),
-            "Dev": ["MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux", "Glibc"],
-            "Bench": [
-                "MizuEventLoop", "MizuTransport", "MizuHTTP", "MizuWebSocket", "MizuBytes",
-                "CLinux",
-            ],
-            "Scaffold": ["MizuBytes", "CLinux", "Glibc"],
-            "CLI": [
-                "Mizu", "MizuBench", "MizuDev", "MizuHTTP", "MizuTransport", "MizuScaffold",
-                "MizuTodo", "CTemplates", "CBuild", "CLinux", "Glibc", "ArgumentParser", "Logging",
-            ],
-            "EchoServer": server.union(["MizuServer", "MizuProcess", "MizuLive", "Glibc"]),
-            "sync App": ["Mizu"],
-            "sync Server": ["Mizu", "MizuTodo", "CMizuTodoAssets", "Glibc"],
-            "live App": ["Mizu"],
-            "live Server": ["Mizu", "MizuCounter", "CMizuCounterAssets", "Glibc"],
-            "minimal App": ["Mizu", "Glibc"],
-        ]
-    }()
-
-    @Test("a room imports only what the table of rooms allows", arguments: SourceTree.swift)
-    func imports(file: SourceFile) throws {
-        let allowed = try #require(Self.mayImport[file.room], "\(file.room) is not in the table")
-        let attributes = #"(?:@[a-zA-Z_]+(?:\([^)]*\))?\s+)*"#
-        let access = #"(?:public |internal |package |private |fileprivate )?"#
-        let kind = #"(?:struct |class |enum |protocol |func |var |let |typealias )?"#
-        let pattern = try Regex(
-            "^\\s*" + attributes + access + "import\\s+" + kind + "(\\w+)",
-            as: (Substring, Substring).self)
-        for line in file.code {
-            guard let match = line.firstMatch(of: pattern) else { continue }
-            let module = String(match.1)
-            #expect(
-                module == "Synchronization" || allowed.contains(module),
-                "\(file.path) imports \(module)")
-        }
-    }
-
     @Test("every room in Sources has a row in the guide's table of rooms, and every row a room")
     func rooms() throws {
         let rows = SourceTree.text("Assets/Guides/architecture.md").split(separator: "\n").map {
@@ -86,8 +16,8 @@ struct TidyTests {
                 .map { $0.trimmingCharacters(in: [" ", "`", "*"]) }
         }
         let head = try #require(
-            rows.firstIndex { $0.count > 2 && $0[1].lowercased() == "room" },
-            "architecture.md has no table whose first column is headed `room`")
+            rows.firstIndex { $0.count > 2 && $0[1] == "room" && $0[2] == "its one duty" },
+            "architecture.md has no table of rooms and their duties")
         let named = rows[(head + 2)...].prefix { $0.count > 2 }.map { $0[1] }
         #expect(Set(named) == Set(SourceTree.names(in: "Sources")))
     }

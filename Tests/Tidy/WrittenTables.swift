@@ -17,7 +17,9 @@ struct WrittenTable: Sendable {
     let lines: @Sendable (_ path: String) -> [String]
 
     /// Every table between marks.
-    static let all: [WrittenTable] = [SettingTables.guide, SettingTables.units]
+    static let all: [WrittenTable] = [
+        RoomTables.imports, SettingTables.guide, SettingTables.units,
+    ]
 
     /// `text` with the lines between the marks as they should be; nil: it has no such marks.
     func rewritten(_ text: String, path: String) -> String? {
