@@ -180,8 +180,7 @@ let package = Package(
         tests(
             "Mizu",
             [
-                "Mizu", "MizuServer", "MizuDoor", "MizuRouting", "MizuHTTP", "MizuTransport",
-                "MizuBytes", log,
+                "Mizu", "MizuServer", "MizuDoor", "MizuRouting", "MizuHTTP", "MizuBytes", log,
             ]),
         tests("Dev", ["MizuDev", "MizuEventLoop"]),
         tests("BenchRoom", ["MizuBench", "MizuHTTP", "MizuBytes"]),
