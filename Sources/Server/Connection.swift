@@ -1,14 +1,6 @@
 // One connection's state: where it is in its life, what it waits for, what it has still to send.
 // It holds no buffer while it waits, and it does nothing: the worker reads, parses and writes.
-//
-//            accept ──► proxyHeader ──┐    proxyHeader: a trusted proxy says whose connection it is
-//              ├──TLS──► handshaking ◄┘    handshaking: TLS comes to be (Worker+TLS)
-//              ▼            │
-//            http ──upgraded──► webSocket          http: requests and answers alternate
-//              │                    │              webSocket: frames both ways
-//              └──── closeAfterFlush ──► lingering lingering: our last byte is out; what comes is
-//                          │                │                 thrown away, until the peer ends
-//                          └── drop ──► closed     closed: retired at the end of this tick
+// `Connection.Phase` draws its life.
 //
 // One worker's thread.
 
@@ -50,15 +42,6 @@ final class IncompleteRequest {
 /// know tokens, never this.
 struct Connection {
     let state: UnsafeMutablePointer<ConnectionState>
-
-    enum Phase: UInt8 {
-        case http, webSocket, lingering, closed
-        // Before the first byte of HTTP; these stand last.
-        case proxyHeader, handshaking
-
-        @inline(__always)
-        var isBeforeHTTP: Bool { rawValue >= Phase.proxyHeader.rawValue }
-    }
 
     struct Flags: OptionSet {
         let rawValue: UInt16
@@ -109,13 +92,6 @@ struct Connection {
         static let viaSecureProxy = Entry(rawValue: 1 << 3)
     }
 
-    /// What the one timer of a connection means when it fires.
-    enum Deadline: UInt8 {
-        case none, handshake, idle, head, body, handler, linger, heartbeat, closeHandshake
-        // About what the peer has not taken; these stand last (`isDeliveryWatched`).
-        case writeStall, queueFull
-    }
-
     init(token: Token, transport: Transport, peer: PeerAddress) {
         state = .allocate(capacity: 1)
         state.initialize(to: ConnectionState(token: token, transport: transport, peer: peer))
@@ -129,7 +105,10 @@ struct Connection {
 
     /// Its deadline is about what it has not taken.
     @inline(__always)
-    var isDeliveryWatched: Bool { deadline.rawValue >= Deadline.writeStall.rawValue }
+    var isDeliveryWatched: Bool { state.pointee.timer.isDeliveryWatched }
+    /// Whether it speaks WebSocket and neither side has said close.
+    @inline(__always)
+    var isOpenSocket: Bool { phase == .webSocket && closing.isOpen }
     /// Whether a handler has its request and answers later.
     @inline(__always)
     var isAwaited: Bool { flags.contains(.awaited) }
@@ -142,4 +121,7 @@ struct Connection {
     var unencryptedBytes: Int { Int(self.arenaCount) + (self.queue?.bytes ?? 0) }
     /// Messages that wait to be sent; those that one short write left behind count as one.
     var waitingMessages: Int { Int(self.arenaMessages) + (self.queue?.count ?? 0) }
+
+    /// What must be true whenever the worker has done something with a connection.
+    var isConsistent: Bool { timer.deadline.belongs(in: phase) }
 }

@@ -15,8 +15,9 @@ struct ConnectionState {
     var incomplete: IncompleteRequest?
     var queue: SendQueue?
     var messages: MessageReader?
-    var phase = Connection.Phase.http
-    var deadline = Connection.Deadline.none
+    /// Changed by `Worker.enter` alone.
+    var phase = Connection.Phase.accepted
+    var timer = ConnectionTimer()
     var service: UInt8 = 0
     var closing = CloseMachine()
     /// The client; where a PROXY header came, whom that names.
@@ -69,14 +70,8 @@ extension Connection {
         @inline(__always) _read { yield state.pointee.messages }
         @inline(__always) nonmutating _modify { yield &state.pointee.messages }
     }
-    var phase: Phase {
-        @inline(__always) _read { yield state.pointee.phase }
-        @inline(__always) nonmutating _modify { yield &state.pointee.phase }
-    }
-    var deadline: Deadline {
-        @inline(__always) _read { yield state.pointee.deadline }
-        @inline(__always) nonmutating _modify { yield &state.pointee.deadline }
-    }
+    @inline(__always) var phase: Phase { state.pointee.phase }
+    @inline(__always) var timer: ConnectionTimer { state.pointee.timer }
     var service: UInt8 {
         @inline(__always) _read { yield state.pointee.service }
         @inline(__always) nonmutating _modify { yield &state.pointee.service }

@@ -59,7 +59,7 @@ extension Worker {
             return connection
         } catch {
             logger.error("a connection was dropped: \(error)")
-            retire(connection)
+            end(connection, because: .broken)
             return nil
         }
     }

@@ -55,7 +55,7 @@ extension Worker {
         if isProxy { entry.insert(.viaProxy) }
         guard let connection = open(transport, peer: peer, entry) else { return }
         if isProxy, proxyProtocol == .required {
-            connection.phase = .proxyHeader
+            enter(.proxyHeader, connection)
             arm(connection, .head)
         } else {
             begin(connection)
@@ -67,7 +67,7 @@ extension Worker {
     @discardableResult
     private func begin(_ connection: Connection) -> Bool {
         guard connection.transport.isSecure else {
-            connection.phase = .http
+            enter(.http, connection)
             arm(connection, .idle)
             return true
         }
@@ -75,7 +75,7 @@ extension Worker {
         if !connection.entry.contains(.viaProxy),
             !server.admitsHandshake(connection.peer, now: now)
         {
-            retire(connection)
+            end(connection, because: .crowdedOut)
             return false
         }
         beginHandshake(connection)
@@ -84,8 +84,6 @@ extension Worker {
 
     /// What ends with a connection, wherever it ends.
     func releaseAdmission(of connection: Connection) {
-        if !deliveries.isEmpty { deliveries[connection.token.index] = nil }
-        if !messageRates.isEmpty { messageRates[connection.token.index] = nil }
         if connection.entry.contains(.turnedAway) {
             turnedAway -= 1
         } else {
@@ -102,7 +100,7 @@ extension Worker {
         guard turnedAway < limits.turnedAwayMax else { return transport.close() }
         turnedAway += 1
         guard let connection = open(transport, peer: peer, .turnedAway) else { return }
-        beginLinger(connection)
+        end(connection, because: .turnedAway)
     }
 
     /// Writes the refusal to a socket that is new, so that its send buffer takes all of it.
@@ -146,11 +144,11 @@ extension Worker {
         }
         switch outcome {
         case nil:
-            retire(connection)
+            end(connection, because: .peerEnded)
             return false
         case .needMore:
             // The next byte brings an edge; after a hang-up there is none and nothing will come.
-            if connection.flags.contains(.hungUp) { retire(connection) }
+            if connection.flags.contains(.hungUp) { end(connection, because: .peerEnded) }
             connection.flags.remove(.mayRead)
             return false
         case .malformed:
@@ -173,8 +171,10 @@ extension Worker {
 
     /// Says why before the first request, where the client could read that.
     private func turnAway(_ connection: Connection, with response: Response) {
-        guard !connection.transport.isSecure else { return retire(connection) }
-        connection.phase = .http
+        guard !connection.transport.isSecure else {
+            return end(connection, because: .noProxyHeader)
+        }
+        enter(.http, connection)
         write(response, for: .refused, to: connection)
     }
 

@@ -106,11 +106,11 @@ extension Worker {
             return nil
         case .ended:
             connection.flags.remove(.mayRead)
-            peerEnded(connection)
+            end(connection, because: .peerEnded)
             return nil
         case .failed:
             connection.flags.remove(.mayRead)
-            failSecure(connection)
+            readFailed(connection)
             return nil
         }
     }
@@ -156,29 +156,5 @@ extension Worker {
             }
         }
         return offset
-    }
-
-    /// The peer has sent its last byte. What it asked for is still answered: it may read on.
-    private func peerEnded(_ connection: Connection) {
-        switch connection.phase {
-        case .http:
-            if connection.pendingBytes > 0 {
-                connection.flags.insert(.closeAfterFlush)
-                markDirty(connection)
-            } else if connection.deadline == .writeStall {
-                // The kernel may hold an answer yet that the peer still reads.
-                beginLinger(connection)
-            } else {
-                retire(connection)
-            }
-        case .lingering: endLinger(connection)
-        case .webSocket:
-            guard connection.pendingBytes > 0 else { return retire(connection) }
-            // A peer that closed its half only still reads the answer to its last words, above all
-            // to its close frame.
-            hungUp(connection)
-        case .handshaking, .proxyHeader: retire(connection)
-        case .closed: break
-        }
     }
 }

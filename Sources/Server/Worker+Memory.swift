@@ -36,7 +36,7 @@ extension Worker {
         guard growth > 0, memory.limits.bytesMax != nil, mayEnd(connection) else { return }
         if isOverShare(connection) {
             logMemory("an address holds its share of MEMORY_LIMIT")
-            end(connection, because: "too much waits for this address")
+            endToFree(connection, because: .addressMemory)
         } else if memory.isHigh {
             memoryIsHigh()
             holdBack(connection)
@@ -206,7 +206,7 @@ extension Worker {
         }
         for slot in slots where memory.bytes > target {
             guard let connection = connections.element(at: slot) else { continue }
-            end(connection, because: "the server holds as much as it may")
+            endToFree(connection, because: .memory)
         }
         return !slots.isEmpty
     }
@@ -216,32 +216,10 @@ extension Worker {
         !connection.isAwaited && connection.phase != .closed
     }
 
-    private func end(_ connection: Connection, because reason: String) {
+    private func endToFree(_ connection: Connection, because reason: CloseReason) {
         connection.flags.remove(.heldBack)
-        switch connection.phase {
-        case .closed: return
-        case .http where connection.queue == nil && !connection.flags.contains(.streams):
-            write503(to: connection)
-        case .webSocket where connection.closing.isOpen && connection.queue == nil:
-            // What comes is no longer looked at; the close handshake's deadline ends it.
-            connection.input = nil
-            connection.messages = nil
-            messageEnded(connection)
-            close(connection, code: 1013, reason: reason)
-            goOnNextTick(connection)
-        case .http, .webSocket, .lingering, .proxyHeader, .handshaking:
-            connection.transport.resetOnClose()
-            retire(connection)
-        }
+        end(connection, because: reason)
         settleEnd(of: connection)
-    }
-
-    private func write503(to connection: Connection) {
-        connection.incomplete = nil
-        connection.input = nil
-        connection.flags.remove(.inHead)
-        write(Self.memoryShort, for: .refused, to: connection)
-        goOnNextTick(connection)
     }
 
     /// One line a minute: it is about many.

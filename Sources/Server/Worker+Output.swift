@@ -124,6 +124,7 @@ extension Worker {
         }
         if connection.flags.contains(.streams) { streamHasRoom(connection) }
         if connection.flags.contains(.holds) { settleOutput(of: connection) }
+        assert(connection.isConsistent, "\(connection.timer.deadline) in \(connection.phase)")
     }
 
     /// Nearly every flush: all that waits is in the arena, the kernel takes it at once, and nothing
@@ -134,7 +135,7 @@ extension Worker {
         guard connection.state.pointee.queue == nil, connection.arenaCount > 0,
             connection.flags.isDisjoint(
                 with: [.writeBlocked, .wasBlocked, .closeAfterFlush, .streams]),
-            connection.deadline != .writeStall, connection.deadline != .queueFull
+            !connection.isDeliveryWatched
         else { return false }
         switch connection.transport.write(arenaPart(of: connection), then: nil) {
         case .sent(let count):
@@ -150,7 +151,7 @@ extension Worker {
         case .blocked(let count):
             countSent(count, on: connection)
             connection.flags.insert([.writeBlocked, .wasBlocked])
-        case .failed: retire(connection)
+        case .failed: end(connection, because: .broken)
         }
         return false
     }
@@ -165,9 +166,7 @@ extension Worker {
                 connection.flags.insert([.writeBlocked, .wasBlocked])
                 return
             case .failed:
-                // The peer has gone (EPIPE, ECONNRESET): nobody is left to tell.
-                retire(connection)
-                return
+                return end(connection, because: .broken)
             }
         }
     }
@@ -233,8 +232,10 @@ extension Worker {
     private func outputIsOut(_ connection: Connection) {
         connection.queue = nil
         connection.arenaMessages = 0
-        guard !connection.flags.contains(.closeAfterFlush) else { return beginLinger(connection) }
-        if connection.isDeliveryWatched { handedOver(connection) }
+        guard !connection.flags.contains(.closeAfterFlush) else {
+            return end(connection, because: .finished)
+        }
+        if connection.isDeliveryWatched { updateTimer(of: connection, after: .handedOver) }
         guard connection.flags.contains(.wasBlocked) else { return }
         connection.flags.remove(.wasBlocked)
         regainedRoom(connection)
@@ -246,16 +247,11 @@ extension Worker {
         if isFull, !connection.flags.contains(.queueFull) {
             connection.flags.insert(.queueFull)
             // A socket that is closing has a shorter deadline already, which stands.
-            if connection.phase == .webSocket, connection.closing.isOpen {
-                watchDelivery(connection)
-                return arm(connection, .queueFull)
+            if connection.isOpenSocket {
+                return updateTimer(of: connection, after: .queueFilled)
             }
         }
-        switch connection.deadline {
-        case .handshake, .writeStall, .closeHandshake, .queueFull: break
-        case .none, .idle, .head, .body, .handler, .linger, .heartbeat:
-            watchDelivery(connection)
-        }
+        updateTimer(of: connection, after: .outputWaits)
         if !isFull, connection.flags.contains(.queueFull) { regainedRoom(connection) }
     }
 
@@ -272,10 +268,7 @@ extension Worker {
         }
         guard connection.flags.contains(.queueFull) else { return }
         connection.flags.remove(.queueFull)
-        if connection.deadline == .queueFull {
-            connection.pendingBytes > 0
-                ? arm(connection, .writeStall) : armForPhase(connection)
-        }
+        updateTimer(of: connection, after: .roomRegained)
         // Reading stopped while the queue was full; bytes may wait in the kernel and in `input`.
         goOnNextTick(connection)
     }

@@ -327,10 +327,10 @@ extension Worker {
         _ written: WrittenResponse, isWatched: Bool, to connection: Connection
     ) {
         if written.persistence == .close {
-            connection.flags.insert(.closeAfterFlush)
             connection.incomplete = nil
+            end(connection, because: .finished)
         } else if isWatched {
-            watchDelivery(connection)
+            arm(connection, .writeStall)
         } else {
             armIdle(connection)
         }
@@ -358,24 +358,5 @@ extension Worker {
             try? secured.set("Strict-Transport-Security", policy)
         }
         write(secured, for: written, to: connection)
-    }
-
-    /// Ends a connection whose request did not come or was not answered in time.
-    func refuse(_ connection: Connection, with status: HTTPStatus) {
-        if connection.flags.contains(.streams) { return breakStream(of: connection) }
-        var context = ResponseContext.refused
-        let owed = endOwed(connection)
-        context.crossOrigin = owed?.context.crossOrigin ?? 0
-        connection.incomplete = nil
-        connection.input = nil
-        var response = Response.text("\(status.code) \(status.reason)\n", status: status)
-        response.connection = .close
-        response.set("Cache-Control", literal: "no-store")
-        if let owed {
-            response.problem = Problem(code: "unavailable", message: "This took too long.")
-            settle(&response, for: owed.asked)
-        }
-        if status == .serviceUnavailable { response.set("Retry-After", literal: "1") }
-        write(response, for: context, to: connection)
     }
 }

@@ -98,8 +98,7 @@ extension Worker {
             packer = GzipStream()
             guard packer != nil else {
                 stream.cancel()
-                connection.transport.resetOnClose()
-                return retire(connection)
+                return breakStream(of: connection)
             }
             state.pointee.streams.packers += 1
         }
@@ -236,10 +235,10 @@ extension Worker {
         }
         forgetStream(of: connection)
         if open.persistence == .close || drainDeadline != nil {
-            connection.flags.insert(.closeAfterFlush)
+            end(connection, because: .finished)
         } else {
             // Until the peer has it all; idle time begins then.
-            watchDelivery(connection)
+            arm(connection, .writeStall)
         }
         markDirty(connection)
         goOnNextTick(connection)
@@ -247,8 +246,7 @@ extension Worker {
 
     /// The body cannot be completed, or nobody takes it: the peer must see that a part is missing.
     func breakStream(of connection: Connection) {
-        connection.transport.resetOnClose()
-        retire(connection)
+        end(connection, because: .brokenStream)
     }
 
     /// The connection ends before the answer does; its maker is told.

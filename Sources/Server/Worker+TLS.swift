@@ -83,7 +83,7 @@ extension Worker {
     }
 
     func beginHandshake(_ connection: Connection) {
-        connection.phase = .handshaking
+        enter(.handshaking, connection)
         // Asking also forgets those that have left: the list is as long as a few seconds are.
         if handshakeIsOverdue, handshakes.open >= limits.workerHandshakesMax {
             displaceOldestHandshake()
@@ -108,7 +108,7 @@ extension Worker {
     private func displaceOldestHandshake() {
         guard let oldest = oldestHandshake(), let connection = connections[oldest.connection]
         else { return }
-        retire(connection)
+        end(connection, because: .crowdedOut)
     }
 
     /// Accepts those who waited for the cap.
@@ -143,8 +143,7 @@ extension Worker {
         if session.unsentBytes > 0 { markDirty(connection) }
         if connection.transport.heldBytes > 0 { holds(connection) }
         if connection.phase == .handshaking, session.isEstablished {
-            leaveHandshake(connection)
-            connection.phase = .http
+            enter(.http, connection)
             // Whoever came in time is heard while we drain, but not for long.
             arm(connection, drainDeadline == nil ? .idle : .linger)
         }
@@ -152,23 +151,11 @@ extension Worker {
 
     // MARK: Ends
 
-    func leaveHandshake(_ connection: Connection) {
-        handshakes.open -= 1
-        // Until the caller says what is next: it must not be counted twice.
-        connection.phase = .lingering
-    }
-
-    /// A handshake has no request to lose: it may finish, but not hold up the end for long.
-    func drainHandshake(_ connection: Connection) {
-        timers.set(
-            connection.token.index, deadline: now.adding(milliseconds: limits.lingerMilliseconds))
-    }
-
     /// The peer broke the protocol, or the connection broke. An alert is on its way out and must
     /// not be overtaken by a reset, so what still comes is read and thrown away for a while.
-    func failSecure(_ connection: Connection) {
+    func readFailed(_ connection: Connection) {
         guard case .tls(let session) = connection.transport, session.hasFailed else {
-            return retire(connection)
+            return end(connection, because: .broken)
         }
         if let engine = state.pointee.tls, connection.phase == .handshaking {
             logger.debug("a TLS handshake failed: \(engine.lastFailure)")
@@ -181,7 +168,7 @@ extension Worker {
         if session.isPlainHTTP {
             Self.plainHTTPAnswer.withUTF8Buffer { session.sendPlain(UnsafeRawBufferPointer($0)) }
         }
-        beginLinger(connection)
+        end(connection, because: .tlsFailed)
     }
 
     /// For those who speak HTTP where HTTPS is spoken.

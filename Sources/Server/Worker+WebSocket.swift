@@ -49,7 +49,7 @@ extension Worker {
             return write(Response(error), for: context, to: connection)
         }
         if logsAccess { endAccess(connection, status: 101, bytes: 0) }
-        connection.phase = .webSocket
+        enter(.webSocket, connection)
         connection.service = UInt8(truncatingIfNeeded: service)
         connection.sentTenth = tenth
         connection.receivedTenth = tenth
@@ -191,27 +191,18 @@ extension Worker {
     ) {
         switch action {
         case .none: break
-        case .sendClose(let code):
+        case .sendClose(let code, let next):
             // What still comes is read for the peer's close frame alone.
             connection.messages?.shut()
             compose(for: connection) {
                 FrameWriter.appendClose(code, reason: reason, to: &$0)
             }
             connection.sentTenth = tenth
-            if connection.closing == .closeReceived {
-                // Both have said it: we close first (§7.1.1), once ours is out.
-                connection.flags.insert(.closeAfterFlush)
-            }
+            // Both have said it: we close first (§7.1.1), once ours is out.
+            if next == .drop { end(connection, because: .finished) }
             arm(connection, .closeHandshake)
-        case .dropSocket:
-            connection.flags.insert(.closeAfterFlush)
-            markDirty(connection)
+        case .dropSocket: end(connection, because: .finished)
         }
-    }
-
-    /// The peer says nothing more: what waits for it is sent, nothing is added, the socket closes.
-    func hungUp(_ connection: Connection) {
-        perform(connection.closing.hungUp(), reason: "", on: connection)
     }
 
     func send(
@@ -240,9 +231,7 @@ extension Worker {
     /// The connection of a socket that can still be told something.
     @inline(__always)
     func open(_ socket: Token) -> Connection? {
-        guard let connection = connections[socket], connection.phase == .webSocket,
-            connection.closing.isOpen
-        else { return nil }
+        guard let connection = connections[socket], connection.isOpenSocket else { return nil }
         return connection
     }
 
@@ -299,10 +288,10 @@ extension Worker {
     /// gets a ping, and whoever does not answer that is gone.
     func heartbeat(_ connection: Connection) {
         guard silenceMilliseconds(of: connection) < limits.silenceMilliseconds else {
-            return retire(connection)
+            return end(connection, because: .silent)
         }
-        guard messageIsInTime(connection) else {
-            return close(connection, code: 1008, reason: "the message came too slowly")
+        guard judgeMessage(connection) == .goOn else {
+            return end(connection, because: .slowMessage)
         }
         let interval = limits.heartbeatMilliseconds
         if milliseconds(since: connection.sentTenth) + 100 >= interval {
@@ -311,11 +300,11 @@ extension Worker {
         if milliseconds(since: connection.receivedTenth) + 100 >= interval {
             ping(connection.token)
         }
-        guard connection.phase == .webSocket, connection.closing.isOpen else { return }
+        guard connection.isOpenSocket else { return }
         // The next word is due an interval after the last one.
         let quiet = milliseconds(since: connection.sentTenth)
         let wait = interval > quiet + 100 ? interval - quiet : interval
-        setHeartbeat(connection, inMilliseconds: wait)
+        updateTimer(of: connection, after: .beats(inMilliseconds: wait))
     }
 
     /// How long the peer has said nothing while we listened.

@@ -9,7 +9,7 @@
 //
 // All reads of a tick come before all its writes, so that answers that are ready together leave
 // together. The aspects of a connection's life stand beside this file: Accept, Input, Requests,
-// WebSocket, Output, and Deadlines, where the end and the drain are.
+// WebSocket, Output, Deadlines, Ending and Drain.
 
 import CLinux
 import Logging
@@ -171,8 +171,8 @@ public final class Worker {
         advanceAgain()
         advanceLeaving()
         runTimers()
-        var mayWait = !goOnDraining()
-        if !runServices() { mayWait = false }
+        let drain = goOnDraining()
+        let services = runServices()
         flushDirty()
         if state.pointee.memory.due != nil { lookAtMemory() }
         if handshakes.listenersWait { acceptAtFreeHandshakes() }
@@ -180,7 +180,7 @@ public final class Worker {
         if logsAccess { handOverAccess() }
         state.pointee.isBusy =
             !again.isEmpty || state.pointee.acceptsWait || !state.pointee.answers.isEmpty
-        return mayWait && !state.pointee.isBusy && dirty.isEmpty
+        return drain == .done && services == .done && !state.pointee.isBusy && dirty.isEmpty
             && state.pointee.leaving.isEmpty
     }
 
@@ -243,7 +243,7 @@ public final class Worker {
             } else if let connection = connections[Token(bits: event.data)] {
                 if event.isReadable { connection.flags.insert(.mayRead) }
                 if event.isHungUp, connection.isAwaited { peerLeft(connection, event) }
-                if event.isHungUp, !mayLeave(connection, event) { continue }
+                if event.isHungUp, postponeIfCrowded(connection, event) != .now { continue }
                 if event.isWritable, connection.flags.contains(.writeBlocked) {
                     becameWritable(connection)
                 }
@@ -347,35 +347,18 @@ public final class Worker {
         answer(exchange, with: response)
     }
 
-    private func runTimers() {
-        guard timers.isDue(at: now) else { return }
-        expired.removeAll(keepingCapacity: true)
-        timers.advance(to: now, expired: &expired)
-        // What an earlier one of these has set anew, such as a close handshake, has not passed.
-        let graceEnds = pauses.graceEnds(at: now)
-        for slot in expired where !timers.isSet(slot) {
-            guard let connection = connections.element(at: slot) else { continue }
-            if let graceEnds {
-                putOff(connection, until: graceEnds)
-            } else {
-                deadlinePassed(connection)
-            }
-        }
-    }
-
-    /// - Returns: whether no service has more to do.
-    private func runServices() -> Bool {
-        var mayWait = true
+    private func runServices() -> Work {
+        var work = Work.done
         state.pointee.servicesDue = nil
         for index in 0..<state.pointee.services.count {
             switch state.pointee.services[index].work(on: self) {
             case .done: break
-            case .more: mayWait = false
+            case .more: work = .more
             case .until(let moment):
                 state.pointee.servicesDue = earlier(state.pointee.servicesDue, moment)
             }
         }
-        return mayWait
+        return work
     }
 
     /// Sends what is ready in the middle of a tick, where much has gathered.

@@ -32,7 +32,7 @@ struct WorkerState: ~Copyable {
     var services: [any WebSocketService] = []
     /// When the first of them wants to be called at the latest; nil: when something happens.
     var servicesDue: Instant?
-    var deliveries: [Int: Delivery] = [:]
+    var deliveries: [Int: DeliveryWatch] = [:]
     /// By slot: those whose handlers answer later.
     var owed: [Int: OwedExchange] = [:]
     var problemLines = LineBudget()
@@ -159,7 +159,7 @@ extension Worker {
         @inline(__always) _modify { yield &state.pointee.services }
     }
     /// By slot: those whose peers must show that they take what they were sent.
-    var deliveries: [Int: Delivery] {
+    var deliveries: [Int: DeliveryWatch] {
         @inline(__always) _read { yield state.pointee.deliveries }
         @inline(__always) _modify { yield &state.pointee.deliveries }
     }
