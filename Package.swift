@@ -183,7 +183,7 @@ let package = Package(
                 "Mizu", "MizuServer", "MizuDoor", "MizuRouting", "MizuHTTP", "MizuBytes", log,
             ]),
         tests("Dev", ["MizuDev", "MizuEventLoop"]),
-        tests("BenchRoom", ["MizuBench", "MizuHTTP", "MizuBytes"]),
+        tests("Bench", ["MizuBench", "MizuHTTP", "MizuBytes"]),
         tests("Scaffold", ["MizuScaffold", "MizuBytes", "CTemplates"]),
         // What the guides show: Assets/Guides.
         tests("Guides", ["Mizu"]),

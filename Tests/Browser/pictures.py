@@ -2,7 +2,7 @@
 
 `page.png` is the to-do app in a browser that has just lost its network. `overlay.png` is the page of
 `mizu dev` while this checkout's own to-do app does not compile: a line of it is broken for that time
-and put back at the end, whatever happens. `benchmark.svg` is drawn by Tests/Bench/bars.py from
+and put back at the end, whatever happens. `benchmark.svg` is drawn by Tests/Measure/bars.py from
 Assets/Pictures/benchmark.json; reports of `make bench-http` and `make bench-live` that are named on
 the command line replace its figures first.
 """
