@@ -5,7 +5,7 @@ import MizuBytes
 import MizuHTTP
 
 struct AnswerReader {
-    enum Outcome {
+    enum Step {
         /// All of the input that can be used is; the rest must come again with more behind it.
         case needMore(consumed: Int)
         /// An answer is whole: `status`, `keepsAlive` and the body are its own.
@@ -34,7 +34,7 @@ struct AnswerReader {
     mutating func read(
         _ input: UnsafeRawBufferPointer, answering method: HTTPMethod, head: inout ResponseHead,
         into content: inout ByteBuffer
-    ) -> Outcome {
+    ) -> Step {
         var consumed = 0
         while true {
             let rest = UnsafeRawBufferPointer(rebasing: input[consumed...])
@@ -55,7 +55,7 @@ struct AnswerReader {
 
     private mutating func readBody(
         _ rest: UnsafeRawBufferPointer, behind consumed: Int, into content: inout ByteBuffer
-    ) -> Outcome {
+    ) -> Step {
         // Read in place: what `body` counts must stay.
         guard var reader = body else { return .needMore(consumed: consumed) }
         switch reader.read(rest, into: &content) {

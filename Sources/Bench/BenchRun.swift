@@ -8,7 +8,7 @@ import MizuEventLoop
 import Synchronization
 
 /// What a run came to, all threads together.
-struct Outcome<Findings: Sendable>: Sendable {
+struct RunResult<Findings: Sendable>: Sendable {
     var tally = Tally()
     var findings: [Findings] = []
     /// Seconds until all connections were ready.
@@ -50,7 +50,7 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
     /// - Parameter make: a conversation for each thread; its mailbox wakes the thread.
     func run(
         _ make: @escaping @Sendable (Share, Mailbox<Order>) -> Talk
-    ) throws(BenchFailure) -> Outcome<Talk.Findings> {
+    ) throws(BenchFailure) -> RunResult<Talk.Findings> {
         try settings.check()
         try settings.reserveDescriptors()
         let address = try settings.url.address()
@@ -80,7 +80,7 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
         var told = 0
         var isInterrupted = false
         var notes: [Note] = []
-        var outcome = Outcome<Talk.Findings>()
+        var result = RunResult<Talk.Findings>()
         var measureStart = Instant.now
         var measureEnd = Instant.now
         var clientStart: UInt64 = 0
@@ -136,7 +136,7 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
 
         // MARK: Following
 
-        func follow() throws(BenchFailure) -> Outcome<Talk.Findings> {
+        func follow() throws(BenchFailure) -> RunResult<Talk.Findings> {
             var over = 0
             while over < seats.count {
                 do throws(SystemError) {
@@ -160,7 +160,7 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
                 tell()
             }
             collect()
-            return outcome
+            return result
         }
 
         /// Milliseconds until the next moment that matters, 200 at most.
@@ -174,7 +174,7 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
 
         private func interrupt() {
             isInterrupted = true
-            outcome.wasInterrupted = true
+            result.wasInterrupted = true
             // Straight to draining; whoever is there already must not wait longer.
             stageEnds = .now
         }
@@ -185,8 +185,8 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
             let settings = run.settings
             switch stage {
             case .opening where !isInterrupted:
-                outcome.openingSeconds = Double(Instant.now.nanoseconds - began.nanoseconds) / 1e9
-                outcome.connections = Progress.sum(seats.map(\.progress)).open
+                result.openingSeconds = Double(Instant.now.nanoseconds - began.nanoseconds) / 1e9
+                result.connections = Progress.sum(seats.map(\.progress)).open
                 stage = .measuring
                 measureStart = after(settings.warmup)
                 measureEnd = measureStart.adding(milliseconds: UInt64(settings.duration * 1000))
@@ -235,10 +235,10 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
             guard isCounting else { return }
             isCounting = false
             let end = min(Instant.now, measureEnd)
-            outcome.seconds = Double(end.nanoseconds - measureStart.nanoseconds) / 1e9
-            outcome.clientSeconds = Double(cl_process_cpu_ns() - clientStart) / 1e9
+            result.seconds = Double(end.nanoseconds - measureStart.nanoseconds) / 1e9
+            result.clientSeconds = Double(cl_process_cpu_ns() - clientStart) / 1e9
             if let serverStart, let serverEnd = process?.cpuNanoseconds {
-                outcome.serverSeconds = Double(serverEnd - serverStart) / 1e9
+                result.serverSeconds = Double(serverEnd - serverStart) / 1e9
             }
         }
 
@@ -251,8 +251,8 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
             case .measuring:
                 let left = (stageEnds.milliseconds(since: now) + 999) / 1000
                 progress("\(figures.open) open, \(figures.messages) messages, \(left) s left")
-            case .draining: progress("waiting for what is under way")
-            case .verifying: progress("a last look")
+            case .draining: progress("waiting for the last answers")
+            case .verifying: progress("the last checks")
             case .over: progress("")
             }
         }
@@ -260,8 +260,8 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
         private func collect() {
             for seat in seats {
                 guard let answer = seat.answer.withLock({ $0 }) else { continue }
-                outcome.tally.merge(answer.tally)
-                outcome.findings.append(answer.findings)
+                result.tally.merge(answer.tally)
+                result.findings.append(answer.findings)
             }
         }
     }

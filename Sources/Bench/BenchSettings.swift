@@ -10,20 +10,20 @@ public struct BenchSettings: Sendable {
     /// Connections in all, on all threads.
     public var connections = 64
     public var threads = 1
-    /// Seconds that are measured.
+    /// Seconds to measure.
     public var duration = 5.0
-    /// Seconds under load before them.
+    /// Seconds of load before the measurement.
     public var warmup = 0.0
     /// Seconds that answers may still take when no more is asked.
     public var grace = 2.0
     /// Seconds that a connection may take to open.
     public var openTimeout = 10.0
-    /// Connections being opened at once by each thread.
+    /// Connections that each thread opens at once.
     public var openingMax = 128
     /// Fields of each request or handshake, name and value.
     public var headers: [(name: String, value: String)] = []
     public var trust = TLSTrust.system
-    /// Offer permessage-deflate, and compress what is sent where the server agrees.
+    /// Offer permessage-deflate, and compress messages if the server agrees.
     public var deflate = Deflation.off
     /// The server's process, whose time and memory are told.
     public var process: Int?
@@ -53,22 +53,22 @@ public struct BenchSettings: Sendable {
     /// - Throws: the first setting that cannot be meant.
     public func check() throws(BenchFailure) {
         guard (1...Self.connectionsMax) ~= connections else {
-            throw .usage("connections are 1 to \(Self.connectionsMax)")
+            throw .usage("connections must be 1 to \(Self.connectionsMax)")
         }
         guard (1...Self.threadsMax) ~= threads else {
-            throw .usage("threads are 1 to \(Self.threadsMax)")
+            throw .usage("threads must be 1 to \(Self.threadsMax)")
         }
         for (name, seconds) in [
             ("duration", duration), ("warmup", warmup), ("grace", grace), ("timeout", openTimeout),
         ] {
             guard seconds >= 0, seconds <= Self.durationMax else {
-                throw .usage("\(name) is a number of seconds, 0 to \(Int(Self.durationMax))")
+                throw .usage("\(name) must be seconds from 0 to \(Int(Self.durationMax))")
             }
         }
         for (name, value) in headers {
             guard !name.isEmpty, !name.contains(where: { ": \r\n".contains($0) }),
                 !value.contains(where: { $0.isNewline })
-            else { throw .usage("a header is written 'Name: value'") }
+            else { throw .usage("write a header as 'Name: value'") }
         }
     }
 

@@ -30,17 +30,17 @@ public struct BenchURL: Equatable, Sendable {
     /// - Throws: what is wrong with the text.
     public init(_ text: String) throws(BenchFailure) {
         guard text.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else {
-            throw .usage("a URL is of visible ASCII characters; write others with %")
+            throw .usage("a URL has visible ASCII characters only; write others with %")
         }
         let pieces = text.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
         guard pieces.count == 3, pieces[1].isEmpty, pieces[0].last == ":",
             let scheme = Scheme(rawValue: pieces[0].dropLast().lowercased())
         else {
-            throw .usage("\(text) is no URL with http://, https://, ws:// or wss://")
+            throw .usage("\(text) is not a URL with http://, https://, ws:// or wss://")
         }
         let authority = pieces[2].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         let rest = pieces[2][authority.endIndex...].prefix { $0 != "#" }
-        guard !authority.contains("@") else { throw .usage("a URL here has no user name") }
+        guard !authority.contains("@") else { throw .usage("the URL must not have a user name") }
         self.scheme = scheme
         (host, port) = try Self.parse(
             authority, fallback: scheme == .https || scheme == .wss ? 443 : 80)
@@ -58,7 +58,7 @@ public struct BenchURL: Equatable, Sendable {
         if host.hasPrefix("["), host.hasSuffix("]") {
             host = host.dropFirst().dropLast()
         } else if host.contains(":") {
-            throw .usage("\(authority): an IPv6 address stands in brackets")
+            throw .usage("\(authority): write an IPv6 address in brackets")
         }
         guard !host.isEmpty else { throw .usage("\(authority): the host is missing") }
         guard !digits.isEmpty else { return (String(host), fallback) }

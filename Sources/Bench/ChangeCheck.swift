@@ -6,8 +6,8 @@ import MizuBytes
 struct ChangeCheck: Sendable {
     let name: String
     /// The id of mutation and record.
-    let id: Template
-    let arguments: Template
+    let id: MessageTemplate
+    let arguments: MessageTemplate
 
     /// Who a number belongs to, of whoever pushes.
     struct Number: Equatable {
@@ -21,14 +21,14 @@ struct ChangeCheck: Sendable {
         name: String, id: String, arguments: String, run: String, size: Int
     ) throws(BenchFailure) {
         self.name = name
-        self.id = try Template(id, names: [("run", run)])
-        let filled = try Template.fill(arguments, [("id", id)])
-        self.arguments = try Template(filled, names: [("run", run)], size: size)
+        self.id = try MessageTemplate(id, names: [("run", run)])
+        let filled = try MessageTemplate.fill(arguments, [("id", id)])
+        self.arguments = try MessageTemplate(filled, names: [("run", run)], size: size)
         var sample = ByteBuffer(capacity: 256)
         self.arguments.append(sequence: 0, connection: 0, to: &sample)
         let text = sample.takeSlice(leaving: 1)
         guard (try? JSON.parse(text))?.kind == .object else {
-            throw .usage("the arguments of a mutation are a JSON object, not \(text.string)")
+            throw .usage("the arguments of a mutation must be a JSON object, not \(text.string)")
         }
     }
 
@@ -99,7 +99,7 @@ struct ChangeCheck: Sendable {
     }
 }
 
-extension Template {
+extension MessageTemplate {
     /// `text` with names filled in, still a text.
     static func fill(
         _ text: String, _ names: [(name: String, value: String)]

@@ -10,7 +10,7 @@ public struct EchoBench: Sendable {
     /// Messages in flight on each connection.
     public var inFlight = 1
     public var kind = MessageKind.text
-    /// What is sent; see `Template`.
+    /// What is sent; see `MessageTemplate`.
     public var message: String?
 
     public static let inFlightMax = 4096
@@ -28,10 +28,12 @@ public struct EchoBench: Sendable {
     public func run(progress: ((String) -> Void)? = nil) throws(BenchFailure) -> Report {
         guard settings.url.isWebSocket else { throw .usage("this speaks to ws:// or wss://") }
         guard (1...Self.inFlightMax) ~= inFlight else {
-            throw .usage("messages in flight are 1 to \(Self.inFlightMax)")
+            throw .usage("messages in flight must be 1 to \(Self.inFlightMax)")
         }
-        guard (1...Self.sizeMax) ~= size else { throw .usage("a size is 1 to \(Self.sizeMax)") }
-        let template = try Template(message ?? Self.standardMessage(size: size), size: size)
+        guard (1...Self.sizeMax) ~= size else {
+            throw .usage("the size must be 1 to \(Self.sizeMax)")
+        }
+        let template = try MessageTemplate(message ?? Self.standardMessage(size: size), size: size)
         guard template.isNumbered else {
             throw .usage("the message needs {seq}: each must differ from the one before it")
         }
@@ -40,12 +42,12 @@ public struct EchoBench: Sendable {
         }
         let plan = EchoPlan(
             template: template, opcode: kind == .text ? .text : .binary, inFlight: inFlight)
-        let outcome = try BenchRun<EchoTalk>(settings, progress: progress).run { share, _ in
+        let result = try BenchRun<EchoTalk>(settings, progress: progress).run { share, _ in
             EchoTalk(plan, share: share)
         }
-        var report = Report("ws", unit: "echoes", settings, outcome)
-        report.add("message_bytes", "bytes of a message", .count(template.count))
-        report.add("in_flight", "in flight each", .count(inFlight))
+        var report = Report("ws", unit: "echoes", settings: settings, result: result)
+        report.add("message_bytes", label: "bytes of a message", .count(template.count))
+        report.add("in_flight", label: "in flight each", .count(inFlight))
         return report
     }
 }

@@ -7,7 +7,7 @@ import MizuEventLoop
 import MizuWebSocket
 
 struct EchoPlan: Sendable {
-    let template: Template
+    let template: MessageTemplate
     let opcode: Opcode
     /// Messages in flight on each connection.
     let inFlight: Int
@@ -51,18 +51,17 @@ struct EchoTalk: Conversation {
     mutating func opened(_ peer: Peer<EchoState>, _ out: inout ByteBuffer) { peer.isReady = true }
 
     mutating func turn(_ peer: Peer<EchoState>, now: Instant, _ out: inout ByteBuffer) {
-        fill(peer, now, &out)
+        fill(peer, now: now, into: &out)
     }
 
     @inline(__always)
-    private mutating func fill(_ peer: Peer<EchoState>, _ now: Instant, _ out: inout ByteBuffer) {
+    private mutating func fill(_ peer: Peer<EchoState>, now: Instant, into out: inout ByteBuffer) {
         let state = peer.state
         guard isSending else { return }
         while state.sent - state.echoed < plan.inFlight {
             frames.append(
                 plan.opcode, plan.template, sequence: state.sent, connection: peer.number,
-                peer.deflate,
-                to: &out)
+                deflate: peer.deflate, to: &out)
             state.times[state.sent % plan.inFlight] = now.nanoseconds
             state.sent += 1
             inFlight += 1
@@ -87,17 +86,17 @@ struct EchoTalk: Conversation {
                 rest, limits: FrameComposer.limits, inflater: peer.deflate.inflater)
             {
             case .needMore(let count):
-                fill(peer, now, &out)
+                fill(peer, now: now, into: &out)
                 return consumed + count
             case .message(let kind, let payload, let count):
-                try check(kind, payload, in: rest, peer)
+                try check(kind, payload, in: rest, from: peer)
                 consumed += count
                 note(peer.state, now)
             case let other:
                 consumed += try frames.control(other, in: rest, to: &out)
             }
         }
-        fill(peer, now, &out)
+        fill(peer, now: now, into: &out)
         return consumed
     }
 
@@ -121,7 +120,7 @@ struct EchoTalk: Conversation {
 
     private mutating func check(
         _ kind: MessageKind, _ payload: MessagePayload, in rest: UnsafeMutableRawBufferPointer,
-        _ peer: Peer<EchoState>
+        from peer: Peer<EchoState>
     ) throws(Fault) {
         let state = peer.state
         guard state.echoed < state.sent else {

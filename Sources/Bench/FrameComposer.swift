@@ -29,13 +29,13 @@ struct FrameComposer {
     /// Appends message `sequence` of `connection`, masked.
     @inline(__always)
     mutating func append(
-        _ opcode: Opcode, _ template: Template, sequence: Int, connection: Int,
-        _ deflate: DeflateRoom.Agreement, to out: inout ByteBuffer
+        _ opcode: Opcode, _ template: MessageTemplate, sequence: Int, connection: Int,
+        deflate: DeflateRoom.Agreement, to out: inout ByteBuffer
     ) {
         if deflate.compresses {
             plain.bytes.removeAll()
             template.append(sequence: sequence, connection: connection, to: &plain.bytes)
-            return append(opcode, plain.bytes.readable, deflate, to: &out)
+            return append(opcode, plain.bytes.readable, deflate: deflate, to: &out)
         }
         let key = mask()
         FrameWriter.appendHeader(
@@ -48,7 +48,7 @@ struct FrameComposer {
     /// Appends a frame with any payload, compressed where that was agreed on.
     mutating func append(
         _ opcode: Opcode, _ payload: UnsafeRawBufferPointer,
-        _ deflate: DeflateRoom.Agreement = .init(), to out: inout ByteBuffer
+        deflate: DeflateRoom.Agreement = .init(), to out: inout ByteBuffer
     ) {
         let key = Masking.key(mask())
         if deflate.compresses, let compressed = deflateRoom.deflate(payload) {

@@ -10,7 +10,7 @@ public struct HTTPBench: Sendable {
     public var mediaType: String?
     /// Requests in flight on each connection.
     public var pipeline = 1
-    /// What every body must be.
+    /// The body that every answer must have.
     public var expectedBody: [UInt8]?
     /// Whether every body must be that of the first answer.
     public var comparison = Comparison.none
@@ -26,10 +26,10 @@ public struct HTTPBench: Sendable {
     /// - Parameter progress: gets a line a few times a second.
     public func run(progress: ((String) -> Void)? = nil) throws(BenchFailure) -> Report {
         guard !settings.url.isWebSocket else {
-            throw .usage("this asks http:// or https://; for ws:// there is `mizu bench ws`")
+            throw .usage("mizu bench http needs http:// or https://; for ws:// use `mizu bench ws`")
         }
         guard (1...Self.pipelineMax) ~= pipeline else {
-            throw .usage("pipeline is 1 to \(Self.pipelineMax)")
+            throw .usage("the pipeline must be 1 to \(Self.pipelineMax)")
         }
         let plan = HTTPPlan(
             request: RequestText.make(
@@ -39,17 +39,17 @@ public struct HTTPBench: Sendable {
             body: expectedBody.map { .exactly(ByteSlice($0)) }
                 ?? (comparison == .withFirst ? .same : .any),
             status: expectedStatus)
-        var outcome = try BenchRun<HTTPTalk>(settings, progress: progress).run { share, _ in
+        var result = try BenchRun<HTTPTalk>(settings, progress: progress).run { share, _ in
             HTTPTalk(plan, share: share)
         }
         // Threads have each a first answer of their own.
-        let firsts = Set(outcome.findings.compactMap { $0 })
+        let firsts = Set(result.findings.compactMap { $0 })
         if firsts.count > 1 {
-            outcome.tally.faults.add(Fault(.wrong, "two threads got two different bodies"))
+            result.tally.faults.add(Fault(.wrong, "two threads got two different bodies"))
         }
-        var report = Report("http", unit: "requests", settings, outcome)
-        let statuses = outcome.tally.statuses.sorted { $0.key < $1.key }
-        report.add("statuses", "statuses", .counts(statuses.map { ("\($0.key)", $0.value) }))
+        var report = Report("http", unit: "requests", settings: settings, result: result)
+        let statuses = result.tally.statuses.sorted { $0.key < $1.key }
+        report.add("statuses", label: "statuses", .counts(statuses.map { ("\($0.key)", $0.value) }))
         return report
     }
 }

@@ -76,11 +76,11 @@ struct HTTPTalk: Conversation {
     mutating func opened(_ peer: Peer<HTTPState>, _ out: inout ByteBuffer) { peer.isReady = true }
 
     mutating func turn(_ peer: Peer<HTTPState>, now: Instant, _ out: inout ByteBuffer) {
-        fill(peer.state, now, &out)
+        fill(peer.state, now: now, into: &out)
     }
 
     @inline(__always)
-    private mutating func fill(_ state: HTTPState, _ now: Instant, _ out: inout ByteBuffer) {
+    private mutating func fill(_ state: HTTPState, now: Instant, into out: inout ByteBuffer) {
         guard isAsking else { return }
         while state.inFlight < plan.pipeline {
             state.sent[state.asked % plan.pipeline] = now.nanoseconds
@@ -125,7 +125,7 @@ struct HTTPTalk: Conversation {
                 }
             }
         }
-        fill(state, now, &out)
+        fill(state, now: now, into: &out)
         return consumed
     }
 

@@ -32,7 +32,7 @@ public struct IdleBench: Sendable {
     /// - Parameter progress: gets a line a few times a second.
     public func run(progress: ((String) -> Void)? = nil) throws(BenchFailure) -> Report {
         let subscribe = try subscribe.map { text throws(BenchFailure) in
-            ByteSlice(try Template.fill(text, [("topic", topic)]))
+            ByteSlice(try MessageTemplate.fill(text, [("topic", topic)]))
         }
         guard settings.url.isWebSocket || subscribe == nil else {
             throw .usage("only ws:// and wss:// can subscribe")
@@ -49,43 +49,44 @@ public struct IdleBench: Sendable {
         run.ended = { stage in
             if stage == .measuring { book.held = try? Reading(pid) }
         }
-        let outcome = try run.run { share, _ in IdleTalk(plan, share: share) }
-        return report(outcome, before, book.held)
+        let result = try run.run { share, _ in IdleTalk(plan, share: share) }
+        return report(result, before: before, held: book.held)
     }
 
     private func report(
-        _ outcome: Outcome<IdleFindings>, _ before: Reading, _ held: Reading?
+        _ result: RunResult<IdleFindings>, before: Reading, held: Reading?
     ) -> Report {
-        var report = Report("idle", unit: "", settings, outcome)
-        let alive = outcome.findings.reduce(0) { $0 + $1.alive }
-        report.add("opening_s", "opened in s", .number(outcome.openingSeconds, digits: 3))
+        var report = Report("idle", unit: "", settings: settings, result: result)
+        let alive = result.findings.reduce(0) { $0 + $1.alive }
+        report.add("opening_s", label: "opened in s", .number(result.openingSeconds, digits: 3))
         let rate =
-            outcome.openingSeconds > 0 ? Double(outcome.connections) / outcome.openingSeconds : 0
-        report.add("opened_per_s", "opened/s", .number(rate, digits: 0))
-        report.add("alive", "alive in the end", .count(alive))
+            result.openingSeconds > 0 ? Double(result.connections) / result.openingSeconds : 0
+        report.add("opened_per_s", label: "opened/s", .number(rate, digits: 0))
+        report.add("alive", label: "alive at the end", .count(alive))
         report.add(
-            "told", "messages unasked for", .count(outcome.findings.reduce(0) { $0 + $1.told }))
-        let count = Double(max(1, outcome.connections))
-        func each(_ key: String, _ label: String, _ from: Int?, _ to: Int?) {
+            "told", label: "unasked messages", .count(result.findings.reduce(0) { $0 + $1.told }))
+        let count = Double(max(1, result.connections))
+        func each(_ key: String, label: String, from: Int?, to: Int?) {
             guard let from, let to else { return }
-            report.add(key, label, .number(Double(to - from) / count, digits: 1))
+            report.add(key, label: label, .number(Double(to - from) / count, digits: 1))
         }
         each(
-            "anonymous_bytes_each", "server, anonymous B each", before.process?.anonymous,
-            held?.process?.anonymous)
+            "anonymous_bytes_each", label: "server, anonymous B each",
+            from: before.process?.anonymous, to: held?.process?.anonymous)
         each(
-            "resident_bytes_each", "server, resident B each", before.process?.resident,
-            held?.process?.resident)
+            "resident_bytes_each", label: "server, resident B each",
+            from: before.process?.resident, to: held?.process?.resident)
         if let memory = held?.process {
-            report.add("anonymous_bytes", "server, anonymous", .bytes(memory.anonymous))
-            report.add("resident_bytes", "server, resident", .bytes(memory.resident))
+            report.add("anonymous_bytes", label: "server, anonymous", .bytes(memory.anonymous))
+            report.add("resident_bytes", label: "server, resident", .bytes(memory.resident))
         }
         // The kernel says it for the whole machine: both ends, where both are here.
         each(
-            "kernel_slab_bytes_each", "kernel slab B each", before.kernel?.slab, held?.kernel?.slab)
+            "kernel_slab_bytes_each", label: "kernel slab B each",
+            from: before.kernel?.slab, to: held?.kernel?.slab)
         each(
-            "kernel_socket_bytes_each", "kernel sockets B each", before.kernel?.sockets,
-            held?.kernel?.sockets)
+            "kernel_socket_bytes_each", label: "kernel sockets B each",
+            from: before.kernel?.sockets, to: held?.kernel?.sockets)
         return report
     }
 }

@@ -55,7 +55,7 @@ struct IdleTalk: Conversation {
             out.append(request)
         } else if let subscribe = plan.subscribe {
             peer.state.isAsked = true
-            subscribe.withUnsafeBytes { frames.append(.text, $0, peer.deflate, to: &out) }
+            subscribe.withUnsafeBytes { frames.append(.text, $0, deflate: peer.deflate, to: &out) }
         } else {
             ready(peer)
         }
@@ -83,15 +83,15 @@ struct IdleTalk: Conversation {
         _ out: inout ByteBuffer
     ) throws(Fault) -> Int {
         plan.request == nil
-            ? try heardMessages(input, peer, &out) : try heardAnswers(input, peer)
+            ? try readMessages(input, from: peer, to: &out) : try readAnswers(input, from: peer)
     }
 
-    private mutating func heardAnswers(
-        _ input: UnsafeMutableRawBufferPointer, _ peer: Peer<IdleState>
+    private mutating func readAnswers(
+        _ input: UnsafeMutableRawBufferPointer, from peer: Peer<IdleState>
     ) throws(Fault) -> Int {
         let state = peer.state
         let bytes = UnsafeRawBufferPointer(input)
-        guard state.isAsked else { throw Fault(.wrong, "bytes unasked for: \(excerpt(bytes))") }
+        guard state.isAsked else { throw Fault(.wrong, "unasked bytes: \(excerpt(bytes))") }
         switch state.reader.read(bytes, answering: .get, head: &head, into: &state.content) {
         case .needMore(let count): return count
         case .malformed(let reason): throw Fault(.malformed, reason)
@@ -111,8 +111,9 @@ struct IdleTalk: Conversation {
         }
     }
 
-    private mutating func heardMessages(
-        _ input: UnsafeMutableRawBufferPointer, _ peer: Peer<IdleState>, _ out: inout ByteBuffer
+    private mutating func readMessages(
+        _ input: UnsafeMutableRawBufferPointer, from peer: Peer<IdleState>,
+        to out: inout ByteBuffer
     ) throws(Fault) -> Int {
         let state = peer.state
         var consumed = 0

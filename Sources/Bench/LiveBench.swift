@@ -16,7 +16,7 @@ public struct LiveBench: Sendable {
     /// What is published, and what arrives of it; nil: as the dialect has it.
     public var message: String?
     public var delivery: String?
-    /// Bytes of what is published.
+    /// Bytes of the published message.
     public var size = 120
     /// Publications a second; nil: as fast as they are delivered, `window` under way at once.
     public var rate: Double?
@@ -40,40 +40,41 @@ public struct LiveBench: Sendable {
     public func run(progress: ((String) -> Void)? = nil) throws(BenchFailure) -> Report {
         guard settings.url.isWebSocket else { throw .usage("this speaks to ws:// or wss://") }
         guard (1...Publications.ringCount / 2) ~= window else {
-            throw .usage("the window is 1 to \(Publications.ringCount / 2)")
+            throw .usage("the window must be 1 to \(Publications.ringCount / 2)")
         }
         guard rate.map({ $0 >= 0.001 && $0 <= 1e6 }) ?? true else {
-            throw .usage("the rate is publications a second, 0.001 to 1,000,000")
+            throw .usage("the rate must be 0.001 to 1,000,000 publications a second")
         }
         guard (0...EchoBench.sizeMax) ~= size else {
-            throw .usage("a size is 0 to \(EchoBench.sizeMax)")
+            throw .usage("the size must be 0 to \(EchoBench.sizeMax)")
         }
         let plan = try plan(run: BenchDefaults.runName())
         // Threads beyond the connections have none to tell.
         let publications = Publications(threads: min(settings.threads, settings.connections))
         let settings = settings
-        var outcome = try BenchRun<LiveTalk>(settings, progress: progress).run { share, inbox in
-            LiveTalk(plan, settings, publications, share: share, inbox: inbox)
+        var result = try BenchRun<LiveTalk>(settings, progress: progress).run { share, inbox in
+            LiveTalk(
+                plan, settings: settings, publications: publications, share: share, inbox: inbox)
         }
-        outcome.connections = max(0, outcome.connections - 1)  // the one that publishes
-        return report(outcome, publications)
+        result.connections = max(0, result.connections - 1)  // the one that publishes
+        return report(result, publications)
     }
 
-    private func report(_ outcome: Outcome<LiveFindings>, _ publications: Publications) -> Report {
-        var report = Report("live", unit: "deliveries", settings, outcome)
-        let found = outcome.findings.reduce(LiveFindings()) { $0.adding($1) }
-        let rate = outcome.seconds > 0 ? Double(found.published) / outcome.seconds : 0
-        report.add("published", "published", .count(publications.published))
-        report.add("published_per_s", "published/s", .number(rate, digits: 1))
-        report.add(latency: publications.toAll, "to_all", "to all")
-        report.add("message_bytes", "bytes of a delivery", .count(found.messageBytes))
-        report.add("lost", "lost", .count(outcome.tally.faults[.lost]))
-        report.add("doubled", "doubled", .count(outcome.tally.faults[.doubled]))
-        report.add("out_of_order", "out of order", .count(outcome.tally.faults[.disordered]))
+    private func report(_ result: RunResult<LiveFindings>, _ publications: Publications) -> Report {
+        var report = Report("live", unit: "deliveries", settings: settings, result: result)
+        let found = result.findings.reduce(LiveFindings()) { $0.adding($1) }
+        let rate = result.seconds > 0 ? Double(found.published) / result.seconds : 0
+        report.add("published", label: "published", .count(publications.published))
+        report.add("published_per_s", label: "published/s", .number(rate, digits: 1))
+        report.add(latency: publications.toAll, "to_all", label: "to all")
+        report.add("message_bytes", label: "bytes of a delivery", .count(found.messageBytes))
+        report.add("lost", label: "lost", .count(result.tally.faults[.lost]))
+        report.add("doubled", label: "doubled", .count(result.tally.faults[.doubled]))
+        report.add("out_of_order", label: "out of order", .count(result.tally.faults[.disordered]))
         if dialect == .mizu {
-            report.add("pokes", "pokes in place of deltas", .count(found.pokes))
+            report.add("pokes", label: "pokes in place of deltas", .count(found.pokes))
         }
-        if self.rate != nil { report.add("late", "published late", .count(found.late)) }
+        if self.rate != nil { report.add("late", label: "published late", .count(found.late)) }
         return report
     }
 }

@@ -10,16 +10,16 @@ struct LivePlan: Sendable {
     /// What an acknowledgement contains.
     let acknowledgement: ByteSlice
     let publish: Publish
-    let delivery: Delivery
+    let expected: Expectation
     let pace: Pace
 
     enum Publish: Sendable {
         /// The head of a POST with the length of `body`, which every request has.
-        case request(head: ByteSlice, body: Template)
+        case request(head: ByteSlice, body: MessageTemplate)
         /// A request whose body is a push of one mutation.
         case push(head: ByteSlice, before: ByteSlice, ChangeCheck, after: ByteSlice)
         /// A text message.
-        case message(Template)
+        case message(MessageTemplate)
 
         var isRequest: Bool {
             if case .message = self { return false }
@@ -27,9 +27,9 @@ struct LivePlan: Sendable {
         }
     }
 
-    enum Delivery: Sendable {
+    enum Expectation: Sendable {
         /// Exactly this text.
-        case message(Template)
+        case message(MessageTemplate)
         /// Deltas of a sync topic; asks for them from where the scope stands.
         case deltas(ChangeCheck, topic: String)
     }
@@ -50,24 +50,24 @@ extension LiveBench {
         let isSync = dialect == .mizu && topic.hasPrefix("sync:") && publish == nil
         guard !isSync || (message == nil && delivery == nil) else {
             throw .usage(
-                "a sync topic is told of mutations: --message and --delivery are for others")
+                "a sync topic takes mutations: --message and --delivery are for other topics")
         }
         let standard =
             dialect == .mizu
             ? #"{"type":"subscribe","ref":"1","topic":"{topic}"}"#
             : #"{"type":"subscribe","topic":"{topic}"}"#
-        let subscribe = try Template.fill(subscribe ?? standard, names)
+        let subscribe = try MessageTemplate.fill(subscribe ?? standard, names)
         let acknowledgement = acknowledgement ?? (dialect == .mizu ? #""type":"ack""# : #""ack""#)
-        let (publish, delivery) = isSync ? try syncPlan(topic, run) : try messagePlan(names)
+        let (publish, expected) = isSync ? try syncPlan(topic, run) : try messagePlan(names)
         return LivePlan(
             subscribe: ByteSlice(subscribe), acknowledgement: ByteSlice(acknowledgement),
-            publish: publish, delivery: delivery,
+            publish: publish, expected: expected,
             pace: rate.map { .rate($0) } ?? .window(window))
     }
 
     private func syncPlan(
         _ topic: String, _ run: String
-    ) throws(BenchFailure) -> (LivePlan.Publish, LivePlan.Delivery) {
+    ) throws(BenchFailure) -> (LivePlan.Publish, LivePlan.Expectation) {
         let scope = String(topic.dropFirst("sync:".count))
         let check = try ChangeCheck(
             name: mutation, id: "{run}-{seq}", arguments: arguments, run: run, size: size)
@@ -82,14 +82,14 @@ extension LiveBench {
         var sample = ByteBuffer(capacity: 1024)
         check.appendMutation(sequence: 0, connection: 0, to: &sample)
         let head = Self.head(
-            "/_sync/push", bytes: start.count + sample.count + end.count, "application/json",
-            settings)
+            "/_sync/push", bytes: start.count + sample.count + end.count,
+            mediaType: "application/json", settings: settings)
         return (.push(head: head, before: start, check, after: end), .deltas(check, topic: topic))
     }
 
     private func messagePlan(
         _ names: [(name: String, value: String)]
-    ) throws(BenchFailure) -> (LivePlan.Publish, LivePlan.Delivery) {
+    ) throws(BenchFailure) -> (LivePlan.Publish, LivePlan.Expectation) {
         let isMizu = dialect == .mizu
         let message = message ?? #"{"run":"{run}","seq":"{seq}","pad":"{pad}"}"#
         let wrapped = names + [("message", message)]
@@ -102,12 +102,12 @@ extension LiveBench {
             delivery
             ?? (isMizu ? #"{"type":"message","topic":"{topic}","payload":{message}}"# : "{message}")
         // The size is that of the message, however it is wrapped: the padding is the same in both.
-        let body = try Template(message, names: names, size: size)
-        func template(_ text: String) throws(BenchFailure) -> Template {
-            let filled = try Template.fill(try Template.fill(text, wrapped), names)
-            let bare = try Template(filled, size: 0)
-            let plain = try Template(message, names: names, size: 0)
-            return try Template(filled, size: bare.count + body.count - plain.count)
+        let body = try MessageTemplate(message, names: names, size: size)
+        func template(_ text: String) throws(BenchFailure) -> MessageTemplate {
+            let filled = try MessageTemplate.fill(try MessageTemplate.fill(text, wrapped), names)
+            let bare = try MessageTemplate(filled, size: 0)
+            let plain = try MessageTemplate(message, names: names, size: 0)
+            return try MessageTemplate(filled, size: bare.count + body.count - plain.count)
         }
         let arriving = try template(delivery)
         guard arriving.isNumbered else {
@@ -116,14 +116,15 @@ extension LiveBench {
         guard publish.hasPrefix("POST ") else {
             return (.message(try template(publish)), .message(arriving))
         }
-        let target = try Template.fill(
+        let target = try MessageTemplate.fill(
             String(publish.dropFirst(5)), names.map { ($0.name, Self.escaped($0.value)) })
-        let head = Self.head(target, bytes: body.count, nil, settings)
+        let head = Self.head(
+            target, bytes: body.count, mediaType: nil, settings: settings)
         return (.request(head: head, body: body), .message(arriving))
     }
 
     private static func head(
-        _ target: String, bytes: Int, _ mediaType: String?, _ settings: BenchSettings
+        _ target: String, bytes: Int, mediaType: String?, settings: BenchSettings
     ) -> ByteSlice {
         let whole = RequestText.make(
             method: "POST", target: target, settings,

@@ -10,9 +10,9 @@ struct KnownFrame {
     var bytes: [UInt8] = []
     /// Whether it is compressed: then it means the same only to who keeps no window.
     var isCompressed = false
-    var delivery = Delivery()
+    var content = Content()
 
-    struct Delivery {
+    struct Content {
         var sequences: [Int] = []
         /// Of a delta: the cursors before and behind it.
         var base: Int?
@@ -25,7 +25,7 @@ extension LiveTalk {
         _ input: UnsafeMutableRawBufferPointer, from peer: Peer<LiveState>, now: Instant,
         _ out: inout ByteBuffer
     ) throws(Fault) -> Int {
-        if peer.number == publisherNumber { return try heardPublisher(input, peer, &out) }
+        if peer.number == publisherNumber { return try readPublisher(input, from: peer, to: &out) }
         var consumed = 0
         while consumed < input.count {
             let rest = UnsafeMutableRawBufferPointer(rebasing: input[consumed...])
@@ -42,7 +42,7 @@ extension LiveTalk {
             case .message(_, let payload, let count):
                 consumed += count
                 let isDelivery = try payload.withUnsafeBytes(from: rest) { bytes throws(Fault) in
-                    try message(bytes, peer, &out)
+                    try readMessage(bytes, from: peer, to: &out)
                 }
                 guard isDelivery else { continue }
                 // What came in pieces cannot be known again by its bytes.
@@ -71,26 +71,26 @@ extension LiveTalk {
         known.isCompressed = frame.first.map { $0 & 0x40 != 0 } ?? false
     }
 
-    /// Notes that `known.delivery` has come to this connection.
+    /// Notes that `known.content` has come to this connection.
     @inline(__always)
     private mutating func note(_ peer: Peer<LiveState>, _ now: Instant) throws(Fault) {
         let state = peer.state
-        if let base = known.delivery.base {
+        if let base = known.content.base {
             guard base == state.position else {
                 throw Fault(
                     .lost, "a delta begins at \(base), and the last ended at \(state.position)")
             }
-            state.position = known.delivery.cursor
+            state.position = known.content.cursor
         }
         let isMeasured = now >= start && now < end
-        for sequence in known.delivery.sequences {
+        for sequence in known.content.sequences {
             switch state.order.note(sequence) {
             case .inOrder, .ahead: break
             case .late:
                 tally.faults.add(
                     Fault(.disordered, "publication \(sequence) came after a later one"))
             case .doubled:
-                tally.faults.add(Fault(.doubled, "publication \(sequence) came once more"))
+                tally.faults.add(Fault(.doubled, "publication \(sequence) came twice"))
                 continue
             }
             let place = sequence % Publications.ringCount
@@ -117,23 +117,23 @@ extension LiveTalk {
     // MARK: Messages
 
     /// Reads a whole message.
-    /// - Returns: whether it is a delivery, which then stands in `known.delivery`.
-    private mutating func message(
-        _ bytes: UnsafeRawBufferPointer, _ peer: Peer<LiveState>, _ out: inout ByteBuffer
+    /// - Returns: whether it is a delivery, which then stands in `known.content`.
+    private mutating func readMessage(
+        _ bytes: UnsafeRawBufferPointer, from peer: Peer<LiveState>, to out: inout ByteBuffer
     ) throws(Fault) -> Bool {
         guard case .subscribed = peer.state.phase else {
-            try acknowledged(bytes, peer, &out)
+            try readAcknowledgement(bytes, from: peer, to: &out)
             return false
         }
-        switch plan.delivery {
+        switch plan.expected {
         case .message(let template):
             guard let sequence = template.sequence(in: bytes),
                 template.matches(
                     bytes, sequence: sequence, connection: 0, scratch: &scratch.bytes)
             else { return try other(bytes) }
-            known.delivery.sequences = [sequence]
+            known.content.sequences = [sequence]
         case .deltas(let check, _):
-            guard try readDelta(bytes, check, peer.state) else { return false }
+            guard try readDelta(bytes, of: peer.state, check: check) else { return false }
         }
         findings.messageBytes = max(findings.messageBytes, bytes.count)
         return true
@@ -144,7 +144,7 @@ extension LiveTalk {
         guard plan.publish.isRequest == false,
             let text = try? JSON.parse(ByteSlice(copying: bytes)),
             ["pong", "drain", "sync"].contains(text.member("type")?.string)
-        else { throw Fault(.wrong, "no delivery that was due: \(excerpt(bytes, of: 160))") }
+        else { throw Fault(.wrong, "not the delivery that was due: \(excerpt(bytes, of: 160))") }
         return false
     }
 
@@ -152,20 +152,24 @@ extension LiveTalk {
         part.withUnsafeBytes { BytesSearch.contains(bytes, $0) }
     }
 
-    private mutating func acknowledged(
-        _ bytes: UnsafeRawBufferPointer, _ peer: Peer<LiveState>, _ out: inout ByteBuffer
+    private mutating func readAcknowledgement(
+        _ bytes: UnsafeRawBufferPointer, from peer: Peer<LiveState>, to out: inout ByteBuffer
     ) throws(Fault) {
         guard contains(plan.acknowledgement, bytes) else {
             throw Fault(.refused, "not an acknowledgement: \(excerpt(bytes, of: 160))")
         }
-        if case .deltas(_, let topic) = plan.delivery {
+        if case .deltas(_, let topic) = plan.expected {
             let document = try? JSON.parse(ByteSlice(copying: bytes))
             guard let payload = document?.member("payload"),
                 let cursor = payload.member("cursor")?.int, let epoch = payload.member("epoch")
-            else { throw Fault(.malformed, "no position: \(excerpt(bytes, of: 160))") }
+            else {
+                throw Fault(
+                    .malformed, "an acknowledgement without a position: \(excerpt(bytes, of: 160))")
+            }
             if case .subscribing = peer.state.phase {
                 peer.state.phase = .positioning
-                return askForDeltas(topic, cursor, epoch, peer, &out)
+                return askForDeltas(
+                    of: topic, after: cursor, epoch: epoch, on: peer, to: &out)
             }
             peer.state.position = cursor
         }
@@ -175,8 +179,8 @@ extension LiveTalk {
     }
 
     private mutating func askForDeltas(
-        _ topic: String, _ cursor: Int, _ epoch: JSONValue, _ peer: Peer<LiveState>,
-        _ out: inout ByteBuffer
+        of topic: String, after cursor: Int, epoch: JSONValue, on peer: Peer<LiveState>,
+        to out: inout ByteBuffer
     ) {
         var text = ByteBuffer(capacity: 256)
         text.append(#"{"type":"subscribe","ref":"2","topic":"# as StaticString)
@@ -186,12 +190,12 @@ extension LiveTalk {
         text.append(#","epoch":"# as StaticString)
         text.append(epoch.bytes)
         text.append(UInt8(ascii: "}"))
-        frames.append(.text, text.readable, peer.deflate, to: &out)
+        frames.append(.text, text.readable, deflate: peer.deflate, to: &out)
     }
 
-    /// Reads a delta into `known.delivery`; false for what else a sync topic is told.
+    /// Reads a delta into `known.content`; false for what else a sync topic is told.
     private mutating func readDelta(
-        _ bytes: UnsafeRawBufferPointer, _ check: ChangeCheck, _ state: LiveState
+        _ bytes: UnsafeRawBufferPointer, of state: LiveState, check: ChangeCheck
     ) throws(Fault) -> Bool {
         guard let document = try? JSON.parse(ByteSlice(copying: bytes)),
             let type = document.member("type")?.string
@@ -209,8 +213,8 @@ extension LiveTalk {
         }
         guard let payload, let base = payload.member("base")?.int,
             let cursor = payload.member("cursor")?.int, let changes = payload.member("changes")
-        else { throw Fault(.malformed, "no delta: \(excerpt(bytes, of: 160))") }
-        known.delivery.sequences.removeAll(keepingCapacity: true)
+        else { throw Fault(.malformed, "a delta without its members: \(excerpt(bytes, of: 160))") }
+        known.content.sequences.removeAll(keepingCapacity: true)
         var last = base
         for change in changes.elements {
             let number = try check.check(change: change, connection: { _ in 0 }, &scratch.bytes)
@@ -218,19 +222,20 @@ extension LiveTalk {
                 throw Fault(.wrong, "change \(number.cursor) follows \(last)")
             }
             last = number.cursor
-            known.delivery.sequences.append(number.sequence)
+            known.content.sequences.append(number.sequence)
         }
         guard last == cursor else { throw Fault(.wrong, "a delta to \(cursor) ends at \(last)") }
-        (known.delivery.base, known.delivery.cursor) = (base, cursor)
+        (known.content.base, known.content.cursor) = (base, cursor)
         return true
     }
 
     // MARK: The publisher's own answers
 
-    private mutating func heardPublisher(
-        _ input: UnsafeMutableRawBufferPointer, _ peer: Peer<LiveState>, _ out: inout ByteBuffer
+    private mutating func readPublisher(
+        _ input: UnsafeMutableRawBufferPointer, from peer: Peer<LiveState>,
+        to out: inout ByteBuffer
     ) throws(Fault) -> Int {
-        guard plan.publish.isRequest else { return try heardMessages(input, peer, &out) }
+        guard plan.publish.isRequest else { return try readMessages(input, from: peer, to: &out) }
         let state = peer.state
         var consumed = 0
         while consumed < input.count {
@@ -254,7 +259,7 @@ extension LiveTalk {
                 }
                 state.answered += 1
                 guard state.reader.keepsAlive else {
-                    throw Fault(.closed, "the server ends the connection that publishes")
+                    throw Fault(.closed, "the server ended the connection that publishes")
                 }
             }
         }
@@ -265,13 +270,14 @@ extension LiveTalk {
         let content = state.content.readable
         guard let answer = try? JSON.parse(ByteSlice(copying: content)),
             let result = answer.member("results")?.elements.first(where: { _ in true })
-        else { throw Fault(.malformed, "no result: \(excerpt(content))") }
+        else { throw Fault(.malformed, "an answer without a result: \(excerpt(content))") }
         _ = try check.check(
             result: result, sequence: state.answered, connection: 0, &scratch.bytes)
     }
 
-    private mutating func heardMessages(
-        _ input: UnsafeMutableRawBufferPointer, _ peer: Peer<LiveState>, _ out: inout ByteBuffer
+    private mutating func readMessages(
+        _ input: UnsafeMutableRawBufferPointer, from peer: Peer<LiveState>,
+        to out: inout ByteBuffer
     ) throws(Fault) -> Int {
         var consumed = 0
         while consumed < input.count {

@@ -76,7 +76,7 @@ struct LiveTalk: Conversation {
     }
 
     init(
-        _ plan: LivePlan, _ settings: BenchSettings, _ publications: Publications, share: Share,
+        _ plan: LivePlan, settings: BenchSettings, publications: Publications, share: Share,
         inbox: Mailbox<Order>
     ) {
         self.plan = plan
@@ -99,7 +99,7 @@ struct LiveTalk: Conversation {
             peer.isReady = true
             return
         }
-        plan.subscribe.withUnsafeBytes { frames.append(.text, $0, peer.deflate, to: &out) }
+        plan.subscribe.withUnsafeBytes { frames.append(.text, $0, deflate: peer.deflate, to: &out) }
     }
 
     // MARK: Publishing
@@ -108,35 +108,35 @@ struct LiveTalk: Conversation {
         _ peer: Peer<LiveState>, now: Instant, _ out: inout ByteBuffer
     ) throws(Fault) {
         if peer.number == publisherNumber {
-            if stage == .measuring { publish(now, peer, &out) }
+            if stage == .measuring { publish(on: peer, now: now, to: &out) }
         } else if stage == .verifying {
             let missing = publications.published - peer.state.order.received
             tally.faults.add(
-                Fault(.lost, "connection \(peer.number) was not told of all that was published"),
+                Fault(.lost, "connection \(peer.number) did not get every publication"),
                 times: missing)
         }
     }
 
     private mutating func publish(
-        _ now: Instant, _ peer: Peer<LiveState>, _ out: inout ByteBuffer
+        on peer: Peer<LiveState>, now: Instant, to out: inout ByteBuffer
     ) {
         switch plan.pace {
         case .window(let window):
-            while publications.underWay < window { publishOne(now, peer, &out) }
+            while publications.underWay < window { publishOne(on: peer, now: now, to: &out) }
         case .rate(let rate):
             while nextDue <= now {
                 guard publications.underWay < Publications.ringCount / 2 else {
                     findings.late += 1
                     return
                 }
-                publishOne(now, peer, &out)
+                publishOne(on: peer, now: now, to: &out)
                 nextDue = Instant(nanoseconds: nextDue.nanoseconds + UInt64(1e9 / rate))
             }
         }
     }
 
     private mutating func publishOne(
-        _ now: Instant, _ peer: Peer<LiveState>, _ out: inout ByteBuffer
+        on peer: Peer<LiveState>, now: Instant, to out: inout ByteBuffer
     ) {
         let number = publications.begin(now: now)
         if now >= start, now < end { findings.published += 1 }
@@ -151,7 +151,8 @@ struct LiveTalk: Conversation {
             out.append(after)
         case .message(let template):
             frames.append(
-                .text, template, sequence: number, connection: 0, peer.deflate, to: &out)
+                .text, template, sequence: number, connection: 0, deflate: peer.deflate,
+                to: &out)
         }
     }
 

@@ -60,9 +60,9 @@ extension LoadLoop {
 
     /// Reads the answer to the upgrade, once its head is whole.
     /// - Returns: how many bytes are done with.
-    func upgraded(
-        _ input: UnsafeMutableRawBufferPointer, _ peer: Peer<Talk.State>,
-        _ handshake: ClientHandshake
+    func readUpgrade(
+        _ input: UnsafeMutableRawBufferPointer, from peer: Peer<Talk.State>,
+        of handshake: ClientHandshake
     ) -> Int {
         let bytes = UnsafeRawBufferPointer(input)
         switch ResponseParser.parse(bytes, into: &head, answering: .get) {
@@ -79,7 +79,7 @@ extension LoadLoop {
                     }
                 }
                 guard let agreement = deflateRoom.agree(agreed.extensions) else {
-                    fail(peer, Fault(.upgrade, "memory is short for permessage-deflate"))
+                    fail(peer, Fault(.upgrade, "out of memory for permessage-deflate"))
                     return consumed
                 }
                 peer.deflate = agreement

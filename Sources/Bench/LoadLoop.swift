@@ -169,7 +169,7 @@ final class LoadLoop<Talk: Conversation> {
             if case .securing = peer.phase { return 0 }
             return process(input, peer)
         case .upgrading(let handshake):
-            let used = upgraded(input, peer, handshake)
+            let used = readUpgrade(input, from: peer, of: handshake)
             guard used > 0, used < input.count, peer.isOpen else { return used }
             return used + process(UnsafeMutableRawBufferPointer(rebasing: input[used...]), peer)
         case .open:

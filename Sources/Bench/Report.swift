@@ -29,17 +29,17 @@ public struct Report: Sendable {
     /// - Parameters:
     ///   - key: the member's name in JSON.
     ///   - label: for people.
-    public mutating func add(_ key: String, _ label: String, _ value: Value) {
+    public mutating func add(_ key: String, label: String, _ value: Value) {
         fields.append((key, label, value))
     }
 
-    public mutating func add(latency: Histogram, _ key: String, _ label: String) {
+    public mutating func add(latency: Histogram, _ key: String, label: String) {
         for (part, name) in [(0.5, "p50"), (0.99, "p99"), (0.999, "p99.9")] {
             let member = key + "_" + name.split(separator: ".").joined(separator: "") + "_us"
-            add(member, "\(label) \(name)", .microseconds(latency.quantile(part)))
+            add(member, label: "\(label) \(name)", .microseconds(latency.quantile(part)))
         }
-        add("\(key)_max_us", "\(label) max", .microseconds(latency.max))
-        add("\(key)_mean_us", "\(label) mean", .microseconds(UInt64(latency.mean)))
+        add("\(key)_max_us", label: "\(label) max", .microseconds(latency.max))
+        add("\(key)_mean_us", label: "\(label) mean", .microseconds(UInt64(latency.mean)))
     }
 
     // MARK: JSON
@@ -95,7 +95,7 @@ public struct Report: Sendable {
     /// Lines of label and figure.
     public var table: String {
         var rows = fields.map { ($0.label, Self.words($0.value)) }
-        if wasInterrupted { rows.append(("interrupted", "yes: what was measured until then")) }
+        if wasInterrupted { rows.append(("interrupted", "yes: these are the figures until then")) }
         rows.append(("errors", Self.grouped(faults.total)))
         for (kind, count, first) in faults.seen {
             rows.append(("  " + kind.rawValue, "\(Self.grouped(count))  \(first)"))

@@ -24,7 +24,9 @@ public struct ServerProcess: Sendable {
     public init(_ pid: Int) throws(BenchFailure) {
         self.pid = pid
         guard memory != nil else {
-            throw .cannot("/proc/\(pid)/smaps_rollup cannot be read: no such process, or not ours")
+            throw .cannot(
+                "/proc/\(pid)/smaps_rollup cannot be read: no such process, or another user's"
+            )
         }
     }
 

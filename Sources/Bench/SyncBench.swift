@@ -28,22 +28,22 @@ public struct SyncBench: Sendable {
     public func run(progress: ((String) -> Void)? = nil) throws(BenchFailure) -> Report {
         guard !settings.url.isWebSocket else { throw .usage("this asks http:// or https://") }
         guard (1...Self.batchMax) ~= batch else {
-            throw .usage("a push has 1 to \(Self.batchMax) mutations")
+            throw .usage("a push must have 1 to \(Self.batchMax) mutations")
         }
         guard (1...Self.pullersMax) ~= pullers else {
-            throw .usage("pullers are 1 to \(Self.pullersMax)")
+            throw .usage("pullers must be 1 to \(Self.pullersMax)")
         }
         guard (0...60_000) ~= pullMilliseconds, (0...65_536) ~= size else {
-            throw .usage("the pause is 0 to 60000 ms, the size 0 to 65536 bytes")
+            throw .usage("the pause must be 0 to 60000 ms, the size 0 to 65536 bytes")
         }
         let plan = try plan()
-        var outcome = try BenchRun<SyncTalk>(settings, progress: progress).run { share, _ in
+        var result = try BenchRun<SyncTalk>(settings, progress: progress).run { share, _ in
             SyncTalk(plan, share: share)
         }
-        outcome.connections = max(0, outcome.connections - pullers)
-        let (faults, unacknowledged) = SyncFindings.compare(outcome.findings)
-        outcome.tally.faults.merge(faults)
-        return report(outcome, unacknowledged)
+        result.connections = max(0, result.connections - pullers)
+        let (faults, unacknowledged) = SyncFindings.compare(result.findings)
+        result.tally.faults.merge(faults)
+        return report(result, unacknowledged)
     }
 
     private func plan() throws(BenchFailure) -> SyncPlan {
@@ -54,7 +54,7 @@ public struct SyncBench: Sendable {
             size: size)
         var sample = ByteBuffer(capacity: 1024)
         check.appendMutation(sequence: 0, connection: 0, to: &sample)
-        let client = "\(run)-" + String(repeating: "0", count: Template.connectionWidth)
+        let client = "\(run)-" + String(repeating: "0", count: MessageTemplate.connectionWidth)
         let bytes =
             SyncPlan.opening(scope: scope, client: client).count + batch * (sample.count + 1) + 1
         return SyncPlan(
@@ -83,24 +83,25 @@ public struct SyncBench: Sendable {
         return String(path.hasSuffix("/") ? path.dropLast() : path)
     }
 
-    private func report(_ outcome: Outcome<SyncFindings>, _ unacknowledged: Int) -> Report {
-        var report = Report("sync", unit: "mutations", settings, outcome)
-        let pushes = outcome.findings.reduce(0) { $0 + $1.pushes }
-        let pulls = outcome.findings.reduce(0) { $0 + $1.pulls }
+    private func report(_ result: RunResult<SyncFindings>, _ unacknowledged: Int) -> Report {
+        var report = Report("sync", unit: "mutations", settings: settings, result: result)
+        let pushes = result.findings.reduce(0) { $0 + $1.pushes }
+        let pulls = result.findings.reduce(0) { $0 + $1.pulls }
         var latency = Histogram()
-        for findings in outcome.findings { latency.merge(findings.pullLatency) }
-        report.add("pushes", "pushes", .count(pushes))
-        report.add("pulls", "pulls", .count(pulls))
-        report.add(latency: latency, "pull_latency", "pull")
-        let acknowledged = outcome.findings.reduce(0) { sum, findings in
+        for findings in result.findings { latency.merge(findings.pullLatency) }
+        report.add("pushes", label: "pushes", .count(pushes))
+        report.add("pulls", label: "pulls", .count(pulls))
+        report.add(latency: latency, "pull_latency", label: "pull")
+        let acknowledged = result.findings.reduce(0) { sum, findings in
             sum + findings.acknowledged.reduce(0) { $0 + $1.count }
         }
-        report.add("acknowledged", "acknowledged in all", .count(acknowledged))
-        report.add("unacknowledged", "pulled without an answer", .count(unacknowledged))
+        report.add("acknowledged", label: "acknowledged in all", .count(acknowledged))
+        report.add("unacknowledged", label: "pulled without an answer", .count(unacknowledged))
         report.add(
-            "foreign", "changes of others", .count(outcome.findings.reduce(0) { $0 + $1.foreign }))
-        report.add("lost", "lost", .count(outcome.tally.faults[.lost]))
-        report.add("doubled", "doubled", .count(outcome.tally.faults[.doubled]))
+            "foreign", label: "changes of others",
+            .count(result.findings.reduce(0) { $0 + $1.foreign }))
+        report.add("lost", label: "lost", .count(result.tally.faults[.lost]))
+        report.add("doubled", label: "doubled", .count(result.tally.faults[.doubled]))
         return report
     }
 }

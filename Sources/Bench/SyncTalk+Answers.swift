@@ -30,7 +30,7 @@ extension SyncTalk {
             tally.statuses[200, default: 0] += 1
             let nanoseconds = now.nanoseconds &- state.sentAt
             state.sentAt = 0
-            try take(answer, peer, now, nanoseconds)
+            try take(answer, from: peer, now: now, nanoseconds: nanoseconds)
             guard state.reader.keepsAlive else {
                 peer.isSpent = true
                 pullers.removeAll { $0 === peer }
@@ -42,17 +42,17 @@ extension SyncTalk {
     }
 
     private mutating func take(
-        _ answer: JSONValue, _ peer: Peer<SyncState>, _ now: Instant, _ nanoseconds: UInt64
+        _ answer: JSONValue, from peer: Peer<SyncState>, now: Instant, nanoseconds: UInt64
     ) throws(Fault) {
         if !pulls(peer) {
             pushing -= 1
-            let count = try takeResults(answer, peer)
+            let count = try takeResults(answer, from: peer)
             guard now >= start, now < end else { return }
             tally.messages += count
             findings.pushes += 1
             tally.latency.record(nanoseconds)
         } else if peer.state.isPositioned {
-            try takeChanges(answer, peer, now)
+            try takeChanges(answer, from: peer, now: now)
             guard now >= start, now < end else { return }
             findings.pulls += 1
             findings.pullLatency.record(nanoseconds)
@@ -67,7 +67,7 @@ extension SyncTalk {
 
     /// - Returns: how many mutations were acknowledged.
     private mutating func takeResults(
-        _ answer: JSONValue, _ peer: Peer<SyncState>
+        _ answer: JSONValue, from peer: Peer<SyncState>
     ) throws(Fault) -> Int {
         guard let results = answer.member("results"), results.kind == .array else {
             throw Fault(.malformed, "an answer to a push without results")
@@ -91,7 +91,7 @@ extension SyncTalk {
     }
 
     private mutating func takeChanges(
-        _ answer: JSONValue, _ peer: Peer<SyncState>, _ now: Instant
+        _ answer: JSONValue, from peer: Peer<SyncState>, now: Instant
     ) throws(Fault) {
         let state = peer.state
         guard let changes = answer.member("changes"), let next = answer.member("next_cursor")?.int,
@@ -100,7 +100,7 @@ extension SyncTalk {
         let prefix = Array(plan.run.utf8)
         for change in changes.elements {
             guard change.member("cursor")?.int == state.position &+ 1 else {
-                throw Fault(.lost, "behind \(state.position) comes another change")
+                throw Fault(.lost, "the change after \(state.position) is missing")
             }
             state.position &+= 1
             // Other people may write to the scope, too.
@@ -123,7 +123,7 @@ extension SyncTalk {
             else { throw Fault(.doubled, "mutation \(number.sequence) came twice in a pull") }
         }
         guard next == state.position else {
-            throw Fault(.wrong, "next_cursor is \(next) behind change \(state.position)")
+            throw Fault(.wrong, "next_cursor is \(next) after change \(state.position)")
         }
         state.epoch = epoch.bytes.compacted
         // A pull sees all that was acknowledged before it was asked (protocol.md, "One truth").

@@ -35,7 +35,8 @@ struct SyncPlan: Sendable {
     /// The client's own name; of the same length for all.
     func client(_ number: Int) -> String {
         let digits = String(number)
-        let zeros = String(repeating: "0", count: max(0, Template.connectionWidth - digits.count))
+        let zeros = String(
+            repeating: "0", count: max(0, MessageTemplate.connectionWidth - digits.count))
         return "\(run)-\(zeros)\(digits)"
     }
 }
@@ -128,13 +129,15 @@ struct SyncTalk: Conversation {
         guard peer.state.sentAt == 0 else { return }
         if pulls(peer) {
             guard stage >= .measuring, stage < .over, now >= peer.state.nextPull else { return }
-            pull(peer, now, &out)
+            pull(on: peer, now: now, to: &out)
         } else if stage == .measuring {
-            push(peer, now, &out)
+            push(on: peer, now: now, to: &out)
         }
     }
 
-    private mutating func push(_ peer: Peer<SyncState>, _ now: Instant, _ out: inout ByteBuffer) {
+    private mutating func push(
+        on peer: Peer<SyncState>, now: Instant, to out: inout ByteBuffer
+    ) {
         let first = findings.pushed(by: peer.number)
         guard first + plan.batch <= Self.mutationsMax else { return }
         out.append(plan.pushHead)
@@ -149,7 +152,9 @@ struct SyncTalk: Conversation {
         pushing += 1
     }
 
-    private mutating func pull(_ peer: Peer<SyncState>, _ now: Instant, _ out: inout ByteBuffer) {
+    private mutating func pull(
+        on peer: Peer<SyncState>, now: Instant, to out: inout ByteBuffer
+    ) {
         let state = peer.state
         var body = ByteBuffer(capacity: 128)
         body.append(#"{"scope":"# as StaticString)

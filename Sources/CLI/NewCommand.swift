@@ -12,7 +12,7 @@ struct NewCommand: ParsableCommand {
         abstract: "Make a new app.",
         discussion: """
             The folder's name gives the app its names: 'my-app' becomes the module MyApp, the \
-            program my-app and the title My App. Nothing that is there is overwritten, and if \
+            program my-app and the title My App. Existing files are not overwritten, and if \
             something goes wrong, nothing is left behind.
 
             Exit codes: 0 done, 1 refused or failed (nothing was written), 64 a flag that cannot \
@@ -26,10 +26,10 @@ struct NewCommand: ParsableCommand {
               mizu new --list
             """)
 
-    @Argument(help: "The app's folder, made if it is not there.", completion: .directory)
+    @Argument(help: "The app's folder; it is made if it is missing.", completion: .directory)
     var path: String?
     @Option(
-        help: "What to begin with: sync, live or minimal.",
+        help: "The template to begin with: sync, live or minimal.",
         completion: .list(["sync", "live", "minimal"]))
     var template = "sync"
     @Flag(help: "List the templates and end.")
@@ -48,11 +48,11 @@ struct NewCommand: ParsableCommand {
             "A text of the template: summary; with a licence author and year. May be repeated.",
             valueName: "key=value"))
     var variables: [String] = []
-    @Flag(help: "Replace files that are there.")
+    @Flag(help: "Replace existing files.")
     var force = false
     @Flag(help: "Show what would be written, and write nothing.")
     var dryRun = false
-    @Flag(help: "Answer with one JSON object on standard output.")
+    @Flag(help: "Print one JSON object on standard output.")
     var json = false
     @Option(
         help: ArgumentHelp(
@@ -100,7 +100,7 @@ struct NewCommand: ParsableCommand {
         let plan = try WritePlan(
             blueprint.files, under: root, existing: force ? .replace : .keep)
         let report = NewReport(
-            blueprint: blueprint, plan: plan, given: given, outcome: dryRun ? .planned : .written)
+            blueprint: blueprint, plan: plan, given: given, state: dryRun ? .planned : .written)
         if !json { print(report.planText) }
         if let warning = blueprint.location.warning { Terminal.warn(warning) }
         if !dryRun { try PlanWriter.write(plan) }

@@ -5,13 +5,13 @@ import Mizu
 import MizuScaffold
 
 struct NewReport {
-    enum Outcome { case planned, written }
+    enum State { case planned, written }
 
     let blueprint: Blueprint
     let plan: WritePlan
     /// The path as it was typed.
     let given: String
-    let outcome: Outcome
+    let state: State
 
     // MARK: For people
 
@@ -31,7 +31,7 @@ struct NewReport {
     }
 
     var endText: String {
-        guard outcome == .written else { return "A dry run: nothing was written." }
+        guard state == .written else { return "A dry run: nothing was written." }
         return (["", "Next:"] + nextSteps.map { "  " + $0 }).joined(separator: "\n")
     }
 
@@ -68,7 +68,7 @@ struct NewReport {
             writer.string(text)
         }
         writer.key("written")
-        writer.bool(outcome == .written)
+        writer.bool(state == .written)
         writer.key("files")
         writer.beginArray()
         for step in plan.steps {

@@ -21,12 +21,12 @@ struct ReportTests {
     @Test("JSON and table hold the same figures, and errors end them")
     func forms() throws {
         var report = Report()
-        report.add("name", "name", .text("a \"b\""))
-        report.add("rate", "rate/s", .number(12.5, digits: 1))
-        report.add("statuses", "statuses", .counts([("200", 3)]))
+        report.add("name", label: "name", .text("a \"b\""))
+        report.add("rate", label: "rate/s", .number(12.5, digits: 1))
+        report.add("statuses", label: "statuses", .counts([("200", 3)]))
         var histogram = Histogram()
         histogram.record(1_000)
-        report.add(latency: histogram, "latency", "latency")
+        report.add(latency: histogram, "latency", label: "latency")
         #expect(report.isClean)
         report.faults.add(Fault(.wrong, "first"), times: 2)
         report.faults.add(Fault(.wrong, "second"))
@@ -75,7 +75,7 @@ struct LivePlanTests {
         return bench
     }
 
-    private func text(_ template: Template) -> String {
+    private func text(_ template: MessageTemplate) -> String {
         var buffer = ByteBuffer(capacity: 16)
         template.append(sequence: 7, connection: 0, to: &buffer)
         return String(decoding: buffer.readable, as: UTF8.self)
@@ -89,7 +89,7 @@ struct LivePlanTests {
         let plan = try bench.plan(run: "r")
         #expect(plan.subscribe.string == #"{"type":"subscribe","topic":"a b"}"#)
         guard case .request(let head, let body) = plan.publish,
-            case .message(let delivery) = plan.delivery
+            case .message(let delivery) = plan.expected
         else {
             Issue.record("another plan")
             return
@@ -106,7 +106,7 @@ struct LivePlanTests {
         bench.topic = "room:1"
         let plan = try bench.plan(run: "r")
         guard case .message(let publish) = plan.publish,
-            case .message(let delivery) = plan.delivery
+            case .message(let delivery) = plan.expected
         else {
             Issue.record("another plan")
             return
@@ -123,13 +123,13 @@ struct LivePlanTests {
     func sync() throws {
         let plan = try bench(.mizu).plan(run: "r")
         guard case .push(let head, let before, let check, let after) = plan.publish,
-            case .deltas(_, let topic) = plan.delivery
+            case .deltas(_, let topic) = plan.expected
         else {
             Issue.record("another plan")
             return
         }
         #expect(topic == "sync:bench-r")
-        for sequence in [0, Template.sequenceMax] {
+        for sequence in [0, MessageTemplate.sequenceMax] {
             var body = ByteBuffer(capacity: 16)
             body.append(before)
             check.appendMutation(sequence: sequence, connection: 0, to: &body)

@@ -6,15 +6,16 @@ import Testing
 @testable import MizuBench
 
 @Suite("Templates of messages")
-struct TemplateTests {
-    private func text(_ template: Template, _ sequence: Int, _ connection: Int = 0) -> String {
+struct MessageTemplateTests {
+    private func text(_ template: MessageTemplate, _ sequence: Int, _ connection: Int = 0) -> String
+    {
         var buffer = ByteBuffer(capacity: 16)
         buffer.append("before" as StaticString)
         template.append(sequence: sequence, connection: connection, to: &buffer)
         return String(String(decoding: buffer.readable, as: UTF8.self).dropFirst(6))
     }
 
-    private func matches(_ template: Template, _ bytes: [UInt8], _ sequence: Int) -> Bool {
+    private func matches(_ template: MessageTemplate, _ bytes: [UInt8], _ sequence: Int) -> Bool {
         var scratch = ByteBuffer(capacity: 16)
         return bytes.withUnsafeBytes {
             template.matches($0, sequence: sequence, connection: 3, scratch: &scratch)
@@ -23,31 +24,33 @@ struct TemplateTests {
 
     @Test("numbers have a fixed width, names are filled in, other braces stay")
     func places() throws {
-        let template = try Template(
+        let template = try MessageTemplate(
             #"{"t":"{topic}","n":"{seq}","c":{connection},"x":{},"y":"{other}"}"#,
             names: [("topic", "a{seq}b")])
         #expect(
             text(template, 42, 7)
                 == #"{"t":"a{seq}b","n":"0000000042","c":0000007,"x":{},"y":"{other}"}"#)
-        #expect(text(template, Template.sequenceMax).contains("9999999999"))
+        #expect(text(template, MessageTemplate.sequenceMax).contains("9999999999"))
         #expect(template.count == text(template, 0).utf8.count)
     }
 
     @Test("padding fills up to the size, wherever it stands", arguments: [20, 40, 125, 5000])
     func padding(size: Int) throws {
         for pattern in ["{pad}{seq}", "{seq}{pad}", "<{seq} {pad} {connection}>"] {
-            let template = try Template(pattern, size: size)
+            let template = try MessageTemplate(pattern, size: size)
             let one = text(template, 1)
             #expect(one.utf8.count == max(size, template.count) && one.contains("0000000001"))
             #expect(text(template, 2) != one && text(template, 1) == one)
         }
-        #expect(throws: BenchFailure.self) { try Template("{pad}{pad}", size: 10) }
-        #expect(throws: BenchFailure.self) { try Template("{pad}", size: Padding.bytesMax + 1) }
+        #expect(throws: BenchFailure.self) { try MessageTemplate("{pad}{pad}", size: 10) }
+        #expect(throws: BenchFailure.self) {
+            try MessageTemplate("{pad}", size: Padding.bytesMax + 1)
+        }
     }
 
     @Test("a message matches its numbers alone, and no byte may differ")
     func matching() throws {
-        let template = try Template("{connection}/{seq}/{pad}", size: 60)
+        let template = try MessageTemplate("{connection}/{seq}/{pad}", size: 60)
         var message = Array(text(template, 99, 3).utf8)
         #expect(matches(template, message, 99))
         #expect(!matches(template, message, 98))
@@ -62,7 +65,7 @@ struct TemplateTests {
 
     @Test("the numbers are found in a message; what has no digits there has none")
     func numbers() throws {
-        let template = try Template("a{connection}b{seq}c")
+        let template = try MessageTemplate("a{connection}b{seq}c")
         Array(text(template, 12_345, 67).utf8).withUnsafeBytes { bytes in
             #expect(template.sequence(in: bytes) == 12_345)
             #expect(template.connection(in: bytes) == 67)
@@ -70,7 +73,7 @@ struct TemplateTests {
         for bytes in ["", "a0000067b00000x2345c", "a00000"] {
             Array(bytes.utf8).withUnsafeBytes { #expect(template.sequence(in: $0) == nil) }
         }
-        #expect(try !Template("no number").isNumbered)
+        #expect(try !MessageTemplate("no number").isNumbered)
     }
 }
 

@@ -10,7 +10,7 @@
 import MizuBytes
 
 /// A message with places for numbers.
-public struct Template: Sendable {
+public struct MessageTemplate: Sendable {
     /// The message with zeros in its places.
     private let image: [UInt8]
     private let places: [Place]
@@ -20,7 +20,9 @@ public struct Template: Sendable {
         let offset: Int
         let kind: Kind
         enum Kind: Sendable { case sequence, connection }
-        var width: Int { kind == .sequence ? Template.sequenceWidth : Template.connectionWidth }
+        var width: Int {
+            kind == .sequence ? MessageTemplate.sequenceWidth : MessageTemplate.connectionWidth
+        }
     }
 
     public static let sequenceWidth = 10
