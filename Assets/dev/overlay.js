@@ -25,7 +25,7 @@ export class Overlay {
     close.addEventListener("click", () => this.hide());
     const parts = diagnostics.filter(({ severity }) => severity === "error").map(complaint);
     if (text) parts.push(element("pre", {}, text));
-    const note = "The page is the one before; it changes when the build succeeds.";
+    const note = "This page is from the last good build. It changes when the next build succeeds.";
     this.#box.replaceChildren(
       element("h1", {}, title), close, ...parts, element("p", { class: "note" }, note));
     this.#host.hidden = false;

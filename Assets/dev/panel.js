@@ -63,7 +63,7 @@ export class Panel {
     const fetchNow = window.fetch.bind(window);
     window.fetch = async (input, options) => {
       const path = new URL(input instanceof Request ? input.url : input, location.href).pathname;
-      if (this.#isOffline) throw new TypeError("offline, because the panel says so");
+      if (this.#isOffline) throw new TypeError("offline: it was switched on in the panel");
       const response = await fetchNow(input, options);
       if (response.status >= 400) this.#hear(`${path}: ${response.status} ${response.statusText}`);
       return response;

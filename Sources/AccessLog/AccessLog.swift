@@ -86,9 +86,9 @@ package final class AccessLog: Sendable {
                 guard Instant.now < deadline else { break }
             }
         } catch {
-            return logger.error("the access log's end cannot be waited for: \(error)")
+            return logger.error("cannot wait for the access log to close: \(error)")
         }
-        logger.warning("the access log is not whole: its reader takes nothing")
+        logger.warning("the access log is incomplete: its reader does not read")
     }
 
     // MARK: The writer's thread
@@ -130,7 +130,8 @@ package final class AccessLog: Sendable {
         do throws(SystemError) {
             file = try LogFile(path)
         } catch {
-            logger.error("the access log stays in the old file: \(path): \(error.reason)")
+            logger.error(
+                "the access log stays in its old file: cannot open \(path): \(error.reason)")
         }
     }
 }

@@ -14,13 +14,13 @@ import MizuTransport
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Put load on a server, check every answer, and tell how fast it was.",
+        abstract: "Put load on a server, check every answer, and report how fast it was.",
         discussion: """
-            For any server of HTTP/1.1 or WebSocket, with TLS where the URL says https or wss. \
-            Every run ends by itself; Ctrl-C ends it early and still tells what was measured.
+            For any server of HTTP/1.1 or WebSocket, with TLS if the URL says https or wss. \
+            Every run ends by itself; Ctrl-C ends it early and still reports what was measured.
 
-            Exit code 0: all that came was what had to come. 1: a wrong byte, a lost message, a \
-            refused connection. 64: the arguments cannot be meant.
+            Exit code 0: every answer was right. 1: a byte was wrong, a message was lost, or a \
+            connection was refused. 64: wrong arguments.
 
             EXAMPLES
               mizu bench http http://127.0.0.1:8080/healthz
@@ -38,25 +38,29 @@ struct BenchOptions: ParsableArguments {
     var url: String
     @Option(name: [.short, .long], help: "Connections in all.")
     var connections = 64
-    @Option(name: [.short, .long], help: "Threads, an event loop each.")
+    @Option(name: [.short, .long], help: "Threads, each with its own event loop.")
     var threads = 1
-    @Option(name: [.short, .long], help: "Seconds that are measured.")
+    @Option(name: [.short, .long], help: "Seconds to measure.")
     var duration = 5.0
-    @Option(help: "Seconds under load before them.")
+    @Option(help: "Seconds of load before the measurement.")
     var warmup = 0.0
-    @Option(help: "Seconds that answers may take when no more is asked.")
+    @Option(help: "Seconds to wait for answers after the last request.")
     var grace = 2.0
     @Option(help: "Seconds that a connection may take to open.")
     var timeout = 10.0
-    @Option(help: "Connections being opened at once by each thread.")
+    @Option(help: "Connections that each thread opens at once.")
     var opening = 128
-    @Option(name: [.customShort("H"), .long], help: "A field of each request: 'Name: value'.")
+    @Option(
+        name: [.customShort("H"), .long], help: "A header field of each request: 'Name: value'.")
     var header: [String] = []
-    @Flag(help: "Believe any certificate.")
+    @Flag(help: "Accept any certificate.")
     var insecure = false
-    @Option(help: "A PEM file of certificates to believe in place of the system's.")
+    @Option(help: "A PEM file of certificates to trust in place of the system's.")
     var ca: String?
-    @Option(help: "The server's process (not its children), for its processor time and memory.")
+    @Option(
+        help:
+            "The server's process ID, to report its processor time and memory (not its children's)."
+    )
     var pid: Int?
     @Flag(help: "One JSON object on standard output.")
     var json = false
@@ -72,7 +76,7 @@ struct BenchOptions: ParsableArguments {
         settings.openingMax = max(1, opening)
         settings.headers = try header.map { line in
             guard let colon = line.firstIndex(of: ":") else {
-                throw ValidationError("a header is written 'Name: value', not '\(line)'")
+                throw ValidationError("write a header as 'Name: value', not '\(line)'")
             }
             let value = line[line.index(after: colon)...].drop { $0 == " " }
             return (String(line[..<colon]), String(value))
@@ -101,9 +105,9 @@ struct BenchOptions: ParsableArguments {
 
 /// Options of loads that speak WebSocket.
 struct DeflateOptions: ParsableArguments {
-    @Flag(help: "Offer permessage-deflate, and compress what is sent where the server agrees.")
+    @Flag(help: "Offer permessage-deflate, and compress messages if the server agrees.")
     var deflate = false
-    @Flag(help: "The same, and ask that the server's messages stand alone.")
+    @Flag(help: "Like --deflate, and ask that each of the server's messages stands alone.")
     var deflateFresh = false
 
     var deflation: BenchSettings.Deflation {

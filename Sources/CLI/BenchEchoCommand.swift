@@ -6,7 +6,7 @@ import MizuBench
 struct EchoBenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ws",
-        abstract: "WebSocket messages that an echo server sends back.",
+        abstract: "Send WebSocket messages to an echo server.",
         discussion: """
             Each message differs from the one before it, and the bytes that come back must be the \
             bytes that were sent. --message is a template with {seq} (10 digits), {connection} (7 \
@@ -24,9 +24,9 @@ struct EchoBenchCommand: ParsableCommand {
     var size = 125
     @Option(help: "Messages in flight on each connection.")
     var inflight = 1
-    @Flag(help: "Binary messages in place of text.")
+    @Flag(help: "Send binary messages in place of text.")
     var binary = false
-    @Option(help: "What is sent.")
+    @Option(help: "The template of the message.")
     var message: String?
 
     func run() throws {

@@ -8,7 +8,7 @@ import MizuHTTP
 struct HTTPBenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "http",
-        abstract: "Requests on kept connections.",
+        abstract: "Send requests on kept-alive connections.",
         discussion: """
             A status of 400 and above is an error unless --status names it. --expect and --same \
             check the bodies byte for byte.
@@ -28,9 +28,9 @@ struct HTTPBenchCommand: ParsableCommand {
     var method = "GET"
     @Option(help: "The body of each request.")
     var body: String?
-    @Option(help: "What every body must be.")
+    @Option(help: "The body that every answer must have.")
     var expect: String?
-    @Flag(help: "Every body must be that of the first answer.")
+    @Flag(help: "Every answer must have the body of the first.")
     var same = false
     @Option(help: "The status that every answer must have.")
     var status: UInt16?

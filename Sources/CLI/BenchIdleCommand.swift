@@ -6,14 +6,14 @@ import MizuBench
 struct IdleBenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "idle",
-        abstract: "Connections that are opened and held: what do they cost?",
+        abstract: "Open connections, hold them, and report what they cost.",
         discussion: """
-            http:// and https:// get one request each and are then held; ws:// and wss:// are \
-            upgraded, and subscribed with --subscribe. After --duration seconds the memory is \
-            read, and each connection is asked for a sign of life. --pid tells bytes of the \
-            server's process for each connection; what the kernel holds is told apart, for the \
-            whole machine, so for both ends where both are on it. Beyond 25,000 connections to \
-            127.0.0.0/8 they come from several addresses of it.
+            A connection to http:// or https:// sends one request and is then held; one to ws:// \
+            or wss:// is upgraded, and subscribes with --subscribe. After --duration seconds the \
+            memory is read, and each connection must give a sign of life. With --pid the report \
+            has the bytes of the server's process for each connection. The kernel's memory is \
+            that of the whole machine: of both ends if both run on it. More than 25,000 \
+            connections to 127.0.0.0/8 come from several of its addresses.
 
             EXAMPLES
               mizu bench idle ws://127.0.0.1:8080/ws -c 10000 --pid $(pidof mizu)
@@ -24,9 +24,9 @@ struct IdleBenchCommand: ParsableCommand {
 
     @OptionGroup var common: BenchOptions
     @OptionGroup var deflation: DeflateOptions
-    @Option(help: "What each socket says first.")
+    @Option(help: "The first message of each socket.")
     var subscribe: String?
-    @Option(help: "What the acknowledgement contains.")
+    @Option(help: "A text that the acknowledgement contains.")
     var ack = #""ack""#
     @Option(help: "For {topic}.")
     var topic = "idle"

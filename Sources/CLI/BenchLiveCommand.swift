@@ -8,13 +8,13 @@ extension LiveBench.Dialect: ExpressibleByArgument {}
 struct LiveBenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "live",
-        abstract: "Fan-out: every connection subscribes, one more publishes.",
+        abstract: "Measure fan-out: every connection subscribes, one more publishes.",
         discussion: """
-            --protocol mizu: a topic sync:SCOPE is told of mutations that are pushed by \
-            POST /_sync/push, as deltas; other topics are published to on a socket. --protocol \
-            echo: {"type":"subscribe","topic":"T"} and POST /publish?topic=T, as echo-server has \
-            it. Other servers are described by templates with {topic}, {run}, {seq}, {pad} and, \
-            in --publish and --delivery, {message}. Without --topic each run has its own.
+            With --protocol mizu, mutations are pushed to a topic sync:SCOPE by \
+            POST /_sync/push and arrive as deltas; other topics get messages from a socket. With \
+            --protocol echo, {"type":"subscribe","topic":"T"} subscribes and POST \
+            /publish?topic=T publishes, as with echo-server. Other servers are described by \
+            templates with {topic}, {run}, {seq}, {pad} and, in --publish and --delivery, \
 
             EXAMPLES
               mizu bench live ws://127.0.0.1:8080/ws -c 1000
@@ -29,21 +29,21 @@ struct LiveBenchCommand: ParsableCommand {
     @OptionGroup var deflation: DeflateOptions
     @Option(name: .customLong("protocol"), help: "mizu or echo.")
     var dialect = LiveBench.Dialect.mizu
-    @Option(help: "What is subscribed to.")
+    @Option(help: "The topic to subscribe to.")
     var topic: String?
     @Option(help: "The message that subscribes.")
     var subscribe: String?
-    @Option(help: "What the acknowledgement contains.")
+    @Option(help: "A text that the acknowledgement contains.")
     var ack: String?
-    @Option(help: "'POST /path', or a message.")
+    @Option(help: "How to publish: 'POST /path', or a message.")
     var publish: String?
-    @Option(help: "What is published.")
+    @Option(help: "The message to publish.")
     var message: String?
-    @Option(help: "What arrives.")
+    @Option(help: "The message that must arrive.")
     var delivery: String?
-    @Option(help: "Bytes of what is published.")
+    @Option(help: "Bytes of the published message.")
     var size = 120
-    @Option(help: "Publications a second (without: as fast as they are delivered).")
+    @Option(help: "Publications a second (default: as fast as they are delivered).")
     var rate: Double?
     @Option(help: "Publications under way at once.")
     var window = 1

@@ -6,12 +6,12 @@ import MizuBench
 struct SyncBenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sync",
-        abstract: "Mutations pushed and changes pulled, checked against each other.",
+        abstract: "Push mutations, pull changes, and check them against each other.",
         discussion: """
             Each connection is a client that pushes mutations with ids of their own; --pullers \
             more pull the changes. Every result must be ok and every cursor the next one, and in \
-            the end what was acknowledged must have been pulled, exactly once, at the same cursor. \
-            Without --scope each run has its own. The path of the URL stands before /_sync.
+            the end each acknowledged mutation must have been pulled once, at the same cursor. \
+            Without --scope each run has a scope of its own. The URL's path is put before /_sync.
 
             EXAMPLES
               mizu bench sync http://127.0.0.1:8080/
@@ -21,19 +21,19 @@ struct SyncBenchCommand: ParsableCommand {
             """)
 
     @OptionGroup var common: BenchOptions
-    @Option(help: "Mutations of a push.")
+    @Option(help: "Mutations in each push.")
     var batch = 1
     @Option(help: "Connections that pull.")
     var pullers = 1
-    @Option(help: "Milliseconds between pulls of who has all.")
+    @Option(help: "Milliseconds between the pulls of a client that has everything.")
     var pullPause = 50
-    @Option(help: "What is pushed to.")
+    @Option(help: "The scope to push to.")
     var scope: String?
     @Option(help: "The mutation's name.")
     var mutation = "todo.create"
     @Option(help: "Its arguments, with {id}.")
     var args = BenchDefaults.arguments
-    @Option(help: "Bytes of the arguments, where they have {pad}.")
+    @Option(help: "Bytes of the arguments, if they have {pad}.")
     var size = 120
 
     func run() throws {

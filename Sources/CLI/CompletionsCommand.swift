@@ -6,7 +6,7 @@ import ArgumentParser
 struct CompletionsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "completions",
-        abstract: "Print the completions of a shell.",
+        abstract: "Print the completion script for a shell.",
         discussion: """
             EXAMPLES
               source <(mizu completions bash)

@@ -13,27 +13,28 @@ struct DevCommand: ParsableCommand {
         commandName: "dev",
         abstract: "Build and run the app in this folder, and again after each change.",
         discussion: """
-            Runs `swift build` and the executable with DEV=true. A stylesheet is swapped in the \
-            open page, another file of Assets/ loads it again with scroll and form kept, Swift and \
-            C are built; when that works the new process takes over the listening sockets without \
-            a request lost, and when it does not, the page shows the compiler's message and the \
-            old process serves on. The addresses are those of ADDR (127.0.0.1:8080 where it is not \
-            set) and, with TLS_CERT or TLS_SELF_SIGNED, of TLS_ADDR; the names are those of HOSTS. \
-            What stands behind -- goes to the app.
+            Runs `swift build`, then the executable with DEV=true. If a stylesheet changes, the \
+            open page swaps it. If another file of Assets/ changes, the page loads again and keeps \
+            its scroll position and form. If Swift or C changes, the app is built: if that works, \
+            the new process takes over the listening sockets and no request is lost; if it fails, \
+            the page shows the compiler's message and the old process keeps running.
 
-            Lines for people go to standard error, what the app prints to standard output. With \
-            --json each event is an object a line on standard output (event: listening, building, \
-            built, build_failed, started, ready, changed, unwatched, start_failed, exited, \
-            stopping, stopped), and the app's output goes to standard error.
+            The app listens on ADDR (127.0.0.1:8080 if it is not set) and, with TLS_CERT or \
+            TLS_SELF_SIGNED, on TLS_ADDR. It answers to HOSTS. Arguments after -- go to the app.
 
-            SIGTERM and SIGINT end the app (with SIGTERM), which has 15 s; a second one kills it. \
-            SIGHUP (but for that of a terminal that is closed) and SIGUSR1 are passed on.
+            Messages for people go to standard error, the app's output to standard output. With \
+            --json standard output has one JSON object a line for each event (event: listening, \
+            building, built, build_failed, started, ready, changed, unwatched, start_failed, \
+            exited, stopping, stopped), and the app's output goes to standard error.
+
+            SIGTERM and SIGINT end the app by SIGTERM; it has 15 s. A second signal kills it. \
+            SIGUSR1 is passed on to the app, and so is SIGHUP, except the one of a closed terminal.
 
             EXIT CODES
-              0          a signal ended us, and the app ended well, or none ran
-              1          we could not start: no package, no executable, the address in use
+              0          a signal ended mizu dev, and the app ended well or was not running
+              1          mizu dev could not start: no package, no executable, the address in use
               64         wrong arguments
-              130        a signal came before the first build
+              130        a signal came before the first build was done
               128 + N    signal N ended the app; 137: it had to be killed
               others     the app's own
 
@@ -44,11 +45,11 @@ struct DevCommand: ParsableCommand {
               mizu dev --json -- --an-argument of the app
             """)
 
-    @Option(help: "The executable product or target to run, where there are several.")
+    @Option(help: "The executable product or target to run, if there are several.")
     var target: String?
-    @Flag(help: "An object a line on standard output for each event.")
+    @Flag(help: "Print each event as a JSON object on a line of standard output.")
     var json = false
-    @Argument(parsing: .postTerminator, help: "What the app gets as its arguments.")
+    @Argument(parsing: .postTerminator, help: "Arguments for the app.")
     var arguments: [String] = []
 
     func run() throws {
@@ -64,7 +65,7 @@ struct DevCommand: ParsableCommand {
             settings.target = target
             // What is under way here is not for pages of other sites, whatever a setting says.
             guard let hosts = configuration.hostPolicy else {
-                throw DevError("HOSTS=any is not for mizu dev: name the hosts")
+                throw DevError("mizu dev refuses HOSTS=any: set HOSTS to the names")
             }
             settings.admits = { head in Self.asks(head, for: hosts) }
             settings.arguments = arguments

@@ -8,14 +8,14 @@ struct VersionCommand: ParsableCommand {
         commandName: "version",
         abstract: "Show the version, the commit and the compiler.",
         discussion: """
-            The commit is known to builds by make.
+            Only a build by make knows the commit.
 
             EXAMPLES
               mizu version
               mizu version --json
             """)
 
-    @Flag(help: "Answer with one JSON object.")
+    @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() throws {

@@ -31,7 +31,7 @@ public final class DevReport {
 
     /// An event with its members, and the same in words.
     func event(
-        _ name: StaticString, _ words: String, _ tone: Tone = .plain,
+        _ name: StaticString, words: String, tone: Tone = .plain,
         _ members: (inout JSONWriter) -> Void = { _ in }
     ) {
         guard isJSON else { return say(words, tone) }

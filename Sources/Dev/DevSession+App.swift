@@ -72,7 +72,7 @@ extension DevSession {
         do throws(SystemError) {
             startsNext = try AppProcess.Program(binary)
         } catch {
-            report.event("start_failed", "\(binary) is not there: \(error.reason)", .bad)
+            report.event("start_failed", words: "\(binary) is missing: \(error.reason)", tone: .bad)
             return
         }
         app == nil ? startNext() : stopApp()
@@ -96,12 +96,13 @@ extension DevSession {
         page.reload([])
         do throws(SystemError) {
             app = try start(program)
-            report.event("started", "") { json in
+            report.event("started", words: "") { json in
                 json.key("pid")
                 json.int(Int(app?.child.id ?? 0))
             }
         } catch {
-            report.event("start_failed", "cannot start \(program.path): \(error.reason)", .bad)
+            report.event(
+                "start_failed", words: "cannot start \(program.path): \(error.reason)", tone: .bad)
         }
     }
 
@@ -153,7 +154,9 @@ extension DevSession {
     private func ready(_ app: AppProcess, at now: Instant) {
         app.phase = .serving
         let milliseconds = Int(now.milliseconds(since: app.begun))
-        report.event("ready", "serving, \(milliseconds) ms after the start", .good) { json in
+        report.event(
+            "ready", words: "the app is serving, \(milliseconds) ms after its start", tone: .good
+        ) { json in
             json.key("pid")
             json.int(Int(app.child.id))
             json.key("milliseconds")
@@ -166,7 +169,7 @@ extension DevSession {
         var wasAsked = false
         if case .ending = app.phase { wasAsked = true }
         report.event(
-            "exited", wasAsked ? "" : "the app ended with \(code)", .bad
+            "exited", words: wasAsked ? "" : "the app ended with \(code)", tone: .bad
         ) { json in
             json.key("pid")
             json.int(Int(app.child.id))
@@ -184,7 +187,7 @@ extension DevSession {
         let title = "The app ended with \(code)"
         page.state("failed", title: title, text: tail)
         if case .starting = app.phase, let proven, proven !== app.program {
-            report.say("the program before it is started again; waiting for a change")
+            report.say("starting the previous program again; waiting for a change")
             startsNext = proven
             startNext()
         } else {

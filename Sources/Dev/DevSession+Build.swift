@@ -55,10 +55,10 @@ extension DevSession {
             poll(build.output.pollable)
             poll(build.child.pollable)
             self.build = build
-            report.event("building", "building \(executable)")
+            report.event("building", words: "building \(executable)")
             page.state("building", title: "Building \(executable)")
         } catch {
-            report.event("build_failed", "cannot run swift: \(error.reason)", .bad)
+            report.event("build_failed", words: "cannot run swift: \(error.reason)", tone: .bad)
         }
     }
 
@@ -80,7 +80,8 @@ extension DevSession {
 
     private func built(_ build: Build, at now: Instant) {
         let seconds = build.seconds(at: now)
-        report.event("built", "built in \(DevReport.tenths(seconds)) s", .good) { json in
+        report.event("built", words: "built in \(DevReport.tenths(seconds)) s", tone: .good) {
+            json in
             json.key("seconds")
             json.double(seconds)
         }
@@ -95,8 +96,9 @@ extension DevSession {
         let title = count == 1 ? "1 error" : count == 0 ? "The build failed" : "\(count) errors"
         report.event(
             "build_failed",
-            "\(title) after \(DevReport.tenths(build.seconds(at: now))) s"
-                + (app == nil ? "; waiting for a change" : "; the old process serves on"), .bad
+            words: "\(title) after \(DevReport.tenths(build.seconds(at: now))) s"
+                + (app == nil ? "; waiting for a change" : "; the old process keeps running"),
+            tone: .bad
         ) { json in
             json.key("diagnostics")
             json.beginArray()

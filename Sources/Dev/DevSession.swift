@@ -91,7 +91,7 @@ public final class DevSession {
                 let hint =
                     error.errno == EADDRINUSE
                     ? "is in use: stop what listens there, or choose another ADDR"
-                    : "cannot be had: \(error.reason)"
+                    : "cannot be bound: \(error.reason)"
                 throw DevError("\(address) \(hint)")
             }
         }
@@ -138,8 +138,8 @@ public final class DevSession {
         let urls = bound.map { "\($0)://\($1.authority(port: $2))" }
         let reached = bound.map { "\($0)://\($1.reachableAuthority(port: $2))" }
         var words = "\(executable) at \(urls.joined(separator: ", "))"
-        if reached != urls { words += ", to open at \(reached[0])" }
-        report.event("listening", words) { json in
+        if reached != urls { words += ", open \(reached[0])" }
+        report.event("listening", words: words) { json in
             for (key, values) in [("urls", urls), ("open", reached)] {
                 json.key(key)
                 json.beginArray()
@@ -156,11 +156,11 @@ public final class DevSession {
         let names = unwatched.names.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
         let remedy =
             unwatched.error == nil
-            ? "more than \(FolderWatch.foldersMax) folders: move those that need no watch elsewhere"
+            ? "there are over \(FolderWatch.foldersMax) folders: move away those that need no watch"
             : "allow more watches: sudo sysctl fs.inotify.max_user_watches=524288"
         let reason = unwatched.error.map { " (\($0))" } ?? ""
         report.event(
-            "unwatched", "changes are not seen in \(names)\(reason); \(remedy)", .bad
+            "unwatched", words: "cannot watch \(names)\(reason); \(remedy)", tone: .bad
         ) { json in
             json.key("count")
             json.int(unwatched.count)
@@ -235,7 +235,7 @@ public final class DevSession {
             app?.child.signal(SIGKILL)
         } else {
             isEnding = true
-            report.event("stopping", "stopping")
+            report.event("stopping", words: "stopping")
             startsNext = nil
             stopApp()
         }
@@ -246,7 +246,7 @@ public final class DevSession {
         guard exitCode == nil else { return }
         // What is left of a build must not go on without us.
         build?.child.signal(SIGKILL)
-        report.event("stopped", "", .plain) { json in
+        report.event("stopped", words: "", tone: .plain) { json in
             json.key("code")
             json.int(Int(code))
         }
@@ -277,7 +277,7 @@ public final class DevSession {
 
     private func tell(_ kind: StaticString, _ paths: [String]) {
         let more = paths.count > 1 ? " and \(paths.count - 1) more" : ""
-        report.event("changed", "\(paths[0])\(more) changed", .dim) { json in
+        report.event("changed", words: "\(paths[0])\(more) changed", tone: .dim) { json in
             json.key("kind")
             json.string(kind)
             json.key("paths")

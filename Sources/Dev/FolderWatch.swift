@@ -81,12 +81,15 @@ public final class FolderWatch {
                     start += length
                 }
             }
-            for event in events { take(event.folder, event.mask, event.name, into: &paths) }
+            for event in events {
+                take(event.name, in: event.folder, mask: event.mask, into: &paths)
+            }
         }
     }
 
-    private func take(_ folder: Int32, _ mask: UInt32, _ name: String?, into paths: inout [String])
-    {
+    private func take(
+        _ name: String?, in folder: Int32, mask: UInt32, into paths: inout [String]
+    ) {
         if mask & UInt32(CL_WATCH_OVERFLOW) != 0 {
             // Events were lost, so anything may have changed: all files count, and new folders.
             return addFolders(below: "", into: &paths, depth: 0)

@@ -44,7 +44,7 @@ public struct PackageDescription: Sendable, Equatable {
         do {
             text = try JSON.parse(Array(json[start...])).decode(Text.self)
         } catch {
-            throw DevError("what swift package describe says cannot be read: \(error)")
+            throw DevError("cannot read the output of swift package describe: \(error)")
         }
         name = text.name
         let products = text.products.filter(\.type.isExecutable)

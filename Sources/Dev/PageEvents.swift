@@ -47,7 +47,7 @@ final class PageEvents {
 
     private func event(_ kind: StaticString, _ paths: [String]) {
         sequence += 1
-        let line = line("event", sequence) { json in
+        let line = line("event", sequence: sequence) { json in
             json.key("kind")
             json.string(kind)
             json.key("seq")
@@ -70,7 +70,7 @@ final class PageEvents {
         text: String = ""
     ) {
         sequence += 1
-        state = line("state", sequence) { json in
+        state = line("state", sequence: sequence) { json in
             json.key("phase")
             json.string(phase)
             json.key("seq")
@@ -107,7 +107,7 @@ final class PageEvents {
     }
 
     private func line(
-        _ word: String, _ sequence: Int, _ members: (inout JSONWriter) -> Void
+        _ word: String, sequence: Int, _ members: (inout JSONWriter) -> Void
     ) -> [UInt8] {
         var json = JSONWriter()
         json.beginObject()

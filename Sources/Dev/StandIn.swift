@@ -42,7 +42,7 @@ final class StandIn {
 
     /// From now on there is an answer.
     func begin(title: String, _ diagnostics: Diagnostics?, text: String) {
-        answer = Self.response(Self.page(title, diagnostics, text))
+        answer = Self.response(Self.page(title, diagnostics: diagnostics, text: text))
         isOpen = true
     }
 
@@ -92,15 +92,17 @@ final class StandIn {
 
     /// For a name that is not ours, behind which another site's page may stand (DNS rebinding).
     private static let misdirected = response(
-        "421 Misdirected Request", "text/plain",
-        "mizu dev does not answer for that Host: add the name to HOSTS\n")
+        "421 Misdirected Request", type: "text/plain",
+        page: "mizu dev does not answer to that Host: add the name to HOSTS\n")
 
     private static func response(_ page: String) -> [UInt8] {
-        response("503 Service Unavailable", "text/html", page)
+        response("503 Service Unavailable", type: "text/html", page: page)
     }
 
     /// The page has a style of its own and nothing that runs.
-    private static func response(_ status: String, _ type: String, _ page: String) -> [UInt8] {
+    private static func response(
+        _ status: String, type: String, page: String
+    ) -> [UInt8] {
         let head = """
             HTTP/1.1 \(status)\r
             Content-Type: \(type); charset=utf-8\r
@@ -119,8 +121,9 @@ final class StandIn {
         return Array((head + page).utf8)
     }
 
-    private static func page(_ title: String, _ diagnostics: Diagnostics?, _ text: String) -> String
-    {
+    private static func page(
+        _ title: String, diagnostics: Diagnostics? = nil, text: String = ""
+    ) -> String {
         var parts = [
             """
             <!doctype html>
@@ -142,7 +145,7 @@ final class StandIn {
             }
         }
         if !text.isEmpty { parts.append("<pre>\(escaped(text))</pre>") }
-        parts.append("<p>This page asks again each second.</p></body></html>\n")
+        parts.append("<p>This page reloads every second.</p></body></html>\n")
         return parts.joined(separator: "\n")
     }
 

@@ -87,7 +87,7 @@ package final class Admission: Sendable {
     private static let addressFull = refusal(
         HTTPError(
             .tooManyRequests, code: "rate_limited",
-            message: "too many connections of this address; try again later"))
+            message: "too many connections from this address; try again later"))
 
     private static func refusal(_ error: HTTPError) -> Response {
         var response = Response(error)

@@ -18,11 +18,11 @@ struct Options {
         usage: echo-server [--addr HOST:PORT] [--workers N]
                            [--tls-addr HOST:PORT --tls-cert FILE [--tls-key FILE]]
 
-          --addr      where to listen without TLS (127.0.0.1:9000 where no address is given)
+          --addr      where to listen without TLS (default, if no address is given: 127.0.0.1:9000)
           --tls-addr  where to listen with TLS
           --tls-cert  PEM file with the certificate and its chain; commas between several
-          --tls-key   PEM file with the private key, where the certificate's file has none
-          --workers   event loops, a thread each (one a CPU)
+          --tls-key   PEM file with the private key, if the certificate's file has none
+          --workers   event loops, each with its own thread (default: one for each CPU)
 
         """
 
@@ -79,7 +79,7 @@ struct Options {
             throw UsageError(text: "--tls-addr needs --tls-cert")
         }
         if tlsAddress == nil, tlsCertificate != nil || tlsKey != nil {
-            throw UsageError(text: "a certificate needs --tls-addr, where it is to be shown")
+            throw UsageError(text: "--tls-cert needs --tls-addr")
         }
         if address == nil, tlsAddress == nil {
             address = ListenAddress(host: "127.0.0.1", port: 9000)

@@ -5,7 +5,7 @@ import MizuHTTP
 import MizuServer
 
 extension Configuration {
-    /// The names that are answered for, those of certificates aside; nil where all are.
+    /// The names that the server answers to, without those of certificates; nil: it answers to all.
     public var hostPolicy: HostPolicy? {
         switch hosts {
         case .any: nil
@@ -49,12 +49,16 @@ extension App {
         switch configuration.hosts {
         case .named: return
         case .own:
-            logger.notice("HOSTS is not set: answers to \(namesInWords); others get 421")
+            logger.notice(
+                """
+                HOSTS is not set: this server answers to \(namesInWords); requests for other \
+                names get 421
+                """)
         case .any:
             logger.notice(
                 """
                 HOSTS=any: pages of every site can reach this server by a name of their own (DNS \
-                rebinding); name its hosts instead
+                rebinding); set HOSTS to its names instead
                 """
             )
         }

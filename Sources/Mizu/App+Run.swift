@@ -12,9 +12,10 @@ import MizuServer
 import MizuSyncService
 
 extension App {
-    /// Serves until the process is told to end. Prints one line `listening on URL` for each
-    /// listener on standard output, once connections are accepted.
-    /// - Throws: `StartError` where an address cannot be had, or rights cannot be given up.
+    /// Serves until SIGTERM or SIGINT, then drains (DRAIN_TIMEOUT) and closes the database. Once
+    /// connections are accepted it prints one line `listening on URL` for each listener on standard
+    /// output. Blocks the calling thread.
+    /// - Throws: `StartError` if an address cannot be bound, or rights cannot be given up.
     public func run() throws(StartError) {
         cl_raise_open_files()
         try settle()
@@ -54,7 +55,8 @@ extension App {
     private func start() throws(StartError) -> Server {
         let port = configuration.publicPort
         if port.usesProxyProtocol, port.trustedProxies.isEmpty {
-            throw StartError("PROXY_PROTOCOL=on: say in TRUSTED_PROXIES who sends the headers")
+            throw StartError(
+                "PROXY_PROTOCOL=on needs TRUSTED_PROXIES: the addresses that send the headers")
         }
         do throws(ServerStartError) {
             return try Server.start(
@@ -81,7 +83,8 @@ extension App {
             requests.admit(&request, proven: proven)
         }
         server.problems = errorPages.pages(
-            assets, isDevelopment: configuration.isDevelopment, development, logger)
+            of: assets, isDevelopment: configuration.isDevelopment, development: development,
+            logger: logger)
         configuration.apply(to: &server, machine: .ofThisProcess())
         server.crossOrigin = requests.policy.shared
         server.tls = daemon.certificates

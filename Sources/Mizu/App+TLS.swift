@@ -18,7 +18,8 @@ extension App {
             // Who waits for a first certificate answers the challenge for it: the plain port must
             // be up, and the other gets the certificate when it is there.
             guard configuration.publicPort.challengeFolder != nil else { throw error }
-            logger.error("\(error); until there is one, https shows one that no client trusts")
+            logger.error(
+                "\(error); until a certificate is there, https shows one that no client trusts")
             daemon.needsStandIn = true
         }
         for entry in (try? configuration.tls.files.entries()) ?? [] {

@@ -14,11 +14,14 @@ import MizuSync
 import MizuSyncSQLite
 import MizuSyncService
 
-/// An application. Declare, then `run`; not for use by several threads.
+/// An application: declare routes, views, files and mutations, then call `run`. One thread's, from
+/// `init` to the end of `run`.
 public final class App {
+    /// The settings that the app was made with.
     public let configuration: Configuration
+    /// Writes to standard error, at the level of LOG_LEVEL. Any thread.
     public let logger: Logger
-    /// The event loops, for code that answers later or speaks to sockets.
+    /// The event loops, for code that answers later or sends to sockets. Any thread.
     public let workers: Workers
     let assets: Assets
     /// What pages import as "mizu"; served once there is a `sync` to talk to.
@@ -28,13 +31,13 @@ public final class App {
     var routes: [@Sendable (inout Routes) -> Void] = []
     var live = LiveHooks()
     var liveLimits = LiveLimits()
-    /// How often an address and a user may ask; nil: as often as they like.
+    /// How often an address and a user may send requests; nil: as often as they like.
     let limiter: RateLimiter?
-    /// What is held of the process: listeners, rights, logs, the service manager.
+    /// The parts of the app that are the process's: listeners, rights, logs, the service manager.
     var daemon: Daemon
-    /// What pages get where `mizu dev` runs the app.
+    /// What pages get if `mizu dev` runs the app.
     private(set) var development: DevPages?
-    /// How errors are shown to browsers.
+    /// The pages that show errors to browsers.
     var errorPages = ErrorPages()
     private(set) var synchronisation: Synchronisation?
     /// No `authorize` was given: whoever reaches the server may do everything.
@@ -46,9 +49,13 @@ public final class App {
         let feed: LiveFeed
     }
 
-    /// - Parameter assets: the app's files; in development read from `Assets/` below the working
-    ///   directory where it is there.
-    /// - Throws: `StartError` where event loops cannot be made.
+    /// Makes the event loops; binds and opens nothing yet.
+    /// - Parameters:
+    ///   - configuration: usually `Configuration.from(environment:)`.
+    ///   - assets: the app's files. In development they are read from `Assets/` below the working
+    ///     directory if that folder is there.
+    /// - Throws: `StartError` if the kernel gives no event loop, or if the environment of the
+    ///   service manager (`LISTEN_FDS`, `WATCHDOG_USEC`) is malformed.
     public init(_ configuration: Configuration, assets: Assets) throws(StartError) {
         cl_hold_standard_descriptors()
         self.configuration = configuration
@@ -74,27 +81,36 @@ public final class App {
 
     // MARK: Routes
 
-    /// Answers GET and HEAD on `pattern` (`/todos/:id`, `/files/*path`).
-    /// - Parameter cost: tokens that a request takes of the rate of its address and its user
-    ///   (RATE_LIMIT); its body costs besides.
+    /// Answers GET and HEAD on `pattern`. If two routes match the same paths, `run` traps and names
+    /// both.
+    /// - Parameters:
+    ///   - pattern: a path that may hold parameters (`/todos/:id`) and end with a wildcard
+    ///     (`/files/*path`).
+    ///   - cost: tokens that a request takes from the rate of its address and its user
+    ///     (RATE_LIMIT). Its body costs extra.
+    ///   - handler: runs on a worker's thread and must not wait. What it throws becomes a 500 and a
+    ///     line in the log; an `HTTPError` becomes its own status.
     public func get(
         _ pattern: String, cost: RouteCost = .one, _ handler: @escaping Handler
     ) {
         routes.append { $0.get(pattern, cost: cost, handler) }
     }
 
+    /// Answers POST on `pattern`; see `get`.
     public func post(
         _ pattern: String, cost: RouteCost = .one, _ handler: @escaping Handler
     ) {
         routes.append { $0.post(pattern, cost: cost, handler) }
     }
 
+    /// Answers PUT on `pattern`; see `get`.
     public func put(
         _ pattern: String, cost: RouteCost = .one, _ handler: @escaping Handler
     ) {
         routes.append { $0.put(pattern, cost: cost, handler) }
     }
 
+    /// Answers DELETE on `pattern`; see `get`.
     public func delete(
         _ pattern: String, cost: RouteCost = .one, _ handler: @escaping Handler
     ) {
@@ -102,27 +118,33 @@ public final class App {
     }
 
     /// Adds routes, groups and hooks.
+    /// - Parameter build: called once, by `run`.
     public func routes(_ build: @escaping @Sendable (inout Routes) -> Void) {
         routes.append(build)
     }
 
-    /// Runs `middleware` before every handler; it may set `request.user` or answer itself.
+    /// Runs `middleware` before every handler, and for requests without a route too. It may set
+    /// `request.user`, or answer in the handler's place. It runs on workers' threads and must not
+    /// wait.
     public func use(_ middleware: @escaping Middleware) {
         routes.append { $0.use(middleware) }
     }
 
     // MARK: Pages and files
 
-    /// Makes the page that browsers are shown for an error: a 404 of the router, a refusal, a
-    /// handler that threw. Programs get JSON as before. Without it, or where it gives nil, it is
-    /// the template `pages/error`, or a plain page where there is none. Called on workers' threads;
-    /// must not wait.
+    /// Makes the page that a browser gets for an error: a 404 of the router, a refusal, a handler
+    /// that threw. Programs get JSON, whatever the page is.
+    /// - Parameter make: runs on workers' threads and must not wait. If it returns nil, and if
+    ///   `errorPage` is never called, the page is the template `pages/error`, or a plain one if
+    ///   there is no such template.
     public func errorPage(_ make: @escaping @Sendable (ProblemReport) -> Response?) {
         errorPages.own = make
     }
 
-    /// Compiles the templates below `views/`.
-    /// - Throws: `StartError` with all that is wrong with them.
+    /// Compiles the templates below `views/` of the assets.
+    /// - Returns: the pages by name; any thread may render them.
+    /// - Throws: `StartError` with every mistake in every template; in development nothing, because
+    ///   each page shows its own mistakes.
     public func views() throws(StartError) -> Views {
         do {
             let views = try Views(
@@ -136,7 +158,8 @@ public final class App {
     }
 
     /// Serves the files below `folder` of the assets at `prefix`: `files("/static", from:
-    /// "static")`. With ETag, ranges and gzip; browsers ask each time whether a file has changed.
+    /// "static")`. Answers have ETag, ranges and gzip; browsers ask each time whether a file has
+    /// changed. In production each file is compressed once, in this call.
     public func files(_ prefix: String, from folder: String) {
         let files = StaticFiles(assets, folder: folder + "/")
         get(prefix + "/*path", cost: .file) { request in
@@ -144,7 +167,7 @@ public final class App {
         }
     }
 
-    /// Serves one file of the assets at `path`.
+    /// Serves the file `name` of the assets at `path`, as `files` does.
     public func file(_ path: String, from name: String) {
         let files = StaticFiles(assets, folder: "", only: name)
         get(path, cost: .file) { request in files.respond(name, to: request) ?? .notFound }
@@ -152,14 +175,18 @@ public final class App {
 
     // MARK: Sync and live
 
-    /// Says who a token of `auth` belongs to, which topics of the app's own a session may use, and
-    /// hears of sessions that end. Called on workers' threads; must not wait.
+    /// Sets the hooks of `/ws`. A hook that is nil keeps its earlier value. Hooks run on workers'
+    /// threads and must not wait.
     /// - Parameters:
-    ///   - authenticate: without it no token is taken.
-    ///   - requiresUser: whether a socket has to be somebody's. One that no `request.user` has
-    ///     opened has 10 s to send `auth`, and is served nothing before that.
-    ///   - compresses: whether what is told in a topic (`sync:` and the name, of a scope) may be
-    ///     compressed; everywhere, if not given.
+    ///   - authenticate: returns the user of a token that a client sends in `auth` (protocol.md);
+    ///     without it every token is refused.
+    ///   - requiresUser: whether a socket must belong to a user. If its request had no
+    ///     `request.user`, it has 10 s to send `auth`, and is served nothing before that.
+    ///   - onMessage: decides about messages for the app's own topics: who may subscribe and
+    ///     publish, and what is answered. Without it there are no such topics.
+    ///   - onClose: is called once for each session that has ended.
+    ///   - compresses: whether messages of a topic may be compressed (a scope's topic is `sync:`
+    ///     and its name). Without it all may.
     public func live(
         authenticate: (@Sendable (_ token: String) -> Authentication)? = nil,
         requiresUser: Bool? = nil,
@@ -174,12 +201,16 @@ public final class App {
         if let onClose { live.onClose = onClose }
     }
 
-    /// Opens the database and mounts `/_sync/*`, `/ws`, and at `/_mizu/*` the client for both,
-    /// which pages import as "mizu". Once for an app.
+    /// Opens the database and mounts `/_sync/*`, `/ws` and, at `/_mizu/*`, the client for both,
+    /// which pages import as "mizu". At most once for an app. It binds the ports, reads the
+    /// certificates and becomes `RUN_AS` first (see `Daemon`).
     /// - Parameters:
-    ///   - mutator: what the app's mutations do.
-    ///   - authorize: who may what; by default everyone may do everything in every scope.
-    /// - Throws: `StartError` where the database cannot be had.
+    ///   - mutator: applies the app's mutations, on the writer's thread.
+    ///   - authorize: decides who may do what in which scope; asked for each request, on workers'
+    ///     threads. Without it everyone may do everything in every scope.
+    /// - Returns: the handle by which handlers read and push.
+    /// - Throws: `StartError` if a port cannot be bound, rights cannot be given up, or the database
+    ///   cannot be opened.
     public func sync(
         _ mutator: some Mutator, authorize: Authorize? = nil
     ) throws(StartError) -> Sync {
@@ -219,9 +250,11 @@ public final class App {
     }
 }
 
-/// Why an app did not start: one line that says what to do.
+/// Why an app did not start.
 public struct StartError: Error, CustomStringConvertible, Sendable {
+    /// One line for a person, which says what to do.
     public let description: String
 
+    /// - Parameter description: one line for a person.
     public init(_ description: String) { self.description = description }
 }

@@ -5,15 +5,17 @@
 import Glibc
 import MizuBytes
 
+/// The files of an app, by name. A value; any thread.
 public struct Assets: Sendable {
     private let embedded: [String: ByteSlice]
     /// Where files are read from in development; nil: only what is embedded.
     private let folder: String?
 
+    /// The files of a table in the binary, as `make assets` writes it.
     /// - Parameters:
     ///   - count: files in the table.
-    ///   - entry: name (C string), first byte and length of file `index`; the memory must live as
-    ///     long as the process, as `.rodata` does.
+    ///   - entry: returns the name (a C string), the first byte and the length in bytes of the file
+    ///     at an index. The memory must live as long as the process, as `.rodata` does.
     public init(
         count: Int,
         entry: (Int) -> (name: UnsafePointer<CChar>, bytes: UnsafeRawPointer, count: Int)
@@ -27,7 +29,7 @@ public struct Assets: Sendable {
         folder = nil
     }
 
-    /// No files, for an app that answers with nothing but what it makes itself.
+    /// No files, for an app that makes all of its answers itself.
     public static let none = Assets(embedded: [:], folder: nil)
 
     private init(embedded: [String: ByteSlice], folder: String?) {
@@ -35,23 +37,25 @@ public struct Assets: Sendable {
         self.folder = folder
     }
 
-    /// The same files, read from the first of `folders` that has a folder `views` in it. Where none
-    /// has, from the binary.
+    /// Returns the same files, read from the first of `folders` that has a folder `views` in it; if
+    /// none has, from the binary.
     public func reading(from folders: [String]) -> Assets {
         let found = folders.first { access($0 + "/views", R_OK | X_OK) == 0 }
         return Assets(embedded: embedded, folder: found)
     }
 
+    /// Whether each look reads the disk, so that an edit shows at once.
     public var isReadFromDisk: Bool { folder != nil }
 
-    /// The names of the embedded files below `prefix`, sorted, without it.
+    /// Returns the names of the embedded files that begin with `prefix`, sorted and without the
+    /// prefix. O(files).
     public func names(below prefix: String) -> [String] {
         embedded.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
             .sorted()
     }
 
-    /// The bytes of a file, nil where there is none. Names with empty, `.` or `..` segments have
-    /// none.
+    /// The bytes of a file of at most 16 MiB; nil if there is none, or if the name has an empty,
+    /// `.` or `..` segment. From the disk it is read again at each look.
     public subscript(name: String) -> ByteSlice? {
         guard let folder else { return embedded[name] }
         let segments = name.split(separator: "/", omittingEmptySubsequences: false)

@@ -4,7 +4,7 @@
 import MizuHTTP
 
 extension Configuration {
-    /// Whom the server answers as.
+    /// The names that the server answers to.
     public enum Hosts: Sendable, Equatable {
         /// HOSTS is not set: the names that nobody else can own (`HostPolicy.init(machine:)`).
         case own
@@ -22,6 +22,7 @@ extension Configuration {
 
     /// What pages of other origins may do.
     public struct AllowedOrigins: Sendable, Equatable {
+        /// Their pages may read and write, cookies included: `https://app.example`.
         public var origins: [String] = []
         /// `*`: every page may read what is public.
         public var isPublic = false

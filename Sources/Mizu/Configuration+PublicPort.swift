@@ -5,14 +5,15 @@
 import MizuDoor
 import MizuServer
 
-/// What stands before the app.
+/// The settings of a port that everybody reaches.
 public struct PublicPort: Sendable {
-    /// Connections and TLS handshakes of each address; its `exempt` holds for `requestRate` too.
+    /// Limits of connections and TLS handshakes of each address; its `exempt` addresses are exempt
+    /// from `requestRate`, too.
     public var addresses = AddressLimits()
-    /// Tokens of each address and each user, which requests, messages of sockets, bytes and
-    /// mutations take; nil: any number.
+    /// Tokens of each address and each user. Requests, messages of sockets, bytes and mutations
+    /// take them. Nil: there is no rate.
     public var requestRate: TokenRate? = TokenRate(perSecond: 200, burst: 2_000)
-    /// Whose X-Forwarded-For, -Proto and -Host and PROXY headers are believed.
+    /// The proxies whose X-Forwarded-For, -Proto and -Host and PROXY headers are believed.
     public var trustedProxies = AddressRanges()
     /// Whether trusted proxies begin each connection with a PROXY header.
     public var usesProxyProtocol = false

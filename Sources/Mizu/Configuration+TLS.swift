@@ -4,19 +4,20 @@
 import MizuTransport
 
 extension Configuration {
-    /// What the TLS settings say.
+    /// The certificates, and where to listen with them.
     public struct TLS: Sendable {
-        /// Nil: port 8443 of the hosts of `ADDR`, once there is a certificate.
+        /// Where to listen with TLS; nil: port 8443 of the hosts of `ADDR`.
         public var addresses: [ListenAddress]?
+        /// The files of certificates, keys and OCSP responses.
         public var files = TLSFiles(certificates: [])
-        /// A certificate for localhost is made and kept beside the database.
+        /// Whether a certificate for localhost is made and kept beside the database.
         public var isSelfSigned = false
 
-        /// Whether there is, or will be, a certificate.
+        /// Whether a certificate is there or will be made.
         public var isOn: Bool { isSelfSigned || !files.certificates.isEmpty }
 
-        /// Where to listen with TLS; empty if it is off. By default the hosts are those of `plain`,
-        /// so that TLS opens the server to nobody else.
+        /// Returns where to listen with TLS; empty if it is off. By default the hosts are those of
+        /// `plain`, so that TLS opens the server to nobody else.
         public func addressesInForce(beside plain: [ListenAddress]) -> [ListenAddress] {
             guard isOn else { return [] }
             if let addresses { return addresses }

@@ -21,6 +21,7 @@ public struct ConfigurationError: Error, CustomStringConvertible, Sendable {
 public struct Configuration: Sendable {
     // The process.
 
+    /// Where to listen without TLS.
     public var addresses = [ListenAddress(host: "127.0.0.1", port: 8080)]
     /// `sqlite:PATH` or `memory:`.
     public var database = "sqlite:data/mizu.db"
@@ -35,17 +36,22 @@ public struct Configuration: Sendable {
 
     // Its logs.
 
+    /// The least severe messages that are written to standard error.
     public var logLevel = Logger.Level.info
     /// The access log's file, `-` for standard output; nil: none.
     public var accessLog: String?
+    /// The format of the access log's lines.
     public var accessLogFormat = AccessLogFormat.json
 
     // Its peers.
 
+    /// The names that the server answers to.
     public var hosts = Hosts.own
+    /// Origins besides the server's own whose pages may read or write.
     public var allowedOrigins = AllowedOrigins()
     /// Certificates, and where they are shown.
     public var tls = TLS()
+    /// Proxies, rates and redirects.
     public var publicPort = PublicPort()
     /// Limits of connections and sockets.
     public var limits = ServerLimits()

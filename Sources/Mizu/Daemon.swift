@@ -59,29 +59,33 @@ struct Daemon {
             return try ServiceNotifier(
                 path: path, watchdogMicroseconds: service.watchdogMicroseconds)
         } catch {
-            logger.warning("nothing can be reported to NOTIFY_SOCKET=\(path): \(error.reason)")
+            logger.warning("cannot report to NOTIFY_SOCKET=\(path): \(error.reason)")
             return nil
         }
     }
 }
 
 extension App {
-    /// Runs `step` with the rights that the process was started with, before `RUN_AS`: for reading
-    /// private keys. Call it before `sync`.
+    /// Runs `step` with the rights that the process was started with, before it becomes `RUN_AS`:
+    /// for reading private keys. Traps after `sync`, because the rights are gone then.
     public func beforeDrop(_ step: @escaping () throws(StartError) -> Void) {
-        precondition(!daemon.isSettled, "App.beforeDrop after sync: the rights have gone")
+        precondition(
+            !daemon.isSettled, "App.beforeDrop comes too late, after sync: the rights are gone")
         daemon.beforeDrop.append(step)
     }
 
-    /// Says in the log at start, where `RUN_AS` is set, if the process will not be able to read
-    /// `path` again. Call it before `sync`.
+    /// Logs a warning at the start if `RUN_AS` is set and that user cannot read `path`, which the
+    /// app reads again on a reload. Traps after `sync`, because the check is over then.
     public func expectsToRead(_ path: String) {
-        precondition(!daemon.isSettled, "App.expectsToRead after sync: it was looked at already")
+        precondition(
+            !daemon.isSettled,
+            "App.expectsToRead comes too late, after sync: the paths have been checked")
         daemon.readableAfterDrop.append(path)
     }
 
-    /// Runs `body` on SIGHUP, on the main thread, while the server serves: read again what can
-    /// change. It must end soon and must not throw: what cannot be read leaves the old in use.
+    /// Runs `body` on each SIGHUP while the server serves: to read again what can change. It runs
+    /// on the main thread, which also answers the service manager, so it must end soon. If
+    /// something cannot be read, the old value should stay in use.
     public func onReload(_ body: @escaping () -> Void) { lifetime.reloads.append(body) }
 
     /// Takes the steps up to the access log, once.
@@ -115,7 +119,7 @@ extension App {
         }
         guard configuration.tls.isOn || daemon.listeners.entries.allSatisfy({ $0.role == .http })
         else {
-            throw StartError("LISTEN_FDNAMES names https, and there is no certificate")
+            throw StartError("LISTEN_FDNAMES names an https socket, but there is no certificate")
         }
     }
 

@@ -19,7 +19,7 @@ struct ErrorPages: Sendable {
 
     /// As the server wants it.
     func pages(
-        _ assets: Assets, isDevelopment: Bool, _ development: DevPages?, _ logger: Logger
+        of assets: Assets, isDevelopment: Bool, development: DevPages?, logger: Logger
     ) -> ProblemPages {
         let (own, views) = (self.own, self.views)
         let hasTemplate = assets["views/pages/\(Self.template).html"] != nil

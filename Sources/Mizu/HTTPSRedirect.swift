@@ -30,7 +30,7 @@ struct HTTPSRedirect: Sendable {
             return Response(
                 HTTPError(
                     .badRequest, code: "invalid_request",
-                    message: "this server speaks https, and the request names no host"))
+                    message: "this server redirects to https, but the request names no host"))
         }
         let authority = Self.name(of: host) + (port == 443 ? "" : ":\(port)")
         var response = Response.redirect(

@@ -23,10 +23,12 @@ struct MachineMemory: Equatable {
             guard parts.count == 3 else { continue }
             let controllers = parts[1].split(separator: ",")
             if parts[0] == "0", controllers.isEmpty {
-                bounds += Self.bounds("/sys/fs/cgroup", parts[2], "memory.max", read)
+                bounds += Self.bounds(
+                    below: "/sys/fs/cgroup", of: parts[2], in: "memory.max", reading: read)
             } else if controllers.contains("memory") {
                 bounds += Self.bounds(
-                    "/sys/fs/cgroup/memory", parts[2], "memory.limit_in_bytes", read)
+                    below: "/sys/fs/cgroup/memory", of: parts[2], in: "memory.limit_in_bytes",
+                    reading: read)
             }
         }
         bytes = bounds.min()
@@ -45,21 +47,21 @@ struct MachineMemory: Equatable {
     /// What the folder and those above it say. In a container the path may be that of the host,
     /// and its own folder the root.
     private static func bounds(
-        _ root: String, _ path: Substring, _ file: String, _ read: (String) -> String?
+        below root: String, of path: Substring, in file: String, reading read: (String) -> String?
     ) -> [Int] {
         var names = path.split(separator: "/")
         if names.contains("..") { names = [] }
         var found: [Int] = []
         while true {
-            found += one(root, names, file, read)
+            found += bound([root[...]] + names, in: file, reading: read)
             guard names.popLast() != nil else { return found }
         }
     }
 
-    private static func one(
-        _ root: String, _ names: [Substring], _ file: String, _ read: (String) -> String?
+    private static func bound(
+        _ names: [Substring], in file: String, reading read: (String) -> String?
     ) -> [Int] {
-        let folder = ([root[...]] + names).joined(separator: "/")
+        let folder = names.joined(separator: "/")
         guard let text = read(folder + "/" + file) else { return [] }
         // "max", and version 1's largest number, are no bound.
         guard let bytes = Int(text.prefix { $0 != "\n" }), bytes > 0, bytes < 1 << 60 else {

@@ -37,8 +37,8 @@ final class RefusalLog: Sendable {
         let host = Self.quoted(request.authority.bytes(in: request.bytesOfHead))
         logger.warning(
             """
-            421 for the Host \(host): this server answers to \(names). If that is a name of it, \
-            add it to HOSTS. (One such line a minute.)
+            421 for the Host \(host): this server answers to \(names). If that name is its own, \
+            add it to HOSTS. (At most one such line a minute.)
             """
         )
     }
@@ -51,7 +51,7 @@ final class RefusalLog: Sendable {
             """
             403 origin_denied: Origin \(origin.map(Self.quoted) ?? "none"), Host \
             \(Self.quoted(request.authority.bytes(in: bytes))). Likely cause: \
-            \(OriginPolicy.likelyCause(of: denial, on: request)). (One such line a minute.)
+            \(OriginPolicy.likelyCause(of: denial, on: request)). (At most one such line a minute.)
             """
         )
     }
@@ -64,9 +64,9 @@ final class RefusalLog: Sendable {
         guard isFirst else { return }
         logger.warning(
             """
-            a proxy on this machine (\(peer.host)) sends X-Forwarded-For, and TRUSTED_PROXIES is \
-            not set: everybody behind it counts as \(peer.host), \
-            \(exemptsLoopback ? "for which no limit holds" : "with one allowance for all"). Set \
+            a proxy on this machine (\(peer.host)) sends X-Forwarded-For, but TRUSTED_PROXIES is \
+            not set: all of its clients count as \(peer.host), \
+            \(exemptsLoopback ? "which has no limits" : "and share one allowance"). Set \
             TRUSTED_PROXIES=\(peer.host) if the proxy sets that field itself
             """
         )

@@ -73,8 +73,8 @@ final class RequestPolicy: Sendable {
             HTTPError(
                 .misdirectedRequest, code: "invalid_request",
                 message: """
-                    this server does not answer for that Host; whoever runs it adds the name to \
-                    its setting HOSTS
+                    this server does not answer to that Host; its operator can add the name to \
+                    the setting HOSTS
                     """))
     }
 
@@ -92,7 +92,7 @@ final class RequestPolicy: Sendable {
         var response = Response(
             HTTPError(
                 .unsupportedMediaType, code: "unsupported_media_type",
-                message: "bodies are read as they come: send them without Content-Encoding"))
+                message: "this server decodes no bodies: send them without Content-Encoding"))
         response.set("Accept-Encoding", literal: "identity")
         return response
     }

@@ -1,19 +1,21 @@
 // The records of a scope as one read of a handler sees them, all at one cursor, and the page of
-// them that an answer shows. Reading stops where nobody waits for the answer any more, or where it
-// takes too long. Confined to the reader's thread.
+// them that an answer shows. Reading stops if nobody waits for the answer any more, or if it takes
+// too long. Confined to the reader's thread.
 
 import MizuBytes
 import MizuHTTP
 import MizuSync
 import MizuSyncService
 
-/// The state of a scope as one read sees it. Valid during the call that it is handed to.
+/// The state of a scope as one read sees it, at one cursor. Valid during the call that it is lent
+/// to, on that thread. Every method throws `SnapshotError.over` if the client has left or the read
+/// has run for 10 s.
 public struct Snapshot: ~Copyable {
     let reader: any SyncReader
     let scope: Name
     let check: ReadCheck
 
-    /// Bytes of JSON that `records` gives at most; beyond it it throws.
+    /// Bytes of JSON that `records` returns at most; beyond it it throws.
     public static let recordsBytesMax = 64 << 20
     /// Bytes of JSON in one page of `page`; it ends early there, with `next`.
     public static let pageBytesMax = 1 << 20
@@ -27,14 +29,16 @@ public struct Snapshot: ~Copyable {
 
     // MARK: One page
 
-    /// A page of an entity's records, in the order of their ids: where ids are made by
-    /// `Intent.orderedID` that is the order in which they were made.
+    /// Returns a page of an entity's records, in the order of their ids. If ids are made by
+    /// `Intent.orderedID`, that is the order in which the records were made.
     /// - Parameters:
+    ///   - entity: the kind of record, as `note`.
     ///   - after: the `next` of the page before; nil for the first page.
-    ///   - limit: records at most, 1 to 1000. A page also ends at 1 MiB of JSON.
-    ///   - filter: asked of each record in turn. A page looks at 1000 records at most, so one that
-    ///     lets few through can make a short page, even an empty one, with a `next`.
-    /// - Throws: what `filter` throws; `HTTPError` 400 where `after` is no id.
+    ///   - limit: the most records, 1 to 1000. A page also ends at 1 MiB of JSON.
+    ///   - filter: whether a record belongs to the page; called for each in turn. A page looks at
+    ///     1000 records at most, so a filter that lets few through can make a short page, even an
+    ///     empty one, with a `next`.
+    /// - Throws: what `filter` throws; `HTTPError` 400 if `after` is not an id.
     public func page(
         of entity: Name, after: String? = nil, limit: Int = 100,
         where filter: (JSONValue) throws -> Bool = { _ in true }
@@ -44,7 +48,7 @@ public struct Snapshot: ~Copyable {
             start = Name(after)
             guard start != nil else {
                 throw HTTPError(
-                    .badRequest, code: "invalid_request", message: "after: no such place")
+                    .badRequest, code: "invalid_request", message: "after: not the id of a record")
             }
         }
         let limit = min(max(1, limit), Self.pageRecordsMax)
@@ -72,7 +76,8 @@ public struct Snapshot: ~Copyable {
         return page
     }
 
-    /// The same, decoded.
+    /// Returns a page of an entity's records, decoded; see the other `page`.
+    /// - Throws: also what decoding throws.
     public func page<T: Decodable>(
         of entity: Name, as type: T.Type, after: String? = nil, limit: Int = 100,
         where filter: (T) throws -> Bool = { _ in true }
@@ -90,8 +95,9 @@ public struct Snapshot: ~Copyable {
 
     // MARK: All, and one
 
-    /// All records of an entity, in the order of their ids: for what an app knows to be few.
-    /// - Throws: where they are more than 64 MiB of JSON (`page` has no such end).
+    /// Returns all records of an entity, in the order of their ids: for entities of which an app
+    /// knows that they have few.
+    /// - Throws: `SnapshotError.tooMuch` beyond 64 MiB of JSON (`page` has no such end).
     public func records(_ entity: Name) throws -> [JSONValue] {
         var records: [JSONValue] = []
         var bytes = 0
@@ -104,7 +110,8 @@ public struct Snapshot: ~Copyable {
         return records
     }
 
-    /// All records of an entity, decoded; bounded like `records`.
+    /// Returns all records of an entity, decoded; see the other `records`.
+    /// - Throws: also what decoding throws.
     public func records<T: Decodable>(_ entity: Name, as type: T.Type) throws -> [T] {
         var records: [T] = []
         var bytes = 0
@@ -117,7 +124,8 @@ public struct Snapshot: ~Copyable {
         return records
     }
 
-    /// One record, nil where there is none.
+    /// Returns one record; nil if there is none, or if `id` cannot be one.
+    /// - Throws: `StoreError` if the store cannot be read.
     public func record(_ entity: Name, id: String) throws -> JSONValue? {
         guard let id = Name(id) else { return nil }
         return try reader.record(RecordKey(entity: entity, id: id), in: scope)
@@ -157,10 +165,12 @@ public struct Snapshot: ~Copyable {
 
 /// A part of an entity's records.
 public struct RecordPage<Record: Sendable>: Sendable {
+    /// In the order of their ids.
     public var records: [Record]
-    /// What the next page comes `after`; nil where this is the last.
+    /// The `after` of the next page; nil: this is the last one.
     public var next: String?
 
+    /// - Parameter next: the `after` of the next page; nil: this is the last one.
     public init(records: [Record] = [], next: String? = nil) {
         self.records = records
         self.next = next
@@ -169,11 +179,12 @@ public struct RecordPage<Record: Sendable>: Sendable {
 
 /// Why a read of a handler ended early.
 public enum SnapshotError: Error, CustomStringConvertible {
-    /// Nobody waits any more, or it took too long.
+    /// The client has left, or the read took too long.
     case over
-    /// Too many records to have all at once.
+    /// The entity's records are too many to return all at once.
     case tooMuch(Name)
 
+    /// One line for the log.
     public var description: String {
         switch self {
         case .over: "the read took too long and was ended"

@@ -6,15 +6,16 @@ import Glibc
 import Logging
 import MizuBytes
 
+/// Standard error, as the process writes to it.
 public enum StandardErrorLog {
-    /// Writes one line, for a person at a terminal.
+    /// Writes `line` and a line feed in one write(2), for a person at a terminal. Any thread.
     public static func say(_ line: String) {
         let bytes = Array((line + "\n").utf8)
         _ = bytes.withUnsafeBytes { cl_write(2, $0.baseAddress, $0.count) }
     }
 
-    /// A logger that writes lines of `level` and above to standard error.
-    /// - Parameter journal: `JOURNAL_STREAM`; where it names standard error, lines begin with their
+    /// Returns a logger that writes lines of `level` and above to standard error.
+    /// - Parameter journal: `JOURNAL_STREAM`. If it names standard error, lines begin with their
     ///   priority, so that `journalctl -p` can tell them apart (sd-daemon(3)).
     static func logger(level: Logger.Level, journal: String? = nil) -> Logger {
         let isJournal = journal.map(isStandardError) ?? false

@@ -9,11 +9,11 @@ import MizuServer
 import MizuSync
 import MizuSyncService
 
-/// A handle to an app's synchronised state. Any thread.
+/// A handle to an app's synchronised state, which `App.sync` returns. Any thread.
 public struct Sync: Sendable {
     let service: SyncService
     let workers: Workers
-    /// Who is connected, and the way to tell them.
+    /// The sockets that are connected: publish to topics, send to users, close sessions.
     public let live: LiveFeed
 
     init(service: SyncService, workers: Workers, feed: LiveFeed) {
@@ -23,15 +23,18 @@ public struct Sync: Sendable {
     }
 
     /// Answers `request` with what `respond` makes of the scope's records, all at one cursor.
-    /// `respond` is not called where the client has left, where its address has too many reads
-    /// under way (429) or where the read has waited too long (503); what it throws is logged with
-    /// the route and answered like a handler's.
-    /// - Throws: `HTTPError` 403 where the user may not read the scope.
+    /// - Parameters:
+    ///   - scope: the scope to read.
+    ///   - respond: runs on a reader's thread. It is not called if the client has left, if its
+    ///     address has too many reads under way (429), or if the read has waited for 10 s (503).
+    ///     What it throws is logged with the route and answered like a handler's error.
+    /// - Returns: a pending response, which the handler returns at once.
+    /// - Throws: `HTTPError` 403 if the user may not read the scope.
     public func read(
         _ request: borrowing Request, scope: Name = .defaultScope,
         _ respond: @escaping @Sendable (borrowing Snapshot) throws -> Response
     ) throws -> Response {
-        try check(request, scope, .snapshot)
+        try check(request, of: scope, may: .snapshot)
         let (workers, exchange) = (self.workers, request.exchange)
         let (tail, watch) = (service.tail, ExchangeWatch())
         service.read(for: service.asker(request.peer, watchedBy: watch), of: scope) {
@@ -62,7 +65,7 @@ public struct Sync: Sendable {
     /// The answer of a read that was ended: nobody is there to get it, or it took too long, which
     /// is worth a line in the log.
     private static func ended(_ check: ReadCheck) -> Response {
-        let message = "this took too long; try again"
+        let message = "the read took too long; try again"
         var response = Response(Refusal.unavailable(message))
         if !check.hasLeft {
             response.problem = Problem(
@@ -71,14 +74,22 @@ public struct Sync: Sendable {
         return response
     }
 
-    /// Pushes mutations for `request`'s user, in order, and answers with what `respond` makes of
-    /// their outcomes (one for each).
-    /// - Throws: `HTTPError` 403 where the user may not write the scope, 400 for a bad id.
+    /// Pushes mutations of `request`'s user, in order, and answers with what `respond` makes of
+    /// their outcomes.
+    /// - Parameters:
+    ///   - scope: the scope to write to.
+    ///   - intents: the mutations. One with a known id is not applied again; its first outcome
+    ///     counts.
+    ///   - respond: gets one outcome for each intent, after all are durable. It runs on the
+    ///     request's worker and must not wait.
+    /// - Returns: a pending response, which the handler returns at once.
+    /// - Throws: `HTTPError` 403 if the user may not write the scope, 400 if `request.user` is not
+    ///   a name.
     public func push(
         _ request: borrowing Request, scope: Name = .defaultScope, _ intents: [Intent],
         _ respond: @escaping @Sendable ([MutationOutcome]) throws -> Response
     ) throws -> Response {
-        let user = try check(request, scope, .push)
+        let user = try check(request, of: scope, may: .push)
         var push = PushRequest(
             scope: scope, client: nil,
             mutations: intents.map { intent in
@@ -101,12 +112,12 @@ public struct Sync: Sendable {
 
     @discardableResult
     private func check(
-        _ request: borrowing Request, _ scope: Name, _ action: SyncAction
+        _ request: borrowing Request, of scope: Name, may action: SyncAction
     ) throws -> Name? {
         let user = request.user.flatMap { Name($0) }
         if request.user != nil && user == nil {
             throw HTTPError(
-                .badRequest, code: "invalid_request", message: "the user is no valid name")
+                .badRequest, code: "invalid_request", message: "the user is not a valid name")
         }
         guard service.mayUse(user, scope, action) else {
             throw HTTPError(
@@ -116,9 +127,11 @@ public struct Sync: Sendable {
     }
 }
 
-/// What a handler wants done: a named command with its id and arguments.
+/// A mutation that a handler wants applied: a name with arguments, and an id.
 public struct Intent: Sendable {
+    /// Makes the mutation the same one in every retry.
     public let id: Name
+    /// Which mutation it is, as `note.write`.
     public let name: Name
     private let arguments: Arguments
     var byteCount: Int { arguments.json.bytes.count }
@@ -128,17 +141,19 @@ public struct Intent: Sendable {
     }
 
     /// - Parameters:
-    ///   - id: random and unique, made once and kept through every retry: for a form, a hidden
+    ///   - name: the mutation's name, as the app's mutator knows it.
+    ///   - id: random and unique, made once and kept through every retry; in a form it is a hidden
     ///     field. Nil makes a fresh one.
-    ///   - arguments: encodes to a JSON object.
-    /// - Throws: `HTTPError` 400 where `id` is no name or the arguments are no object.
+    ///   - arguments: a value that encodes to a JSON object.
+    /// - Throws: `HTTPError` 400 if `id` is not a name, or the arguments do not encode to an
+    ///   object.
     public init(
         _ name: Name, id: String? = nil, _ arguments: some Encodable
     ) throws {
         guard let id = id.map({ Name($0) }) ?? Self.freshID() else {
             throw HTTPError(
                 .badRequest, code: "invalid_request",
-                message: "the mutation id must have 1 to 128 bytes, no control characters")
+                message: "the mutation id must have 1 to 128 bytes and no control characters")
         }
         self.id = id
         self.name = name
@@ -150,9 +165,10 @@ public struct Intent: Sendable {
         self.arguments = Arguments(json)
     }
 
-    /// An id for a new record that sorts behind those made before it: milliseconds since 1970 in
-    /// twelve hexadecimal digits, then 80 random bits. Pages of records come in the order of ids,
-    /// so these come in the order in which they were made; the browser client makes them alike.
+    /// Returns an id for a new record that sorts after those made before it: milliseconds since
+    /// 1970 in twelve hexadecimal digits, then 80 random bits. Pages come in the order of ids, so
+    /// such records come in the order in which they were made. The browser client makes the same
+    /// ids.
     public static func orderedID() -> Name? {
         var random = SystemRandomNumberGenerator()
         let time = Hex.encode(UInt64(clamping: WallClock.milliseconds)).suffix(12)
@@ -160,7 +176,7 @@ public struct Intent: Sendable {
         return Name(String(decoding: time + low.prefix(20), as: UTF8.self))
     }
 
-    /// A random id of 128 bits.
+    /// Returns a random id of 128 bits.
     public static func freshID() -> Name? {
         var random = SystemRandomNumberGenerator()
         return Name.random(using: &random)

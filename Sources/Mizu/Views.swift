@@ -7,6 +7,7 @@ import MizuBytes
 import MizuHTTP
 import MizuView
 
+/// The compiled templates of an app. A value; any thread may render.
 public struct Views: Sendable {
     private let set: ViewSet
     private let isDevelopment: Bool
@@ -16,9 +17,10 @@ public struct Views: Sendable {
 
     /// Compiles every template below `views/`.
     /// - Parameters:
-    ///   - development: what is added to pages where `mizu dev` runs the app.
+    ///   - development: adds the panel to pages if `mizu dev` runs the app.
     ///   - client: what pages import as "mizu".
-    /// - Throws: all that is wrong with them, except in development, where each page tells its own.
+    /// - Throws: every mistake in every template; in development nothing, because each page shows
+    ///   its own mistakes.
     init(
         _ assets: Assets, isDevelopment: Bool, _ development: DevPages? = nil,
         client: BrowserClient, logger: Logger
@@ -33,8 +35,11 @@ public struct Views: Sendable {
         self.logger = logger
     }
 
-    /// The page `name` with `data`, and with `mizu.head` beside it: what the head of a page needs
-    /// so that its scripts can import "mizu" (Assets/Guides/client.md).
+    /// Renders the page `name` with `data`, and with `mizu.head` beside it: what the head of a page
+    /// needs so that its scripts can import "mizu" (Assets/Guides/client.md).
+    /// - Returns: the whole page, with `Cache-Control: no-cache`. If the template is broken or does
+    ///   not fit the data, it is a 500: in development with file, line and reason, else with a line
+    ///   in the log.
     public func render(
         _ name: String, _ data: ViewValue, status: HTTPStatus = .ok
     ) -> Response {
@@ -62,7 +67,8 @@ public struct Views: Sendable {
         return response
     }
 
-    /// The page `name` with the data that `value` encodes itself to.
+    /// Renders the page `name` with what `value` encodes to; see the other `render`. A value that
+    /// cannot be encoded is a 500.
     public func render(
         _ name: String, encoding value: some Encodable, status: HTTPStatus = .ok
     ) -> Response {

@@ -92,7 +92,7 @@ package enum Privileges {
             }
         } else if hasGroup == 0 {
             throw PrivilegeError(
-                "RUN_AS=\(identity): that number is no user's: "
+                "RUN_AS=\(identity): that number is not a user's: "
                     + "name a group too, as RUN_AS=\(identity):\(identity)")
         }
         guard found.user != 0, found.group != 0 else {

@@ -37,7 +37,7 @@ package struct ServiceEnvironment: Sendable, Equatable {
         notifySocket = text("NOTIFY_SOCKET")
         if let microseconds = text("WATCHDOG_USEC") {
             guard let value = UInt64(microseconds), value > 0 else {
-                throw ServiceEnvironmentError("WATCHDOG_USEC=\(microseconds) is no time")
+                throw ServiceEnvironmentError("WATCHDOG_USEC=\(microseconds) is not a duration")
             }
             // Without WATCHDOG_PID it is for whoever reads it.
             let isOurs = text("WATCHDOG_PID").map { Int32($0) == processID } ?? true
@@ -53,7 +53,7 @@ package struct ServiceEnvironment: Sendable, Equatable {
     ) throws(ServiceEnvironmentError) {
         guard let count = Int32(text), (0...Int32(Self.inheritedMax)).contains(count) else {
             throw ServiceEnvironmentError(
-                "LISTEN_FDS=\(text) is no number from 0 to \(Self.inheritedMax)")
+                "LISTEN_FDS=\(text) is not a number from 0 to \(Self.inheritedMax)")
         }
         let given = names.map { $0.split(separator: ":", omittingEmptySubsequences: false) } ?? []
         for position in 0..<Int(count) {

@@ -50,7 +50,7 @@ public enum MizuLocation: Equatable, Sendable {
         }
         guard !text.isEmpty, text.allSatisfy(isName) else {
             throw ScaffoldError(
-                .badOption, "\"\(text)\" is no version, branch or commit",
+                .badOption, "\"\(text)\" is not a version, branch or commit",
                 hint: "write --mizu https://…/mizu@1.2.3, @main or @ and 40 hexadecimal digits")
         }
         return .branch(text)
@@ -83,8 +83,8 @@ public enum MizuLocation: Equatable, Sendable {
     public var warning: String? {
         guard case .address(let address, _) = self, address.hasPassword else { return nil }
         return """
-            the address of --mizu has a password in it, and Package.swift will show it to all who \
-            see the app's sources
+            the address of --mizu has a password in it, and Package.swift will show it to \
+            everybody who sees the app's sources
             """
     }
 }

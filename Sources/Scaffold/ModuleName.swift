@@ -32,7 +32,7 @@ public struct ModuleName: Equatable, Sendable, CustomStringConvertible {
         let name = words.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
         guard let first = name.utf8.first else {
             throw ScaffoldError(
-                .badName, "no module can be named after the folder \"\(folder)\": no letter in it",
+                .badName, "no module can be named after the folder \"\(folder)\": it has no letter",
                 hint: "choose one, for instance --module MyApp")
         }
         guard !ASCII.isDigit(first) else {
@@ -75,7 +75,7 @@ public struct ModuleName: Equatable, Sendable, CustomStringConvertible {
                 hint: "for instance --module \(example(for: text))")
         }
         guard text.utf8.contains(where: { $0 != UInt8(ascii: "_") }) else {
-            throw ScaffoldError(.badName, "\"\(text)\" cannot name a module: no letter in it")
+            throw ScaffoldError(.badName, "\"\(text)\" cannot name a module: it has no letter")
         }
     }
 
@@ -83,12 +83,13 @@ public struct ModuleName: Equatable, Sendable, CustomStringConvertible {
         let hint = "for instance --module \(text.prefix(1).uppercased() + text.dropFirst())App"
         if ReservedNames.keywords.contains(text) {
             throw ScaffoldError(
-                .badName, "\"\(text)\" cannot name a module: it is a word of Swift's", hint: hint)
+                .badName, "\"\(text)\" cannot name a module: it is a Swift keyword", hint: hint)
         }
         // In lower case it would still give the program the command's name.
         if text.hasPrefix(ReservedNames.ownPrefix) || text.lowercased() == "mizu" {
             throw ScaffoldError(
-                .badName, "\"\(text)\" cannot name a module: Mizu's own begin with Mizu",
+                .badName,
+                "\"\(text)\" cannot name a module: names that begin with Mizu are Mizu's own",
                 hint: "for instance --module MyApp")
         }
         // The targets beside the module have names of their own, made from it.

@@ -19,7 +19,7 @@ public struct PackageAddress: Equatable, Sendable {
     public init(_ text: String) throws(ScaffoldError) {
         guard text.utf8.count <= Self.bytesMax else { throw Self.refusal(of: text, "is too long") }
         if let wrong = text.unicodeScalars.first(where: { !Self.isAllowed($0) }) {
-            throw Self.refusal(of: text, "is no URL: it cannot hold \(Self.shown(wrong))")
+            throw Self.refusal(of: text, "is not a URL: it cannot hold \(Self.shown(wrong))")
         }
         let path: Substring
         if let mark = text.range(of: "://") {

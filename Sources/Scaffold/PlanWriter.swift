@@ -73,7 +73,7 @@ public struct PlanWriter {
         case .create:
             let result = cl_rename_new(temporary, path)
             if result == -EEXIST {
-                throw ScaffoldError(.exists, "\(path) has just been made by somebody else")
+                throw ScaffoldError(.exists, "another program has just made \(path)")
             }
             guard result == 0 else { throw Self.failure("write", path, errno: -result) }
             placed.append((path, nil))

@@ -66,13 +66,13 @@ public struct WritePlan: Sendable {
             guard lstat(path, &status) == 0 else {
                 // ENOTDIR: a file lies where a folder should; the survey of folders tells it.
                 return errno == ENOENT || errno == ENOTDIR
-                    ? .nothing : .other("not to be had: \(String(cString: cl_error_text(errno)))")
+                    ? .nothing : .other("unreadable: \(String(cString: cl_error_text(errno)))")
             }
             switch status.st_mode & S_IFMT {
             case S_IFDIR: return .folder
             case S_IFREG: return .file(status.st_mode & 0o7777)
             case S_IFLNK: return .other("a link")
-            default: return .other("no file")
+            default: return .other("not a regular file")
             }
         }
     }
@@ -95,7 +95,7 @@ private struct Survey {
         var status = stat()
         if stat(path, &status) == 0 {
             if status.st_mode & S_IFMT != S_IFDIR {
-                inTheWay.append("\(path) is no folder")
+                inTheWay.append("\(path) is not a folder")
             } else if access(path, W_OK | X_OK) != 0 {
                 notWritable.append("\(path): \(String(cString: cl_error_text(errno)))")
             }

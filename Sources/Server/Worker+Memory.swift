@@ -123,7 +123,7 @@ extension Worker {
         var response = Response(
             HTTPError(
                 .serviceUnavailable, code: "unavailable",
-                message: "the server holds as much as it may; try again"))
+                message: "the server is short of memory; try again"))
         response.connection = .close
         response.set("Retry-After", literal: "5")
         return response

@@ -64,7 +64,7 @@ extension Response {
             response = Response(
                 HTTPError(
                     .tooManyRequests, code: "rate_limited",
-                    message: "too many requests of this address or user; "
+                    message: "too many requests from this address or user; "
                         + "try again in \(waitSeconds) s"))
         }
         // Digits are always a valid value.
@@ -80,7 +80,7 @@ extension Response {
             <meta name="viewport" content="width=device-width">
             <title>Too many requests</title>
             <h1>Too many requests</h1>
-            <p>This address, or this account, has asked for very much in a short time.
+            <p>This address, or this account, has sent too many requests in a short time.
             Please try again in \(wait).</p>
             </html>
 

@@ -243,7 +243,7 @@ extension Worker {
         var context = owed.context
         if drainDeadline != nil { context.persistence = .close }
         guard case .complete = response.kind else {
-            logger.error("a handler answered later with what is no answer")
+            logger.error("a handler's late answer was not a complete response")
             return write(.status(.internalServerError), for: context, to: connection)
         }
         var packed = response

@@ -153,7 +153,7 @@ extension SyncService {
 extension Refusal {
     static func tooOften(waitSeconds: Int) -> Refusal {
         .rateLimited(
-            "too many requests of this address or user; try again in \(waitSeconds) s",
+            "too many requests from this address or user; try again in \(waitSeconds) s",
             retryAfterSeconds: waitSeconds)
     }
 

@@ -90,7 +90,7 @@ final class Readers: Sendable {
             work(
                 .failure(
                     .rateLimited(
-                        "too many reads of this address are under way", retryAfterSeconds: 1)))
+                        "too many reads from this address are under way", retryAfterSeconds: 1)))
         case .full: work(.failure(.unavailable("too many reads wait; try again")))
         }
     }

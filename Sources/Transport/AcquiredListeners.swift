@@ -109,11 +109,11 @@ public enum ListenError: Error, CustomStringConvertible {
             case EACCES: "\(address) needs more rights: ports below 1024 are for root"
             case EINVAL:
                 "\(address) is not a numeric address: write ADDR as 127.0.0.1:8080 or :8080"
-            case EADDRNOTAVAIL: "\(address) is no address of this machine"
+            case EADDRNOTAVAIL: "\(address) is not an address of this machine"
             default: "cannot listen on \(address): \(error.reason)"
             }
         case .inherited(let socket, let error):
-            "descriptor \(socket.descriptor) of LISTEN_FDS is no listening TCP socket: "
+            "descriptor \(socket.descriptor) of LISTEN_FDS is not a listening TCP socket: "
                 + error.reason
         }
     }

@@ -16,7 +16,8 @@ public final class TLSTicketKeys: Sendable {
 
     public init() throws(TLSError) {
         guard let keys = co_tickets_new(Self.periodSeconds) else {
-            throw TLSError("no keys for TLS session tickets: memory or random numbers are short")
+            throw TLSError(
+                "cannot make keys for TLS session tickets: out of memory or of random numbers")
         }
         address = UInt(bitPattern: keys)
     }
@@ -121,7 +122,7 @@ public final class TLSCertificates: Sendable {
                 warnings.append(
                     """
                     \(path) lacks its chain: the certificate of its issuer does not follow it, and \
-                    clients that do not know that one will refuse it
+                    clients that do not know the issuer will refuse it
                     """)
             }
             if let line = TLSCertificates.staple(one.entry, to: one.handle) {
@@ -134,7 +135,7 @@ public final class TLSCertificates: Sendable {
             failure = failure ?? error
             if let old = before.first(where: { $0.entry == entry }) {
                 kept.append(old)
-                warnings.append("\(error); the one that was loaded before stays in use")
+                warnings.append("\(error); the certificate that was loaded before stays in use")
             } else {
                 warnings.append("\(error); it is left out")
             }
@@ -186,7 +187,7 @@ public final class TLSCertificates: Sendable {
     fileprivate static func lapse(of one: Loaded, now: Int64) -> String? {
         let path = one.entry.certificate
         let end = co_certificate_not_after(one.handle)
-        if end < now { return "\(path) has expired, on \(TLSProblem.date(end))" }
+        if end < now { return "\(path) expired on \(TLSProblem.date(end))" }
         let begin = co_certificate_not_before(one.handle)
         return begin > now ? "\(path) is not valid before \(TLSProblem.date(begin))" : nil
     }

@@ -43,11 +43,11 @@ public final class TLSClientEngine {
             if case .file(let path) = trust {
                 throw TLSError("\(path) cannot be read, or holds no certificate in PEM form")
             }
-            throw TLSError("OpenSSL gives no context for clients")
+            throw TLSError("OpenSSL cannot make a context for clients")
         }
         guard let wire = co_wire_new() else {
             co_context_free(context)
-            throw TLSError("OpenSSL gives no BIO: memory is short")
+            throw TLSError("OpenSSL cannot make a BIO: out of memory")
         }
         self.context = context
         self.wire = wire

@@ -47,7 +47,7 @@ enum TLSContexts {
         do throws(TLSError) {
             for set in choice.sets {
                 guard let context = co_context_new(keys.handle, flags(of: options)) else {
-                    throw TLSError("OpenSSL gives no context: memory is short, or it is too old")
+                    throw TLSError("OpenSSL cannot make a context: it is out of memory, or too old")
                 }
                 contexts.append(context)
                 for index in set where co_context_add(context, loaded[index].handle) != 0 {
@@ -60,7 +60,7 @@ enum TLSContexts {
             guard let first = contexts.first else { throw TLSError("no certificate is named") }
             for (name, set) in choice.names
             where co_context_add_name(first, name, contexts[set]) != 0 {
-                throw TLSError("memory is short")
+                throw TLSError("out of memory")
             }
             return first
         } catch {
@@ -111,7 +111,7 @@ public final class TLSEngine {
         context = try Self.makeContext(certificates, options)
         guard let wire = co_wire_new() else {
             co_context_free(context)
-            throw TLSError("OpenSSL gives no BIO: memory is short")
+            throw TLSError("OpenSSL cannot make a BIO: out of memory")
         }
         self.wire = wire
         wire.pointee.key_records_max = UInt64(min(max(1, options.keyRecordsMax), 1 << 23))

@@ -59,7 +59,8 @@ public struct TLSFiles: Equatable, Sendable {
                 continue
             }
             guard keys.isEmpty || keys[index].isEmpty || keys[index] == path else {
-                throw TLSError("\(path) is a directory, where keys lie beside their certificates")
+                throw TLSError(
+                    "\(path) is a directory: its keys lie beside its certificates, not in TLS_KEY")
             }
             let found = try Self.entries(in: path)
             guard !found.isEmpty else {
@@ -68,7 +69,7 @@ public struct TLSFiles: Equatable, Sendable {
             entries += found
         }
         guard entries.count <= Self.entriesMax else {
-            throw TLSError("over \(Self.entriesMax) certificates are named")
+            throw TLSError("more than \(Self.entriesMax) certificates are named")
         }
         return entries
     }

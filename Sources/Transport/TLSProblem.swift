@@ -18,15 +18,15 @@ enum TLSProblem {
             path == certificate
                 ? "the private key in \(path) does not belong to the first certificate in it"
                 : "\(path) is not the key of the (first) certificate in \(certificate)"
-        case CO_BAD_CERTIFICATE: "\(path) holds a certificate that cannot be understood"
+        case CO_BAD_CERTIFICATE: "\(path) holds a certificate that cannot be parsed"
         case CO_NOT_OCSP: "\(path) is not an OCSP response in DER form"
         case CO_OCSP_UNSUCCESSFUL: "\(path) is an OCSP response without an answer"
-        case CO_OCSP_FOREIGN: "\(path) says nothing of the certificate in \(certificate)"
+        case CO_OCSP_FOREIGN: "\(path) says nothing about the certificate in \(certificate)"
         case CO_OCSP_UNSIGNED:
             "\(path) is not signed by the issuer of \(certificate), or that is not in the chain"
         case CO_OCSP_EXPIRED: "\(path) is out of date"
         case CO_OCSP_NOT_GOOD: "\(path) says that the certificate in \(certificate) is not good"
-        case CO_NO_MEMORY: "\(path): memory is short"
+        case CO_NO_MEMORY: "\(path): out of memory"
         default: "\(path) is refused by OpenSSL"
         }
     }

@@ -412,7 +412,7 @@ def test_a_log_that_nobody_reads_stops_neither_answers_nor_the_end(start, tmp_pa
                     assert connection.response().status == 200
         running.signal(signal.SIGTERM)
         assert running.wait(10) == 0, running.errors
-        assert "the access log is not whole" in running.errors
+        assert "the access log is incomplete" in running.errors
     finally:
         os.close(held)
 

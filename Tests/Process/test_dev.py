@@ -277,7 +277,7 @@ def test_people_get_lines_without_colours_where_there_is_no_terminal(dev):
     process = dev(flags=())
     wait_until(lambda: "serving" in process.errors)
     process.change("BROKEN")
-    wait_until(lambda: "the old process serves on" in process.errors)
+    wait_until(lambda: "the old process keeps running" in process.errors)
     process.signal(signal.SIGTERM)
     assert process.wait() == 0
     assert "\x1b" not in process.errors

@@ -160,7 +160,7 @@ def test_a_proxy_on_this_machine_that_nobody_named_is_told_once(start):
         for _ in range(4):
             assert fetch(running, "GET", "/healthz", [(name, "203.0.113.1")]).status == 200
         told = lines(running, "TRUSTED_PROXIES")
-        assert len(told) == 1 and "no limit holds" in told[0] and "127.0.0.1" in told[0], told
+        assert len(told) == 1 and "has no limits" in told[0] and "127.0.0.1" in told[0], told
         running.stop()
     running = start(env={"TRUSTED_PROXIES": "127.0.0.1"}).ready()
     fetch(running, "GET", "/healthz", [("X-Forwarded-For", "203.0.113.1")])

@@ -36,7 +36,7 @@ struct NameTests {
             ("水", "\"水\" is not ASCII", "--module MyApp"), ("--", "no letter", "--module MyApp"),
             ("...", "no letter", "--module"), ("mizu", "begin with Mizu", "--module MyApp"),
             ("foundation", "a module of that name", "--module FoundationApp"),
-            ("self", "word of Swift's", "--module SelfApp"),
+            ("self", "Swift keyword", "--module SelfApp"),
         ])
     func refusedFolder(folder: String, complaint: String, hint: String) throws {
         if folder == "foundation" || folder == "self" {
@@ -61,8 +61,8 @@ struct NameTests {
             ("a/b", "character 2 is a slash", "--module AB"),
             ("größe", "character 3 is \"ö\", which is not ASCII", "--module MyApp"),
             ("a\n", "character 2 is a control character", "--module A"),
-            ("class", "word of Swift's", "--module ClassApp"),
-            ("Any", "word of Swift's", "--module AnyApp"),
+            ("class", "Swift keyword", "--module ClassApp"),
+            ("Any", "Swift keyword", "--module AnyApp"),
             ("Mizu", "begin with Mizu", "MyApp"), ("MizuSync", "begin with Mizu", "MyApp"),
             ("Swift", "a module of that name", "SwiftApp"),
             ("Logging", "a module of that name", "LoggingApp"),

@@ -71,7 +71,7 @@ struct WritingTests {
         #expect(error.code == .inTheWay)
         #expect(error.message.contains("README.md is a folder"))
         #expect(error.message.contains("Makefile is a link"))
-        #expect(error.message.contains("Package.swift is no file"))
+        #expect(error.message.contains("Package.swift is not a regular file"))
         #expect(folder.contents == before)
     }
 
@@ -82,7 +82,7 @@ struct WritingTests {
         try folder.write(path, "a file")
         let error = try #require(throws: ScaffoldError.self) { try plan(.replace) }
         #expect(error.code == .inTheWay)
-        #expect(error.message == "something is in the way: \(folder.path)/\(path) is no folder")
+        #expect(error.message == "something is in the way: \(folder.path)/\(path) is not a folder")
         #expect(try folder.read(path) == "a file")
     }
 

@@ -47,7 +47,7 @@ import Testing
         check(
             "fine.pem", "other.pem", "other.pem is not the key of the (first) certificate in fine")
         check("text.pem", nil, "text.pem holds no certificate in PEM form")
-        check("junk.pem", nil, "junk.pem holds a certificate that cannot be understood")
+        check("junk.pem", nil, "junk.pem holds a certificate that cannot be parsed")
         check("bare.crt", nil, "bare.crt holds no private key in PEM form")
         check("bare.crt", "locked.key", "locked.key holds a key with a password")
         check("fine.pem", nil, "taken")
@@ -61,7 +61,7 @@ import Testing
         folder.make("early", "early.example", begins: 86_400, ends: 172_800)
         let loaded = try load(folder, "old.pem", "early.pem", "fine.pem")
         #expect(loaded.warnings.count == 2)
-        #expect(loaded.warnings[0].contains("old.pem has expired, on 20"))
+        #expect(loaded.warnings[0].contains("old.pem expired on 20"))
         #expect(loaded.warnings[1].contains("early.pem is not valid before 20"))
         let pair = try TLSPair(TLSEngine(loaded), ClientOptions(name: "fine.example"))
         #expect(pair.handshake())
@@ -83,7 +83,7 @@ import Testing
         folder.write("nothing", to: "other.pem")
         let again = try loaded.reloaded(now: now())
         #expect(again.warnings.count == 2)
-        #expect(again.warnings[1].hasSuffix("the one that was loaded before stays in use"))
+        #expect(again.warnings[1].hasSuffix("the certificate that was loaded before stays in use"))
         #expect(Set(again.names) == ["fine.example", "other.example"])
         let pair = try TLSPair(TLSEngine(again), ClientOptions(name: "other.example"))
         #expect(pair.handshake())
@@ -314,7 +314,7 @@ import Testing
         response("bad", of: leaf, by: ca, isGood: false)
         folder.write("text", to: "text")
         let table = [
-            ("good", ""), ("foreign", "says nothing of"), ("old", "is out of date"),
+            ("good", ""), ("foreign", "says nothing about"), ("old", "is out of date"),
             ("bad", "is not good"), ("text", "is not an OCSP response"), ("none", "cannot be read"),
             ("forged", "forged"),
         ]
