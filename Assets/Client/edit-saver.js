@@ -7,9 +7,9 @@
 export class EditSaver {
   /** {code, error} while the last edits could not be kept, else null. */
   problem = null;
-  #core;
+  #replica;
   #ready;
-  #onChange;
+  #hooks;
   #saves = new Map();
   /** Why edits were not kept, by id, for as long as the page lives: somebody may ask late. */
   #failures = new Map();
@@ -17,19 +17,19 @@ export class EditSaver {
   #saving = null;
 
   /**
-   * @param {SyncCore} core whose queue has the rows, and whose storage takes them
+   * @param {Replica} replica whose queue has the rows, and whose storage takes them
    * @param {Promise<void>} ready when storage is open
-   * @param {() => void} onChange told when edits went from the screen
+   * @param {object} hooks `stored()` after edits were, `givenUp()` after some went from the screen
    */
-  constructor(core, ready, onChange) {
-    this.#core = core;
+  constructor(replica, ready, hooks) {
+    this.#replica = replica;
     this.#ready = ready;
-    this.#onChange = onChange;
+    this.#hooks = hooks;
   }
 
   /** Stores a row that the queue has just made, together with the others of this moment. */
   save(row) {
-    this.#core.replica.journal.write(row);
+    this.#replica.journal.write(row);
     this.#rows.push(row);
     this.#saving ??= this.#saveAll();
     const saving = this.#saving;
@@ -49,21 +49,21 @@ export class EditSaver {
     this.#rows = [];
     this.#saving = null;
     try {
-      await this.#core.replica.append(rows);
+      await this.#replica.append(rows);
     } catch (error) {
       this.#giveUp(rows, error);
       throw error;
     }
     this.problem = null;
-    this.#core.pushLane.request();
+    this.#hooks.stored();
   }
 
   #giveUp(rows, error) {
-    this.#core.queue.forgetUnsaved(rows);
-    this.#core.replica.journal.remove(rows);
+    this.#replica.queue.forgetUnsaved(rows);
+    this.#replica.journal.remove(rows);
     for (const { id } of rows) this.#failures.set(id, error);
     const text = `This browser could not keep an edit: ${error}`;
     this.problem = { code: "not_saved", error: text };
-    this.#onChange();
+    this.#hooks.givenUp();
   }
 }

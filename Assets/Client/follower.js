@@ -10,18 +10,24 @@ const staleRequestMs = 2000; // at a reconnect: what waits longer went into a de
 export class Follower {
   /** True once the server has acknowledged the subscription on the present connection. */
   isSubscribed = false;
-  #core;
+  #topic;
+  #store;
+  #reach;
+  #actions;
   #live = null;
-  #syncNow;
 
-  /** @param {(ageMs: number) => void} syncNow see SyncCore.syncNow */
-  constructor(core, syncNow) {
-    this.#core = core;
-    this.#syncNow = syncNow;
-  }
-
-  get #topic() {
-    return `sync:${this.#core.scope}`;
+  /**
+   * @param {string} scope whose topic is followed
+   * @param {LocalStore} store says where the state is
+   * @param {Reachability} reach takes the status of the connection
+   * @param {object} actions `apply`, `compare`, `heardOfHead` and `deny` as SyncCore has them, `pull()`
+   *   asks for a pull, `syncNow(ageMs)` see SyncCore.syncNow
+   */
+  constructor(scope, store, reach, actions) {
+    this.#topic = `sync:${scope}`;
+    this.#store = store;
+    this.#reach = reach;
+    this.#actions = actions;
   }
 
   follow(live) {
@@ -30,7 +36,7 @@ export class Follower {
   }
 
   resubscribe() {
-    this.#live?.subscribe(this.#topic, () => this.#core.store.position);
+    this.#live?.subscribe(this.#topic, () => this.#store.position);
   }
 
   unsubscribe() {
@@ -39,7 +45,7 @@ export class Follower {
 
   /** An answer came, so there is a network, whatever the browser says. */
   wake() {
-    if (!this.#core.reach.isLiveOpen) this.#live?.wake();
+    if (!this.#reach.isLiveOpen) this.#live?.wake();
   }
 
   /** Takes a message of the live connection; those of other topics are passed over. */
@@ -54,13 +60,13 @@ export class Follower {
 
   /** Takes the status of the live connection. */
   liveChanged(status) {
-    const { reach } = this.#core;
+    const reach = this.#reach;
     const wasOpen = reach.isLiveOpen;
     if (status === "connecting") this.isSubscribed = false;
     reach.liveChanged(status);
     // Opening and losing it both say that something may have changed: ask, over HTTP.
-    if (status === "open" && !wasOpen) this.#syncNow(staleRequestMs);
-    else if (status !== "open" && wasOpen) this.#syncNow(Infinity);
+    if (status === "open" && !wasOpen) this.#actions.syncNow(staleRequestMs);
+    else if (status !== "open" && wasOpen) this.#actions.syncNow(Infinity);
   }
 
   async #receiveDelta(payload) {
@@ -68,37 +74,36 @@ export class Follower {
     if (!payload.changes.every(isChange)) return;
     const { cursor, epoch, changes } = payload;
     try {
-      const { gap } = await this.#core.apply({ changes, position: { cursor, epoch } }, true);
-      if (!gap) return await this.#core.compare(payload, payload.checksum);
+      const { gap } = await this.#actions.apply({ changes, position: { cursor, epoch } }, true);
+      if (!gap) return await this.#actions.compare(payload, payload.checksum);
     } catch { /* storage fails: the pull says so, and is tried again */ }
-    this.#core.pullLane.request();
+    this.#actions.pull();
   }
 
   #receiveAck(payload) {
     this.isSubscribed = true;
-    if (!this.#core.store.position) this.#core.pullLane.request();
+    if (!this.#store.position) this.#actions.pull();
     else if (isPosition(payload)) this.#compare(payload);
   }
 
   #receivePoke(payload) {
-    const { store, pullLane } = this.#core;
     if (!isPosition(payload)) return;
-    if (store.isBehind(payload)) {
-      pullLane.request();
-    } else if (samePosition(payload, store.position)) {
-      this.#core.heardOfHead();
+    if (this.#store.isBehind(payload)) {
+      this.#actions.pull();
+    } else if (samePosition(payload, this.#store.position)) {
+      this.#actions.heardOfHead();
       this.#compare(payload);
     }
   }
 
   /** Storage that cannot be read just now is compared another time. */
   #compare(payload) {
-    this.#core.compare(payload, payload.checksum).catch(() => {});
+    this.#actions.compare(payload, payload.checksum).catch(() => {});
   }
 
   #receiveError({ code, error }) {
     this.isSubscribed = false; // until then we poll, and each poll subscribes anew
-    if (code === "scope_denied") this.#core.deny({ code, error }).catch(() => {});
-    else this.#core.pullLane.request(); // a 410 in particular: the pull meets it, and resets
+    if (code === "scope_denied") this.#actions.deny({ code, error }).catch(() => {});
+    else this.#actions.pull(); // a 410 in particular: the pull meets it, and resets
   }
 }

@@ -13,7 +13,7 @@
 // pings when 1.4 s were quiet and counts 1.2 s more as silence; a hidden page lets the server's own
 // sign of life (every 25 s) do, and asks only after a minute.
 
-import { backOffMs } from "./lane.js";
+import { backOffMs } from "./back-off.js";
 
 const visible = { quietMs: 1400, graceMs: 1200 };
 const hidden = { quietMs: 60_000, graceMs: 10_000 };

@@ -2,9 +2,10 @@
 // beside this one, a concept each; servers send all of them as one (CShims/join.sh). The types are in
 // mizu.d.ts, how to use it is in Assets/Guides/client.md.
 //
-//   SyncClient ─► sync-core ─► sync-phase, lanes (lane), rounds (push, pull, snapshot)
-//        │             └─► replica ─► storage (IndexedDB or memory), local-store, mutation-queue
-//        └─► follower ◄── LiveClient: deltas and pokes of /ws
+//   SyncClient ─► SyncCore ─► Lanes ─► sync-machine: the states, in a table
+//     │             │     └─► rounds, snapshot ─► Exchange: one request and what came of it
+//     │             └─► Replica ─► Storage (IndexedDB or memory), LocalStore, MutationQueue
+//     └─► Follower ◄── LiveClient: what `/ws` brings
 //
 // Reading tour: sync-client.js, sync-core.js, rounds.js, local-store.js, mutation-queue.js, replay.js.
 

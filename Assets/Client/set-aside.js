@@ -2,7 +2,7 @@
 // denied loses its state and keeps its queue; a queue that belongs to another user is put aside with
 // its client's name, so that it can go on as if nothing had happened once that user is back; who
 // signs out leaves nothing. Each verb is one storage transaction, and the copies of pages that the
-// browser keeps for offline use go as well. `core` is a SyncCore (see sync-core.js).
+// browser keeps for offline use go as well. `replica` is a Replica (see replica.js).
 
 import { LocalStore } from "./local-store.js";
 import { randomID } from "./random-id.js";
@@ -10,8 +10,8 @@ import { randomID } from "./random-id.js";
 const copiesPrefix = "mizu-"; // of all caches that a service worker of ours makes
 
 /** Deletes the state of a scope that may no longer be read; its queue stays. */
-export async function forgetState(core) {
-  await core.change(async (tx) => {
+export async function forgetState(replica) {
+  await replica.change(async (tx) => {
     await LocalStore.forget(tx);
     return { reread: true, forgot: true };
   });
@@ -22,8 +22,8 @@ export async function forgetState(core) {
  * Puts the queue aside for the user it belongs to, deletes the state, and begins with empty storage
  * and a new client. Does nothing where `refused` is no longer the client: another tab has done it.
  */
-export async function setAside(core, refused) {
-  await core.change(async (tx) => {
+export async function setAside(replica, refused) {
+  await replica.change(async (tx) => {
     if ((await tx.get("meta", "client")) !== refused) return undefined;
     await putAside(tx, await listed(tx));
     await beginAnew(tx, randomID());
@@ -33,8 +33,8 @@ export async function setAside(core, refused) {
 }
 
 /** Lists what was put aside, the oldest first: {client, rows, time}. */
-export function setAsideQueues(core) {
-  return core.storage.read(listed);
+export function setAsideQueues(replica) {
+  return replica.storage.read(listed);
 }
 
 /**
@@ -42,8 +42,8 @@ export function setAsideQueues(core) {
  * anew, because the log has gone on. The client keeps its name, so what was sent counts once.
  * @returns {Promise<boolean>} false where nothing of that client is aside
  */
-export async function restoreQueue(core, client) {
-  const restored = await core.change(async (tx) => {
+export async function restoreQueue(replica, client) {
+  const restored = await replica.change(async (tx) => {
     const list = await listed(tx);
     const found = list.find((one) => one.client === client);
     if (!found) return undefined;
@@ -56,13 +56,13 @@ export async function restoreQueue(core, client) {
 }
 
 /** Deletes all that this device keeps of the user: state, queue, what was put aside, copies. */
-export async function forgetAll(core) {
-  await core.change(async (tx) => {
+export async function forgetAll(replica) {
+  await replica.change(async (tx) => {
     await beginAnew(tx, randomID());
     await tx.remove("meta", "setAside");
     return { reread: true, forgot: true, signedOut: true };
   });
-  core.replica.journal.clear();
+  replica.journal.clear();
   await deleteCopies();
 }
 

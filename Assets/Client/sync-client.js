@@ -21,6 +21,7 @@ export class SyncClient {
   /** Resolves when the storage is open and what it holds can be read by `get` and `all`. */
   ready;
   #core;
+  #replica;
   #appliers;
   #initial;
   #follower;
@@ -55,9 +56,21 @@ export class SyncClient {
       denied: () => this.#follower.unsubscribe(),
       refreshCredentials,
     });
-    this.ready = this.#core.open();
-    this.#saver = new EditSaver(this.#core, this.ready, () => this.#changed());
-    this.#follower = new Follower(this.#core, (ageMs) => this.#syncNow(ageMs));
+    const core = this.#core;
+    this.#replica = core.replica;
+    this.ready = core.open();
+    this.#saver = new EditSaver(core.replica, this.ready, {
+      stored: () => core.ask("push"),
+      givenUp: () => this.#changed(),
+    });
+    this.#follower = new Follower(scope, core.replica.store, core.reach, {
+      apply: (page, isHead) => core.apply(page, isHead),
+      compare: (position, checksum) => core.compare(position, checksum),
+      heardOfHead: () => core.heardOfHead(),
+      deny: (refusal) => core.deny(refusal),
+      pull: () => core.ask("pull"),
+      syncNow: (ageMs) => this.#syncNow(ageMs),
+    });
     this.#occasions = new Occasions({
       syncNow: (ageMs) => this.#syncNow(ageMs),
       poll: () => this.#poll(),
@@ -93,13 +106,13 @@ export class SyncClient {
    * or why the server refused it.
    */
   get edits() {
-    return this.#core.queue.rows.map(({ id, name, args, time, queued, replayed, refusal }) =>
+    return this.#replica.queue.rows.map(({ id, name, args, time, queued, replayed, refusal }) =>
       ({ id, name, args, time, queued, replayed, refusal }));
   }
 
   /** {cursor, epoch} of the state on this device, or null while there is none. */
   get position() {
-    return this.#core.store.position;
+    return this.#replica.store.position;
   }
 
   /**
@@ -110,10 +123,12 @@ export class SyncClient {
    * `problem` is the {code, error} that stands in the way, or null.
    */
   get status() {
-    const { queue, storage, store, reach, isOpen, isResetting, lastSync } = this.#core;
+    const { reach, phase, lastSync } = this.#core;
+    const { queue, storage, store } = this.#replica;
     const waiting = queue.waiting.length;
+    const isFetching = !store.position || phase === "opening" || phase === "resetting";
     return {
-      state: reach.state(waiting > 0 || !isOpen || !store.position || isResetting),
+      state: reach.state(waiting > 0 || isFetching),
       waiting,
       refused: queue.refused.map(({ id, name, args, refusal }) => ({ id, name, args, ...refusal })),
       lastSync,
@@ -140,7 +155,7 @@ export class SyncClient {
    * @throws {TypeError} where name or args are not what the protocol can carry
    */
   mutate(name, args = {}) {
-    const row = this.#core.queue.add(name, args);
+    const row = this.#replica.queue.add(name, args);
     this.#changed();
     this.#saver.save(row);
     this.#occasions.edited();
@@ -155,15 +170,15 @@ export class SyncClient {
   /** Sends a refused mutation again, as a new one. Returns the new id, or null. */
   async retry(id) {
     await this.ready;
-    const row = await this.#core.change((tx) => this.#core.queue.retry(tx, id));
-    this.#core.pushLane.request();
+    const row = await this.#replica.change((tx) => this.#replica.queue.retry(tx, id));
+    this.#core.ask("push");
     return row?.id ?? null;
   }
 
   /** Forgets a refused mutation. */
   async discard(id) {
     await this.ready;
-    await this.#core.change((tx) => this.#core.queue.discard(tx, id));
+    await this.#replica.change((tx) => this.#replica.queue.discard(tx, id));
   }
 
   // Syncing
@@ -178,13 +193,13 @@ export class SyncClient {
   async push() {
     await this.ready;
     this.#core.probe();
-    return (await this.#core.pushLane.now()).ok;
+    return this.#core.now("push");
   }
 
   async pull() {
     await this.ready;
     this.#core.probe();
-    return (await this.#core.pullLane.now()).ok;
+    return this.#core.now("pull");
   }
 
   /** Takes up a scope that was denied; elsewhere the same as `sync`. */
@@ -202,13 +217,13 @@ export class SyncClient {
   async signOut() {
     await this.ready;
     this.#core.halt({ code: "signed_out", error: "You are signed out." });
-    await forgetAll(this.#core);
+    await forgetAll(this.#replica);
   }
 
   /** Lists the queues put aside because they belong to another user: {client, rows, time}. */
   async setAsideQueues() {
     await this.ready;
-    return setAsideQueues(this.#core);
+    return setAsideQueues(this.#replica);
   }
 
   /**
@@ -217,7 +232,7 @@ export class SyncClient {
    */
   async restoreQueue(client) {
     await this.ready;
-    const isRestored = await restoreQueue(this.#core, client);
+    const isRestored = await restoreQueue(this.#replica, client);
     if (isRestored) this.sync();
     return isRestored;
   }
@@ -265,20 +280,20 @@ export class SyncClient {
   async #probe() {
     await this.ready;
     this.#core.probe(["pull"]);
-    if ((await this.#core.pullLane.now()).ok) this.#core.pushLane.now();
+    if (await this.#core.now("pull")) this.#core.now("push");
   }
 
   #poll() {
-    const { reach, isOpen, isDenied, pullLane } = this.#core;
+    const { reach, isOpen } = this.#core;
     const isTold = reach.isLiveOpen && this.#follower.isSubscribed && !reach.isSilent;
     if (!isOpen || isTold) return;
-    pullLane.request();
-    if (reach.isLiveOpen && !isDenied) this.#follower.resubscribe();
+    this.#core.ask("pull");
+    if (reach.isLiveOpen) this.#follower.resubscribe();
   }
 
   #view() {
-    const { store, queue, isDenied } = this.#core;
-    if (isDenied) return new Overlay(new Map(), [], {});
+    const { store, queue } = this.#replica;
+    if (this.#core.isDenied) return new Overlay(new Map(), [], {});
     const base = store.position ? store.records : this.#initial;
     this.#overlay ??= new Overlay(base, queue.rows, this.#appliers);
     return this.#overlay;

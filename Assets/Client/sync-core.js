@@ -1,14 +1,15 @@
-// The inside of a SyncClient: the two lanes over what this device holds (see replica.js), and what
-// each answer of the server and each refusal means for the whole client.
+// The inside of a SyncClient: its two lanes (sync-machine.js) over what this device holds (replica.js),
+// and what each answer of the server and each refusal means for the whole client. The parts below it
+// know nothing of it: they get what they need, and return what came of it.
 
 import { Exchange } from "./exchange.js";
-import { Lane } from "./lane.js";
+import { Lanes } from "./lanes.js";
 import { LocalStore } from "./local-store.js";
-import { batchCountMax } from "./mutation-queue.js";
 import { Reachability } from "./reachability.js";
-import { Replica, isSame } from "./replica.js";
-import { pullRound, pushRound } from "./rounds.js";
+import { isSame, Replica } from "./replica.js";
+import { BatchSize, pullRound, pushRound } from "./rounds.js";
 import { forgetState, setAside } from "./set-aside.js";
+import { snapshot } from "./snapshot.js";
 import { Spread } from "./spread.js";
 import { StateCheck } from "./state-check.js";
 import { turnTaker } from "./turn.js";
@@ -18,27 +19,21 @@ const probeMs = 1000; // how long rounds are tried although the browser says tha
 
 export class SyncCore {
   replica;
-  queue;
-  store;
-  storage;
   reach = new Reachability();
-  exchange;
-  scope;
-  isOpen = false;
-  isClosed = false;
-  isDenied = false;
-  isResetting = false;
   lastSync = null;
-  /** How many mutations a push may carry: halved by a 413, doubled by a success. */
-  batchMax = batchCountMax;
-  /** Keeps clients apart that were all told to take a snapshot. */
-  spread = new Spread();
-  check = new StateCheck(() => this.pullLane.request());
-  pushTurn;
-  snapshotTurn;
-  pushLane = new Lane(() => this.#round("push", pushRound));
-  pullLane = new Lane(() => this.#round("pull", pullRound));
+  #scope;
   #hooks;
+  #exchange;
+  #size = new BatchSize();
+  /** Keeps clients apart that were all told to take a snapshot. */
+  #spread = new Spread();
+  #check = new StateCheck(() => this.ask("pull"));
+  #pushTurn;
+  #snapshotTurn;
+  #lanes = new Lanes({
+    push: () => this.#round("push", () => this.#push()),
+    pull: () => this.#round("pull", () => this.#pull()),
+  });
   #probeUntil = { push: 0, pull: 0 };
   #pauses = new Set();
 
@@ -49,7 +44,7 @@ export class SyncCore {
    *   `denied()` with the scope, `refreshCredentials()` after a 401
    */
   constructor(name, baseURL, scope, hooks) {
-    this.scope = scope;
+    this.#scope = scope;
     this.#hooks = hooks;
     this.replica = new Replica(name, {
       changed: hooks.changed,
@@ -58,47 +53,66 @@ export class SyncCore {
       reread: () => this.#reread(),
       forgot: hooks.forgot,
     });
-    ({ queue: this.queue, store: this.store, storage: this.storage } = this.replica);
-    this.pushTurn = turnTaker(`${name}:push`, this.storage);
-    this.snapshotTurn = turnTaker(`${name}:snapshot`, this.storage);
-    this.exchange = new Exchange(baseURL, (kind) => {
+    const { storage } = this.replica;
+    this.#pushTurn = turnTaker(`${name}:push`, storage);
+    this.#snapshotTurn = turnTaker(`${name}:snapshot`, storage);
+    this.#exchange = new Exchange(baseURL, (kind) => {
       this.reach.exchanged(kind);
       hooks.told();
     });
   }
 
+  /** See sync-machine.js. */
+  get phase() {
+    return this.#lanes.phase;
+  }
+
+  /** True while the scope may not be used. */
+  get isDenied() {
+    return this.phase === "denied" || this.phase === "deniedEarly";
+  }
+
+  /** True once storage is open, and while nothing forbids to sync. */
+  get isOpen() {
+    return this.phase === "open" || this.phase === "resetting";
+  }
+
   /** Opens the storage, shows what it holds and begins to sync. */
   async open() {
-    await this.replica.open();
-    this.lastSync = (await this.storage.read((tx) => tx.get("meta", "syncedAt"))) ?? null;
-    this.isOpen = true;
+    const { replica } = this;
+    await replica.open();
+    this.lastSync = (await replica.storage.read((tx) => tx.get("meta", "syncedAt"))) ?? null;
+    this.#lanes.send("opened");
     this.probe(["pull"]);
     this.#hooks.told();
-    this.pushLane.request();
-    this.pullLane.request();
+    this.ask("push");
+    this.ask("pull");
   }
 
   close() {
-    this.isClosed = true;
-    this.pushLane.close();
-    this.pullLane.close();
-    this.check.close();
+    this.#lanes.send("closed");
+    this.#check.close();
     this.replica.close();
     for (const end of this.#pauses) end();
-    this.exchange.abort();
+    this.#exchange.abort();
+  }
+
+  /** Asks for a round of a lane, in its time. */
+  ask(lane) {
+    this.#lanes.ask(lane);
+  }
+
+  /** Runs a round of a lane at once; resolves to whether it succeeded. */
+  async now(lane) {
+    return (await this.#lanes.now(lane)).ok;
   }
 
   /** Pushes and pulls at once; requests older than `ageMs` are given up and made anew. */
-  async syncNow(ageMs) {
+  syncNow(ageMs) {
     if (this.isDenied) return;
-    this.exchange.abort(ageMs);
-    this.pushLane.now();
-    this.pullLane.now();
-  }
-
-  /** Runs `work(tx)` as one durable change; see Replica.change. */
-  change(work) {
-    return this.replica.change(work);
+    this.#exchange.abort(ageMs);
+    this.now("push");
+    this.now("pull");
   }
 
   /**
@@ -109,13 +123,14 @@ export class SyncCore {
    */
   async apply(page, isHead, compared = []) {
     const now = new Date();
-    const applied = await this.change(async (tx) => {
+    const applied = await this.replica.change(async (tx) => {
       if (this.isDenied) return { moved: false, gap: false };
       const outcome = await LocalStore.apply(tx, page);
       if (outcome.gap) return outcome;
       const changes = outcome.patch?.changes ?? [];
       const decided = isHead ? compared : [];
-      await this.queue.observe(tx, changes, await tx.get("meta", "position"), decided);
+      const position = await tx.get("meta", "position");
+      await this.replica.queue.observe(tx, changes, position, decided);
       if (isHead) await tx.put("meta", "syncedAt", now);
       return outcome;
     });
@@ -125,26 +140,16 @@ export class SyncCore {
 
   /** Takes the server's checksum of a position, if it told one; see state-check.js. */
   async compare(position, told) {
-    if (typeof told !== "string" || !isSame(this.store.position, position)) return;
-    const { checksum, id } = this.store;
-    this.check.compare(checksum, told, id);
-    if (!this.check.isRecountDue) return;
+    const { store, storage } = this.replica;
+    if (typeof told !== "string" || !isSame(store.position, position)) return;
+    const { checksum, id } = store;
+    this.#check.compare(checksum, told, id);
+    if (!this.#check.isRecountDue) return;
     const beganAt = performance.now();
-    this.check.recounted(beganAt);
-    const stored = await this.storage.read((tx) => LocalStore.read(tx));
-    this.check.recounted(beganAt);
-    if (stored.isDamaged) this.check.differs(stored.id);
-  }
-
-  /** After a snapshot was swapped in, by this tab or another. */
-  async replaced() {
-    if (this.isDenied) return forgetState(this); // denied while it was on the way
-    this.lastSync = new Date();
-    await this.change(async (tx) => {
-      await tx.put("meta", "syncedAt", this.lastSync);
-      return { reread: true };
-    });
-    this.#hooks.replaced();
+    this.#check.recounted(beganAt);
+    const stored = await storage.read((tx) => LocalStore.read(tx));
+    this.#check.recounted(beganAt);
+    if (stored.isDamaged) this.#check.differs(stored.id);
   }
 
   /** The server says that it is where the state is. */
@@ -153,61 +158,23 @@ export class SyncCore {
     this.#hooks.told();
   }
 
-  /** After the results of a push: sees to it that the state catches up with them. */
-  settled({ behind, pull }) {
-    if (pull || (behind && !this.reach.isLiveOpen)) {
-      this.pullLane.request();
-    } else if (behind) {
-      setTimeout(() => {
-        if (this.queue.rows.some((row) => row.result)) this.pullLane.request();
-      }, catchUpMs);
-    }
-  }
-
-  /** A result said "retry": the queue is kept, and tried again in its time. */
-  undecided(code) {
-    const error = "The server cannot take edits at the moment. They are kept here.";
-    return { ok: false, problem: { code, error } };
-  }
-
-  /**
-   * Says what a lane does after `outcome`, by protocol.md's table of statuses. `client` is the one
-   * whose push it was, if it was one.
-   */
-  async failed(outcome, client) {
-    if (outcome.kind === "none") return { ok: false };
-    const { status, code, error, retryAfterMs } = outcome;
-    if (code === "scope_denied") return this.deny(outcome);
-    if (code === "wrong_user") {
-      await setAside(this, client);
-      this.pullLane.request();
-    } else if (status === 401) {
-      // Nobody is signed in any more: what they saw goes, what they typed waits for them.
-      const isRefreshed = await this.#hooks.refreshCredentials();
-      if (isRefreshed === false && this.store.position) await forgetState(this);
-    } else if (status < 500 && status !== 429) {
-      console.error(`mizu: ${code}: ${error}`); // a bug, here or there; the queue is kept
-    }
-    return { ok: false, retryAfterMs, problem: { code, error } };
-  }
-
   /** Stops the scope: its state is deleted, its queue kept aside, the user told. */
   async deny(refusal) {
     this.halt(refusal);
-    await forgetState(this);
+    await forgetState(this.replica);
     return { ok: false, halt: true };
   }
 
   /** Stops the scope and says why. */
   halt({ code, error }) {
-    this.isDenied = true;
+    this.#lanes.send("denied");
     this.reach.setProblem("scope", { code, error });
     this.#hooks.denied();
   }
 
   /** Takes the scope up again, for instance after signing in. */
   allow() {
-    this.isDenied = false;
+    this.#lanes.send("allowed");
     this.reach.setProblem("scope", null);
   }
 
@@ -219,8 +186,123 @@ export class SyncCore {
     for (const lane of lanes) this.#probeUntil[lane] = performance.now() + probeMs;
   }
 
+  // What other parts report
+
+  #read({ id, isDamaged }) {
+    this.#check.recounted(performance.now());
+    if (isDamaged) this.#check.differs(id);
+  }
+
+  #reread() {
+    const { queue, store } = this.replica;
+    if (queue.rows.some((row) => row.queued)) this.ask("push");
+    if (!store.position) this.ask("pull");
+  }
+
+  #heard({ isPatched, news, signedOut }) {
+    if (signedOut) this.halt({ code: "signed_out", error: "You signed out in another tab." });
+    if (isPatched) this.lastSync = new Date();
+    if (news && this.replica.queue.rows.some((row) => row.queued)) this.ask("push");
+  }
+
+  /** After the results of a push: sees to it that the state catches up with them. */
+  #settled({ behind, pull }) {
+    if (pull || (behind && !this.reach.isLiveOpen)) {
+      this.ask("pull");
+    } else if (behind) {
+      setTimeout(() => {
+        if (this.replica.queue.rows.some((row) => row.result)) this.ask("pull");
+      }, catchUpMs);
+    }
+  }
+
+  // Rounds
+
+  async #round(lane, work) {
+    // The `online` event begins it again, or a probe; other tries would fail one by one.
+    const isPaused = this.reach.isSaidOffline && performance.now() > this.#probeUntil[lane];
+    if (isPaused) return { ok: false, halt: true };
+    const outcome = await work().then((result) => this.#meaning(result))
+      .catch((error) => this.#broken(error));
+    if (outcome.ok) this.reach.setProblem(lane, null);
+    else if (outcome.problem) this.reach.setProblem(lane, outcome.problem);
+    this.#hooks.told();
+    return outcome;
+  }
+
+  async #push() {
+    const { replica } = this;
+    const parts = {
+      replica, exchange: this.#exchange, scope: this.#scope, size: this.#size,
+      settled: (results) => this.#settled(results),
+    };
+    const result = await this.#pushTurn((signal) => pushRound(parts, signal));
+    if (result.ok) this.reach.setProblem("push", null); // also where a reset has pushed
+    return result;
+  }
+
+  async #pull() {
+    const result = await pullRound({
+      replica: this.replica, exchange: this.#exchange, scope: this.#scope, check: this.#check,
+      apply: (page, isHead, compared) => this.apply(page, isHead, compared),
+      answered: () => this.#spread.reset(),
+      arrived: (position, checksum) => this.compare(position, checksum),
+    });
+    if (result.need === "snapshot") return this.#snapshot(result.isStale);
+    return result.need === "reset" ? this.#reset(result.isStale) : result;
+  }
+
+  /** After a 410: the queue first, then, when chance says so, the snapshot. */
+  async #reset(isStale) {
+    this.#lanes.send("reset");
+    try {
+      const pushed = await this.#push();
+      if (!pushed.ok) return pushed;
+      await this.#pause(this.#spread.next());
+      return await this.#snapshot(isStale);
+    } finally {
+      this.#lanes.send("ended");
+    }
+  }
+
+  /**
+   * Takes a snapshot unless another tab has, while this one waited for its turn: `isStale` says of
+   * {position, id} whether they are still what must be replaced. What the server no longer knows
+   * in the middle is begun anew, when chance says so.
+   */
+  async #snapshot(isStale) {
+    const { storage, queue } = this.replica;
+    const parts = { storage, queue, exchange: this.#exchange, scope: this.#scope };
+    while (this.isOpen) {
+      const taken = await this.#snapshotTurn(async () => {
+        const here = await storage.read((tx) => LocalStore.whereabouts(tx));
+        return here.position && !isStale(here) ? { ok: true } : snapshot(parts);
+      });
+      if (taken.ok) {
+        this.#check.taken();
+        await this.#replaced();
+        if (taken.position) await this.compare(taken.position, taken.checksum);
+        return { ok: true };
+      }
+      if (!taken.startOver) return { ok: false, outcome: taken.refusal ?? { kind: "none" } };
+      await this.#pause(this.#spread.next());
+    }
+    return { ok: false, halt: true };
+  }
+
+  /** After a snapshot was swapped in, by this tab or another. */
+  async #replaced() {
+    if (this.isDenied) return forgetState(this.replica); // denied while it was on the way
+    this.lastSync = new Date();
+    await this.replica.change(async (tx) => {
+      await tx.put("meta", "syncedAt", this.lastSync);
+      return { reread: true };
+    });
+    this.#hooks.replaced();
+  }
+
   /** Resolves after so many milliseconds, or when the client is closed. */
-  pause(milliseconds) {
+  #pause(milliseconds) {
     return new Promise((resolve) => {
       const end = () => {
         clearTimeout(timer);
@@ -232,34 +314,31 @@ export class SyncCore {
     });
   }
 
-  #read({ id, isDamaged }) {
-    this.check.recounted(performance.now());
-    if (isDamaged) this.check.differs(id);
+  // What the result of a round means
+
+  #meaning({ ok, halt, retry, outcome, client }) {
+    if (outcome) return this.#refused(outcome, client);
+    if (!retry) return { ok, halt };
+    const error = "The server cannot take edits at the moment. They are kept here.";
+    return { ok: false, problem: { code: retry, error } };
   }
 
-  #reread() {
-    if (!this.isOpen) return;
-    if (this.queue.rows.some((row) => row.queued)) this.pushLane.request();
-    if (!this.store.position) this.pullLane.request();
-  }
-
-  #heard({ isPatched, news, signedOut }) {
-    if (signedOut) this.halt({ code: "signed_out", error: "You signed out in another tab." });
-    if (isPatched) this.lastSync = new Date();
-    const hasWork = news && this.queue.rows.some((row) => row.queued);
-    if (this.isOpen && hasWork) this.pushLane.request();
-  }
-
-  async #round(lane, work) {
-    if (this.isDenied) return { ok: false, halt: true };
-    // The `online` event begins it again, or a probe; other tries would fail one by one.
-    const isPaused = this.reach.isSaidOffline && performance.now() > this.#probeUntil[lane];
-    if (isPaused) return { ok: false, halt: true };
-    const outcome = await work(this).catch((error) => this.#broken(error));
-    if (outcome.ok) this.reach.setProblem(lane, null);
-    else if (outcome.problem) this.reach.setProblem(lane, outcome.problem);
-    this.#hooks.told();
-    return outcome;
+  /** By protocol.md's table of statuses. `client` is the one whose push it was, if it was one. */
+  async #refused(outcome, client) {
+    if (outcome.kind === "none") return { ok: false };
+    const { status, code, error, retryAfterMs } = outcome;
+    if (code === "scope_denied") return this.deny(outcome);
+    if (code === "wrong_user") {
+      await setAside(this.replica, client);
+      this.ask("pull");
+    } else if (status === 401) {
+      // Nobody is signed in any more: what they saw goes, what they typed waits for them.
+      const isRefreshed = await this.#hooks.refreshCredentials();
+      if (isRefreshed === false && this.replica.store.position) await forgetState(this.replica);
+    } else if (status < 500 && status !== 429) {
+      console.error(`mizu: ${code}: ${error}`); // a bug, here or there; the queue is kept
+    }
+    return { ok: false, retryAfterMs, problem: { code, error } };
   }
 
   /** A round that throws has met storage that fails, a full disk most of all. It is retried. */

@@ -16,7 +16,7 @@ async function askToPersist() {
   }
 }
 
-// ── lane.js
+// ── back-off.js
 
 const firstWaitMs = 1000;
 const capWaitMs = 10_000; // the protocol says 30 s; who looks at a page is less patient
@@ -27,95 +27,9 @@ function backOffMs(attempt, random = Math.random) {
   return random() * bound;
 }
 
-class Lane {
-  #work;
-  #attempt = 0;
-  #timer = 0;
-  #running = null;
-  #next = null;
-  #again = false;
-  #closed = false;
-
-  constructor(work) {
-    this.#work = work;
-  }
-
-  get isRunning() {
-    return this.#running !== null;
-  }
-
-  get isWaiting() {
-    return this.#timer !== 0;
-  }
-
-  request() {
-    if (this.#closed || this.#timer) return;
-    if (this.#running) this.#again = this.#next === null;
-    else this.#start();
-  }
-
-  now() {
-    this.#attempt = 0;
-    this.#clearTimer();
-    if (!this.#running) return this.#start();
-    this.#next ??= this.#afterThis();
-    return this.#next;
-  }
-
-  async #afterThis() {
-    this.#again = false;
-    while (this.#running) await this.#running;
-    this.#next = null;
-    this.#clearTimer();
-    return this.#start();
-  }
-
-  close() {
-    this.#closed = true;
-    this.#clearTimer();
-  }
-
-  #clearTimer() {
-    clearTimeout(this.#timer);
-    this.#timer = 0;
-  }
-
-  #start() {
-    if (this.#closed) return Promise.resolve({ ok: false, halt: true });
-    this.#again = false;
-    this.#running = this.#try();
-    return this.#running;
-  }
-
-  async #try() {
-    let outcome;
-    try {
-      outcome = await this.#work();
-    } catch (error) {
-      console.warn("mizu: a try failed and will be made again:", error);
-      outcome = { ok: false, error };
-    }
-    this.#running = null;
-    if (this.#closed) return outcome;
-    if (outcome.ok) {
-      this.#attempt = 0;
-      if (this.#again) queueMicrotask(() => this.request());
-    } else if (!outcome.halt) {
-      this.#wait(outcome.retryAfterMs);
-    }
-    return outcome;
-  }
-
-  #wait(retryAfterMs) {
-    const asked = Math.min(retryAfterMs ?? 0, retryAfterCapMs) * (1 + Math.random());
-    const delay = Math.max(asked, backOffMs(this.#attempt));
-    this.#attempt += 1;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#timer = 0;
-      this.request();
-    }, delay);
-  }
+function waitMs(attempt, retryAfterMs, random = Math.random) {
+  const asked = Math.min(retryAfterMs ?? 0, retryAfterCapMs) * (1 + random());
+  return Math.max(asked, backOffMs(attempt, random));
 }
 
 // ── live-client.js
@@ -388,22 +302,22 @@ function orderedID() {
 
 class EditSaver {
   problem = null;
-  #core;
+  #replica;
   #ready;
-  #onChange;
+  #hooks;
   #saves = new Map();
   #failures = new Map();
   #rows = [];
   #saving = null;
 
-  constructor(core, ready, onChange) {
-    this.#core = core;
+  constructor(replica, ready, hooks) {
+    this.#replica = replica;
     this.#ready = ready;
-    this.#onChange = onChange;
+    this.#hooks = hooks;
   }
 
   save(row) {
-    this.#core.replica.journal.write(row);
+    this.#replica.journal.write(row);
     this.#rows.push(row);
     this.#saving ??= this.#saveAll();
     const saving = this.#saving;
@@ -422,22 +336,22 @@ class EditSaver {
     this.#rows = [];
     this.#saving = null;
     try {
-      await this.#core.replica.append(rows);
+      await this.#replica.append(rows);
     } catch (error) {
       this.#giveUp(rows, error);
       throw error;
     }
     this.problem = null;
-    this.#core.pushLane.request();
+    this.#hooks.stored();
   }
 
   #giveUp(rows, error) {
-    this.#core.queue.forgetUnsaved(rows);
-    this.#core.replica.journal.remove(rows);
+    this.#replica.queue.forgetUnsaved(rows);
+    this.#replica.journal.remove(rows);
     for (const { id } of rows) this.#failures.set(id, error);
     const text = `This browser could not keep an edit: ${error}`;
     this.problem = { code: "not_saved", error: text };
-    this.#onChange();
+    this.#hooks.givenUp();
   }
 }
 
@@ -744,17 +658,17 @@ const staleRequestMs = 2000; // at a reconnect: what waits longer went into a de
 
 class Follower {
   isSubscribed = false;
-  #core;
+  #topic;
+  #store;
+  #reach;
+  #actions;
   #live = null;
-  #syncNow;
 
-  constructor(core, syncNow) {
-    this.#core = core;
-    this.#syncNow = syncNow;
-  }
-
-  get #topic() {
-    return `sync:${this.#core.scope}`;
+  constructor(scope, store, reach, actions) {
+    this.#topic = `sync:${scope}`;
+    this.#store = store;
+    this.#reach = reach;
+    this.#actions = actions;
   }
 
   follow(live) {
@@ -763,7 +677,7 @@ class Follower {
   }
 
   resubscribe() {
-    this.#live?.subscribe(this.#topic, () => this.#core.store.position);
+    this.#live?.subscribe(this.#topic, () => this.#store.position);
   }
 
   unsubscribe() {
@@ -771,7 +685,7 @@ class Follower {
   }
 
   wake() {
-    if (!this.#core.reach.isLiveOpen) this.#live?.wake();
+    if (!this.#reach.isLiveOpen) this.#live?.wake();
   }
 
   receive(message) {
@@ -784,12 +698,12 @@ class Follower {
   }
 
   liveChanged(status) {
-    const { reach } = this.#core;
+    const reach = this.#reach;
     const wasOpen = reach.isLiveOpen;
     if (status === "connecting") this.isSubscribed = false;
     reach.liveChanged(status);
-    if (status === "open" && !wasOpen) this.#syncNow(staleRequestMs);
-    else if (status !== "open" && wasOpen) this.#syncNow(Infinity);
+    if (status === "open" && !wasOpen) this.#actions.syncNow(staleRequestMs);
+    else if (status !== "open" && wasOpen) this.#actions.syncNow(Infinity);
   }
 
   async #receiveDelta(payload) {
@@ -797,37 +711,36 @@ class Follower {
     if (!payload.changes.every(isChange)) return;
     const { cursor, epoch, changes } = payload;
     try {
-      const { gap } = await this.#core.apply({ changes, position: { cursor, epoch } }, true);
-      if (!gap) return await this.#core.compare(payload, payload.checksum);
+      const { gap } = await this.#actions.apply({ changes, position: { cursor, epoch } }, true);
+      if (!gap) return await this.#actions.compare(payload, payload.checksum);
     } catch { /* storage fails: the pull says so, and is tried again */ }
-    this.#core.pullLane.request();
+    this.#actions.pull();
   }
 
   #receiveAck(payload) {
     this.isSubscribed = true;
-    if (!this.#core.store.position) this.#core.pullLane.request();
+    if (!this.#store.position) this.#actions.pull();
     else if (isPosition(payload)) this.#compare(payload);
   }
 
   #receivePoke(payload) {
-    const { store, pullLane } = this.#core;
     if (!isPosition(payload)) return;
-    if (store.isBehind(payload)) {
-      pullLane.request();
-    } else if (samePosition(payload, store.position)) {
-      this.#core.heardOfHead();
+    if (this.#store.isBehind(payload)) {
+      this.#actions.pull();
+    } else if (samePosition(payload, this.#store.position)) {
+      this.#actions.heardOfHead();
       this.#compare(payload);
     }
   }
 
   #compare(payload) {
-    this.#core.compare(payload, payload.checksum).catch(() => {});
+    this.#actions.compare(payload, payload.checksum).catch(() => {});
   }
 
   #receiveError({ code, error }) {
     this.isSubscribed = false; // until then we poll, and each poll subscribes anew
-    if (code === "scope_denied") this.#core.deny({ code, error }).catch(() => {});
-    else this.#core.pullLane.request(); // a 410 in particular: the pull meets it, and resets
+    if (code === "scope_denied") this.#actions.deny({ code, error }).catch(() => {});
+    else this.#actions.pull(); // a 410 in particular: the pull meets it, and resets
   }
 }
 
@@ -1198,16 +1111,16 @@ class Overlay {
 
 const copiesPrefix = "mizu-"; // of all caches that a service worker of ours makes
 
-async function forgetState(core) {
-  await core.change(async (tx) => {
+async function forgetState(replica) {
+  await replica.change(async (tx) => {
     await LocalStore.forget(tx);
     return { reread: true, forgot: true };
   });
   await deleteCopies();
 }
 
-async function setAside(core, refused) {
-  await core.change(async (tx) => {
+async function setAside(replica, refused) {
+  await replica.change(async (tx) => {
     if ((await tx.get("meta", "client")) !== refused) return undefined;
     await putAside(tx, await listed(tx));
     await beginAnew(tx, randomID());
@@ -1216,12 +1129,12 @@ async function setAside(core, refused) {
   await deleteCopies();
 }
 
-function setAsideQueues(core) {
-  return core.storage.read(listed);
+function setAsideQueues(replica) {
+  return replica.storage.read(listed);
 }
 
-async function restoreQueue(core, client) {
-  const restored = await core.change(async (tx) => {
+async function restoreQueue(replica, client) {
+  const restored = await replica.change(async (tx) => {
     const list = await listed(tx);
     const found = list.find((one) => one.client === client);
     if (!found) return undefined;
@@ -1233,13 +1146,13 @@ async function restoreQueue(core, client) {
   return restored !== undefined;
 }
 
-async function forgetAll(core) {
-  await core.change(async (tx) => {
+async function forgetAll(replica) {
+  await replica.change(async (tx) => {
     await beginAnew(tx, randomID());
     await tx.remove("meta", "setAside");
     return { reread: true, forgot: true, signedOut: true };
   });
-  core.replica.journal.clear();
+  replica.journal.clear();
   await deleteCopies();
 }
 
@@ -1265,6 +1178,134 @@ async function deleteCopies() {
       if (name.startsWith(copiesPrefix)) await caches.delete(name);
     }
   } catch { /* no caches over plain http; then there are no copies, either */ }
+}
+
+// ── sync-machine.js
+
+const phases = {
+  opening: { opened: "open", denied: "deniedEarly", closed: "closed" },
+  deniedEarly: { opened: "denied", allowed: "opening", closed: "closed" }, // storage is not open yet
+  open: { reset: "resetting", denied: "denied", closed: "closed" },
+  resetting: { ended: "open", denied: "denied", closed: "closed" },
+  denied: { allowed: "open", closed: "closed" },
+  closed: {},
+};
+
+const running = { state: "running", does: "start" };
+const idle = { state: "idle" };
+const waiting = { state: "waiting", does: "wait" };
+
+const lanes = {
+  idle: { ask: running, now: running },
+  running: { ask: { state: "again" }, now: { state: "next" }, ok: idle, halted: idle, failed: waiting },
+  again: { now: { state: "next" }, ok: running, halted: idle, failed: waiting },
+  next: { ok: running, halted: running, failed: running },
+  waiting: { now: { ...running, cancels: true }, due: running },
+};
+
+const initialMachine = {
+  phase: "opening",
+  push: { state: "idle", attempt: 0 },
+  pull: { state: "idle", attempt: 0 },
+};
+
+function step(machine, { type, lane }) {
+  return lane ? laneStep(machine, type, lane) : phaseStep(machine, type);
+}
+
+function phaseStep(machine, type) {
+  const phase = phases[machine.phase][type];
+  if (!phase) return { machine, effects: [] };
+  if (phase !== "closed") return { machine: { ...machine, phase }, effects: [] };
+  const closed = { ...machine, phase };
+  const effects = ["push", "pull"].filter((lane) => machine[lane].state === "waiting")
+    .map((lane) => ({ does: "cancel", lane }));
+  for (const { lane } of effects) closed[lane] = { ...machine[lane], state: "idle" };
+  return { machine: closed, effects };
+}
+
+function laneStep(machine, type, lane) {
+  const { state, attempt: before } = machine[lane];
+  const attempt = { now: 0, ok: 0, failed: before + 1 }[type] ?? before;
+  const next = lanes[state][type];
+  if (!next) return { machine: { ...machine, [lane]: { state, attempt } }, effects: [] };
+  const effects = next.cancels ? [{ does: "cancel", lane }] : [];
+  const mayRun = machine.phase === "open" || machine.phase === "resetting";
+  if (next.does === "start") effects.push({ does: mayRun ? "start" : "refuse", lane });
+  if (next.does === "wait" && mayRun) effects.push({ does: "wait", lane, attempt: before });
+  const after = next.does && !mayRun ? "idle" : next.state;
+  return { machine: { ...machine, [lane]: { state: after, attempt } }, effects };
+}
+
+// ── lanes.js
+
+const refused = { ok: false, halt: true };
+
+class Lanes {
+  #machine = initialMachine;
+  #work;
+  #timers = { push: 0, pull: 0 };
+  #callers = { push: [], pull: [] };
+
+  constructor(work) {
+    this.#work = work;
+  }
+
+  get phase() {
+    return this.#machine.phase;
+  }
+
+  send(type) {
+    this.#step({ type });
+  }
+
+  ask(lane) {
+    this.#step({ type: "ask", lane });
+  }
+
+  now(lane) {
+    return new Promise((resolve) => {
+      this.#callers[lane].push(resolve);
+      this.#step({ type: "now", lane });
+    });
+  }
+
+  #step(event) {
+    const { machine, effects } = step(this.#machine, event);
+    this.#machine = machine;
+    for (const { does, lane, attempt } of effects) {
+      if (does === "start") this.#try(lane);
+      else if (does === "wait") this.#wait(lane, waitMs(attempt, event.retryAfterMs));
+      else if (does === "cancel") clearTimeout(this.#timers[lane]);
+      else this.#refuse(lane);
+    }
+  }
+
+  #refuse(lane) {
+    for (const resolve of this.#callers[lane].splice(0)) resolve(refused);
+  }
+
+  async #try(lane) {
+    const callers = this.#callers[lane].splice(0);
+    const outcome = await this.#outcome(lane);
+    for (const resolve of callers) resolve(outcome);
+    await null; // a caller that waits for this outcome goes first
+    const type = outcome.ok ? "ok" : outcome.halt ? "halted" : "failed";
+    this.#step({ type, lane, retryAfterMs: outcome.retryAfterMs });
+  }
+
+  async #outcome(lane) {
+    try {
+      return await this.#work[lane]();
+    } catch (error) {
+      console.warn("mizu: a try failed and will be made again:", error);
+      return { ok: false, error };
+    }
+  }
+
+  #wait(lane, milliseconds) {
+    this.#timers[lane] = setTimeout(() => this.#step({ type: "due", lane }), milliseconds);
+  }
 }
 
 // ── reachability.js
@@ -2087,6 +2128,89 @@ function isSame(one, other) {
   return one && other ? samePosition(one, other) : !one && !other;
 }
 
+// ── rounds.js
+
+const timeoutMs = 30_000;
+const pullLimit = 500;
+const gapsMax = 4;
+
+class BatchSize {
+  #most = batchCountMax;
+
+  get most() {
+    return this.#most;
+  }
+
+  fitted() {
+    this.#most = Math.min(batchCountMax, this.#most * 2);
+  }
+
+  wasTooLarge(count) {
+    this.#most = Math.ceil(count / 2);
+  }
+}
+
+async function pushRound({ replica, exchange, scope, size, settled }, signal) {
+  const { queue } = replica;
+  while (!signal.aborted) {
+    const { client, batch } = await nextBatch(replica, size.most);
+    if (batch.length === 0) return { ok: true };
+    const body = pushBody(scope, client, batch);
+    const outcome = await exchange.post("/_sync/push", body, isPushAnswer, timeoutMs);
+    if (outcome.kind === "answer") {
+      const results = await replica.change(async (tx) =>
+        queue.settle(tx, batch, outcome.body.results, await tx.get("meta", "position")));
+      size.fitted();
+      settled(results);
+      if (results.retry) return { ok: false, retry: results.retry };
+    } else if (outcome.kind === "refusal" && outcome.code === "too_large") {
+      if (batch.length > 1) size.wasTooLarge(batch.length);
+      else await replica.change((tx) => queue.refuse(tx, batch[0], outcome.code, outcome.error));
+    } else {
+      return { ok: false, outcome, client };
+    }
+  }
+  return { ok: false };
+}
+
+async function nextBatch({ storage, queue }, countMax) {
+  const found = await storage.read(async (tx) => ({
+    client: await tx.get("meta", "client"),
+    batch: await queue.head(tx, countMax),
+  }));
+  if (found.client) return found;
+  return { client: await storage.write(nameClient), batch: [] }; // storage was cleared
+}
+
+async function pullRound({ replica, exchange, scope, check, apply, answered, arrived }) {
+  for (let gaps = 0; gaps <= gapsMax;) {
+    const { asked, isGathering, settled } = await replica.storage.read(async (tx) => ({
+      asked: await tx.get("meta", "position"),
+      isGathering: (await tx.get("meta", "snapshot")) !== undefined,
+      settled: (await tx.settledRows()).map((row) => row.id),
+    }));
+    const isStale = ({ position }) => asked !== undefined && samePosition(position, asked);
+    if (!asked || isGathering) return { need: "snapshot", isStale };
+    if (check.isDue) return { need: "snapshot", isStale: ({ id }) => id === check.staleID };
+    const body = JSON.stringify({ v: 1, scope, ...asked, limit: pullLimit });
+    const outcome = await exchange.post("/_sync/pull", body, isPullAnswer, timeoutMs);
+    if (outcome.kind !== "answer") {
+      if (outcome.kind === "refusal" && outcome.status === 410) return { need: "reset", isStale };
+      return { ok: false, outcome };
+    }
+    answered();
+    const { changes, next_cursor: cursor, epoch, has_more: hasMore, checksum } = outcome.body;
+    const page = { changes, position: { cursor, epoch }, asked };
+    const applied = await apply(page, hasMore !== true, settled);
+    if (applied.gap) gaps += 1; // another tab was quicker, or the answer is not whole: ask again
+    else if (hasMore !== true) {
+      await arrived(page.position, checksum);
+      return { ok: true };
+    } else if (!applied.moved) gaps += 1;
+  }
+  return { ok: false };
+}
+
 // ── snapshot.js
 
 const pageLimit = 1000;
@@ -2184,112 +2308,6 @@ async function stopped(storage, progress, outcome) {
   });
   return startOver;
 }
-
-// ── rounds.js
-
-const timeoutMs = 30_000;
-const pullLimit = 500;
-const gapsMax = 4;
-
-function pushRound(core) {
-  return core.pushTurn(async (signal) => {
-    while (!signal.aborted) {
-      const { client, batch } = await nextBatch(core);
-      if (batch.length === 0) {
-        core.reach.setProblem("push", null); // also where a reset has pushed
-        return { ok: true };
-      }
-      const body = pushBody(core.scope, client, batch);
-      const outcome = await core.exchange.post("/_sync/push", body, isPushAnswer, timeoutMs);
-      if (outcome.kind === "answer") {
-        const settled = await core.change(async (tx) =>
-          core.queue.settle(tx, batch, outcome.body.results, await tx.get("meta", "position")));
-        core.batchMax = Math.min(batchCountMax, core.batchMax * 2);
-        core.settled(settled);
-        if (settled.retry) return core.undecided(settled.retry);
-      } else if (outcome.kind === "refusal" && outcome.code === "too_large") {
-        await halve(core, batch, outcome);
-      } else {
-        return core.failed(outcome, client);
-      }
-    }
-    return { ok: false };
-  });
-}
-
-async function nextBatch(core) {
-  const found = await core.storage.read(async (tx) => ({
-    client: await tx.get("meta", "client"),
-    batch: await core.queue.head(tx, core.batchMax),
-  }));
-  if (found.client) return found;
-  return { client: await core.storage.write(nameClient), batch: [] }; // storage was cleared
-}
-
-async function halve(core, batch, { code, error }) {
-  if (batch.length > 1) core.batchMax = Math.ceil(batch.length / 2);
-  else await core.change((tx) => core.queue.refuse(tx, batch[0], code, error));
-}
-
-async function pullRound(core) {
-  for (let gaps = 0; gaps <= gapsMax;) {
-    const { asked, isGathering, settled } = await core.storage.read(async (tx) => ({
-      asked: await tx.get("meta", "position"),
-      isGathering: (await tx.get("meta", "snapshot")) !== undefined,
-      settled: (await tx.settledRows()).map((row) => row.id),
-    }));
-    if (!asked || isGathering) return snapshotRound(core, (here) => isAt(here, asked));
-    if (core.check.isDue) return snapshotRound(core, ({ id }) => id === core.check.staleID);
-    const body = JSON.stringify({ v: 1, scope: core.scope, ...asked, limit: pullLimit });
-    const outcome = await core.exchange.post("/_sync/pull", body, isPullAnswer, timeoutMs);
-    if (outcome.kind !== "answer") {
-      if (outcome.kind === "refusal" && outcome.status === 410) return resetRound(core, asked);
-      return core.failed(outcome);
-    }
-    core.spread.reset();
-    const { changes, next_cursor: cursor, epoch, has_more: hasMore, checksum } = outcome.body;
-    const page = { changes, position: { cursor, epoch }, asked };
-    const applied = await core.apply(page, hasMore !== true, settled);
-    if (applied.gap) gaps += 1; // another tab was quicker, or the answer is not whole: ask again
-    else if (hasMore !== true) {
-      await core.compare(page.position, checksum);
-      return { ok: true };
-    } else if (!applied.moved) gaps += 1;
-  }
-  return { ok: false };
-}
-
-async function resetRound(core, refused) {
-  core.isResetting = true;
-  try {
-    const pushed = await pushRound(core);
-    if (!pushed.ok) return pushed;
-    await core.pause(core.spread.next());
-    return await snapshotRound(core, (here) => isAt(here, refused));
-  } finally {
-    core.isResetting = false;
-  }
-}
-
-async function snapshotRound(core, isStale) {
-  while (!core.isClosed && !core.isDenied) {
-    const outcome = await core.snapshotTurn(async () => {
-      const here = await core.storage.read((tx) => LocalStore.whereabouts(tx));
-      return here.position && !isStale(here) ? { ok: true } : snapshot(core);
-    });
-    if (outcome.ok) {
-      core.check.taken();
-      await core.replaced();
-      if (outcome.position) await core.compare(outcome.position, outcome.checksum);
-      return { ok: true };
-    }
-    if (!outcome.startOver) return core.failed(outcome.refusal ?? { kind: "none" });
-    await core.pause(core.spread.next());
-  }
-  return { ok: false, halt: true };
-}
-
-const isAt = ({ position }, asked) => asked !== undefined && samePosition(position, asked);
 
 // ── spread.js
 
@@ -2473,30 +2491,25 @@ const probeMs = 1000; // how long rounds are tried although the browser says tha
 
 class SyncCore {
   replica;
-  queue;
-  store;
-  storage;
   reach = new Reachability();
-  exchange;
-  scope;
-  isOpen = false;
-  isClosed = false;
-  isDenied = false;
-  isResetting = false;
   lastSync = null;
-  batchMax = batchCountMax;
-  spread = new Spread();
-  check = new StateCheck(() => this.pullLane.request());
-  pushTurn;
-  snapshotTurn;
-  pushLane = new Lane(() => this.#round("push", pushRound));
-  pullLane = new Lane(() => this.#round("pull", pullRound));
+  #scope;
   #hooks;
+  #exchange;
+  #size = new BatchSize();
+  #spread = new Spread();
+  #check = new StateCheck(() => this.ask("pull"));
+  #pushTurn;
+  #snapshotTurn;
+  #lanes = new Lanes({
+    push: () => this.#round("push", () => this.#push()),
+    pull: () => this.#round("pull", () => this.#pull()),
+  });
   #probeUntil = { push: 0, pull: 0 };
   #pauses = new Set();
 
   constructor(name, baseURL, scope, hooks) {
-    this.scope = scope;
+    this.#scope = scope;
     this.#hooks = hooks;
     this.replica = new Replica(name, {
       changed: hooks.changed,
@@ -2505,55 +2518,71 @@ class SyncCore {
       reread: () => this.#reread(),
       forgot: hooks.forgot,
     });
-    ({ queue: this.queue, store: this.store, storage: this.storage } = this.replica);
-    this.pushTurn = turnTaker(`${name}:push`, this.storage);
-    this.snapshotTurn = turnTaker(`${name}:snapshot`, this.storage);
-    this.exchange = new Exchange(baseURL, (kind) => {
+    const { storage } = this.replica;
+    this.#pushTurn = turnTaker(`${name}:push`, storage);
+    this.#snapshotTurn = turnTaker(`${name}:snapshot`, storage);
+    this.#exchange = new Exchange(baseURL, (kind) => {
       this.reach.exchanged(kind);
       hooks.told();
     });
   }
 
+  get phase() {
+    return this.#lanes.phase;
+  }
+
+  get isDenied() {
+    return this.phase === "denied" || this.phase === "deniedEarly";
+  }
+
+  get isOpen() {
+    return this.phase === "open" || this.phase === "resetting";
+  }
+
   async open() {
-    await this.replica.open();
-    this.lastSync = (await this.storage.read((tx) => tx.get("meta", "syncedAt"))) ?? null;
-    this.isOpen = true;
+    const { replica } = this;
+    await replica.open();
+    this.lastSync = (await replica.storage.read((tx) => tx.get("meta", "syncedAt"))) ?? null;
+    this.#lanes.send("opened");
     this.probe(["pull"]);
     this.#hooks.told();
-    this.pushLane.request();
-    this.pullLane.request();
+    this.ask("push");
+    this.ask("pull");
   }
 
   close() {
-    this.isClosed = true;
-    this.pushLane.close();
-    this.pullLane.close();
-    this.check.close();
+    this.#lanes.send("closed");
+    this.#check.close();
     this.replica.close();
     for (const end of this.#pauses) end();
-    this.exchange.abort();
+    this.#exchange.abort();
   }
 
-  async syncNow(ageMs) {
+  ask(lane) {
+    this.#lanes.ask(lane);
+  }
+
+  async now(lane) {
+    return (await this.#lanes.now(lane)).ok;
+  }
+
+  syncNow(ageMs) {
     if (this.isDenied) return;
-    this.exchange.abort(ageMs);
-    this.pushLane.now();
-    this.pullLane.now();
-  }
-
-  change(work) {
-    return this.replica.change(work);
+    this.#exchange.abort(ageMs);
+    this.now("push");
+    this.now("pull");
   }
 
   async apply(page, isHead, compared = []) {
     const now = new Date();
-    const applied = await this.change(async (tx) => {
+    const applied = await this.replica.change(async (tx) => {
       if (this.isDenied) return { moved: false, gap: false };
       const outcome = await LocalStore.apply(tx, page);
       if (outcome.gap) return outcome;
       const changes = outcome.patch?.changes ?? [];
       const decided = isHead ? compared : [];
-      await this.queue.observe(tx, changes, await tx.get("meta", "position"), decided);
+      const position = await tx.get("meta", "position");
+      await this.replica.queue.observe(tx, changes, position, decided);
       if (isHead) await tx.put("meta", "syncedAt", now);
       return outcome;
     });
@@ -2562,25 +2591,16 @@ class SyncCore {
   }
 
   async compare(position, told) {
-    if (typeof told !== "string" || !isSame(this.store.position, position)) return;
-    const { checksum, id } = this.store;
-    this.check.compare(checksum, told, id);
-    if (!this.check.isRecountDue) return;
+    const { store, storage } = this.replica;
+    if (typeof told !== "string" || !isSame(store.position, position)) return;
+    const { checksum, id } = store;
+    this.#check.compare(checksum, told, id);
+    if (!this.#check.isRecountDue) return;
     const beganAt = performance.now();
-    this.check.recounted(beganAt);
-    const stored = await this.storage.read((tx) => LocalStore.read(tx));
-    this.check.recounted(beganAt);
-    if (stored.isDamaged) this.check.differs(stored.id);
-  }
-
-  async replaced() {
-    if (this.isDenied) return forgetState(this); // denied while it was on the way
-    this.lastSync = new Date();
-    await this.change(async (tx) => {
-      await tx.put("meta", "syncedAt", this.lastSync);
-      return { reread: true };
-    });
-    this.#hooks.replaced();
+    this.#check.recounted(beganAt);
+    const stored = await storage.read((tx) => LocalStore.read(tx));
+    this.#check.recounted(beganAt);
+    if (stored.isDamaged) this.#check.differs(stored.id);
   }
 
   heardOfHead() {
@@ -2588,51 +2608,20 @@ class SyncCore {
     this.#hooks.told();
   }
 
-  settled({ behind, pull }) {
-    if (pull || (behind && !this.reach.isLiveOpen)) {
-      this.pullLane.request();
-    } else if (behind) {
-      setTimeout(() => {
-        if (this.queue.rows.some((row) => row.result)) this.pullLane.request();
-      }, catchUpMs);
-    }
-  }
-
-  undecided(code) {
-    const error = "The server cannot take edits at the moment. They are kept here.";
-    return { ok: false, problem: { code, error } };
-  }
-
-  async failed(outcome, client) {
-    if (outcome.kind === "none") return { ok: false };
-    const { status, code, error, retryAfterMs } = outcome;
-    if (code === "scope_denied") return this.deny(outcome);
-    if (code === "wrong_user") {
-      await setAside(this, client);
-      this.pullLane.request();
-    } else if (status === 401) {
-      const isRefreshed = await this.#hooks.refreshCredentials();
-      if (isRefreshed === false && this.store.position) await forgetState(this);
-    } else if (status < 500 && status !== 429) {
-      console.error(`mizu: ${code}: ${error}`); // a bug, here or there; the queue is kept
-    }
-    return { ok: false, retryAfterMs, problem: { code, error } };
-  }
-
   async deny(refusal) {
     this.halt(refusal);
-    await forgetState(this);
+    await forgetState(this.replica);
     return { ok: false, halt: true };
   }
 
   halt({ code, error }) {
-    this.isDenied = true;
+    this.#lanes.send("denied");
     this.reach.setProblem("scope", { code, error });
     this.#hooks.denied();
   }
 
   allow() {
-    this.isDenied = false;
+    this.#lanes.send("allowed");
     this.reach.setProblem("scope", null);
   }
 
@@ -2640,7 +2629,109 @@ class SyncCore {
     for (const lane of lanes) this.#probeUntil[lane] = performance.now() + probeMs;
   }
 
-  pause(milliseconds) {
+  #read({ id, isDamaged }) {
+    this.#check.recounted(performance.now());
+    if (isDamaged) this.#check.differs(id);
+  }
+
+  #reread() {
+    const { queue, store } = this.replica;
+    if (queue.rows.some((row) => row.queued)) this.ask("push");
+    if (!store.position) this.ask("pull");
+  }
+
+  #heard({ isPatched, news, signedOut }) {
+    if (signedOut) this.halt({ code: "signed_out", error: "You signed out in another tab." });
+    if (isPatched) this.lastSync = new Date();
+    if (news && this.replica.queue.rows.some((row) => row.queued)) this.ask("push");
+  }
+
+  #settled({ behind, pull }) {
+    if (pull || (behind && !this.reach.isLiveOpen)) {
+      this.ask("pull");
+    } else if (behind) {
+      setTimeout(() => {
+        if (this.replica.queue.rows.some((row) => row.result)) this.ask("pull");
+      }, catchUpMs);
+    }
+  }
+
+  async #round(lane, work) {
+    const isPaused = this.reach.isSaidOffline && performance.now() > this.#probeUntil[lane];
+    if (isPaused) return { ok: false, halt: true };
+    const outcome = await work().then((result) => this.#meaning(result))
+      .catch((error) => this.#broken(error));
+    if (outcome.ok) this.reach.setProblem(lane, null);
+    else if (outcome.problem) this.reach.setProblem(lane, outcome.problem);
+    this.#hooks.told();
+    return outcome;
+  }
+
+  async #push() {
+    const { replica } = this;
+    const parts = {
+      replica, exchange: this.#exchange, scope: this.#scope, size: this.#size,
+      settled: (results) => this.#settled(results),
+    };
+    const result = await this.#pushTurn((signal) => pushRound(parts, signal));
+    if (result.ok) this.reach.setProblem("push", null); // also where a reset has pushed
+    return result;
+  }
+
+  async #pull() {
+    const result = await pullRound({
+      replica: this.replica, exchange: this.#exchange, scope: this.#scope, check: this.#check,
+      apply: (page, isHead, compared) => this.apply(page, isHead, compared),
+      answered: () => this.#spread.reset(),
+      arrived: (position, checksum) => this.compare(position, checksum),
+    });
+    if (result.need === "snapshot") return this.#snapshot(result.isStale);
+    return result.need === "reset" ? this.#reset(result.isStale) : result;
+  }
+
+  async #reset(isStale) {
+    this.#lanes.send("reset");
+    try {
+      const pushed = await this.#push();
+      if (!pushed.ok) return pushed;
+      await this.#pause(this.#spread.next());
+      return await this.#snapshot(isStale);
+    } finally {
+      this.#lanes.send("ended");
+    }
+  }
+
+  async #snapshot(isStale) {
+    const { storage, queue } = this.replica;
+    const parts = { storage, queue, exchange: this.#exchange, scope: this.#scope };
+    while (this.isOpen) {
+      const taken = await this.#snapshotTurn(async () => {
+        const here = await storage.read((tx) => LocalStore.whereabouts(tx));
+        return here.position && !isStale(here) ? { ok: true } : snapshot(parts);
+      });
+      if (taken.ok) {
+        this.#check.taken();
+        await this.#replaced();
+        if (taken.position) await this.compare(taken.position, taken.checksum);
+        return { ok: true };
+      }
+      if (!taken.startOver) return { ok: false, outcome: taken.refusal ?? { kind: "none" } };
+      await this.#pause(this.#spread.next());
+    }
+    return { ok: false, halt: true };
+  }
+
+  async #replaced() {
+    if (this.isDenied) return forgetState(this.replica); // denied while it was on the way
+    this.lastSync = new Date();
+    await this.replica.change(async (tx) => {
+      await tx.put("meta", "syncedAt", this.lastSync);
+      return { reread: true };
+    });
+    this.#hooks.replaced();
+  }
+
+  #pause(milliseconds) {
     return new Promise((resolve) => {
       const end = () => {
         clearTimeout(timer);
@@ -2652,33 +2743,27 @@ class SyncCore {
     });
   }
 
-  #read({ id, isDamaged }) {
-    this.check.recounted(performance.now());
-    if (isDamaged) this.check.differs(id);
+  #meaning({ ok, halt, retry, outcome, client }) {
+    if (outcome) return this.#refused(outcome, client);
+    if (!retry) return { ok, halt };
+    const error = "The server cannot take edits at the moment. They are kept here.";
+    return { ok: false, problem: { code: retry, error } };
   }
 
-  #reread() {
-    if (!this.isOpen) return;
-    if (this.queue.rows.some((row) => row.queued)) this.pushLane.request();
-    if (!this.store.position) this.pullLane.request();
-  }
-
-  #heard({ isPatched, news, signedOut }) {
-    if (signedOut) this.halt({ code: "signed_out", error: "You signed out in another tab." });
-    if (isPatched) this.lastSync = new Date();
-    const hasWork = news && this.queue.rows.some((row) => row.queued);
-    if (this.isOpen && hasWork) this.pushLane.request();
-  }
-
-  async #round(lane, work) {
-    if (this.isDenied) return { ok: false, halt: true };
-    const isPaused = this.reach.isSaidOffline && performance.now() > this.#probeUntil[lane];
-    if (isPaused) return { ok: false, halt: true };
-    const outcome = await work(this).catch((error) => this.#broken(error));
-    if (outcome.ok) this.reach.setProblem(lane, null);
-    else if (outcome.problem) this.reach.setProblem(lane, outcome.problem);
-    this.#hooks.told();
-    return outcome;
+  async #refused(outcome, client) {
+    if (outcome.kind === "none") return { ok: false };
+    const { status, code, error, retryAfterMs } = outcome;
+    if (code === "scope_denied") return this.deny(outcome);
+    if (code === "wrong_user") {
+      await setAside(this.replica, client);
+      this.ask("pull");
+    } else if (status === 401) {
+      const isRefreshed = await this.#hooks.refreshCredentials();
+      if (isRefreshed === false && this.replica.store.position) await forgetState(this.replica);
+    } else if (status < 500 && status !== 429) {
+      console.error(`mizu: ${code}: ${error}`); // a bug, here or there; the queue is kept
+    }
+    return { ok: false, retryAfterMs, problem: { code, error } };
   }
 
   #broken(error) {
@@ -2693,6 +2778,7 @@ class SyncCore {
 class SyncClient {
   ready;
   #core;
+  #replica;
   #appliers;
   #initial;
   #follower;
@@ -2718,9 +2804,21 @@ class SyncClient {
       denied: () => this.#follower.unsubscribe(),
       refreshCredentials,
     });
-    this.ready = this.#core.open();
-    this.#saver = new EditSaver(this.#core, this.ready, () => this.#changed());
-    this.#follower = new Follower(this.#core, (ageMs) => this.#syncNow(ageMs));
+    const core = this.#core;
+    this.#replica = core.replica;
+    this.ready = core.open();
+    this.#saver = new EditSaver(core.replica, this.ready, {
+      stored: () => core.ask("push"),
+      givenUp: () => this.#changed(),
+    });
+    this.#follower = new Follower(scope, core.replica.store, core.reach, {
+      apply: (page, isHead) => core.apply(page, isHead),
+      compare: (position, checksum) => core.compare(position, checksum),
+      heardOfHead: () => core.heardOfHead(),
+      deny: (refusal) => core.deny(refusal),
+      pull: () => core.ask("pull"),
+      syncNow: (ageMs) => this.#syncNow(ageMs),
+    });
     this.#occasions = new Occasions({
       syncNow: (ageMs) => this.#syncNow(ageMs),
       poll: () => this.#poll(),
@@ -2746,19 +2844,21 @@ class SyncClient {
   }
 
   get edits() {
-    return this.#core.queue.rows.map(({ id, name, args, time, queued, replayed, refusal }) =>
+    return this.#replica.queue.rows.map(({ id, name, args, time, queued, replayed, refusal }) =>
       ({ id, name, args, time, queued, replayed, refusal }));
   }
 
   get position() {
-    return this.#core.store.position;
+    return this.#replica.store.position;
   }
 
   get status() {
-    const { queue, storage, store, reach, isOpen, isResetting, lastSync } = this.#core;
+    const { reach, phase, lastSync } = this.#core;
+    const { queue, storage, store } = this.#replica;
     const waiting = queue.waiting.length;
+    const isFetching = !store.position || phase === "opening" || phase === "resetting";
     return {
-      state: reach.state(waiting > 0 || !isOpen || !store.position || isResetting),
+      state: reach.state(waiting > 0 || isFetching),
       waiting,
       refused: queue.refused.map(({ id, name, args, refusal }) => ({ id, name, args, ...refusal })),
       lastSync,
@@ -2774,7 +2874,7 @@ class SyncClient {
   }
 
   mutate(name, args = {}) {
-    const row = this.#core.queue.add(name, args);
+    const row = this.#replica.queue.add(name, args);
     this.#changed();
     this.#saver.save(row);
     this.#occasions.edited();
@@ -2787,14 +2887,14 @@ class SyncClient {
 
   async retry(id) {
     await this.ready;
-    const row = await this.#core.change((tx) => this.#core.queue.retry(tx, id));
-    this.#core.pushLane.request();
+    const row = await this.#replica.change((tx) => this.#replica.queue.retry(tx, id));
+    this.#core.ask("push");
     return row?.id ?? null;
   }
 
   async discard(id) {
     await this.ready;
-    await this.#core.change((tx) => this.#core.queue.discard(tx, id));
+    await this.#replica.change((tx) => this.#replica.queue.discard(tx, id));
   }
 
   async sync() {
@@ -2806,13 +2906,13 @@ class SyncClient {
   async push() {
     await this.ready;
     this.#core.probe();
-    return (await this.#core.pushLane.now()).ok;
+    return this.#core.now("push");
   }
 
   async pull() {
     await this.ready;
     this.#core.probe();
-    return (await this.#core.pullLane.now()).ok;
+    return this.#core.now("pull");
   }
 
   async resume() {
@@ -2824,17 +2924,17 @@ class SyncClient {
   async signOut() {
     await this.ready;
     this.#core.halt({ code: "signed_out", error: "You are signed out." });
-    await forgetAll(this.#core);
+    await forgetAll(this.#replica);
   }
 
   async setAsideQueues() {
     await this.ready;
-    return setAsideQueues(this.#core);
+    return setAsideQueues(this.#replica);
   }
 
   async restoreQueue(client) {
     await this.ready;
-    const isRestored = await restoreQueue(this.#core, client);
+    const isRestored = await restoreQueue(this.#replica, client);
     if (isRestored) this.sync();
     return isRestored;
   }
@@ -2872,20 +2972,20 @@ class SyncClient {
   async #probe() {
     await this.ready;
     this.#core.probe(["pull"]);
-    if ((await this.#core.pullLane.now()).ok) this.#core.pushLane.now();
+    if (await this.#core.now("pull")) this.#core.now("push");
   }
 
   #poll() {
-    const { reach, isOpen, isDenied, pullLane } = this.#core;
+    const { reach, isOpen } = this.#core;
     const isTold = reach.isLiveOpen && this.#follower.isSubscribed && !reach.isSilent;
     if (!isOpen || isTold) return;
-    pullLane.request();
-    if (reach.isLiveOpen && !isDenied) this.#follower.resubscribe();
+    this.#core.ask("pull");
+    if (reach.isLiveOpen) this.#follower.resubscribe();
   }
 
   #view() {
-    const { store, queue, isDenied } = this.#core;
-    if (isDenied) return new Overlay(new Map(), [], {});
+    const { store, queue } = this.#replica;
+    if (this.#core.isDenied) return new Overlay(new Map(), [], {});
     const base = store.position ? store.records : this.#initial;
     this.#overlay ??= new Overlay(base, queue.rows, this.#appliers);
     return this.#overlay;
@@ -2918,7 +3018,7 @@ class SyncClient {
 
 // ── version.js
 
-const version = "0.1.0-33e7d074a763";
+const version = "0.1.0-98f8b7b7b431";
 
 // ── mizu.js
 

@@ -34,11 +34,16 @@ pytestmark = pytest.mark.skipif(
 
 
 class DevServer(Dev):
-    """`mizu dev` on a copy of the template's assets."""
+    """`mizu dev` on a copy of the template's assets; in Mizu's checkout the client is there, too."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, is_checkout=False):
         assets = folder / "app/Assets"
         shutil.copytree(ROOT / "Assets/Templates/sync/Assets", assets)
+        self.client = assets / "Client"
+        if is_checkout:
+            shutil.copytree(ROOT / "Assets/Client", self.client)
+            (folder / "app/CShims/CClient").mkdir(parents=True)
+            shutil.copy(ROOT / "CShims/CClient/CClient.c", folder / "app/CShims/CClient")
         super().__init__(folder, program=TODO, arguments=())
         self.css = assets / "static/css/app.css"
         self.home = assets / "views/pages/home.html"
@@ -57,8 +62,8 @@ class DevServer(Dev):
 
 
 @pytest.fixture
-def server(tmp_path):
-    server = DevServer(tmp_path)
+def server(tmp_path, request):
+    server = DevServer(tmp_path, is_checkout=getattr(request, "param", False))
     yield server
     server.signal(signal.SIGTERM)
     try:
@@ -164,6 +169,19 @@ def test_a_template_is_loaded_again_with_scroll_and_the_forms_text_kept(todo, se
     assert todo.title_input.evaluate(
         "(field) => [field.selectionStart, field.selectionEnd]") == [3, 7]
     todo._wait("() => Math.abs(scrollY - 600) <= 1")
+
+
+@pytest.mark.parametrize("server", [True], indirect=True)
+def test_the_client_of_a_checkout_is_loaded_again_when_it_changes(todo, server):
+    server.edit(server.client / "frame.js", "oncePerFrame(render) {",
+                "oncePerFrame(render) {\n  window.isEdited = true;")
+    loaded_again(todo.page)
+    todo._wait("() => window.isEdited === true")
+    address = todo.page.evaluate("document.querySelector('link[rel=modulepreload]').href")
+    assert address == f"{server.url}_mizu/dev/parts/mizu.js"
+    answer = urllib.request.urlopen(address)
+    assert answer.headers["Cache-Control"] == "no-cache"
+    assert b'from "./sync-client.js"' in answer.read()
 
 
 def test_a_broken_template_shows_its_place_and_its_repair_by_itself(todo, server):

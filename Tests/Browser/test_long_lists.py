@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
+from todo_page import TodoPage
+
 
 def fill(server, count: int) -> None:
     mutations = [{"id": f"m{n}", "name": "todo.create",
@@ -53,6 +55,17 @@ def test_an_own_new_item_is_in_sight_behind_what_is_left_out(todo):
     todo.checkbox("Number 99").focus()
     todo.item("Number 99").get_by_role("button", name="Delete Number 99").press("Enter")
     expect(todo.item("Number 100")).to_be_visible()
+
+
+def test_a_link_to_a_page_further_on_still_leads_there(server, new_context):
+    fill(server, 250)
+    todo = TodoPage(new_context().new_page())
+    todo.page.goto(server.url + "?after=t000149")
+    expect(todo.page.locator("html")).to_have_class("is-live is-whole")
+    expect(todo.page.locator(".todo-gap")).to_contain_text("130 not shown")
+    expect(todo.item("Number 150")).to_be_in_viewport(ratio=1)
+    expect(todo.item("Number 169")).to_be_visible()
+    expect(todo.items).to_have_count(120)
 
 
 def test_a_change_of_what_is_not_shown_touches_no_element(server, todo):

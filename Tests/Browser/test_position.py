@@ -17,7 +17,6 @@ def module(open_page):
             const {{ LocalStore }} = await import("mizu/local-store.js");
             const {{ MemoryStorage }} = await import("mizu/memory-storage.js");
             const {{ MutationQueue }} = await import("mizu/mutation-queue.js");
-            const {{ Lane }} = await import("mizu/lane.js");
             const {{ setAside }} = await import("mizu/set-aside.js");
             const {{ Overlay }} = await import("mizu/replay.js");
             const storage = new MemoryStorage();
@@ -124,44 +123,16 @@ def test_only_the_refused_client_is_set_aside(module):
     """A tab that was frozen meanwhile brings the refusal of a client that is gone."""
     assert module("""
         const queue = new MutationQueue();
-        const core = { change: (work) => storage.write(work) };
+        const replica = { change: (work) => storage.write(work) };
         await storage.write((tx) => tx.put("meta", "client", "present"));
         await storage.append([queue.add("a", {})]);
         const left = async () => (await storage.read((tx) => tx.all("mutations"))).length;
-        await setAside(core, "gone");
+        await setAside(replica, "gone");
         const before = await left();
-        await setAside(core, "present");
+        await setAside(replica, "present");
         const client = await storage.read((tx) => tx.get("meta", "client"));
         return [before, await left(), client.length];
     """) == [1, 0, 32]
-
-
-@pytest.mark.parametrize("retry_after", [0, 1e12])
-def test_no_retry_after_makes_a_lane_spin(module, retry_after):
-    """Zero is no leave to hammer; more than a timer can count would fire at once."""
-    tries = module(f"""
-        let tries = 0;
-        const lane = new Lane(async () => (tries += 1, {{ ok: false, retryAfterMs: {retry_after} }}));
-        lane.request();
-        await new Promise((resolve) => setTimeout(resolve, 300));
-        lane.close();
-        return tries;""")
-    assert tries < 10
-
-
-def test_all_who_ask_a_busy_lane_share_the_next_try(module):
-    assert module("""
-        let tries = 0;
-        const lane = new Lane(async () => {
-            tries += 1;
-            await new Promise((resolve) => setTimeout(resolve, 30));
-            return { ok: true, number: tries };
-        });
-        const first = lane.now();
-        const others = Array.from({ length: 20 }, () => lane.now());
-        const numbers = (await Promise.all([first, ...others])).map((one) => one.number);
-        return [tries, new Set(numbers.slice(1)).size];
-    """) == [2, 1]
 
 
 def test_an_applier_that_throws_leaves_no_trace(module):

@@ -22,8 +22,9 @@ SWIFT = [path.read_text() for path in sorted((ROOT / "Tests/Guides").glob("*.swi
 # Variables of the build, the tests and systemd, which are no settings of a server.
 OTHER_VARIABLES = {
     "FUZZ_SECONDS", "SECONDS_EACH", "MIZU_BIN", "ECHO_BIN", "TIME_LIMIT", "LISTEN_FDS"}
-# Those of the proxies by test_proxies.py.
-RUN_BY_A_TEST = {"sh", "json", "ws", "swift", "diff", "env", "nginx", "haproxy", "caddy"}
+# Those of the proxies by test_proxies.py, those of the browser client by Tests/Browser/test_client.py.
+RUN_BY_A_TEST = {
+    "sh", "json", "ws", "swift", "diff", "env", "nginx", "haproxy", "caddy", "js", "ts", "html"}
 
 
 def matches(expected, found, known):

@@ -37,7 +37,7 @@ struct CitationTests {
     static let identifiers = Set(
         (commented + scripts).flatMap { file in file.code.flatMap(Words.of) })
 
-    /// Types, generic parameters, files and targets.
+    /// Types, the classes of scripts too, generic parameters, files and targets.
     static let types: Set<String> = {
         let kinds: Set = [
             "struct", "class", "enum", "protocol", "actor", "typealias", "associatedtype",
@@ -54,6 +54,12 @@ struct CitationTests {
                 if line.contains("<") || file.path == "Package.swift" || !file.isSwift {
                     found.formUnion(words)
                 }
+            }
+        }
+        for line in scripts.flatMap(\.code) {
+            let words = Words.of(line)
+            for (kind, name) in zip(words, words.dropFirst()) where kind == "class" {
+                found.insert(name)
             }
         }
         return found.union(["Mizu"] + SourceTree.names(in: "CShims"))

@@ -537,7 +537,7 @@ function inOrder(a, b) {
 // ── list-window.js
 
 const pageSize = 100;
-const pinnedMax = 20; // own new records that are shown beyond the limit
+const pinnedMax = 20; // records that are shown beyond the limit
 const insertionMax = 500; // up to here a sorted part is kept by insertion, beyond it all are sorted
 
 class ListWindow {
@@ -623,6 +623,7 @@ class TodoListView {
   #window = new ListWindow(inOrder);
   #gap = null;
   #revealed = null; // {id, hasFocus}: brought into sight as soon as it is there
+  #soughtID = null; // where a link led to, until all records are here
   #unseen; // what the server counts and has not rendered
   #actions;
   #announcer;
@@ -633,6 +634,8 @@ class TodoListView {
     for (const element of this.#list.querySelectorAll(".todo-item")) {
       this.#items.set(element.dataset.id, new TodoItem(element));
     }
+    const query = new URLSearchParams(location.search);
+    if (query.has("after") || query.has("from")) this.#seek([...this.#items.keys()]);
     const todos = this.rendered().map(({ data }) => data);
     this.#unseen = {
       total: countIn(this.#total) - todos.length,
@@ -659,6 +662,10 @@ class TodoListView {
   }
 
   show(todos, { isPending, isWhole, isOpen }) {
+    if (isWhole && this.#soughtID && !this.#revealed) {
+      this.reveal(this.#soughtID);
+      this.#soughtID = null;
+    }
     const filter = this.#filter();
     const passing = filter === "all" ? todos : todos.filter(filters[filter]);
     const { head, tail, left } = this.#window.select(passing);
@@ -682,6 +689,11 @@ class TodoListView {
   focusHome() {
     this.#heading.tabIndex = -1; // not a stop of the Tab key
     this.#heading.focus();
+  }
+
+  #seek(ids) {
+    for (const id of ids.slice(0, pinnedMax)) this.#window.pin(id);
+    this.#soughtID = ids[0] ?? null;
   }
 
   #filter() {
@@ -912,6 +924,7 @@ start();
 
 async function start() {
   for (const one of [list, toast, status, refusals]) one.listen();
+  status.show(client.status);
   document.documentElement.classList.add("is-live");
   client.subscribe(oncePerFrame(refresh));
   await client.ready;

@@ -44,6 +44,7 @@ start();
 
 async function start() {
   for (const one of [list, toast, status, refusals]) one.listen();
+  status.show(client.status);
   document.documentElement.classList.add("is-live");
   // An edit is shown at once, though the storage may take its time to open.
   client.subscribe(oncePerFrame(refresh));

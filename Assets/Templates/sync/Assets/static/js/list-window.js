@@ -1,9 +1,10 @@
 // Which records of a list are shown: the first of those that pass the filter, up to a limit that
-// grows by the person's wish, and behind the gap those that this page has just added. A scope may
-// hold 100,000 records; a page with as many elements answers no key press. Knows no elements.
+// grows by the person's wish, and behind the gap those that are pinned: what this page has just
+// added, and where a link led to. A scope may hold 100,000 records; a page with as many elements
+// answers no key press. Knows no elements.
 
 export const pageSize = 100;
-const pinnedMax = 20; // own new records that are shown beyond the limit
+export const pinnedMax = 20; // records that are shown beyond the limit
 const insertionMax = 500; // up to here a sorted part is kept by insertion, beyond it all are sorted
 
 export class ListWindow {

@@ -5,7 +5,7 @@
 // person does reaches the app as calls of `actions`.
 
 import { isComposing } from "./keys.js";
-import { ListWindow, pageSize } from "./list-window.js";
+import { ListWindow, pageSize, pinnedMax } from "./list-window.js";
 import { checkedTitle, watchTitles } from "./title-field.js";
 import { inOrder } from "./todo-appliers.js";
 import { setText, TodoItem } from "./todo-item.js";
@@ -36,6 +36,7 @@ export class TodoListView {
   #window = new ListWindow(inOrder);
   #gap = null;
   #revealed = null; // {id, hasFocus}: brought into sight as soon as it is there
+  #soughtID = null; // where a link led to, until all records are here
   #unseen; // what the server counts and has not rendered
   #actions;
   #announcer;
@@ -51,6 +52,8 @@ export class TodoListView {
     for (const element of this.#list.querySelectorAll(".todo-item")) {
       this.#items.set(element.dataset.id, new TodoItem(element));
     }
+    const query = new URLSearchParams(location.search);
+    if (query.has("after") || query.has("from")) this.#seek([...this.#items.keys()]);
     const todos = this.rendered().map(({ data }) => data);
     this.#unseen = {
       total: countIn(this.#total) - todos.length,
@@ -87,6 +90,10 @@ export class TodoListView {
    * @param {boolean} isOpen false as long as this device's own storage has not said what it holds
    */
   show(todos, { isPending, isWhole, isOpen }) {
+    if (isWhole && this.#soughtID && !this.#revealed) {
+      this.reveal(this.#soughtID);
+      this.#soughtID = null;
+    }
     const filter = this.#filter();
     const passing = filter === "all" ? todos : todos.filter(filters[filter]);
     const { head, tail, left } = this.#window.select(passing);
@@ -115,6 +122,12 @@ export class TodoListView {
   }
 
   // The list
+
+  /** Keeps the first to-dos of a page further on in sight when those before them have come. */
+  #seek(ids) {
+    for (const id of ids.slice(0, pinnedMax)) this.#window.pin(id);
+    this.#soughtID = ids[0] ?? null;
+  }
 
   #filter() {
     const name = new URLSearchParams(location.search).get("filter");

@@ -1,0 +1,73 @@
+// An app in TypeScript that uses all of the client: it must compile, and each line that is marked
+// must not. Compiled by Tests/Process/test_client.py, never run.
+
+import {
+  askToPersist, LiveClient, oncePerFrame, orderedID, randomID, SyncClient, version,
+} from "mizu";
+import type { Applier, LiveStatus, SyncStatus } from "mizu";
+
+interface Note {
+  id: string;
+  text: string;
+}
+
+const write: Applier = (store, { id, text }: Note, { time }) => {
+  const before: Note | undefined = store.get("note", id);
+  store.put("note", id, { ...before, id, text, time });
+};
+
+const client = new SyncClient({
+  scope: "team-7",
+  user: "ann",
+  appliers: { "note.write": write, "note.delete": (store, { id }) => store.remove("note", id) },
+  initial: [{ entity: "note", id: "n1", data: { id: "n1", text: "Tea" } }],
+  refreshCredentials: async () => (await fetch("/session", { method: "POST" })).ok,
+});
+const live = new LiveClient({
+  onMessage: (message) => client.receive(message),
+  onStatus: (status: LiveStatus) => client.liveChanged(status),
+});
+
+const end: () => void = client.subscribe(oncePerFrame(() => show(client.status)));
+
+function show({ state, waiting, refused, lastSync, problem }: SyncStatus): string {
+  const notes: Note[] = client.all("note");
+  const codes = refused.map(({ name, code }) => `${name}: ${code}`);
+  const when = lastSync?.toISOString() ?? "never";
+  return `${state} ${waiting} ${notes.length} ${codes.join()} ${when} ${problem?.code ?? ""}`;
+}
+
+async function start(): Promise<void> {
+  await client.ready;
+  await client.follow(live);
+  live.connect();
+  live.subscribe("room:1", { presence: true });
+  const ref: string | null = live.send({ type: "ping" });
+  const id: string = client.mutate("note.write", { id: orderedID(), text: version + randomID() });
+  await client.saved(id);
+  await askToPersist();
+  const isSynced: boolean = await client.sync();
+  const again: string | null = await client.retry(id);
+  for (const { client: name, rows } of await client.setAsideQueues()) {
+    if (rows.length > 0) await client.restoreQueue(name);
+  }
+  const { cursor } = client.position ?? { cursor: 0 };
+  console.log(ref, isSynced, again, cursor, client.edits.filter((edit) => edit.queued).length);
+}
+
+start().finally(end);
+
+// @ts-expect-error: no such option
+new SyncClient({ scopes: "team-7" });
+// @ts-expect-error: an applier is a function
+new SyncClient({ appliers: { "note.write": 1 } });
+// @ts-expect-error: no such status
+const status: LiveStatus = "offline";
+// @ts-expect-error: a mutation has a name
+client.mutate({ id: "n1" });
+// @ts-expect-error: arguments are an object
+client.mutate("note.write", "text");
+// @ts-expect-error: it may be null
+const cursor: number = client.position.cursor;
+// @ts-expect-error: the state is not for writing
+client.position = null;
