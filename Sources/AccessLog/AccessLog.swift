@@ -6,6 +6,7 @@
 
 import CLinux
 import Logging
+import MizuBytes
 import MizuEventLoop
 import Synchronization
 
@@ -188,7 +189,7 @@ struct LogFile: ~Copyable {
         while done < bytes.count {
             let written = bytes.withUnsafeBytes {
                 cl_write_some(
-                    descriptor.raw, UnsafeRawBufferPointer(rebasing: $0[done...]).baseAddress,
+                    descriptor.raw, $0.part(done...).baseAddress,
                     bytes.count - done)
             }
             if written <= 0 {

@@ -37,7 +37,7 @@ struct AnswerReader {
     ) -> Step {
         var consumed = 0
         while true {
-            let rest = UnsafeRawBufferPointer(rebasing: input[consumed...])
+            let rest = input.part(consumed...)
             if body != nil { return readBody(rest, behind: consumed, into: &content) }
             switch ResponseParser.parse(rest, into: &head, answering: method) {
             case .needMore: return .needMore(consumed: consumed)

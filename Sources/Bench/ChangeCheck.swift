@@ -26,7 +26,7 @@ struct ChangeCheck: Sendable {
         self.arguments = try MessageTemplate(filled, names: [("run", run)], size: size)
         var sample = ByteBuffer(capacity: 256)
         self.arguments.append(sequence: 0, connection: 0, to: &sample)
-        let text = sample.takeSlice(leaving: 1)
+        let text = sample.finish()
         guard (try? JSON.parse(text))?.kind == .object else {
             throw .usage("the arguments of a mutation must be a JSON object, not \(text.string)")
         }

@@ -76,7 +76,7 @@ struct EchoTalk: Conversation {
     ) throws(Fault) -> Int {
         var consumed = 0
         while consumed < input.count {
-            let rest = UnsafeMutableRawBufferPointer(rebasing: input[consumed...])
+            let rest = input.mutablePart(consumed...)
             if let count = plainEcho(UnsafeRawBufferPointer(rest), peer) {
                 consumed += count
                 note(peer.state, now)
@@ -109,10 +109,10 @@ struct EchoTalk: Conversation {
         let state = peer.state
         guard rest.count >= count, state.echoed < state.sent, !peer.reader.isAssembling,
             header.withUnsafeBytes({
-                ASCII.equal(UnsafeRawBufferPointer(rebasing: rest[..<$0.count]), $0)
+                ASCII.equal(rest.part(..<$0.count), $0)
             }),
             plan.template.matches(
-                UnsafeRawBufferPointer(rebasing: rest[header.count..<count]),
+                rest.part(header.count..<count),
                 sequence: state.echoed, connection: peer.number, scratch: &scratch.bytes)
         else { return nil }
         return count

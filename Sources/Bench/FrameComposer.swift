@@ -67,7 +67,7 @@ struct FrameComposer {
     ) throws(Fault) -> Int {
         switch outcome {
         case .ping(let range, let consumed):
-            append(.pong, UnsafeRawBufferPointer(rebasing: input[range]), to: &out)
+            append(.pong, input.part(range), to: &out)
             return consumed
         case .pong(_, let consumed), .needMore(let consumed), .message(_, _, let consumed),
             .passedOver(let consumed):
@@ -75,7 +75,7 @@ struct FrameComposer {
         // Only who asks to be asked is.
         case .begins: return 0
         case .close(let code, let reason, _):
-            let words = excerpt(UnsafeRawBufferPointer(rebasing: input[reason]))
+            let words = excerpt(input.part(reason))
             let number = code.map { "\($0.rawValue)" } ?? "no code"
             throw Fault(.closed, "the server closed a WebSocket with \(number) \(words)")
         case .reject(let error): throw Fault(.malformed, "\(error.reason)")

@@ -99,7 +99,7 @@ struct HTTPTalk: Conversation {
         let state = peer.state
         var consumed = 0
         while consumed < input.count {
-            let rest = UnsafeRawBufferPointer(rebasing: input[consumed...])
+            let rest = input.part(consumed...)
             guard state.inFlight > 0 else {
                 throw Fault(.wrong, "bytes that answer no request: \(excerpt(rest))")
             }
@@ -115,7 +115,7 @@ struct HTTPTalk: Conversation {
             case .needMore(let count): return consumed + count
             case .answer(let count):
                 consumed += count
-                try check(state, UnsafeRawBufferPointer(rebasing: rest[..<count]))
+                try check(state, rest.part(..<count))
                 note(state, status: Int(state.reader.status), now)
                 guard state.reader.keepsAlive else {
                     // Requests behind it were not read, as the answer says.
@@ -138,10 +138,9 @@ struct HTTPTalk: Conversation {
         }
         let isSame = known.head.withUnsafeBytes { head in
             known.body.withUnsafeBytes { body in
-                ASCII.equal(UnsafeRawBufferPointer(rebasing: rest[..<headCount]), head)
+                ASCII.equal(rest.part(..<headCount), head)
                     && ASCII.equal(
-                        UnsafeRawBufferPointer(
-                            rebasing: rest[headCount..<headCount + bodyCount]), body)
+                        rest.part(headCount..<headCount + bodyCount), body)
             }
         }
         return isSame ? headCount + bodyCount : nil
@@ -202,7 +201,7 @@ struct HTTPTalk: Conversation {
         let state = peer.state
         if state.reader.isInside, state.reader.endOfConnection() {
             // The body ended with the connection; that is its form.
-            try check(state, UnsafeRawBufferPointer(start: nil, count: 0))
+            try check(state, .empty)
             note(state, status: Int(state.reader.status), .now)
         }
         guard state.inFlight == 0 else {

@@ -118,7 +118,7 @@ struct IdleTalk: Conversation {
         let state = peer.state
         var consumed = 0
         while consumed < input.count {
-            let rest = UnsafeMutableRawBufferPointer(rebasing: input[consumed...])
+            let rest = input.mutablePart(consumed...)
             switch peer.reader.read(
                 rest, limits: FrameComposer.limits, inflater: peer.deflate.inflater)
             {
@@ -142,7 +142,7 @@ struct IdleTalk: Conversation {
             case .pong(let range, let count):
                 consumed += count
                 let isOurs = withUnsafeBytes(of: state.token) { token in
-                    ASCII.equal(UnsafeRawBufferPointer(rebasing: rest[range]), token)
+                    ASCII.equal(rest.part(range), token)
                 }
                 guard peer.isReady, state.isAsked, isOurs else {
                     throw Fault(.wrong, "a pong that answers no ping of ours")

@@ -77,7 +77,7 @@ extension LiveBench {
         before.append(#","client":"# as StaticString)
         before.appendJSON(string: "bench-" + run)
         before.append(#","mutations":["# as StaticString)
-        let start = before.takeSlice(leaving: 1)
+        let start = before.finish()
         let end = ByteSlice(literal: "]}")
         var sample = ByteBuffer(capacity: 1024)
         check.appendMutation(sequence: 0, connection: 0, to: &sample)

@@ -28,7 +28,7 @@ extension LiveTalk {
         if peer.number == publisherNumber { return try readPublisher(input, from: peer, to: &out) }
         var consumed = 0
         while consumed < input.count {
-            let rest = UnsafeMutableRawBufferPointer(rebasing: input[consumed...])
+            let rest = input.mutablePart(consumed...)
             if isKnown(UnsafeRawBufferPointer(rest), peer) {
                 consumed += known.bytes.count
                 try note(peer, now)
@@ -46,7 +46,7 @@ extension LiveTalk {
                 }
                 guard isDelivery else { continue }
                 // What came in pieces cannot be known again by its bytes.
-                keep(UnsafeRawBufferPointer(rebasing: rest[..<(wasAssembling ? 0 : count)]))
+                keep(rest.part(..<(wasAssembling ? 0 : count)))
                 try note(peer, now)
             case let other: consumed += try frames.control(other, in: rest, to: &out)
             }
@@ -61,7 +61,7 @@ extension LiveTalk {
             !known.isCompressed || peer.deflate.standsAlone
         else { return false }
         return known.bytes.withUnsafeBytes {
-            ASCII.equal(UnsafeRawBufferPointer(rebasing: rest[..<count]), $0)
+            ASCII.equal(rest.part(..<count), $0)
         }
     }
 
@@ -240,7 +240,7 @@ extension LiveTalk {
         var consumed = 0
         while consumed < input.count {
             switch state.reader.read(
-                UnsafeRawBufferPointer(rebasing: input[consumed...]), answering: .post,
+                input.part(consumed...), answering: .post,
                 head: &head, into: &state.content)
             {
             case .needMore(let count): return consumed + count
@@ -281,7 +281,7 @@ extension LiveTalk {
     ) throws(Fault) -> Int {
         var consumed = 0
         while consumed < input.count {
-            let rest = UnsafeMutableRawBufferPointer(rebasing: input[consumed...])
+            let rest = input.mutablePart(consumed...)
             switch peer.reader.read(
                 rest, limits: FrameComposer.limits, inflater: peer.deflate.inflater)
             {

@@ -138,11 +138,11 @@ final class LoadLoop<Talk: Conversation> {
 
     /// Gives the first `count` bytes of the room to whom they are for, behind what was held back.
     private func take(_ count: Int, from peer: Peer<Talk.State>) {
-        let fresh = UnsafeMutableRawBufferPointer(rebasing: room[..<count])
+        let fresh = room.mutablePart(..<count)
         if peer.held.isEmpty {
             let used = process(fresh, peer)
             if used < count, !isClosed(peer) {
-                peer.held.append(UnsafeRawBufferPointer(rebasing: fresh[used...]))
+                peer.held.append(fresh.part(used...))
             }
         } else {
             peer.held.append(UnsafeRawBufferPointer(fresh))
@@ -171,7 +171,7 @@ final class LoadLoop<Talk: Conversation> {
         case .upgrading(let handshake):
             let used = readUpgrade(input, from: peer, of: handshake)
             guard used > 0, used < input.count, peer.isOpen else { return used }
-            return used + process(UnsafeMutableRawBufferPointer(rebasing: input[used...]), peer)
+            return used + process(input.mutablePart(used...), peer)
         case .open:
             guard input.count > 0 else { return 0 }
             do throws(Fault) {

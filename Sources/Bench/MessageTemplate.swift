@@ -97,13 +97,13 @@ public struct MessageTemplate: Sendable {
         image.withUnsafeBytes { buffer.append($0) }
         let bytes = buffer.mutableReadable
         let start = bytes.count - image.count
-        let message = UnsafeMutableRawBufferPointer(rebasing: bytes[start...])
+        let message = bytes.mutablePart(start...)
         for place in places {
             let value = place.kind == .sequence ? sequence : connection
             Self.write(value, width: place.width, to: message, at: place.offset)
         }
         guard !pad.isEmpty else { return }
-        UnsafeMutableRawBufferPointer(rebasing: message[pad])
+        message.mutablePart(pad)
             .copyMemory(from: Padding.part(pad.count, salt: sequence &+ connection &* 7919))
     }
 
@@ -125,7 +125,7 @@ public struct MessageTemplate: Sendable {
             return nil
         }
         return ASCII.decimal(
-            UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + Self.sequenceWidth]))
+            bytes.part(offset..<offset + Self.sequenceWidth))
     }
 
     /// The number of the connection that stands in `bytes`, which may be any.
@@ -134,7 +134,7 @@ public struct MessageTemplate: Sendable {
             bytes.count >= place.offset + place.width
         else { return nil }
         return ASCII.decimal(
-            UnsafeRawBufferPointer(rebasing: bytes[place.offset..<place.offset + place.width]))
+            bytes.part(place.offset..<place.offset + place.width))
     }
 
     @inline(__always)

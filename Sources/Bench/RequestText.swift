@@ -21,7 +21,7 @@ enum RequestText {
         }
         text.append("\r\n" as StaticString)
         if let body { text.append(body) }
-        return text.takeSlice(leaving: 1)
+        return text.finish()
     }
 
     /// The handshake of a WebSocket.

@@ -29,7 +29,7 @@ struct SyncPlan: Sendable {
         text.append(#","client":"# as StaticString)
         text.appendJSON(string: client)
         text.append(#","mutations":["# as StaticString)
-        return text.takeSlice(leaving: 1)
+        return text.finish()
     }
 
     /// The client's own name; of the same length for all.

@@ -8,41 +8,25 @@ extension UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
-    /// The bytes `range`. Traps outside of the buffer.
+    /// The bytes at `range`: `2..<5`, `2...` or `..<5`. Traps outside of the buffer.
     @inlinable
-    package func part(_ range: Range<Int>) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: self[range])
-    }
-
-    /// The bytes from `start` on. Traps outside of the buffer.
-    @inlinable
-    package func part(_ range: PartialRangeFrom<Int>) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: self[range])
-    }
-
-    /// The bytes before `end`. Traps outside of the buffer.
-    @inlinable
-    package func part(_ range: PartialRangeUpTo<Int>) -> UnsafeRawBufferPointer {
+    package func part(_ range: some RangeExpression<Int>) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: self[range])
     }
 }
 
 extension UnsafeMutableRawBufferPointer {
-    /// The bytes `range`, for reading. Traps outside of the buffer.
+    /// The bytes at `range`, for reading. Traps outside of the buffer.
     @inlinable
-    package func part(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+    package func part(_ range: some RangeExpression<Int>) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: self[range])
     }
 
-    /// The bytes from `start` on, for reading. Traps outside of the buffer.
+    /// The bytes at `range`, for changing in place. Traps outside of the buffer.
     @inlinable
-    package func part(_ range: PartialRangeFrom<Int>) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: self[range])
-    }
-
-    /// The bytes before `end`, for reading. Traps outside of the buffer.
-    @inlinable
-    package func part(_ range: PartialRangeUpTo<Int>) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: self[range])
+    package func mutablePart(
+        _ range: some RangeExpression<Int>
+    ) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(rebasing: self[range])
     }
 }

@@ -54,7 +54,7 @@ package enum ProxyHeader: Equatable {
             return bytes.count < lineBytesMax ? .needMore : .malformed
         }
         guard bytes[end - 1] == UInt8(ascii: "\r") else { return .malformed }
-        let text = UnsafeRawBufferPointer(rebasing: bytes[start.count..<end - 1])
+        let text = bytes.part(start.count..<end - 1)
         let parts = text.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         // What follows UNKNOWN is to be passed over (§2.1).
         if parts[0].elementsEqual("UNKNOWN".utf8) { return .header(count: end + 1, origin: .own) }
@@ -98,7 +98,7 @@ package enum ProxyHeader: Equatable {
         }
         guard bytes.count >= 16 + length else { return .needMore }
         let count = 16 + length
-        let rest = UnsafeRawBufferPointer(rebasing: bytes[16..<count])
+        let rest = bytes.part(16..<count)
         // LOCAL, and families other than TCP over IPv4 and IPv6, tell of nobody.
         guard command & 15 == 1 else { return .header(count: count, origin: .own) }
         switch family {

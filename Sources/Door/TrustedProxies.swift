@@ -36,7 +36,7 @@ package struct TrustedProxies: Sendable {
                 var start = end
                 while start > 0, value[start - 1] != UInt8(ascii: ",") { start -= 1 }
                 hops += 1
-                let entry = UnsafeRawBufferPointer(rebasing: value[start..<end])
+                let entry = value.part(start..<end)
                 guard hops <= Self.hopsMax, let address = Self.address(entry) else {
                     return client
                 }
@@ -79,7 +79,7 @@ package struct TrustedProxies: Sendable {
     private static func last(_ value: HeadRange, in bytes: UnsafeRawBufferPointer) -> HeadRange {
         let list = value.bytes(in: bytes)
         let start = list.lastIndex(of: UInt8(ascii: ",")).map { $0 + 1 } ?? 0
-        let member = UnsafeRawBufferPointer(rebasing: list[start...])
+        let member = list.part(start...)
         let trimmed = ASCII.trimmingOWS(member)
         return HeadRange(
             offset: value.offset + UInt16(start + trimmed.lowerBound),
@@ -93,16 +93,16 @@ package struct TrustedProxies: Sendable {
         guard let first = text.first else { return nil }
         if first == UInt8(ascii: "[") {
             guard let end = text.firstIndex(of: UInt8(ascii: "]")) else { return nil }
-            text = UnsafeRawBufferPointer(rebasing: text[1..<end])
+            text = text.part(1..<end)
         } else if text.filter({ $0 == UInt8(ascii: ":") }).count == 1,
             let colon = text.firstIndex(of: UInt8(ascii: ":"))
         {
-            text = UnsafeRawBufferPointer(rebasing: text[..<colon])
+            text = text.part(..<colon)
         }
         return PeerAddress(address: text)
     }
 
     private static func trimmed(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: bytes[ASCII.trimmingOWS(bytes)])
+        bytes.part(ASCII.trimmingOWS(bytes))
     }
 }

@@ -146,7 +146,9 @@ public enum ResponseWriter {
             headBytesMax + (response.mediaType?.count ?? 0) + response.fields.count
                 + (copies ? copied : 0))
         var cursor = OutputCursor(output.writable)
-        writeHead(response, context, date, closes: closes, hasContent, bodyCount, to: &cursor)
+        writeHead(
+            of: response, for: context, date: date, closes: closes, hasContent: hasContent,
+            bodyCount: bodyCount, to: &cursor)
         output.advance(written: cursor.written)
         context.defaults.write(for: response, into: &output)
         output.append(literal: "\r\n")
@@ -157,9 +159,8 @@ public enum ResponseWriter {
 
     @inline(__always)
     private static func writeHead(
-        _ response: Response, _ context: ResponseContext,
-        _ date: borrowing ResponseDate, closes: Bool, _ hasContent: Bool, _ bodyCount: Int?,
-        to cursor: inout OutputCursor
+        of response: Response, for context: ResponseContext, date: borrowing ResponseDate,
+        closes: Bool, hasContent: Bool, bodyCount: Int?, to cursor: inout OutputCursor
     ) {
         let length = hasContent ? bodyCount : nil
         if response.status.code == 200, length != nil {

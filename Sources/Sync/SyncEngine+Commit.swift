@@ -61,7 +61,7 @@ extension SyncEngine {
         var results: [MutationResult] = []
         results.reserveCapacity(push.mutations.count)
         for (index, mutation) in push.mutations.enumerated() {
-            let decision = try decide(mutation, of: push, &client, &run)
+            let decision = try decide(mutation, of: push, by: &client, in: &run)
             results.append(MutationResult(id: mutation.id, decision))
             guard case .undecided = decision else { continue }
             // "From here on nothing of this push was tried."
@@ -79,8 +79,8 @@ extension SyncEngine {
     /// The stored outcome, or a new one. A statement that fails is this mutation's own misfortune:
     /// it is undone alone, so that it cannot stop the others.
     private func decide(
-        _ mutation: PushedMutation, of push: PushRequest, _ client: inout ClientState?,
-        _ run: inout BatchRun
+        _ mutation: PushedMutation, of push: PushRequest, by client: inout ClientState?,
+        in run: inout BatchRun
     ) throws(StoreError) -> MutationResult.Decision {
         let clientBefore = client
         try store.savepoint()
@@ -89,7 +89,7 @@ extension SyncEngine {
             if let known = try store.outcome(of: mutation.id, in: push.scope) {
                 decision = again(known, mutation, of: push)
             } else {
-                decision = try execute(mutation, of: push, &client, &run)
+                decision = try execute(mutation, of: push, by: &client, in: &run)
             }
         } catch {
             guard error.kind == .statement else { throw error }

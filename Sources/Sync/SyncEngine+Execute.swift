@@ -7,8 +7,8 @@ extension SyncEngine {
     /// Runs the mutation and writes its outcome. In-memory state changes only at the very end, so
     /// that an error on the way leaves it as it was.
     func execute(
-        _ mutation: PushedMutation, of push: PushRequest, _ client: inout ClientState?,
-        _ run: inout BatchRun
+        _ mutation: PushedMutation, of push: PushRequest, by client: inout ClientState?,
+        in run: inout BatchRun
     ) throws(StoreError) -> MutationResult.Decision {
         let before: ScopeState
         if let known = run.scopes[push.scope] {
@@ -30,7 +30,8 @@ extension SyncEngine {
             if !changes.isEmpty, let refusal = try quotaRefusal(of: growth, in: state, run) {
                 return .refused(refusal)
             }
-            entry = try append(changes, of: mutation.id, push.scope, &state, run)
+            entry = try append(
+                changes, of: mutation.id, to: push.scope, state: &state, in: run)
             let applied = entry.map { AppliedChanges(changes: changes, bytes: $0.bytes) }
             decision = .applied(state.head, applied ?? .none)
             verdict = .applied(state.head)
@@ -43,7 +44,7 @@ extension SyncEngine {
                 client: push.client, clientSequence: counted?.outcomeCount ?? 0,
                 reviewMilliseconds: run.ageMilliseconds + limits.logMillisecondsMax),
             of: mutation.id, in: push.scope)
-        let booked = try booked(before, state, run)
+        let booked = try booked(from: before, to: state, in: run)
         client = counted
         run.newOutcomes += 1
         if let booked { run.accounts[booked.owner] = booked.state }
@@ -92,8 +93,8 @@ extension SyncEngine {
     /// Writes the changes to the records and the log, from the scope's next cursor on.
     /// - Returns: what was appended; nil where nothing changed.
     private func append(
-        _ changes: [RecordChange], of mutation: Name, _ scope: Name, _ state: inout ScopeState,
-        _ run: BatchRun
+        _ changes: [RecordChange], of mutation: Name, to scope: Name,
+        state: inout ScopeState, in run: BatchRun
     ) throws(StoreError) -> LogEntry? {
         guard !changes.isEmpty else { return nil }
         let first = state.head.cursor + 1

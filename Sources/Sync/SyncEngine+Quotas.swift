@@ -34,7 +34,7 @@ extension SyncEngine {
     /// The owner's sums with what a scope went through from `before` to `after`; nil where they
     /// stay what they are.
     func booked(
-        _ before: ScopeState, _ after: ScopeState, _ run: BatchRun
+        from before: ScopeState, to after: ScopeState, in run: BatchRun
     ) throws(StoreError) -> (owner: Account, state: AccountState)? {
         let isNew = before.head.cursor == 0 && after.head.cursor > 0
         guard let owner = after.owner, isNew || before.byteCount != after.byteCount else {

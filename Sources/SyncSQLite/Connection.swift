@@ -67,13 +67,13 @@ final class Connection {
     func text(_ sql: String) throws(StoreError) -> String? {
         let statement = try Statement(self, sql)
         guard try statement.step() else { return nil }
-        return statement.blob(0).string
+        return statement.blob().string
     }
 
     /// The first column of the first row, 0 if there is none.
     func number(_ sql: String) throws(StoreError) -> Int {
         let statement = try Statement(self, sql)
-        return try statement.step() ? statement.int(0) : 0
+        return try statement.step() ? statement.int() : 0
     }
 
     /// What went wrong, and whether the transaction has survived it.

@@ -21,10 +21,10 @@ final class LogRows {
             connection,
             """
             SELECT cursor, base, records, (SELECT epoch FROM epochs
-                WHERE epochs.scope = scopes.scope ORDER BY first DESC LIMIT 1),
-                checksum, bytes, log_bytes, owner
+                WHERE epochs.scope = scopes.scope ORDER BY first DESC LIMIT 1) AS epoch,
+                checksum, bytes, log_bytes AS logBytes, owner
             FROM scopes WHERE scope = ?
-            """)
+            """, columns: ScopeColumn.self)
         epochAt = try Statement(
             connection,
             "SELECT epoch FROM epochs WHERE scope = ? AND first <= ? ORDER BY first DESC LIMIT 1")
@@ -33,59 +33,64 @@ final class LogRows {
             """
             SELECT first, last, time, ends, bytes FROM changes
             WHERE scope = ? AND last > ? ORDER BY last
-            """)
+            """, columns: EntryColumn.self)
         record = try Statement(
             connection,
-            "SELECT data, version FROM records WHERE scope = ? AND entity = ? AND id = ?")
+            "SELECT data, version FROM records WHERE scope = ? AND entity = ? AND id = ?",
+            columns: RecordColumn.self)
         recordsOfScope = try Statement(
             connection,
             """
-            SELECT entity, id, data, version FROM records
+            SELECT data, version, id, entity FROM records
             WHERE scope = ? AND (entity, id) > (?, ?) ORDER BY entity, id
-            """)
+            """, columns: RecordColumn.self)
         recordsOfEntity = try Statement(
-            connection, "SELECT id, data FROM records WHERE scope = ? AND entity = ? ORDER BY id")
+            connection,
+            "SELECT data, version, id FROM records WHERE scope = ? AND entity = ? ORDER BY id",
+            columns: RecordColumn.self)
     }
 
     func scopeState(_ name: Name) throws(StoreError) -> ScopeState {
         let found = try scope.bind(name).first { (row) throws(StoreError) in
             ScopeState(
-                head: Position(cursor: row.int(0), epoch: try row.key(3)), base: row.int(1),
-                recordCount: row.int(2),
-                checksum: ScopeChecksum(bits: UInt64(bitPattern: Int64(row.int(4)))),
-                byteCount: row.int(5), logByteCount: row.int(6),
-                owner: Account(stored: row.blob(7).array))
+                head: Position(
+                    cursor: row.int(ScopeColumn.cursor), epoch: try row.key(ScopeColumn.epoch)),
+                base: row.int(ScopeColumn.base), recordCount: row.int(ScopeColumn.records),
+                checksum: ScopeChecksum(
+                    bits: UInt64(bitPattern: Int64(row.int(ScopeColumn.checksum)))),
+                byteCount: row.int(ScopeColumn.bytes),
+                logByteCount: row.int(ScopeColumn.logBytes),
+                owner: Account(stored: row.blob(ScopeColumn.owner).array))
         }
         return found ?? ScopeState(unwrittenIn: epoch.value)
     }
 
     func epoch(at cursor: Int, in scope: Name) throws(StoreError) -> Name? {
-        try epochAt.bind(scope).bind(cursor).first { (row) throws(StoreError) in try row.key(0) }
+        try epochAt.bind(scope).bind(cursor).first { (row) throws(StoreError) in try row.key() }
     }
 
     func visitLog(
         of scope: Name, after cursor: Int, _ visit: (LogEntry) -> Visit
     ) throws(StoreError) {
         try entries.bind(scope).bind(cursor).each { (row) throws(StoreError) in
-            let bytes = row.blob(4)
-            let (first, last) = (row.int(0), row.int(1))
+            let bytes = row.blob(EntryColumn.bytes)
+            let (first, last) = (row.int(EntryColumn.first), row.int(EntryColumn.last))
             guard first >= 1, first <= last, last <= Position.cursorMax,
-                let ends = EntryEnds.read(row.blob(3), of: bytes, count: last - first + 1)
+                let ends = EntryEnds.read(
+                    row.blob(EntryColumn.ends), of: bytes, count: last - first + 1)
             else {
                 throw StoreError(.statement, "the change \(last) of \(scope) is damaged")
             }
             return visit(
                 LogEntry(
-                    first: first, last: last, timeMilliseconds: Int64(row.int(2)), bytes: bytes,
-                    ends: ends))
+                    first: first, last: last,
+                    timeMilliseconds: Int64(row.int(EntryColumn.time)), bytes: bytes, ends: ends))
         }
     }
 
     func storedRecord(_ key: RecordKey, in scope: Name) throws(StoreError) -> StoredRecord? {
         try record.bind(scope).bind(key.entity).bind(key.id)
-            .first { (row) throws(StoreError) in
-                StoredRecord(json: row.blob(0), version: row.int(1))
-            }
+            .first { (row) throws(StoreError) in Self.record(row) }
     }
 
     func visitRecords(
@@ -95,8 +100,9 @@ final class LogRows {
         try recordsOfScope.bind(scope).bind(key?.entity).bind(key?.id)
             .each { (row) throws(StoreError) in
                 visit(
-                    RecordKey(entity: try row.key(0), id: try row.key(1)),
-                    StoredRecord(json: row.blob(2), version: row.int(3)))
+                    RecordKey(
+                        entity: try row.key(RecordColumn.entity), id: try row.key(RecordColumn.id)),
+                    Self.record(row))
             }
     }
 
@@ -104,10 +110,25 @@ final class LogRows {
         of entity: Name, in scope: Name, _ visit: (Name, ByteSlice) -> Visit
     ) throws(StoreError) {
         try recordsOfEntity.bind(scope).bind(entity).each { (row) throws(StoreError) in
-            visit(try row.key(0), row.blob(1))
+            visit(try row.key(RecordColumn.id), row.blob(RecordColumn.data))
         }
     }
+
+    private static func record(_ row: Statement) -> StoredRecord {
+        StoredRecord(json: row.blob(RecordColumn.data), version: row.int(RecordColumn.version))
+    }
 }
+
+// MARK: Columns, in the order of the statements above
+
+private enum ScopeColumn: Int32, Columns {
+    case cursor, base, records, epoch, checksum, bytes, logBytes, owner
+}
+
+private enum EntryColumn: Int32, Columns { case first, last, time, ends, bytes }
+
+/// The last ones are those of the statements that find more than one record.
+private enum RecordColumn: Int32, Columns { case data, version, id, entity }
 
 /// Whoever reads by `LogRows`: the store on its connection, each reader on its own.
 protocol RowSource: LogSource {

@@ -56,19 +56,25 @@ enum Migration {
         var byteCount = 0
     }
 
+    private enum SizeColumn: Int32, Columns { case scope, entity, id, bytes, version }
+
     /// Visits each record once, in the order of scopes. O(records).
     private static func sumUp(_ connection: Connection) throws(StoreError) {
         let records = try Statement(
             connection,
-            "SELECT scope, entity, id, length(data), version FROM records ORDER BY scope")
+            """
+            SELECT scope, entity, id, length(data) AS bytes, version FROM records ORDER BY scope
+            """, columns: SizeColumn.self)
         var sums: [Sum] = []
         try records.each { (row) throws(StoreError) in
-            let scope = try row.key(0)
+            let scope = try row.key(SizeColumn.scope)
             if sums.last?.scope != scope { sums.append(Sum(scope: scope)) }
-            let key = RecordKey(entity: try row.key(1), id: try row.key(2))
-            let size = key.entity.bytes.count + key.id.bytes.count + row.int(3)
-            sums[sums.count - 1].checksum.add(key, version: row.int(4))
-            sums[sums.count - 1].byteCount += size
+            let key = RecordKey(
+                entity: try row.key(SizeColumn.entity), id: try row.key(SizeColumn.id))
+            let names = key.entity.bytes.count + key.id.bytes.count
+            let version = row.int(SizeColumn.version)
+            sums[sums.count - 1].checksum.add(key, version: version)
+            sums[sums.count - 1].byteCount += names + row.int(SizeColumn.bytes)
             return .next
         }
         let update = try Statement(

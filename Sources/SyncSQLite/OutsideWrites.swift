@@ -52,7 +52,7 @@ struct OutsideWrites {
         guard try Self.number(schema) == Schema.version,
             try Self.number(application) == Schema.applicationID
         else { return .replaced }
-        let stored = try epoch.first { (row) throws(StoreError) in row.name(0) } ?? nil
+        let stored = try epoch.first { (row) throws(StoreError) in row.name() } ?? nil
         seen = found
         if !isEpochDue, stored == current, try isThere(mark, rows) { return .nothing }
         mark = nil
@@ -75,6 +75,6 @@ struct OutsideWrites {
     }
 
     private static func number(_ statement: Statement) throws(StoreError) -> Int {
-        try statement.first { (row) throws(StoreError) in row.int(0) } ?? 0
+        try statement.first { (row) throws(StoreError) in row.int() } ?? 0
     }
 }

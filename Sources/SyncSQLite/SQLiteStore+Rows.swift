@@ -33,7 +33,9 @@ extension SQLiteStore {
 
     public func totals() throws(StoreError) -> StoreTotals? {
         try statements.totals.first { (row) throws(StoreError) in
-            StoreTotals(agingMilliseconds: Int64(row.int(0)), outcomeCount: row.int(1))
+            StoreTotals(
+                agingMilliseconds: Int64(row.int(TotalsColumn.aging)),
+                outcomeCount: row.int(TotalsColumn.outcomes))
         }
     }
 
@@ -45,7 +47,9 @@ extension SQLiteStore {
     public func accountState(_ account: Account) throws(StoreError) -> AccountState {
         try statements.account.bind(account.bytes)
             .first { (row) throws(StoreError) in
-                AccountState(scopeCount: row.int(0), byteCount: row.int(1))
+                AccountState(
+                    scopeCount: row.int(AccountColumn.scopes),
+                    byteCount: row.int(AccountColumn.bytes))
             } ?? .none
     }
 
@@ -94,28 +98,34 @@ extension SQLiteStore {
         var due: [(scope: Name, mutation: Name, outcome: Outcome)] = []
         try statements.dueOutcomes.bind(Int(now)).bind(countMax)
             .each { (row) throws(StoreError) in
-                due.append((try row.key(10), try row.key(11), try Self.outcome(row)))
+                due.append(
+                    (
+                        try row.key(OutcomeColumn.scope), try row.key(OutcomeColumn.mutation),
+                        try Self.outcome(row)
+                    ))
                 return .next
             }
         return due
     }
 
-    /// The columns of `WriterStatements.outcome`.
     private static func outcome(_ row: Statement) throws(StoreError) -> Outcome {
         let verdict: Outcome.Verdict
-        if let epoch = row.name(7) {
-            verdict = .applied(Position(cursor: row.int(6), epoch: epoch))
+        if let epoch = row.name(OutcomeColumn.epoch) {
+            verdict = .applied(Position(cursor: row.int(OutcomeColumn.cursor), epoch: epoch))
         } else {
             verdict = .refused(
-                Rejection(code: row.blob(8).string, message: row.blob(9).string))
+                Rejection(
+                    code: row.blob(OutcomeColumn.code).string,
+                    message: row.blob(OutcomeColumn.error).string))
         }
         return Outcome(
             verdict: verdict,
             fingerprint: Fingerprint(
-                high: UInt64(truncatingIfNeeded: row.int(0)),
-                low: UInt64(truncatingIfNeeded: row.int(1))),
-            user: row.name(2), client: row.name(3), clientSequence: row.int(4),
-            reviewMilliseconds: Int64(row.int(5)))
+                high: UInt64(truncatingIfNeeded: row.int(OutcomeColumn.high)),
+                low: UInt64(truncatingIfNeeded: row.int(OutcomeColumn.low))),
+            user: row.name(OutcomeColumn.user), client: row.name(OutcomeColumn.client),
+            clientSequence: row.int(OutcomeColumn.sequence),
+            reviewMilliseconds: Int64(row.int(OutcomeColumn.review)))
     }
 }
 
@@ -128,7 +138,7 @@ extension SQLiteStore {
     }
 
     public func owner(of client: Name) throws(StoreError) -> Name?? {
-        try statements.owner.bind(client).first { (row) throws(StoreError) in row.name(0) }
+        try statements.owner.bind(client).first { (row) throws(StoreError) in row.name() }
     }
 
     public func setClient(
@@ -144,7 +154,7 @@ extension SQLiteStore {
 
     public func clientCount(of user: Name?, in scope: Name) throws(StoreError) -> Int {
         try statements.clientCount.bind(scope).bind(user)
-            .first { (row) throws(StoreError) in row.int(0) } ?? 0
+            .first { (row) throws(StoreError) in row.int() } ?? 0
     }
 
     public func longestSilentClient(
@@ -152,7 +162,7 @@ extension SQLiteStore {
     ) throws(StoreError) -> (client: Name, state: ClientState)? {
         try statements.longestSilent.bind(scope).bind(user)
             .first { (row) throws(StoreError) in
-                (client: try row.key(3), state: Self.client(row))
+                (client: try row.key(ClientColumn.client), state: Self.client(row))
             }
     }
 
@@ -162,7 +172,9 @@ extension SQLiteStore {
 
     private static func client(_ row: Statement) -> ClientState {
         ClientState(
-            user: row.name(0), lastPushMilliseconds: Int64(row.int(1)), outcomeCount: row.int(2))
+            user: row.name(ClientColumn.user),
+            lastPushMilliseconds: Int64(row.int(ClientColumn.pushed)),
+            outcomeCount: row.int(ClientColumn.outcomes))
     }
 }
 
@@ -172,7 +184,7 @@ extension SQLiteStore {
     public func scopes(after scope: Name?, countMax: Int) throws(StoreError) -> [Name] {
         var names: [Name] = []
         try statements.scopesAfter.bind(scope).bind(countMax).each { (row) throws(StoreError) in
-            names.append(try row.key(0))
+            names.append(try row.key())
             return .next
         }
         return names
@@ -186,8 +198,9 @@ extension SQLiteStore {
             .each { (row) throws(StoreError) in
                 oldest.append(
                     OldEntry(
-                        last: row.int(0), timeMilliseconds: Int64(row.int(1)),
-                        byteCount: row.int(2)))
+                        last: row.int(OldEntryColumn.last),
+                        timeMilliseconds: Int64(row.int(OldEntryColumn.time)),
+                        byteCount: row.int(OldEntryColumn.bytes)))
                 return .next
             }
         return oldest

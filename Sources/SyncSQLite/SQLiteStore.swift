@@ -70,7 +70,7 @@ public final class SQLiteStore: SyncStore, RowSource {
             "INSERT OR IGNORE INTO settings(key, value) VALUES('salt', randomblob(8))")
         let statement = try Statement(
             connection, "SELECT value FROM settings WHERE key = 'salt'")
-        let bytes = try statement.first { (row) throws(StoreError) in row.blob(0) }
+        let bytes = try statement.first { (row) throws(StoreError) in row.blob() }
         return (bytes ?? .empty).array.reduce(0) { $0 << 8 | UInt64($1) }
     }
 

@@ -11,6 +11,15 @@ final class Statement {
     private let raw: OpaquePointer
     private var bound: Int32 = 0
 
+    /// Prepares a statement whose rows are read by the names of `columns`, which may go on after
+    /// the statement's last column.
+    convenience init(
+        _ connection: Connection, _ sql: String, columns: any Columns.Type
+    ) throws(StoreError) {
+        try self.init(connection, sql)
+        assert(hasColumns(named: columns), "not the columns of: \(sql)")
+    }
+
     init(_ connection: Connection, _ sql: String) throws(StoreError) {
         var prepared: OpaquePointer?
         let code = sqlite3_prepare_v3(
@@ -97,30 +106,56 @@ final class Statement {
     }
 }
 
-// MARK: Columns of the current row, counted from 0
+// MARK: Columns of the current row
+
+/// The names of a statement's columns, in order: each case is named as its column is.
+protocol Columns: RawRepresentable<Int32>, CaseIterable {}
 
 extension Statement {
-    func int(_ column: Int32) -> Int { Int(sqlite3_column_int64(raw, column)) }
-
+    func int(_ column: some Columns) -> Int { int(column.rawValue) }
     /// A copy of the column's bytes.
-    func blob(_ column: Int32) -> ByteSlice {
-        let bytes = sqlite3_column_blob(raw, column)
-        let count = Int(sqlite3_column_bytes(raw, column))
-        return ByteSlice(copying: UnsafeRawBufferPointer(start: bytes, count: count))
-    }
-
-    /// A name; nil where the column is empty.
-    func name(_ column: Int32) -> Name? {
-        let bytes = sqlite3_column_blob(raw, column)
-        let count = Int(sqlite3_column_bytes(raw, column))
-        return Name(UnsafeRawBufferPointer(start: bytes, count: count))
-    }
-
+    func blob(_ column: some Columns) -> ByteSlice { blob(column.rawValue) }
+    /// A name; nil if the column is empty.
+    func name(_ column: some Columns) -> Name? { name(column.rawValue) }
     /// A name that must be there; what else is there means that the file is damaged.
-    func key(_ column: Int32) throws(StoreError) -> Name {
-        guard let name = name(column) else {
+    func key(_ column: some Columns) throws(StoreError) -> Name { try key(column.rawValue) }
+
+    /// The first column, as a number.
+    func int() -> Int { int(0) }
+    /// A copy of the first column's bytes.
+    func blob() -> ByteSlice { blob(0) }
+    /// The first column, as a name; nil if it is empty.
+    func name() -> Name? { name(0) }
+    /// The first column, as a name that must be there.
+    func key() throws(StoreError) -> Name { try key(0) }
+
+    private func hasColumns(named columns: any Columns.Type) -> Bool {
+        columns.names.prefix(Int(sqlite3_column_count(raw))).enumerated().allSatisfy {
+            String(cString: sqlite3_column_name(raw, Int32($0))) == $1
+        }
+    }
+
+    private func int(_ index: Int32) -> Int { Int(sqlite3_column_int64(raw, index)) }
+
+    private func blob(_ index: Int32) -> ByteSlice { withBytes(index) { ByteSlice(copying: $0) } }
+
+    private func name(_ index: Int32) -> Name? { withBytes(index) { Name($0) } }
+
+    private func key(_ index: Int32) throws(StoreError) -> Name {
+        guard let name = name(index) else {
             throw StoreError(.statement, "\(connection.path): a name is damaged")
         }
         return name
     }
+
+    private func withBytes<R>(_ index: Int32, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        // In this order: the first call may convert the value, the second says what came of it.
+        let bytes = sqlite3_column_blob(raw, index)
+        let count = Int(sqlite3_column_bytes(raw, index))
+        return body(UnsafeRawBufferPointer(start: bytes, count: count))
+    }
+}
+
+extension Columns {
+    fileprivate static var names: [String] { allCases.map { "\($0)" } }
 }

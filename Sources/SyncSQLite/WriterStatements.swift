@@ -15,6 +15,11 @@ final class WriterStatements {
         func prepare(_ sql: String) throws(StoreError) -> Statement {
             try Statement(connection, sql)
         }
+        func prepare(
+            _ sql: String, _ columns: any Columns.Type
+        ) throws(StoreError) -> Statement {
+            try Statement(connection, sql, columns: columns)
+        }
         begin = try prepare("BEGIN IMMEDIATE")
         commit = try prepare("COMMIT")
         savepoint = try prepare("SAVEPOINT mutation")
@@ -29,10 +34,11 @@ final class WriterStatements {
                 scope, cursor, base, records, checksum, bytes, log_bytes, owner)
             VALUES(?, ?, ?, ?, ?, ?, ?, ?)
             """)
-        totals = try prepare("SELECT aging, outcomes FROM totals")
+        totals = try prepare("SELECT aging, outcomes FROM totals", TotalsColumn.self)
         setTotals = try prepare(
             "INSERT OR REPLACE INTO totals(id, aging, outcomes) VALUES(1, ?, ?)")
-        account = try prepare("SELECT scopes, bytes FROM accounts WHERE account = ?")
+        account = try prepare(
+            "SELECT scopes, bytes FROM accounts WHERE account = ?", AccountColumn.self)
         setAccount = try prepare(
             "INSERT OR REPLACE INTO accounts(account, scopes, bytes) VALUES(?, ?, ?)")
         beginEpoch = try prepare("INSERT INTO epochs(scope, first, epoch) VALUES(?, ?, ?)")
@@ -48,7 +54,7 @@ final class WriterStatements {
 
         let columns = "high, low, user, client, sequence, review, cursor, epoch, code, error"
         outcome = try prepare(
-            "SELECT \(columns) FROM outcomes WHERE scope = ? AND mutation = ?")
+            "SELECT \(columns) FROM outcomes WHERE scope = ? AND mutation = ?", OutcomeColumn.self)
         setOutcome = try prepare(
             """
             INSERT OR REPLACE INTO outcomes(scope, mutation, \(columns))
@@ -59,10 +65,11 @@ final class WriterStatements {
             """
             SELECT \(columns), scope, mutation FROM outcomes
             WHERE review <= ? ORDER BY review LIMIT ?
-            """)
+            """, OutcomeColumn.self)
 
         client = try prepare(
-            "SELECT user, pushed, outcomes FROM clients WHERE client = ? AND scope = ?")
+            "SELECT user, pushed, outcomes FROM clients WHERE client = ? AND scope = ?",
+            ClientColumn.self)
         owner = try prepare("SELECT user FROM clients WHERE client = ? LIMIT 1")
         setClient = try prepare(
             """
@@ -76,14 +83,15 @@ final class WriterStatements {
             """
             SELECT user, pushed, outcomes, client FROM clients
             WHERE scope = ? AND user = ? ORDER BY pushed LIMIT 1
-            """)
+            """, ClientColumn.self)
         removeClient = try prepare("DELETE FROM clients WHERE client = ? AND scope = ?")
 
         scopesAfter = try prepare("SELECT scope FROM scopes WHERE scope > ? ORDER BY scope LIMIT ?")
         oldestEntries = try prepare(
             """
-            SELECT last, time, length(bytes) FROM changes WHERE scope = ? ORDER BY last LIMIT ?
-            """)
+            SELECT last, time, length(bytes) AS bytes FROM changes
+            WHERE scope = ? ORDER BY last LIMIT ?
+            """, OldEntryColumn.self)
         trimLog = try prepare("DELETE FROM changes WHERE scope = ? AND last <= ?")
         // The epoch of the change at the border itself is still asked for.
         trimEpochs = try prepare(
@@ -93,3 +101,19 @@ final class WriterStatements {
             """)
     }
 }
+
+// MARK: Columns, in the order of the statements above
+
+enum TotalsColumn: Int32, Columns { case aging, outcomes }
+
+enum AccountColumn: Int32, Columns { case scopes, bytes }
+
+/// The last two are those of `dueOutcomes` only.
+enum OutcomeColumn: Int32, Columns {
+    case high, low, user, client, sequence, review, cursor, epoch, code, error, scope, mutation
+}
+
+/// The last one is that of `longestSilent` only.
+enum ClientColumn: Int32, Columns { case user, pushed, outcomes, client }
+
+enum OldEntryColumn: Int32, Columns { case last, time, bytes }

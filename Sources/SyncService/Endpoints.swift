@@ -81,7 +81,7 @@ extension SyncService {
         case .askStore: break
         }
         let (limits, tail) = (self.limits, self.tail)
-        return answerLater(request, pull.scope) { (reader) throws(StoreError) in
+        return answerLater(request, of: pull.scope) { (reader) throws(StoreError) in
             // What the store says of the log's end is worth remembering: after a restart thousands
             // come back to the same scope.
             let moment = tail.moment()
@@ -96,7 +96,7 @@ extension SyncService {
         let snapshot = try SnapshotRequest.parse(request.bodySlice(), limits: limits)
         try check(user(of: request), snapshot.scope, .snapshot)
         let (limits, tail) = (self.limits, self.tail)
-        return answerLater(request, snapshot.scope) { (reader) throws(StoreError) in
+        return answerLater(request, of: snapshot.scope) { (reader) throws(StoreError) in
             try tail.reading(of: snapshot.scope, from: reader) { (reader) throws(StoreError) in
                 try reader.snapshot(snapshot, limits: limits)
             }
@@ -105,8 +105,8 @@ extension SyncService {
 
     /// Answers from a reader's thread.
     private func answerLater(
-        _ request: borrowing Request, _ scope: Name,
-        _ read:
+        _ request: borrowing Request, of scope: Name,
+        reading read:
             @escaping @Sendable (any SyncReader) throws(StoreError) -> Result<
                 [ByteSlice], Refusal
             >

@@ -53,7 +53,7 @@ public final class ClientSocket {
         guard error >= 0 else { return SystemError(call: "connect", errno: -error) }
         guard let session, let engine else { return nil }
         withUnsafeTemporaryAllocation(byteCount: 16, alignment: 16) { room in
-            _ = session.take(UnsafeRawBufferPointer(start: nil, count: 0), into: room)
+            _ = session.take(.empty, into: room)
         }
         guard case .failed(let error) = put(engine.output) else { return nil }
         return error
@@ -79,7 +79,7 @@ public final class ClientSocket {
         let count = cl_recv(socket.raw, engine.input.baseAddress, asked)
         guard count > 0 else { return Transport.outcome(ofEmpty: count) }
         let plaintext = session.take(
-            UnsafeRawBufferPointer(rebasing: engine.input[..<count]), into: room)
+            engine.input.part(..<count), into: room)
         if engine.output.count > 0, case .failed(let error) = put(engine.output) {
             return .failed(error)
         }
@@ -117,7 +117,7 @@ public final class ClientSocket {
         guard sent >= 0 || Transport.isFull(sent) else {
             return .failed(SystemError(call: "send", errno: Int32(truncatingIfNeeded: -sent)))
         }
-        unsent.append(UnsafeRawBufferPointer(rebasing: bytes[max(0, sent)...]))
+        unsent.append(bytes.part(max(0, sent)...))
         return .queued
     }
 

@@ -61,7 +61,7 @@ public final class MemoryPipe {
         }
         let count = min(bytes.count, capacities.arriving - arriving.count)
         guard count > 0 else { return 0 }
-        arriving.append(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+        arriving.append(bytes.part(..<count))
         hasEdge = true
         return count
     }
@@ -142,7 +142,7 @@ public final class MemoryPipe {
             return peer == .open ? .wouldBlock : .ended
         }
         let count = min(room.count, arriving.count)
-        room.copyMemory(from: UnsafeRawBufferPointer(rebasing: arriving.readable[..<count]))
+        room.copyMemory(from: arriving.readable.part(..<count))
         return .bytes(count, left: .perhaps)
     }
 
@@ -175,7 +175,7 @@ public final class MemoryPipe {
         }
         deliver()
         let count = min(bytes.count, capacities.leaving - leaving.count)
-        if count > 0 { leaving.append(UnsafeRawBufferPointer(rebasing: bytes[..<count])) }
+        if count > 0 { leaving.append(bytes.part(..<count)) }
         return count
     }
 
@@ -183,7 +183,7 @@ public final class MemoryPipe {
     private func deliver() {
         let count = min(leaving.count, capacities.delivered - delivered.count)
         guard count > 0 else { return }
-        delivered.append(UnsafeRawBufferPointer(rebasing: leaving.readable[..<count]))
+        delivered.append(leaving.readable.part(..<count))
         leaving.consume(count)
         if wantsRoom {
             wantsRoom = false

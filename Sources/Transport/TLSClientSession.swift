@@ -56,7 +56,7 @@ final class TLSClientSession {
 
     /// Encrypts all of `plaintext`; `engine.output` then holds it.
     func seal(_ plaintext: UnsafeRawBufferPointer) {
-        engine.offer(UnsafeRawBufferPointer(start: nil, count: 0))
+        engine.offer(.empty)
         guard plaintext.count > 0, failure == nil else { return }
         if co_session_write(handle, plaintext.baseAddress, plaintext.count) < 0 { noteFailure() }
     }

@@ -17,12 +17,12 @@ extension TLSSession {
         let kept = unread?.bytes.count ?? 0
         let asked = min(room.count, engine.options.readBytesMax)
         // Behind what is kept there is room for that much; see `TLSEngine.input`.
-        let target = UnsafeMutableRawBufferPointer(rebasing: engine.input[kept...])
+        let target = engine.input.mutablePart(kept...)
         let count = cl_recv(descriptor, target.baseAddress, asked)
         guard count > 0 else { return Transport.outcome(ofEmpty: count) }
         let left = count < asked ? Transport.Leftover.none : .perhaps
         if let unread {
-            let received = UnsafeRawBufferPointer(rebasing: target[..<count])
+            let received = target.part(..<count)
             guard Self.completes(unread.bytes.readable, received) else {
                 unread.bytes.append(received)
                 return .bytes(0, left: left)
@@ -31,7 +31,7 @@ extension TLSSession {
             engine.input.copyMemory(from: unread.bytes.readable)
             self.unread = nil
         }
-        offer(UnsafeRawBufferPointer(rebasing: engine.input[..<(kept + count)]))
+        offer(engine.input.part(..<(kept + count)))
         return outcome(of: openRecords(into: room, by: channel), left: left, from: nil)
     }
 
@@ -57,7 +57,7 @@ extension TLSSession {
         guard held.opened == 0 else {
             let count = min(held.opened, room.count)
             room.copyMemory(
-                from: UnsafeRawBufferPointer(rebasing: held.bytes.readable[..<count]))
+                from: held.bytes.readable.part(..<count))
             held.bytes.consume(count)
             held.opened -= count
             if held.bytes.isEmpty {
@@ -106,10 +106,10 @@ extension TLSSession {
             return 0
         }
         let part = min(count, room.count)
-        room.copyMemory(from: UnsafeRawBufferPointer(rebasing: opened[..<part]))
+        room.copyMemory(from: opened.part(..<part))
         let wire = engine.wire.pointee
         if part < count {
-            let rest = Waiting(UnsafeRawBufferPointer(rebasing: opened[part..<count]))
+            let rest = Waiting(opened.part(part..<count))
             rest.opened = count - part
             rest.bytes.append(UnsafeRawBufferPointer(start: wire.input, count: wire.input_count))
             unread = rest

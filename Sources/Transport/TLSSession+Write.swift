@@ -37,7 +37,7 @@ extension TLSSession {
         }
         unsent = nil
         if sent < offered {
-            keep(UnsafeRawBufferPointer(rebasing: engine.output[max(0, sent)...]))
+            keep(engine.output.part(max(0, sent)...))
         }
         engine.releaseLargeMemory()
         return sent < offered ? .blocked(taken) : .sent(taken)
@@ -61,7 +61,7 @@ extension TLSSession {
                 if gathered == 0, rest.count >= TLSEngine.recordBytesMax {
                     // Whole records leave from where they stand.
                     let whole = rest.count - rest.count % TLSEngine.recordBytesMax
-                    part = UnsafeRawBufferPointer(rebasing: rest[..<whole])
+                    part = rest.part(..<whole)
                     isFine = seal(part)
                 } else {
                     if gathered == 0 { place = placeToGather() }
@@ -76,7 +76,7 @@ extension TLSSession {
                     if gathered == TLSEngine.recordBytesMax { sealAll() }
                 }
                 taken += part.count
-                rest = UnsafeRawBufferPointer(rebasing: rest[part.count...])
+                rest = rest.part(part.count...)
             }
             return isFine && taken < Self.roundBytesMax
         }
@@ -114,7 +114,7 @@ extension TLSSession {
 
     private func sealGathered(_ count: Int) -> Bool {
         guard case .channel(let channel) = layer else {
-            return seal(UnsafeRawBufferPointer(rebasing: engine.record[..<count]))
+            return seal(engine.record.part(..<count))
         }
         if co_channel_seal(channel, engine.wire, count) > 0 { return true }
         noteFailure()
@@ -152,7 +152,7 @@ extension TLSSession {
     public func sayGoodbye() {
         guard !flags.contains(.discarding) else { return }
         if !flags.contains(.failed), isEstablished {
-            offer(UnsafeRawBufferPointer(start: nil, count: 0))
+            offer(.empty)
             switch layer {
             case .none: break
             case .session(let session): co_session_close(session)

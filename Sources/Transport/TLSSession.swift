@@ -132,13 +132,13 @@ public final class TLSSession {
         let held = unread
         var left = Transport.Leftover.perhaps
         if flags.contains(.holdsInput) {
-            offer(held?.bytes.readable ?? UnsafeRawBufferPointer(start: nil, count: 0))
+            offer(held?.bytes.readable ?? .empty)
         } else {
             let asked = min(room.count, engine.options.readBytesMax)
             let count = cl_recv(descriptor, engine.input.baseAddress, asked)
             guard count > 0 else { return Transport.outcome(ofEmpty: count) }
             left = count < asked ? .none : .perhaps
-            offer(UnsafeRawBufferPointer(rebasing: engine.input[..<count]))
+            offer(engine.input.part(..<count))
         }
         let total = decrypt(into: room)
         return outcome(of: total, left: left, from: held)

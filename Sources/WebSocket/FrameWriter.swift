@@ -39,8 +39,7 @@ public enum FrameWriter {
         let start = buffer.count
         buffer.append(payload)
         if case .key(let key) = masking {
-            let written = UnsafeMutableRawBufferPointer(
-                rebasing: buffer.mutableReadable[start...])
+            let written = buffer.mutableReadable.mutablePart(start...)
             Mask.apply(key, to: written, from: 0)
         }
     }

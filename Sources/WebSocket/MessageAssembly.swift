@@ -75,7 +75,7 @@ final class MessageAssembly {
         if isPassedOver {
             passedBytes += taken
         } else {
-            let part = UnsafeMutableRawBufferPointer(rebasing: input[..<taken])
+            let part = input.mutablePart(..<taken)
             Mask.apply(key, to: part, from: frameTaken)
             if isCheckedText, !validator.feed(UnsafeRawBufferPointer(part)) {
                 return .reject(.badText)

@@ -197,7 +197,7 @@ public struct MessageReader {
         // Each turn consumes a frame, or the part of one that is here, so the loop ends.
         while true {
             if let assembly, assembly.isInsideFrame {
-                switch assembly.take(UnsafeMutableRawBufferPointer(rebasing: input[consumed...])) {
+                switch assembly.take(input.mutablePart(consumed...)) {
                 case .frameGoesOn: return .needMore(consumed: input.count)
                 case .frameEnded(let taken): consumed += taken
                 case .messageEnded(let taken):
@@ -262,7 +262,7 @@ public struct MessageReader {
             return nil
         }
         let range = start..<start + header.payloadBytes
-        let payload = UnsafeMutableRawBufferPointer(rebasing: input[range])
+        let payload = input.mutablePart(range)
         Mask.apply(header.key, to: payload, from: 0)
         if header.isCompressed {
             let inflated = inflate(UnsafeRawBufferPointer(payload), as: kind, by: inflater, limits)
@@ -345,7 +345,7 @@ public struct MessageReader {
         let start = frame + header.count
         guard header.payloadBytes <= input.count - start else { return .needMore(consumed: frame) }
         let range = start..<start + header.payloadBytes
-        let payload = UnsafeMutableRawBufferPointer(rebasing: input[range])
+        let payload = input.mutablePart(range)
         Mask.apply(header.key, to: payload, from: 0)
         switch header.opcode {
         case .ping: return .ping(range, consumed: range.upperBound)
