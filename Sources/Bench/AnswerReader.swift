@@ -6,7 +6,7 @@ import MizuHTTP
 
 struct AnswerReader {
     enum Step {
-        /// All of the input that can be used is; the rest must come again with more behind it.
+        /// All usable input is consumed; the rest must come again with more after it.
         case needMore(consumed: Int)
         /// An answer is whole: `status`, `keepsAlive` and the body are its own.
         case answer(consumed: Int)
@@ -69,7 +69,7 @@ struct AnswerReader {
         }
     }
 
-    /// The server ended the connection: true where that ends an answer, which is whole now.
+    /// Records that the server ended the connection; true if that completes an answer.
     mutating func endOfConnection() -> Bool {
         let isEnd = endsWithConnection
         body = nil

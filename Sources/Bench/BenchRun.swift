@@ -1,13 +1,13 @@
 // The coordinator: starts the threads, leads them from stage to stage, reads the clocks at the
 // borders of the measured time, and collects what they found. Runs on the thread that calls it,
 // until the run is over; every stage has a time limit. SIGINT, SIGTERM and SIGHUP end the load
-// early, and what was measured by then is told.
+// early, and what was measured by then is reported.
 
 import CLinux
 import MizuEventLoop
 import Synchronization
 
-/// What a run came to, all threads together.
+/// The figures of a run, all threads together.
 struct RunResult<Findings: Sendable>: Sendable {
     var tally = Tally()
     var findings: [Findings] = []
@@ -15,7 +15,7 @@ struct RunResult<Findings: Sendable>: Sendable {
     var openingSeconds = 0.0
     /// Seconds that were measured.
     var seconds = 0.0
-    /// Seconds of processor time of ours, and of the server's where it is known, in the same time.
+    /// Seconds of processor time in that time: ours, and the server's if its process is known.
     var clientSeconds = 0.0
     var serverSeconds: Double?
     var wasInterrupted = false
@@ -27,7 +27,7 @@ struct BenchRun<Talk: Conversation> where Talk.Findings: Sendable {
     let settings: BenchSettings
     /// Seconds that draining and verifying take at most while something comes.
     private static var lastStagesMax: Double { 60 }
-    /// Called with a line for a person a few times a second; nil where nobody looks.
+    /// Gets a line for a person a few times a second; nil if nobody looks.
     let progress: ((String) -> Void)?
     /// Called when a stage has ended, on the coordinator's thread.
     var ended: (Stage) -> Void = { _ in }

@@ -1,4 +1,4 @@
-// What every kind of load has in common: where to, how many connections, for how long. Values only,
+// The settings that all loads share: where to, how many connections, for how long. Values only,
 // checked once; the defaults of the command line are these.
 
 import CLinux
@@ -25,7 +25,7 @@ public struct BenchSettings: Sendable {
     public var trust = TLSTrust.system
     /// Offer permessage-deflate, and compress messages if the server agrees.
     public var deflate = Deflation.off
-    /// The server's process, whose time and memory are told.
+    /// The server's process, whose time and memory are reported.
     public var process: Int?
 
     public enum Deflation: Sendable {
@@ -73,7 +73,7 @@ public struct BenchSettings: Sendable {
     }
 
     /// Raises the limit of open files as far as it goes.
-    /// - Throws: where it does not go far enough for the connections.
+    /// - Throws: if it does not go far enough for the connections.
     func reserveDescriptors() throws(BenchFailure) {
         let limit = Int(cl_raise_open_files())
         let needed = connections + 32 + 8 * threads

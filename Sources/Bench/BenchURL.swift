@@ -21,7 +21,7 @@ public struct BenchURL: Equatable, Sendable {
     public var isSecure: Bool { scheme == .https || scheme == .wss }
     public var isWebSocket: Bool { scheme == .ws || scheme == .wss }
 
-    /// What the `Host` field says (RFC 9110 §7.2): the port where it is not the scheme's own.
+    /// The `Host` field (RFC 9110 §7.2): with the port if it is not the scheme's own.
     public var authority: String {
         let name = host.contains(":") ? "[\(host)]" : host
         return port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"
@@ -75,7 +75,7 @@ public struct BenchURL: Equatable, Sendable {
         return other
     }
 
-    /// The first numeric address of the host. Asks the resolver where it is a name, and waits;
+    /// The first numeric address of the host. Asks the resolver if it is a name, and waits;
     /// `localhost` is 127.0.0.1, as it is for who listens.
     public func address() throws(BenchFailure) -> String {
         if host == "localhost" { return "127.0.0.1" }

@@ -9,7 +9,7 @@ struct ChangeCheck: Sendable {
     let id: MessageTemplate
     let arguments: MessageTemplate
 
-    /// Who a number belongs to, of whoever pushes.
+    /// The number of a mutation among its pusher's, and the cursor of its change.
     struct Number: Equatable {
         let sequence: Int
         let cursor: Int

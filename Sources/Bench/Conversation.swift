@@ -25,7 +25,7 @@ protocol Conversation: SendableMetatype {
     /// The connection is open. What is appended to `out` is sent. Sets `isReady` now or later.
     mutating func opened(_ peer: Peer<State>, _ out: inout ByteBuffer) throws(Fault)
 
-    /// Bytes came. Whatever is not whole is given again with more behind it.
+    /// Reads bytes that came. A part that is not whole comes again with more after it.
     /// - Returns: how many bytes are done with.
     mutating func received(
         _ input: UnsafeMutableRawBufferPointer, from peer: Peer<State>, now: Instant,

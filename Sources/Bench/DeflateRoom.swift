@@ -14,13 +14,13 @@ final class DeflateRoom {
     struct Agreement {
         /// Whether what we send may be compressed.
         var compresses = false
-        /// Nil where nothing is compressed.
+        /// Nil if nothing is compressed.
         var inflater: Inflater?
         /// Whether the server's messages stand alone: then the same bytes are the same message.
         var standsAlone = true
     }
 
-    /// - Returns: nil where memory is short.
+    /// - Returns: nil if memory is short.
     func agree(_ extensions: AgreedExtensions) -> Agreement? {
         guard case .deflate(let parameters) = extensions else { return Agreement() }
         let standsAlone = parameters.server == .fresh
@@ -32,7 +32,7 @@ final class DeflateRoom {
             standsAlone: standsAlone)
     }
 
-    /// The message as it goes out; valid until the next call. Nil where zlib refuses.
+    /// The message as it goes out; valid until the next call. Nil if zlib refuses.
     func deflate(_ message: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         compressed.removeAll()
         guard let deflater, deflater.deflate(message, context: .fresh, into: &compressed) else {

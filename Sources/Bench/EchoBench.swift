@@ -18,7 +18,7 @@ public struct EchoBench: Sendable {
 
     public init(_ settings: BenchSettings) { self.settings = settings }
 
-    /// Numbers keep messages apart even where there is little room.
+    /// Numbers keep messages apart even if there is little room.
     static func standardMessage(size: Int) -> String {
         size < 20 ? "{seq}{pad}" : "{connection} {seq} {pad}"
     }

@@ -100,7 +100,7 @@ struct EchoTalk: Conversation {
         return consumed
     }
 
-    /// Bytes of the frame at the start of `rest`, where it is whole and exactly the echo due.
+    /// Bytes of the frame at the start of `rest` if it is whole and exactly the echo due; else nil.
     @inline(__always)
     private mutating func plainEcho(
         _ rest: UnsafeRawBufferPointer, _ peer: Peer<EchoState>

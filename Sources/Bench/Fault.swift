@@ -1,4 +1,4 @@
-// What went wrong, by kind: counted all, told in words once for each kind. Any of them makes the
+// Faults by kind: all are counted, the first of each kind is kept in words. Any of them makes the
 // run a failure.
 
 /// One thing that a server, or the way to it, did wrong.

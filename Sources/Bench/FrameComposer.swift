@@ -1,4 +1,4 @@
-// A client's frames: each with a mask of its own, composed and masked where they leave from; and
+// A client's frames: each with a mask of its own, composed and masked in the output buffer; and
 // the answers to what a server sends beside messages. One for each thread.
 
 import MizuBytes
@@ -45,7 +45,7 @@ struct FrameComposer {
         Mask.apply(key, to: UnsafeMutableRawBufferPointer(rebasing: payload), from: 0)
     }
 
-    /// Appends a frame with any payload, compressed where that was agreed on.
+    /// Appends a frame with any payload, compressed if that was agreed on.
     mutating func append(
         _ opcode: Opcode, _ payload: UnsafeRawBufferPointer,
         deflate: DeflateRoom.Agreement = .init(), to out: inout ByteBuffer
@@ -60,7 +60,7 @@ struct FrameComposer {
 
     /// Answers a ping and passes over a pong.
     /// - Returns: bytes that are done with.
-    /// - Throws: where the server closes, or what it sent is no WebSocket.
+    /// - Throws: if the server closes, or breaks the protocol.
     mutating func control(
         _ outcome: MizuWebSocket.ReadOutcome, in input: UnsafeMutableRawBufferPointer,
         to out: inout ByteBuffer

@@ -46,7 +46,7 @@ struct HTTPTalk: Conversation {
     private var head = ResponseHead()
     /// The last answer that was checked whole.
     private var known = KnownAnswer()
-    /// The body of the first answer, where all must be the same.
+    /// The body of the first answer, if all must be the same.
     private var first: ByteSlice?
     private var inFlight = 0
     private var start = Instant(nanoseconds: .max)
@@ -118,7 +118,7 @@ struct HTTPTalk: Conversation {
                 try check(state, rest.part(..<count))
                 note(state, status: Int(state.reader.status), now)
                 guard state.reader.keepsAlive else {
-                    // Requests behind it were not read, as the answer says.
+                    // Requests after it were not read, as the answer says.
                     lost(peer)
                     peer.isSpent = true
                     return input.count
@@ -129,7 +129,7 @@ struct HTTPTalk: Conversation {
         return consumed
     }
 
-    /// Bytes of an answer that is the known one once more; nil where it is not, or not whole.
+    /// Bytes of an answer that is the known one once more; nil if it is not, or not whole.
     @inline(__always)
     private func repeated(_ rest: UnsafeRawBufferPointer, _ state: HTTPState) -> Int? {
         let (headCount, bodyCount) = (known.head.count, known.body.count)

@@ -47,7 +47,7 @@ public struct Histogram: Sendable {
     public var mean: Double { count > 0 ? sum / Double(count) : 0 }
 
     /// The smallest value that at least the part `part` (0 to 1) of all values does not pass;
-    /// within 0.8 %. 0 where nothing was recorded.
+    /// within 0.8 %. 0 if nothing was recorded.
     public func quantile(_ part: Double) -> UInt64 {
         let wanted = UInt64((part * Double(count)).rounded(.up))
         guard count > 0, wanted < count else { return max }

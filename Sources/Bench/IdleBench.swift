@@ -80,7 +80,7 @@ public struct IdleBench: Sendable {
             report.add("anonymous_bytes", label: "server, anonymous", .bytes(memory.anonymous))
             report.add("resident_bytes", label: "server, resident", .bytes(memory.resident))
         }
-        // The kernel says it for the whole machine: both ends, where both are here.
+        // The kernel counts for the whole machine: both ends, if both run on it.
         each(
             "kernel_slab_bytes_each", label: "kernel slab B each",
             from: before.kernel?.slab, to: held?.kernel?.slab)

@@ -49,7 +49,7 @@ public struct LiveBench: Sendable {
             throw .usage("the size must be 0 to \(EchoBench.sizeMax)")
         }
         let plan = try plan(run: BenchDefaults.runName())
-        // Threads beyond the connections have none to tell.
+        // Threads beyond the connections have no subscriber.
         let publications = Publications(threads: min(settings.threads, settings.connections))
         let settings = settings
         var result = try BenchRun<LiveTalk>(settings, progress: progress).run { share, inbox in

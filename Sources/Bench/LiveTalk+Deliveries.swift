@@ -1,4 +1,4 @@
-// What subscribers of `mizu bench live` are told: acknowledgements, then deliveries. Each frame
+// What subscribers of `mizu bench live` receive: acknowledgements, then deliveries. Each frame
 // that is not byte for byte the last good one is read, inflated and checked whole.
 
 import MizuBytes
@@ -14,7 +14,7 @@ struct KnownFrame {
 
     struct Content {
         var sequences: [Int] = []
-        /// Of a delta: the cursors before and behind it.
+        /// In a delta, the cursor before it; `cursor` is the one after it.
         var base: Int?
         var cursor = 0
     }
@@ -139,7 +139,7 @@ extension LiveTalk {
         return true
     }
 
-    /// A message that is no delivery. A Mizu server may have one to say; all else is wrong.
+    /// Takes a message that is not a delivery. A Mizu server may send some; all else is wrong.
     private func other(_ bytes: UnsafeRawBufferPointer) throws(Fault) -> Bool {
         guard plan.publish.isRequest == false,
             let text = try? JSON.parse(ByteSlice(copying: bytes)),
@@ -193,7 +193,7 @@ extension LiveTalk {
         frames.append(.text, text.readable, deflate: peer.deflate, to: &out)
     }
 
-    /// Reads a delta into `known.content`; false for what else a sync topic is told.
+    /// Reads a delta into `known.content`; false for other messages of a sync topic.
     private mutating func readDelta(
         _ bytes: UnsafeRawBufferPointer, of state: LiveState, check: ChangeCheck
     ) throws(Fault) -> Bool {

@@ -8,7 +8,7 @@ import MizuEventLoop
 import MizuHTTP
 import MizuWebSocket
 
-/// What one thread knows in the end.
+/// The findings of one thread.
 struct LiveFindings: Sendable {
     /// In the measured time.
     var published = 0
@@ -30,7 +30,7 @@ final class LiveState {
     var order = SequenceWindow()
     /// The cursor that deltas have come to.
     var position = 0
-    /// Of the connection that publishes over HTTP.
+    /// The answers on the connection that publishes over HTTP.
     var reader = AnswerReader()
     var content = ByteBuffer(capacity: 1)
     var answered = 0
@@ -59,7 +59,7 @@ struct LiveTalk: Conversation {
     var known = KnownFrame()
     /// Subscribers of this thread.
     var members = 0
-    /// Of each publication under way: how many of them have it.
+    /// For each publication under way, the number of members that have it.
     var ring = [Arrivals](repeating: Arrivals(), count: Publications.ringCount)
     var start = Instant(nanoseconds: .max)
     var end = Instant(nanoseconds: .max)
@@ -206,7 +206,7 @@ struct LiveTalk: Conversation {
     func isQuiet(_ stage: Stage) -> Bool {
         switch stage {
         case .opening: false
-        // Nobody is left to be told, or nobody tells.
+        // No subscriber is left, or no publisher.
         case .measuring: members == 0 || (share.thread == 0 && publisher == nil)
         case .draining: share.thread > 0 || publications.underWay == 0
         case .verifying, .over: true

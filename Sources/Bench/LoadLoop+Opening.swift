@@ -137,7 +137,7 @@ extension LoadLoop {
         replace(peer)
     }
 
-    /// Closes a connection in peace; where there is load another one takes its place.
+    /// Closes a connection in peace; while there is load another one takes its place.
     func replace(_ peer: Peer<Talk.State>) {
         guard peers[peer.token] === peer else { return }
         drop(peer)

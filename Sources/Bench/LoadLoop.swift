@@ -1,5 +1,5 @@
 // The loop of one thread: opens its share of the connections, moves bytes between them and the
-// conversation, and goes from stage to stage as it is told. Edge-triggered, on the same poller,
+// conversation, and goes from stage to stage as ordered. Edge-triggered, on the same poller,
 // slot table and timer wheel as the server. What is sent leaves at once; what comes is parsed where
 // it was read. Owns every connection of its thread.
 
@@ -29,7 +29,7 @@ final class LoadLoop<Talk: Conversation> {
     private let office: Mailbox<Note>
     let progress: Progress
     var stage = Stage.opening
-    /// Whether this stage's quiet was told.
+    /// Whether this stage's quiet was reported.
     private var hasTold = false
     /// Numbers of connections that are to be opened.
     var unopened: [Int]
@@ -37,7 +37,7 @@ final class LoadLoop<Talk: Conversation> {
     var readyCount = 0
     /// Connections that get a turn before the loop waits again.
     var turns: [Token] = []
-    /// Connections that were read for long and may have more: no edge will tell.
+    /// Connections that were read for long and may have more: no edge will come.
     private var unread: [Token] = []
     private var orders: [Order] = []
     private var expired: [Int] = []
@@ -136,7 +136,7 @@ final class LoadLoop<Talk: Conversation> {
         unread.append(peer.token)
     }
 
-    /// Gives the first `count` bytes of the room to whom they are for, behind what was held back.
+    /// Gives the first `count` bytes of the room to `peer`, after the bytes that were held back.
     private func take(_ count: Int, from peer: Peer<Talk.State>) {
         let fresh = room.mutablePart(..<count)
         if peer.held.isEmpty {

@@ -119,7 +119,7 @@ public struct MessageTemplate: Sendable {
         return ASCII.equal(bytes, scratch.readable)
     }
 
-    /// The number that stands in `bytes`, which may be any; nil where there are no digits.
+    /// The number that stands in `bytes`, which may be any; nil if there are no digits.
     public func sequence(in bytes: UnsafeRawBufferPointer) -> Int? {
         guard let offset = sequenceOffset, bytes.count >= offset + Self.sequenceWidth else {
             return nil

@@ -1,4 +1,4 @@
-// What a run came to, as one JSON object for programs or lines for people: the same figures in the
+// The report of a run, as one JSON object for programs or lines for people: the same figures in the
 // same order. Prints nothing itself.
 
 import MizuBytes
@@ -9,9 +9,9 @@ public struct Report: Sendable {
         case text(String)
         case flag(Bool)
         case count(Int)
-        /// With that many digits behind the point.
+        /// With that many digits after the point.
         case number(Double, digits: Int)
-        /// Nanoseconds, told in microseconds.
+        /// Nanoseconds, shown in microseconds.
         case microseconds(UInt64)
         case bytes(Int)
         case counts([(name: String, count: Int)])
@@ -149,7 +149,7 @@ public struct Report: Sendable {
         return (number < 0 ? "-" : "") + String(decoding: text, as: UTF8.self)
     }
 
-    /// `number` with `digits` digits behind the point; what is no number is 0.
+    /// `number` with `digits` digits after the point; what is no number is 0.
     static func decimal(_ number: Double, _ digits: Int) -> String {
         guard number.isFinite, number.magnitude < 1e15 else { return "0" }
         var factor = 1

@@ -1,11 +1,11 @@
-// The bytes of requests: composed once for a run where they are always the same, and the upgrade of
+// The bytes of requests: composed once for a run if they are always the same, and the upgrade of
 // each WebSocket (RFC 9112 §3, RFC 6455 §4.1).
 
 import MizuBytes
 import MizuWebSocket
 
 enum RequestText {
-    /// A whole request. `Host`, and `Content-Length` where there is a body, unless they are among
+    /// A whole request. `Host`, and `Content-Length` if there is a body, unless they are among
     /// the headers.
     static func make(
         method: String, target: String, _ settings: BenchSettings, body: [UInt8]? = nil,

@@ -20,7 +20,7 @@ public struct ServerProcess: Sendable {
         public var sockets = 0
     }
 
-    /// - Throws: where there is no such process, or it is not ours to look at.
+    /// - Throws: if there is no such process, or it is not ours to look at.
     public init(_ pid: Int) throws(BenchFailure) {
         self.pid = pid
         guard memory != nil else {
@@ -30,7 +30,7 @@ public struct ServerProcess: Sendable {
         }
     }
 
-    /// From smaps_rollup; nil where the process has gone.
+    /// From smaps_rollup; nil if the process has gone.
     public var memory: Memory? {
         guard let text = Self.read("/proc/\(pid)/smaps_rollup"),
             let resident = Self.kilobytes("Rss:", in: text),
@@ -39,7 +39,7 @@ public struct ServerProcess: Sendable {
         return Memory(resident: resident * 1024, anonymous: anonymous * 1024)
     }
 
-    /// User and system time of all threads so far, in nanoseconds; nil where the process has gone.
+    /// User and system time of all threads so far, in nanoseconds; nil if the process has gone.
     public var cpuNanoseconds: UInt64? {
         guard let text = Self.read("/proc/\(pid)/stat"), let name = text.lastIndex(of: ")") else {
             return nil
@@ -66,7 +66,7 @@ public struct ServerProcess: Sendable {
         return KernelMemory(slab: slab * 1024, sockets: pages * 4096)
     }
 
-    /// The number behind `name` at the start of a line.
+    /// The number after `name` at the start of a line.
     static func kilobytes(_ name: String, in text: String) -> Int? {
         for line in text.split(separator: "\n") where line.hasPrefix(name) {
             return line.dropFirst(name.count).split(separator: " ").first.flatMap { Int($0) }

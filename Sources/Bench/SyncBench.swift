@@ -71,7 +71,7 @@ public struct SyncBench: Sendable {
         return whole[0..<whole.count - bytes]
     }
 
-    /// A head that ends behind `Content-Length: `.
+    /// A head that ends after `Content-Length: `.
     private func openHead(_ target: String) -> ByteSlice {
         let whole = head(target, bytes: 0)
         return whole[0..<whole.count - 5]

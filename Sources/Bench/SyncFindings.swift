@@ -33,7 +33,7 @@ struct SyncFindings: Sendable {
         acknowledged[number - first].append(UInt32(clamping: cursor))
     }
 
-    /// - Returns: false where it came before.
+    /// - Returns: false if it came before.
     mutating func pull(_ cursor: Int, sequence: Int, of number: Int, by puller: Int) -> Bool {
         guard pulled[puller].indices.contains(number), sequence < 1 << 24 else { return false }
         let missing = sequence + 1 - pulled[puller][number].count

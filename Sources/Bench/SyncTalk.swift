@@ -17,11 +17,11 @@ struct SyncPlan: Sendable {
     /// Nanoseconds that a client waits which has pulled all.
     let pullPause: UInt64
     let pushHead: ByteSlice
-    /// Of pull and snapshot: the head up to the number in Content-Length.
+    /// The heads of pull and snapshot, up to the number in Content-Length.
     let pullHead: ByteSlice
     let snapshotHead: ByteSlice
 
-    /// Before and behind the mutations of a push.
+    /// Before and after the mutations of a push.
     static func opening(scope: String, client: String) -> ByteSlice {
         var text = ByteBuffer(capacity: 128)
         text.append(#"{"scope":"# as StaticString)
@@ -47,7 +47,7 @@ final class SyncState {
     let opening: ByteSlice
     /// When the request in flight was sent; 0: none is.
     var sentAt: UInt64 = 0
-    /// Of who pulls.
+    /// State of a client that pulls.
     var isPositioned = false
     var position = 0
     var epoch = ByteSlice.empty
@@ -71,7 +71,7 @@ struct SyncTalk: Conversation {
     var stage = Stage.opening
     var start = Instant(nanoseconds: .max)
     var end = Instant(nanoseconds: .max)
-    /// Who pulls, while it may.
+    /// The clients that pull, while their connections live.
     var pullers: [Peer<SyncState>] = []
 
     /// Mutations that one connection pushes at most: the ledgers are in memory.

@@ -1,6 +1,6 @@
 // `mizu bench`: loads of several kinds on any server. What all kinds share on the command line, and
 // how a run's report leaves: JSON or a table on standard output, a line of progress on standard
-// error where that is a terminal. The work is MizuBench's.
+// error if that is a terminal. The work is MizuBench's.
 //
 // Exit codes: 0, all that came was what had to come; 1, something was wrong, or could not be
 // measured; 64, the arguments cannot be meant (sysexits(3), as ArgumentParser has it).
@@ -86,7 +86,7 @@ struct BenchOptions: ParsableArguments {
         return settings
     }
 
-    /// Runs `bench`, tells the report, and throws the exit code where something was wrong.
+    /// Runs `bench`, prints the report, and throws the exit code if something was wrong.
     func tell(_ bench: (((String) -> Void)?) throws -> Report) throws {
         let isSeen = cl_is_terminal(2) == 1 && !json
         let watcher: ((String) -> Void)? = isSeen ? { Self.showProgress($0) } : nil

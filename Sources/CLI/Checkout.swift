@@ -8,7 +8,7 @@ import MizuScaffold
 enum Checkout {
     static let version = "0.1.0"
 
-    /// As `git describe` writes it; nil where the build was not told.
+    /// As `git describe` writes it; nil if the build was not told.
     static var commit: String? { text(mizu_build_commit()) }
 
     /// The compiler, as far as the language lets a program know.
@@ -27,7 +27,7 @@ enum Checkout {
     /// Where an app finds Mizu. `--mizu` says it (a path becomes absolute, and Mizu must be there);
     /// else it is the sources that this command was built from while they are there, else the
     /// address that those were cloned from.
-    /// - Throws: `.badOption` where Mizu is not there, or nothing is known.
+    /// - Throws: `.badOption` if Mizu is not there, or nothing is known.
     static func location(given text: String?) throws(ScaffoldError) -> MizuLocation {
         guard let text else { return try ownLocation() }
         let location = try MizuLocation(text)

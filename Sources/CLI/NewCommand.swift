@@ -68,7 +68,7 @@ struct NewCommand: ParsableCommand {
     }
 
     func run() throws {
-        // A file that may not grow is told by errno, not by the end of the process.
+        // A file that may not grow is an errno, not the end of the process (SIGXFSZ).
         signal(SIGXFSZ, SIG_IGN)
         do throws(ScaffoldError) {
             let embedded = EmbeddedFiles.all()

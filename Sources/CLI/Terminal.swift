@@ -1,5 +1,5 @@
 // How the command speaks to a person: results on standard output, everything else on standard
-// error. Colours only where a terminal reads them, and never with NO_COLOR (https://no-color.org).
+// error. Colours only if a terminal reads them, and never with NO_COLOR (https://no-color.org).
 
 import CLinux
 import Glibc
@@ -13,7 +13,7 @@ enum Terminal {
         case dim = "2"
     }
 
-    /// `text` in a style, where whoever reads `descriptor` can see it.
+    /// Returns `text` in a style if `descriptor` is a terminal that shows it.
     static func styled(_ text: String, _ style: Style, on descriptor: Int32 = 1) -> String {
         hasColours(descriptor) ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
     }

@@ -16,7 +16,7 @@ struct ChildSettings {
     var descriptors: [Int32] = []
     var output: Int32 = 1
     var error: Int32 = 2
-    /// What is executed where it is not the first argument.
+    /// The program, if it is not the first argument.
     var program: String?
 }
 
@@ -64,7 +64,7 @@ final class ChildProcess {
         }
     }
 
-    /// Texts one behind the other, each with its zero; what lies behind a zero in one is left out.
+    /// Texts one after the other, each with its zero; what follows a zero inside one is left out.
     private static func block(_ texts: [String]) -> [CChar] {
         texts.flatMap { text in
             text.utf8.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]
@@ -84,7 +84,7 @@ final class ChildProcess {
         return exitCode
     }
 
-    /// Nothing happens where it has been reaped.
+    /// Does nothing if the child has been reaped.
     func signal(_ number: Int32) {
         if exitCode == nil { _ = cl_child_signal(id, number) }
     }

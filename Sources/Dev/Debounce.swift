@@ -1,5 +1,5 @@
-// Gathers changes until they pause, because an editor that saves one file tells of several and a
-// checkout tells of hundreds. Knows no clock: moments are passed in.
+// Gathers changes until they pause, because an editor that saves one file reports several and a
+// checkout reports hundreds. Knows no clock: moments are passed in.
 
 import MizuEventLoop
 
@@ -33,7 +33,7 @@ public struct Debounce: Sendable {
             first.adding(milliseconds: longestMilliseconds))
     }
 
-    /// What is due at `now`; empty where nothing is.
+    /// What is due at `now`; empty if nothing is.
     public mutating func take(at now: Instant) -> [Change] {
         guard let due, now >= due else { return [] }
         defer { waiting.removeAll() }

@@ -1,12 +1,12 @@
 // What a person at the terminal, or a program that reads `--json`, hears of `mizu dev`. For people:
-// lines on standard error, one that is written over while a build goes on, colours where a terminal
+// lines on standard error, one that is written over while a build goes on, colours if a terminal
 // shows them. For programs: an object a line on standard output, each with `event` and `time`.
 
 import CLinux
 import MizuBytes
 import MizuEventLoop
 
-/// Tells what happens. One thread.
+/// Reports what happens. One thread.
 public final class DevReport {
     let isJSON: Bool
     private let isTerminal: Bool
@@ -93,7 +93,7 @@ public final class DevReport {
         }
     }
 
-    /// Seconds with one digit behind the point.
+    /// Seconds with one digit after the point.
     static func tenths(_ seconds: Double) -> String {
         let tenths = Int((max(0, min(seconds, 1e6)) * 10).rounded())
         return "\(tenths / 10).\(tenths % 10)"

@@ -11,7 +11,7 @@ import MizuEventLoop
 
 /// One process of the app.
 final class AppProcess {
-    /// An executable, held open: it can be started again when the file has been written anew.
+    /// An executable, held open: it can be started again after the file was replaced.
     final class Program {
         let path: String
         let held: Descriptor
@@ -38,7 +38,7 @@ final class AppProcess {
     var phase = Phase.starting
 
     init(
-        _ child: ChildProcess, _ program: Program, _ errors: CapturedOutput,
+        _ child: ChildProcess, program: Program, errors: CapturedOutput,
         notices: consuming Descriptor
     ) {
         self.child = child
@@ -133,7 +133,7 @@ extension DevSession {
         poll(child.pollable)
         poll(errors.pollable)
         poll(notices.raw)
-        return AppProcess(child, program, errors, notices: notices)
+        return AppProcess(child, program: program, errors: errors, notices: notices)
     }
 
     func turnApp(at now: Instant) {
@@ -181,7 +181,7 @@ extension DevSession {
         if !wasAsked { fellOver(app, with: code) }
     }
 
-    /// Pages hear why, from the program before it where there is one.
+    /// Shows pages why, through the program before it if there is one.
     private func fellOver(_ app: AppProcess, with code: Int32) {
         let tail = String(decoding: app.errors.bytes, as: UTF8.self)
         let title = "The app ended with \(code)"

@@ -12,7 +12,7 @@ final class Build {
     let child: ChildProcess
     let output: CapturedOutput
     let begun = Instant.now
-    /// What is the executable's before; where it is the same behind, there is nothing to start.
+    /// The executable's identity before the build; if it stays the same, nothing is started.
     let stamp: UInt64
     private var line: [UInt8] = []
 

@@ -20,7 +20,7 @@ public struct DevSettings: Sendable {
     public var target: String?
     public var arguments: [String] = []
     public var environment: [String: String]
-    /// Where the app is to be reached; which are TLS is told as `LISTEN_FDNAMES`.
+    /// Where the app is to be reached; `LISTEN_FDNAMES` says which of them are TLS.
     public var plain: [ListenAddress]
     public var secure: [ListenAddress]
     /// Whether the app would answer for the `Host` of this request's head: what answers in its
@@ -73,7 +73,7 @@ public final class DevSession {
     var startsNext: AppProcess.Program?
     /// The last program that was ready once, to go back to.
     var proven: AppProcess.Program?
-    /// We were told to end; children are on their way out.
+    /// A signal asked us to end; children are on their way out.
     var isEnding = false
     private var exitCode: Int32?
 
@@ -106,7 +106,7 @@ public final class DevSession {
     }
 
     /// Builds, runs and watches until a signal comes.
-    /// - Returns: the app's exit code; 128 and more where a signal ended it; 0 where none ran.
+    /// - Returns: the app's exit code; 128 and more if a signal ended it; 0 if none ran.
     /// - Throws: what keeps it from starting.
     public func run() throws(DevError) -> Int32 {
         guard let package = try describe() else { return 128 + SIGINT }
@@ -149,7 +149,7 @@ public final class DevSession {
         }
     }
 
-    /// Says which folders have no watch, each once, and what gives them one.
+    /// Reports the folders that have no watch, each once, and the remedy.
     private func reportUnwatched() {
         guard let unwatched = watch?.takeUnwatched() else { return }
         let rest = unwatched.count - unwatched.names.count
@@ -287,7 +287,7 @@ public final class DevSession {
         }
     }
 
-    /// Runs `swift package describe`; nil where a signal ended it.
+    /// Runs `swift package describe`; nil if a signal ended it.
     private func describe() throws(DevError) -> PackageDescription? {
         let child: ChildProcess
         let output: CapturedOutput

@@ -7,7 +7,7 @@ import MizuBytes
 public struct Diagnostic: Equatable, Sendable {
     public enum Severity: String, Sendable { case error, warning }
 
-    /// Relative to the package where it lies in it; nil for complaints about the package itself.
+    /// Relative to the package if it lies inside; nil for complaints about the package itself.
     public var file: String?
     public var line: Int?
     public var column: Int?
@@ -22,7 +22,7 @@ public struct Diagnostics: Sendable, Equatable {
     public static let listedMax = 20
     public static let excerptLinesMax = 12
     private static let lineBytesMax = 400
-    /// Lines of text kept where no complaint was understood.
+    /// Lines of text that are kept if no complaint was understood.
     private static let tailLines = 30
 
     /// Each once, errors before warnings, at most `listedMax`.

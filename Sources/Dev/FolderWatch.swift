@@ -32,12 +32,12 @@ public final class FolderWatch {
         public var names: [String] = []
         /// With what lies below those that have names.
         public var count = 0
-        /// Nil where there are more folders than we follow.
+        /// Nil if there are more folders than we follow.
         public var error: SystemError?
     }
 
     /// - Parameter follows: whether a folder, relative to `root`, is to be looked into.
-    /// - Throws: where the kernel has no watches left (`fs.inotify.max_user_watches`).
+    /// - Throws: if the kernel has no watches left (`fs.inotify.max_user_watches`).
     public init(
         root: String, foldersMax: Int = FolderWatch.foldersMax,
         follows: @escaping (String) -> Bool

@@ -1,11 +1,11 @@
-// What open pages are told, as lines for the app's process, which hands them on at /_dev/events:
+// Events for open pages, as lines for the app's process, which serves them at /_dev/events:
 //
 //   event SEQ JSON   something to do: swap stylesheets, load the page again
 //   state SEQ JSON   how the build stands; the last one counts
 //   beat             answer those who have waited for long
 //   bye              this process is about to be replaced: let go of everybody
 //
-// A new process is told what its predecessor was, so a page that asks it misses nothing. Numbers
+// A new process gets what its predecessor got, so a page that asks it misses nothing. Numbers
 // grow from the time of day, so those of a later `mizu dev` are higher.
 
 import CLinux
@@ -101,7 +101,7 @@ final class PageEvents {
 
     private func send(_ line: [UInt8]) {
         guard pipe != nil else { return }
-        // A process that has not read for so long will not: what it misses its successor is told.
+        // A process that has not read for so long will not: its successor gets what it missed.
         if unsent.count + line.count <= Self.unsentMax { unsent += line }
         flush()
     }

@@ -37,7 +37,7 @@ final class StandIn {
 
     init(admits: @escaping (UnsafeRawBufferPointer) -> Bool) { self.admits = admits }
 
-    /// Whether somebody must look often: nothing tells of those who come.
+    /// Whether the session must look often: nothing reports new connections.
     var isBusy: Bool { isOpen || !peers.isEmpty }
 
     /// From now on there is an answer.
@@ -90,7 +90,7 @@ final class StandIn {
         return sent < 0
     }
 
-    /// For a name that is not ours, behind which another site's page may stand (DNS rebinding).
+    /// For a name that is not ours: a page of another site may use it (DNS rebinding).
     private static let misdirected = response(
         "421 Misdirected Request", type: "text/plain",
         page: "mizu dev does not answer to that Host: add the name to HOSTS\n")

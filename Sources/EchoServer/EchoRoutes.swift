@@ -110,10 +110,10 @@ enum EchoRoutes {
                 .badRequest, code: "invalid_request",
                 message: "the body is not UTF-8, and a text message must be")
         }
-        // A publisher that is faster than its subscribers is told so, before memory is short.
+        // A publisher that is faster than its subscribers is refused before memory is short.
         guard workers.queued.bytes < queuedBytesMax else {
             throw HTTPError(
-                .serviceUnavailable, code: "unavailable", message: "too much waits to be sent")
+                .serviceUnavailable, code: "unavailable", message: "too many messages wait")
         }
         let message = Publication(text: body, charging: workers.queued)
         let name = ByteSlice(topic)

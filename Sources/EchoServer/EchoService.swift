@@ -14,7 +14,7 @@ final class EchoService: WebSocketService {
 
     private var waiting: [(topic: TopicID, broadcast: Broadcast)] = []
     private var round: Round?
-    /// Subscribers that are told in one tick: the worker's other connections go between two slices.
+    /// Subscribers that one tick sends to: other connections have their turn between two.
     private static let tickSubscribersMax = 512
     /// Messages that share a walk.
     private static let roundMessagesMax = 64

@@ -5,7 +5,7 @@ import CLinux
 import MizuTransport
 
 struct Options {
-    /// Where to listen without TLS; nil where only a TLS address is given.
+    /// Where to listen without TLS; nil if only a TLS address is given.
     var address: ListenAddress?
     /// Where to listen with TLS.
     var tlsAddress: ListenAddress?

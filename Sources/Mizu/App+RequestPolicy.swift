@@ -44,7 +44,7 @@ extension App {
             port: port.httpsPort ?? secure.address.port, fallbackHost: configuration.hosts.first)
     }
 
-    /// One line at the start where no names were set.
+    /// Logs one line at the start if HOSTS does not name the server.
     func tellNames() {
         switch configuration.hosts {
         case .named: return

@@ -30,7 +30,7 @@ extension App {
         let server = try start()
         try watchCertificates(of: server)
         for url in urls { announce("listening on \(url)\n") }
-        // Behind the lines above, where both go to standard output.
+        // After the lines above, if both go to standard output.
         try startAccessLog()
         if let toOpen { logger.notice("open \(toOpen)") }
         tellNames()
@@ -112,7 +112,7 @@ extension App {
                 }
             }
             if service != nil {
-                // The socket pays itself, where a browser can read that it may not.
+                // The socket takes its tokens itself, so that a browser can read the refusal.
                 routes.get("/ws", cost: .free) { _ in .upgradeToWebSocket(service: 0) }
             }
             if let limiter {

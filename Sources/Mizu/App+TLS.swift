@@ -15,8 +15,8 @@ extension App {
         do throws(StartError) {
             try load(configuration.tls.files)
         } catch {
-            // Who waits for a first certificate answers the challenge for it: the plain port must
-            // be up, and the other gets the certificate when it is there.
+            // A server that waits for its first certificate answers the challenge for it: the plain
+            // port must be up, and the other gets the certificate when it is there.
             guard configuration.publicPort.challengeFolder != nil else { throw error }
             logger.error(
                 "\(error); until a certificate is there, https shows one that no client trusts")
@@ -28,8 +28,8 @@ extension App {
         }
     }
 
-    /// Makes one for development where that is asked for. Needs no rights, and must not leave
-    /// files of root's where `RUN_AS` keeps its database: after the drop.
+    /// Makes a certificate for development if TLS_SELF_SIGNED asks for it. Must not leave
+    /// files of root's beside the database of `RUN_AS`, so it comes after the drop.
     func makeCertificate() throws(StartError) {
         guard configuration.tls.isSelfSigned || daemon.needsStandIn else { return }
         let path = selfSignedPath
@@ -67,7 +67,7 @@ extension App {
 
     private static var seconds: Int64 { WallClock.milliseconds / 1000 }
 
-    /// Beside the database; without one, where that would be.
+    /// Beside the database; without a database file, in its default folder.
     private var selfSignedPath: String {
         let name = "tls-self-signed.pem"
         guard configuration.database.hasPrefix("sqlite:") else { return "data/" + name }

@@ -93,7 +93,7 @@ extension App {
         guard !daemon.isSettled else { return }
         daemon.isSettled = true
         try acquireListeners()
-        // Who writes an app wants to look into it; elsewhere a core would hold the private keys.
+        // In development a core helps the author; elsewhere it would hold the private keys.
         let keepsSecrets = configuration.tls.isOn && !configuration.isDevelopment
         if keepsSecrets { Privileges.emptyCores() }
         try loadCertificates()

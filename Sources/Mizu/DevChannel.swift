@@ -1,6 +1,6 @@
 // The app's end of `mizu dev`: what open pages are to hear comes in by a pipe and goes out at
 // /_dev/events, as answers to requests that wait for it. Exists in debug builds alone, and there
-// only where `mizu dev` has started the process with DEV=true.
+// only if `mizu dev` has started the process with DEV=true.
 //
 //   GET /_dev/events?after=SEQ&state=SEQ   answered as soon as there is an event behind `after`, or
 //                                          another state of the build than the one that is known:
@@ -44,7 +44,7 @@
 
         private init(workers: Workers) { self.workers = workers }
 
-        /// Takes the pipe that the environment names; nil where there is none, which is to say
+        /// Takes the pipe that the environment names; nil if there is none, which is to say
         /// that nobody develops here.
         static func open(environment: [String: String], workers: Workers) -> DevChannel? {
             guard let number = environment[variable].flatMap({ Int32($0) }), number > 2,

@@ -1,5 +1,5 @@
 // The page's part of `mizu dev`: its files below /_dev/, and the script element that pages get. In
-// a release build, and where `mizu dev` did not start the process, there is neither.
+// a release build, and if `mizu dev` did not start the process, there is neither.
 
 import CDev
 import MizuBytes

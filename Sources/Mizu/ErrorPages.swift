@@ -11,7 +11,7 @@ import MizuView
 
 /// What an app has said of its error pages.
 struct ErrorPages: Sendable {
-    /// The name of the template that is taken where there is one.
+    /// The name of the template, which is used if it exists.
     static let template = "error"
 
     var own: (@Sendable (ProblemReport) -> Response?)?
@@ -50,7 +50,7 @@ struct ErrorPages: Sendable {
         ]
     }
 
-    /// What a person is told, who knows no status codes.
+    /// A sentence for a person who knows no status codes.
     static func sentence(for report: ProblemReport) -> String {
         switch report.status.code {
         case 404 where report.code == "not_found" && report.message == "Not Found":

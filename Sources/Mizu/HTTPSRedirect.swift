@@ -36,7 +36,7 @@ struct HTTPSRedirect: Sendable {
         var response = Response.redirect(
             to: "https://" + authority + Self.originForm(of: request, path: path),
             status: .permanentRedirect)
-        // Where the redirect is taken back, nobody should remember it for ever.
+        // If the redirect is switched off again, no client should remember it.
         response.set("Cache-Control", literal: "no-cache")
         return response
     }

@@ -1,5 +1,5 @@
 // The two questions of balancers and monitors. `/healthz`: does the process live? `/readyz`: can it
-// do its work, which is to take writes? A process that is not ready is no reason to restart it: a
+// do its work, which is to take writes? A process that is not ready need not be restarted: a
 // full disk and a database that was moved away stay what they are. Both are asked by address, so no
 // `Host`, redirect or permission stands before them.
 
@@ -12,14 +12,14 @@ enum Health {
     /// Whether `path` is one of the two.
     static func isAsked(at path: String) -> Bool { path == "/healthz" || path == "/readyz" }
 
-    /// - Parameter sync: nil where the app has no database.
+    /// - Parameter sync: nil if the app has no database.
     static func mount(on routes: inout Routes, _ workers: Workers, _ sync: SyncService?) {
-        // Who watches over the process must hear from it, whatever its address has used up.
+        // A watcher of the process must get an answer, whatever its address has used up.
         let ok = answer("ok")
         routes.get("/healthz", cost: .free) { _ in ok }
         routes.get("/readyz", cost: .free) { _ in
             if workers.isDraining { return answer("draining", .serviceUnavailable) }
-            // In the log it says what is wrong with it; a stranger is told no paths.
+            // The log says what is wrong; a stranger gets no paths.
             guard sync?.takesWrites ?? true else {
                 return answer("database", .serviceUnavailable)
             }

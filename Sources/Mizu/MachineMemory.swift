@@ -7,14 +7,14 @@ import CLinux
 import Glibc
 
 struct MachineMemory: Equatable {
-    /// Nil where nobody says.
+    /// Nil if neither the machine nor a control group says.
     let bytes: Int?
 
     static func ofThisProcess() -> MachineMemory {
         MachineMemory(machine: Int(clamping: cl_machine_memory()), reading: text)
     }
 
-    /// - Parameter read: the text of a small file, nil where there is none.
+    /// - Parameter read: the text of a small file, nil if there is none.
     init(machine: Int, reading read: (String) -> String?) {
         var bounds: [Int] = machine > 0 ? [machine] : []
         for line in (read("/proc/self/cgroup") ?? "").split(separator: "\n") {

@@ -7,7 +7,7 @@ import Glibc
 enum MachineNames {
     private static let fileBytesMax = 64 * 1024
 
-    /// The names, without double ones; none where the machine has none.
+    /// The names, without double ones; none if the machine has none.
     static func current() -> [String] {
         var text = [CChar](repeating: 0, count: 256)
         guard gethostname(&text, text.count - 1) == 0 else { return [] }

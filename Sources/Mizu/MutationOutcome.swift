@@ -19,13 +19,13 @@ public struct MutationOutcome: Sendable {
 
     public let decision: Decision
 
-    /// The record after the last change; nil where there is none.
+    /// The record after the last change; nil if there is none.
     public var record: JSONValue? {
         guard case .applied(let records) = decision else { return nil }
         return records.last ?? nil
     }
 
-    /// The refusal as an answer's error; nil where the mutation was applied.
+    /// The refusal as an answer's error; nil if the mutation was applied.
     public var error: HTTPError? {
         switch decision {
         case .applied: nil

@@ -97,7 +97,7 @@ final class RequestPolicy: Sendable {
         return response
     }
 
-    /// A proxy that nobody named, on this machine: everybody behind it has its address.
+    /// A proxy on this machine that TRUSTED_PROXIES does not name: its clients share its address.
     private func warnOfProxy(_ request: borrowing Request) {
         for field in request.head.fields where field.name.count == 15 || field.name.count == 9 {
             let name = field.name.bytes(in: request.bytesOfHead)

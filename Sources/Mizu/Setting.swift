@@ -25,7 +25,7 @@ public struct Setting: Sendable {
     /// - Parameters:
     ///   - syntax: how the text is read and the default is written.
     ///   - field: what the setting sets.
-    ///   - fallback: the default in words where `syntax` cannot write it.
+    ///   - fallback: the default in words if `syntax` cannot write it.
     init<Value>(
         _ name: String, reads syntax: SettingSyntax<Value>,
         into field: WritableKeyPath<Configuration, Value> & Sendable,

@@ -134,7 +134,7 @@ public struct Snapshot: ~Copyable {
 
     // MARK: Rows
 
-    /// Visits an entity's records behind `after`, in the order of ids.
+    /// Visits an entity's records after `after`, in the order of ids.
     private func visit(
         _ entity: Name, after: Name?, _ visit: (Name, ByteSlice) throws -> Visit
     ) throws {

@@ -1,5 +1,5 @@
 // Files as answers. In production each is prepared once (tag, packed form) and then only read; in
-// development it is read and prepared anew for each request. Any thread.
+// development it is read and prepared for each request. Any thread.
 
 import MizuBytes
 import MizuHTTP
@@ -28,7 +28,7 @@ struct StaticFiles: Sendable {
         self.prepared = prepared
     }
 
-    /// The answer to a GET or HEAD for the file; nil where there is none.
+    /// The answer to a GET or HEAD for the file; nil if there is none.
     func respond(_ name: String, to request: borrowing Request) -> Response? {
         guard assets.isReadFromDisk else { return prepared[name]?.respond(to: request) }
         return assets[folder + name].map {

@@ -7,7 +7,7 @@ import MizuBytes
 struct TransportSecurity: Equatable, Sendable {
     let field: String
 
-    /// Parses `SECONDS[; includeSubDomains[; preload]]`; nil where it is something else. Zero is
+    /// Parses `SECONDS[; includeSubDomains[; preload]]`; nil if it is something else. Zero is
     /// good: it takes an earlier policy back.
     init?(_ text: String) {
         let parts = text.split(separator: ";", omittingEmptySubsequences: false).map {

@@ -39,7 +39,7 @@ public struct AppTemplate: Sendable {
     }
 
     /// The template below `folder` (ends with `/`) of `embedded`.
-    /// - Throws: `.badOption`: the command was built wrong, which a test would have told.
+    /// - Throws: `.badOption` if the command was built wrong, which a test would have found.
     init(folder: String, in embedded: [EmbeddedFile]) throws(ScaffoldError) {
         let own = embedded.filter { $0.name.hasPrefix(folder) }
             .map { EmbeddedFile(name: String($0.name.dropFirst(folder.count)), bytes: $0.bytes) }

@@ -21,7 +21,7 @@ public struct Blueprint: Sendable {
 
     /// - Parameters:
     ///   - variables: what `--var` said; unknown keys are refused.
-    ///   - year: for the licence, where no variable says another.
+    ///   - year: for the licence, unless a variable says another.
     ///   - embedded: the licences' texts are in it.
     /// - Throws: `.badOption`.
     public init(

@@ -26,7 +26,7 @@ public enum MizuLocation: Equatable, Sendable {
             self = .folder(text)
             return
         }
-        // Only an @ behind the last slash or, in git@host:path, behind the colon is ours: the
+        // Only an @ after the last slash or, in git@host:path, after the colon is ours: the
         // others are a user's or a password's.
         let mark = text.lastIndex(of: "/") ?? text.lastIndex(of: ":")
         let name = mark.map { text[text.index(after: $0)...] } ?? text[...]
@@ -56,7 +56,7 @@ public enum MizuLocation: Equatable, Sendable {
         return .branch(text)
     }
 
-    /// By this name the manifest asks for the package's products.
+    /// The name by which the manifest asks for the package's products.
     public var identity: String {
         guard case .address(let address, _) = self else { return "mizu" }
         return address.identity
@@ -78,7 +78,7 @@ public enum MizuLocation: Equatable, Sendable {
         }
     }
 
-    /// What should be said before the location is written into a file that others read; nil where
+    /// A warning before the location is written into a file that others read; nil if
     /// there is nothing to say.
     public var warning: String? {
         guard case .address(let address, _) = self, address.hasPassword else { return nil }

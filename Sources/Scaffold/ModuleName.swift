@@ -20,7 +20,7 @@ public struct ModuleName: Equatable, Sendable, CustomStringConvertible {
     }
 
     /// Makes a name of a folder's: `my todo-app` becomes `MyTodoApp`.
-    /// - Throws: `.badName` where nothing usable comes out.
+    /// - Throws: `.badName` if nothing usable comes out.
     public init(fromFolder folder: String) throws(ScaffoldError) {
         if let odd = folder.unicodeScalars.first(where: { !$0.isASCII }) {
             throw ScaffoldError(
@@ -113,7 +113,7 @@ public struct ModuleName: Equatable, Sendable, CustomStringConvertible {
     /// A name near to `text` that would pass.
     private static func example(for text: String) -> String {
         let name = words(of: text).map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
-        // What is left of a word in another script is no name to propose.
+        // The rest of a word in another script is not worth proposing.
         guard let first = name.utf8.first, name.utf8.count <= 40,
             text.unicodeScalars.allSatisfy(\.isASCII)
         else { return "MyApp" }

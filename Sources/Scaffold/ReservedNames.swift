@@ -10,7 +10,7 @@ enum ReservedNames {
         "CBuild", "CClient", "CDev", "CLinux", "COpenSSL", "CScan", "CSQLite", "CTemplates",
         "CTLSClient", "CZlib",
         "EchoServer",
-        // Those of the packages that Mizu stands on.
+        // The modules of the packages that Mizu depends on.
         "ArgumentParser", "ArgumentParserToolInfo", "Logging",
         // Swift's own, and those of its toolchain that a test or an app may import.
         "BlocksRuntime", "Builtin", "CDispatch", "CRT", "CoreFoundation", "Cxx", "CxxStdlib",

@@ -3,7 +3,7 @@
 
 /// A refusal, or a failure after which everything is as it was.
 public struct ScaffoldError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What kind of thing is wrong; `mizu new --json` tells it.
+    /// The kind of mistake, for programs; `mizu new --json` prints it.
     public enum Code: String, Sendable {
         /// A flag's text cannot be used: a template, licence, variable or address.
         case badOption = "bad_option"
@@ -13,16 +13,16 @@ public struct ScaffoldError: Error, Equatable, Sendable, CustomStringConvertible
         case badPath = "bad_path"
         /// Files that would be written are there already.
         case exists
-        /// Something that is no file, or no folder, is where one would have to be.
+        /// Something that is not a file, or not a folder, is in the place of one.
         case inTheWay = "in_the_way"
         /// The system refused: no permission, no space.
         case system
     }
 
     public let code: Code
-    /// One sentence without a full stop, or several lines where several files are named.
+    /// One sentence without a full stop, or several lines if several files are named.
     public let message: String
-    /// What to do, in the same form; nil where that is plain.
+    /// What to do, in the same form; nil if that is plain.
     public let hint: String?
 
     public init(_ code: Code, _ message: String, hint: String? = nil) {

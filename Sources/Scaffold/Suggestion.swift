@@ -6,7 +6,7 @@ public enum Suggestion {
     /// Letters of a word that are looked at; longer ones are nobody's slip.
     static let lettersMax = 40
 
-    /// The closest of `known`, the first of several; nil where none is close.
+    /// The closest of `known`, the first of several; nil if none is close.
     public static func nearest(to word: String, among known: [String]) -> String? {
         let typed = Array(word.lowercased().utf8)
         guard !typed.isEmpty, typed.count <= lettersMax else { return nil }

@@ -8,7 +8,7 @@ struct WordFill: Sendable {
         let text: [UInt8]
     }
 
-    /// The longest first: where two words fit, the longer is meant.
+    /// The longest first: if two words fit, the longer is meant.
     private let replacements: [Replacement]
 
     init(_ pairs: [(word: String, text: String)]) {

@@ -64,7 +64,7 @@ public struct WritePlan: Sendable {
         static func at(_ path: String) -> Found {
             var status = stat()
             guard lstat(path, &status) == 0 else {
-                // ENOTDIR: a file lies where a folder should; the survey of folders tells it.
+                // ENOTDIR: a file lies in the place of a folder; the survey of folders reports it.
                 return errno == ENOENT || errno == ENOTDIR
                     ? .nothing : .other("unreadable: \(String(cString: cl_error_text(errno)))")
             }
@@ -88,7 +88,7 @@ private struct Survey {
 
     func isNew(_ folder: String) -> Bool { newFolders.contains(folder) }
 
-    /// Looks at a folder and, where it is missing, at its parents.
+    /// Looks at a folder and, if it is missing, at its parents.
     mutating func folder(_ path: String) {
         guard seen.insert(path).inserted else { return }
         // The way to the app's folder may lead over links; stat(2) follows them.
@@ -103,7 +103,7 @@ private struct Survey {
         }
         let reason = errno
         guard reason == ENOENT, WritePlan.Found.at(path) == .nothing else {
-            // A file where a folder should be has been told already, by the path that it lies on.
+            // A file in the place of a folder is reported already, by its own path.
             if reason == ENOTDIR {
                 folder(Self.parent(of: path))
             } else if reason == ENOENT {
