@@ -22,15 +22,13 @@ package final class AccessLog: Sendable {
     private enum Mail: Sendable {
         case lines([UInt8], count: Int)
         case reopen
-        case stop
     }
 
     package let format: AccessLogFormat
     /// `-` is standard output.
     private let path: String
     private let logger: Logger
-    private let mailbox: Mailbox<Mail>
-    private let stopped: Mailbox<Void>
+    private let thread: MailThread<Mail>
     private let pendingBytes = Atomic<Int>(0)
     private let droppedLines = Atomic<Int>(0)
     private let firstFile: Mutex<LogFile?>
@@ -43,19 +41,14 @@ package final class AccessLog: Sendable {
         self.path = path
         self.format = format
         self.logger = logger
-        mailbox = try Mailbox()
-        stopped = try Mailbox()
+        thread = try MailThread("mizu-access-log")
         firstFile = Mutex(try LogFile(path))
     }
 
     /// Starts the writer's thread. What was posted before is written then.
     package func start() throws(SystemError) {
-        var poller = try Poller()
-        try poller.registerInput(mailbox.pollable, data: 0)
-        try startThread("mizu-access-log") {
-            if let file = self.firstFile.withLock({ $0.take() }) { self.run(file, &poller) }
-            self.stopped.post(())
-        }
+        guard let file = firstFile.withLock({ $0.take() }) else { return }
+        try thread.start(handover: file) { self.run($0, &$1) }
     }
 
     /// Hands over whole lines. Never waits.
@@ -66,42 +59,27 @@ package final class AccessLog: Sendable {
             droppedLines.add(count, ordering: .relaxed)
             return
         }
-        mailbox.post(.lines(lines, count: count))
+        thread.post(.lines(lines, count: count))
     }
 
     /// Opens the path anew, after what was posted before is written: the old file may have been
     /// moved away (logrotate). Where that fails the old one stays.
-    package func reopen() { mailbox.post(.reopen) }
+    package func reopen() { thread.post(.reopen) }
 
     /// Writes what waits and ends the thread; gives up after `stopMilliseconds`, because nobody may
-    /// be reading the other end. Call it when the workers have ended.
+    /// be reading the other end. Call it after the workers have ended.
     package func stop() {
-        mailbox.post(.stop)
-        let deadline = Instant.now.adding(milliseconds: Self.stopMilliseconds)
-        do throws(SystemError) {
-            var poller = try Poller()
-            try poller.registerInput(stopped.pollable, data: 0)
-            while true {
-                try poller.wait(milliseconds: Int(clamping: deadline.milliseconds(since: .now)))
-                if poller.count > 0 { return }
-                guard Instant.now < deadline else { break }
-            }
-        } catch {
-            return logger.error("cannot wait for the access log to close: \(error)")
-        }
+        guard thread.stop(withinMilliseconds: Self.stopMilliseconds) == .late else { return }
         logger.warning("the access log is incomplete: its reader does not read")
     }
 
     // MARK: The writer's thread
 
-    private func run(_ file: consuming LogFile, _ poller: inout Poller) {
+    private func run(_ file: consuming LogFile, _ inbox: inout MailInbox<Mail>) {
         var file = file
         var losses = Losses()
-        var mails: [Mail] = []
-        while true {
-            guard (try? poller.wait(milliseconds: nil)) != nil else { continue }
-            mailbox.drain(into: &mails)
-            for mail in mails {
+        while inbox.receive() == .goOn {
+            for mail in inbox.mail {
                 switch mail {
                 case .lines(let lines, let count):
                     do throws(SystemError) {
@@ -111,15 +89,13 @@ package final class AccessLog: Sendable {
                     }
                     pendingBytes.subtract(lines.count, ordering: .relaxed)
                 case .reopen: reopen(&file)
-                case .stop:
-                    countDropped(&losses)
-                    return losses.report(to: logger)
                 }
             }
-            mails.removeAll(keepingCapacity: mails.capacity <= 1_024)
             countDropped(&losses)
             losses.reportSometimes(to: logger, every: Self.reportMilliseconds)
         }
+        countDropped(&losses)
+        losses.report(to: logger)
     }
 
     private func countDropped(_ losses: inout Losses) {

@@ -52,11 +52,12 @@ func serve(_ options: Options) -> Int32 {
         if let address = options.tlsAddress {
             say("listening on https://\(address.authority(port: server.tlsPorts[0]))\n", to: 1)
         }
-        if let certificates {
-            let reloader = try TLSReloader(server, certificates)
-            lifetime.reloads.append { reloader.reload() }
+        let reloader = try certificates.map { (certificates) throws(SystemError) in
+            try TLSReloader(server, certificates)
         }
+        if let reloader { lifetime.reloads.append { reloader.reload() } }
         lifetime.run(server)
+        reloader?.stop()
         return 0
     } catch {
         say("echo-server: \(error)\n", to: 2)

@@ -48,6 +48,7 @@ extension App {
         lifetime.run(
             server, notifier: daemon.notifier,
             status: "listening on \(urls.joined(separator: ", "))")
+        daemon.reloader?.stop()
         synchronisation?.service.stop()
         daemon.accessLog?.stop()
     }

@@ -81,6 +81,7 @@ extension App {
         guard let certificates = daemon.certificates else { return }
         do throws(SystemError) {
             let reloader = try TLSReloader(server, certificates)
+            daemon.reloader = reloader
             lifetime.reloads.append { reloader.reload() }
         } catch {
             throw StartError("cannot start: \(error)")

@@ -22,6 +22,8 @@ struct Daemon {
     var listeners = AcquiredListeners()
     var accessLog: AccessLog?
     var certificates: TLSCertificates?
+    /// Watches the files of `certificates` while the server runs.
+    var reloader: TLSReloader?
     /// No certificate could be loaded, and ACME is to bring the first.
     var needsStandIn = false
     var isSettled = false

@@ -9,31 +9,41 @@ import MizuTransport
 
 /// Watches the files of a server's certificates. Any thread.
 package final class TLSReloader: Sendable {
-    private let requests: Mailbox<Void>
+    private let thread: MailThread<Void>
+    private let logger: Logger
 
     /// How often the files are looked at. A change counts once it is the same at two looks: who
     /// renews a certificate writes several files.
     package static let lookMilliseconds = 2_000
 
-    /// Starts watching for `server`, until that has finished.
+    /// How long `stop` waits for files that are being read.
+    private static let stopMilliseconds: UInt64 = 2_000
+
+    /// Starts watching for `server`, until `stop`.
     /// - Parameter certificates: those in force.
     package init(
         _ server: Server, _ certificates: TLSCertificates, everyMilliseconds: Int = lookMilliseconds
     ) throws(SystemError) {
-        let requests = try Mailbox<Void>()
-        self.requests = requests
-        try startThread("mizu-tls-files") {
-            var watch = Watch(server: server, certificates: certificates)
-            do throws(SystemError) {
-                try watch.run(requests, everyMilliseconds: everyMilliseconds)
-            } catch {
-                server.configuration.logger.error("certificates are no longer watched: \(error)")
+        thread = try MailThread("mizu-tls-files")
+        logger = server.configuration.logger
+        let watch = Watch(server: server, certificates: certificates)
+        try thread.start(handover: watch) { watch, inbox in
+            var watch = watch
+            while inbox.receive(withinMilliseconds: everyMilliseconds) == .goOn {
+                watch.look(isTold: !inbox.mail.isEmpty)
+                watch.nameLapsed(at: .now)
             }
         }
     }
 
     /// Reads the files again now, whether or not they have changed; returns at once.
-    package func reload() { requests.post(()) }
+    package func reload() { thread.post(()) }
+
+    /// Ends the thread; files that are being read are not waited for beyond `stopMilliseconds`.
+    package func stop() {
+        guard thread.stop(withinMilliseconds: Self.stopMilliseconds) == .late else { return }
+        logger.warning("certificates are still being read: their disk does not answer")
+    }
 }
 
 /// The thread's own state.
@@ -56,23 +66,8 @@ private struct Watch {
         namesLapsed = Instant.now.adding(milliseconds: Self.lapsedMilliseconds)
     }
 
-    mutating func run(
-        _ requests: Mailbox<Void>, everyMilliseconds: Int
-    ) throws(SystemError) {
-        var poller = try Poller()
-        var taken: [Void] = []
-        try poller.registerInput(requests.pollable, data: 0)
-        while !server.hasFinished {
-            try poller.wait(milliseconds: everyMilliseconds)
-            taken.removeAll()
-            requests.drain(into: &taken)
-            look(isTold: !taken.isEmpty)
-            nameLapsed(at: .now)
-        }
-    }
-
     /// Once a day: a certificate may lapse while it is in use, and a log is read from its end.
-    private mutating func nameLapsed(at now: Instant) {
+    mutating func nameLapsed(at now: Instant) {
         guard now >= namesLapsed else { return }
         namesLapsed = now.adding(milliseconds: Self.lapsedMilliseconds)
         for line in certificates.lapses(now: WallClock.milliseconds / 1000) {
@@ -80,7 +75,7 @@ private struct Watch {
         }
     }
 
-    private mutating func look(isTold: Bool) {
+    mutating func look(isTold: Bool) {
         let found = certificates.files.stamps()
         defer { seen = found }
         guard isTold || (found != read && found == seen) else { return }

@@ -25,15 +25,18 @@ final class Committer: Sendable {
     /// may take away, the next one follows as soon as nobody waits.
     static let trimMilliseconds: UInt64 = 1_000
 
-    private enum Job: Sendable {
-        case push(PushRequest, byteCount: Int, @Sendable (PushAnswer) -> Void)
-        case stop
+    /// How long `stop` waits for the commit that is under way and for those that wait.
+    static let stopMilliseconds: UInt64 = 10_000
+
+    private struct Job: Sendable {
+        let request: PushRequest
+        let byteCount: Int
+        let answer: @Sendable (PushAnswer) -> Void
     }
 
-    private let mailbox: Mailbox<Job>
+    private let thread: MailThread<Job>
     private let pendingMutations = Atomic<Int>(0)
     private let pendingBytes = Atomic<Int>(0)
-    private let ends: ThreadEnds
     /// Whether writes can be made.
     let health = StoreHealth()
     private let tail: LogTail
@@ -50,8 +53,7 @@ final class Committer: Sendable {
         publish: @escaping @Sendable ([CommittedChanges]) -> Void,
         onRestore: @escaping @Sendable () -> Void
     ) throws(SystemError) {
-        mailbox = try Mailbox()
-        ends = try ThreadEnds()
+        thread = try MailThread("mizu-committer")
         self.tail = tail
         self.publish = publish
         self.onRestore = onRestore
@@ -61,14 +63,7 @@ final class Committer: Sendable {
 
     /// Starts the thread, which takes the engine over.
     func start(_ engine: sending SyncEngine) throws(SystemError) {
-        var poller = try Poller()
-        try poller.registerInput(mailbox.pollable, data: 0)
-        var handover: SyncEngine? = engine
-        try startThread("mizu-committer") {
-            if let engine = handover.take() { self.run(engine, &poller) }
-            // The engine, and with it the store, has gone before anybody is told so.
-            self.ends.ended()
-        }
+        try thread.start(handover: engine) { self.run($0, &$1) }
     }
 
     /// Commits `request` with whatever waits beside it. `answer` is called on the committer's
@@ -83,7 +78,7 @@ final class Committer: Sendable {
             forget(mutations: count, bytes: byteCount)
             return answer(.failure(.unavailable("too many pushes wait; try again")))
         }
-        mailbox.post(.push(request, byteCount: byteCount, answer))
+        thread.post(Job(request: request, byteCount: byteCount, answer: answer))
     }
 
     private func forget(mutations: Int, bytes: Int) {
@@ -93,28 +88,26 @@ final class Committer: Sendable {
 
     /// Commits what waits and ends the thread; returns when the store is closed.
     func stop() {
-        mailbox.post(.stop)
-        ends.wait(for: 1, milliseconds: 10_000)
+        guard thread.stop(withinMilliseconds: Self.stopMilliseconds) == .late else { return }
+        logger.error(
+            "the database is not closed: a commit takes longer than \(Self.stopMilliseconds) ms")
     }
 
     // MARK: The thread
 
-    private func run(_ engine: SyncEngine, _ poller: inout Poller) {
-        var jobs: [Job] = []
+    private func run(_ engine: SyncEngine, _ inbox: inout MailInbox<Job>) {
         var nextTrim = Instant.now
         var isBehind = false
         var floor = DiskFloor(bytesMin: diskFreeBytesMin)
-        var isRunning = true
-        while isRunning {
+        while true {
             let now = Instant.now
-            if now >= nextTrim || (isBehind && jobs.isEmpty) {
+            if now >= nextTrim || (isBehind && inbox.mail.isEmpty) {
                 isBehind = trim(engine, &floor) == .behind
                 nextTrim = now.adding(milliseconds: Self.trimMilliseconds)
             }
             let wait = isBehind ? 0 : Int(clamping: nextTrim.milliseconds(since: .now)) + 1
-            guard (try? poller.wait(milliseconds: wait)) != nil else { continue }
-            mailbox.drain(into: &jobs)
-            isRunning = commit(jobs, engine, &floor)
+            guard inbox.receive(withinMilliseconds: wait) == .goOn else { return }
+            commit(inbox.mail, engine, &floor)
             sayLeap(of: engine)
         }
     }
@@ -127,27 +120,18 @@ final class Committer: Sendable {
         var bytes = 0
     }
 
-    /// - Returns: whether the thread goes on.
-    private func commit(
-        _ jobs: [Job], _ engine: SyncEngine, _ floor: inout DiskFloor
-    ) -> Bool {
-        var goesOn = true
+    private func commit(_ jobs: [Job], _ engine: SyncEngine, _ floor: inout DiskFloor) {
         var batch = Batch()
         for job in jobs {
-            switch job {
-            case .push(let request, let byteCount, let answer):
-                batch.requests.append(request)
-                batch.answers.append(answer)
-                batch.mutations += request.mutations.count
-                batch.bytes += byteCount
-                guard batch.mutations >= Self.batchMutationsMax else { continue }
-                commit(batch, engine, &floor)
-                batch = Batch()
-            case .stop: goesOn = false
-            }
+            batch.requests.append(job.request)
+            batch.answers.append(job.answer)
+            batch.mutations += job.request.mutations.count
+            batch.bytes += job.byteCount
+            guard batch.mutations >= Self.batchMutationsMax else { continue }
+            commit(batch, engine, &floor)
+            batch = Batch()
         }
         commit(batch, engine, &floor)
-        return goesOn
     }
 
     private func commit(_ batch: Batch, _ engine: SyncEngine, _ floor: inout DiskFloor) {

@@ -3,6 +3,7 @@
 // read comes next is ReadQueue's to say; here are the lock around it, the threads, and the wake-up
 // of one that idles.
 
+import Logging
 import MizuEventLoop
 import MizuHTTP
 import MizuSync
@@ -46,31 +47,28 @@ final class Readers: Sendable {
 
     private let limits: ReadLimits
     private let state: Mutex<State>
-    /// One for each thread; a mail only wakes it.
-    private let bells: [Mailbox<Void>]
-    private let ends: ThreadEnds
+    /// A mail only wakes its thread.
+    private let threads: [MailThread<Void>]
+    private let logger: Logger
 
-    init(_ limits: ReadLimits) throws(SystemError) {
+    init(_ limits: ReadLimits, logger: Logger) throws(SystemError) {
         self.limits = limits
-        var bells: [Mailbox<Void>] = []
-        for _ in 0..<max(1, limits.threads) { bells.append(try Mailbox()) }
-        self.bells = bells
-        ends = try ThreadEnds()
+        self.logger = logger
+        threads = try (0..<max(1, limits.threads)).map { (index) throws(SystemError) in
+            try MailThread("mizu-reader-\(index)")
+        }
         state = Mutex(State(queue: ReadQueue(limits)))
     }
 
-    var count: Int { bells.count }
+    var count: Int { threads.count }
 
     /// Starts thread `index`, which takes the reader over.
     func start(_ index: Int, _ reader: sending any SyncReader) throws(SystemError) {
-        let bell = bells[index]
-        var poller = try Poller()
-        try poller.registerInput(bell.pollable, data: 0)
-        var handover: (any SyncReader)? = reader
-        try startThread("mizu-reader-\(index)") {
-            if let reader = handover.take() { self.run(index, reader, &poller) }
-            // The reader, and with it its connection, has gone before anybody is told so.
-            self.ends.ended()
+        // Optional, because a plain existential is opened for the generic call, and what is opened
+        // cannot be sent.
+        let owned: (any SyncReader)? = reader
+        try threads[index].start(handover: owned) { owned, inbox in
+            if let owned { self.run(index, owned, &inbox) }
         }
     }
 
@@ -82,7 +80,7 @@ final class Readers: Sendable {
             let result = state.queue.add(work, for: asker, of: scope, now: now)
             return (result, result.entry == .taken ? state.idle.popLast() : nil)
         }
-        if let woken { bells[woken].post(()) }
+        if let woken { threads[woken].post(()) }
         for read in result.left { read.work(.failure(Self.refusal(.left))) }
         switch result.entry {
         case .taken: break
@@ -99,8 +97,10 @@ final class Readers: Sendable {
     /// one that hangs is not waited for beyond `stopMilliseconds`.
     func stop() {
         state.withLock { $0.isStopping = true }
-        for bell in bells { bell.post(()) }
-        ends.wait(for: bells.count, milliseconds: Self.stopMilliseconds)
+        let stopped = MailThread.stop(threads, withinMilliseconds: Self.stopMilliseconds)
+        guard stopped == .late else { return }
+        logger.error(
+            "the database is not closed: a read takes longer than \(Self.stopMilliseconds) ms")
     }
 
     private static func refusal(_ reason: ReadQueue<Work>.Reason) -> Refusal {
@@ -118,8 +118,7 @@ final class Readers: Sendable {
         case stop
     }
 
-    private func run(_ index: Int, _ reader: any SyncReader, _ poller: inout Poller) {
-        var mail: [Void] = []
+    private func run(_ index: Int, _ reader: any SyncReader, _ inbox: inout MailInbox<Void>) {
         while true {
             switch step(index) {
             case .stop: return
@@ -129,9 +128,7 @@ final class Readers: Sendable {
                 let check = ReadCheck(watch: read.asker.watch, end: end)
                 read.work(.success(ReadTurn(reader: reader, check: check)))
                 state.withLock { $0.queue.finished(read) }
-            case .wait:
-                guard (try? poller.wait(milliseconds: nil)) != nil else { continue }
-                bells[index].drain(into: &mail)
+            case .wait: guard inbox.receive() == .goOn else { return }
             }
         }
     }

@@ -55,7 +55,7 @@ public final class SyncService: Sendable {
             let committer = try Committer(
                 tail: tail, logger: logger, diskFreeBytesMin: limits.diskFreeBytesMin,
                 publish: publish, onRestore: onRestore)
-            let readers = try Readers(reads)
+            let readers = try Readers(reads, logger: logger)
             for index in 0..<readers.count {
                 let reader = try store.makeReader()
                 try readers.start(index, reader)
