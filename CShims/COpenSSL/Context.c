@@ -71,7 +71,7 @@ static context_data *data_of(const SSL_CTX *context) {
 static int ticket_callback(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                            EVP_MAC_CTX *mac, int encrypts) {
     co_tickets *tickets = data_of(SSL_get_SSL_CTX(ssl))->tickets;
-    int result = tickets_init(tickets, name, iv, cipher, mac, encrypts);
+    int result = co_tickets_init(tickets, name, iv, cipher, mac, encrypts);
     // Under TLS 1.3 each ticket is followed by a new one: one that is used twice shows to everybody
     // on the way that it is the same client (RFC 8446 §C.4).
     return result == 1 && !encrypts && SSL_version(ssl) >= TLS1_3_VERSION ? 2 : result;
@@ -190,7 +190,7 @@ static int protocol_callback(SSL *ssl, const unsigned char **chosen, unsigned ch
 static int configure(SSL_CTX *context, int flags) {
     uint64_t options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
     if (flags & CO_KERNEL_TLS) options |= SSL_OP_ENABLE_KTLS;
-    if (flags & CO_CHANNELS) collect_secrets(context);
+    if (flags & CO_CHANNELS) co_collect_secrets(context);
     SSL_CTX_set_options(context, options);
     SSL_CTX_clear_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -226,7 +226,7 @@ co_context *co_context_new(co_tickets *tickets, int flags) {
         ERR_clear_error();
         return NULL;
     }
-    data->tickets = tickets_share(tickets);
+    data->tickets = co_tickets_share(tickets);
     if (!configure(context, flags)) {
         SSL_CTX_free(context);
         context = NULL;

@@ -34,14 +34,14 @@ struct co_keys {
     slot slots[SUITES][2][SLOTS]; // opening, sealing
 };
 
-int suite_of(const SSL *ssl) {
+int co_suite_of(const SSL *ssl) {
     const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
     for (int i = 0; cipher && i < SUITES; i++)
         if (SSL_CIPHER_get_protocol_id(cipher) == suites[i].id) return i;
     return -1;
 }
 
-size_t suite_secret_bytes(int suite) { return suites[suite].hash ? 48 : 32; }
+size_t co_suite_secret_bytes(int suite) { return suites[suite].hash ? 48 : 32; }
 
 // --- the thread's part ---------------------------------------------------------------------------
 
@@ -56,7 +56,7 @@ static EVP_MAC_CTX *make_mac(EVP_MAC *hmac, const char *digest) {
     return NULL;
 }
 
-co_keys *keys_new(void) {
+co_keys *co_keys_new(void) {
     co_keys *keys = calloc(1, sizeof *keys);
     if (!keys) return NULL;
     EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
@@ -70,11 +70,11 @@ co_keys *keys_new(void) {
     }
     ERR_clear_error();
     if (fine) return keys;
-    keys_free(keys);
+    co_keys_free(keys);
     return NULL;
 }
 
-void keys_free(co_keys *keys) {
+void co_keys_free(co_keys *keys) {
     if (!keys) return;
     for (int i = 0; i < SUITES; i++) {
         for (int k = 0; k < SLOTS; k++) {
@@ -114,7 +114,7 @@ static int expand(EVP_MAC_CTX *mac, const uint8_t *secret, size_t secret_count, 
 
 static int derive(traffic *traffic, co_keys *keys, int suite) {
     EVP_MAC_CTX *mac = keys->macs[suites[suite].hash];
-    size_t count = suite_secret_bytes(suite);
+    size_t count = co_suite_secret_bytes(suite);
     int fine =
         expand(mac, traffic->secret, count, "key", traffic->key, suites[suite].key_bytes) &&
         expand(mac, traffic->secret, count, "iv", traffic->nonce, NONCE);
@@ -126,8 +126,8 @@ static int derive(traffic *traffic, co_keys *keys, int suite) {
     return fine ? 0 : -1;
 }
 
-int traffic_begin(traffic *traffic, co_keys *keys, int suite, const uint8_t *secret) {
-    memcpy(traffic->secret, secret, suite_secret_bytes(suite));
+int co_traffic_begin(traffic *traffic, co_keys *keys, int suite, const uint8_t *secret) {
+    memcpy(traffic->secret, secret, co_suite_secret_bytes(suite));
     return derive(traffic, keys, suite);
 }
 
@@ -142,16 +142,16 @@ static void unload(const traffic *traffic, co_keys *keys, int suite) {
     }
 }
 
-int traffic_next(traffic *traffic, co_keys *keys, int suite) {
+int co_traffic_next(traffic *traffic, co_keys *keys, int suite) {
     unload(traffic, keys, suite);
-    size_t count = suite_secret_bytes(suite);
+    size_t count = co_suite_secret_bytes(suite);
     if (!expand(keys->macs[suites[suite].hash], traffic->secret, count, "traffic upd",
                 traffic->secret, count))
         return -1;
     return derive(traffic, keys, suite);
 }
 
-void traffic_forget(traffic *traffic, co_keys *keys, int suite) {
+void co_traffic_forget(traffic *traffic, co_keys *keys, int suite) {
     unload(traffic, keys, suite);
     OPENSSL_cleanse(traffic, sizeof *traffic);
 }
@@ -184,8 +184,8 @@ static EVP_CIPHER_CTX *load(traffic *traffic, co_keys *keys, int suite, int seal
     return slot->context;
 }
 
-ssize_t traffic_seal(traffic *traffic, co_keys *keys, int suite, uint8_t *record,
-                     const uint8_t *bytes, size_t count, uint8_t type) {
+ssize_t co_traffic_seal(traffic *traffic, co_keys *keys, int suite, uint8_t *record,
+                        const uint8_t *bytes, size_t count, uint8_t type) {
     // Below it a copy is cheaper than one more call of OpenSSL for the type.
     enum { COPIED_MAX = 2048 };
     size_t sealed = count + 1 + TAG;
@@ -222,8 +222,8 @@ ssize_t traffic_seal(traffic *traffic, co_keys *keys, int suite, uint8_t *record
     return (ssize_t)(HEADER + sealed);
 }
 
-int traffic_open(traffic *traffic, co_keys *keys, int suite, const uint8_t *record, size_t count,
-                 uint8_t *room) {
+int co_traffic_open(traffic *traffic, co_keys *keys, int suite, const uint8_t *record, size_t count,
+                    uint8_t *room) {
     const uint8_t *text = record + HEADER;
     size_t inner = count - TAG;
     OSSL_PARAM tag[] = {

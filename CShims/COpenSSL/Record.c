@@ -45,19 +45,19 @@ struct co_channel {
 
 co_channel *co_channel_new(const co_session *session, co_wire *wire) {
     const SSL *ssl = (const SSL *)session;
-    const secrets *secrets = secrets_of(ssl);
-    int suite = suite_of(ssl);
+    const secrets *secrets = co_secrets_of(ssl);
+    int suite = co_suite_of(ssl);
     if (!secrets || suite < 0 || secrets->sealed < 0 || SSL_version(ssl) != TLS1_3_VERSION ||
         !SSL_is_init_finished(ssl) || SSL_has_pending(ssl) || SSL_get_shutdown(ssl) != 0 ||
-        secrets->client_count != suite_secret_bytes(suite) ||
-        secrets->server_count != suite_secret_bytes(suite))
+        secrets->client_count != co_suite_secret_bytes(suite) ||
+        secrets->server_count != co_suite_secret_bytes(suite))
         return NULL;
-    if (!wire->keys) wire->keys = keys_new();
+    if (!wire->keys) wire->keys = co_keys_new();
     co_channel *channel = wire->keys ? OPENSSL_zalloc(sizeof *channel) : NULL;
     if (!channel) return NULL;
     channel->suite = (uint8_t)suite;
-    if (traffic_begin(&channel->ours, wire->keys, suite, secrets->server) < 0 ||
-        traffic_begin(&channel->theirs, wire->keys, suite, secrets->client) < 0) {
+    if (co_traffic_begin(&channel->ours, wire->keys, suite, secrets->server) < 0 ||
+        co_traffic_begin(&channel->theirs, wire->keys, suite, secrets->client) < 0) {
         co_channel_free(channel, wire);
         return NULL;
     }
@@ -67,17 +67,17 @@ co_channel *co_channel_new(const co_session *session, co_wire *wire) {
 
 void co_channel_free(co_channel *channel, co_wire *wire) {
     if (!channel) return;
-    traffic_forget(&channel->ours, wire->keys, channel->suite);
-    traffic_forget(&channel->theirs, wire->keys, channel->suite);
+    co_traffic_forget(&channel->ours, wire->keys, channel->suite);
+    co_traffic_forget(&channel->theirs, wire->keys, channel->suite);
     OPENSSL_free(channel);
 }
 
 // --- sealing -------------------------------------------------------------------------------------
 
 static int seal(co_channel *channel, co_wire *wire, uint8_t type, const void *bytes, size_t count) {
-    uint8_t *record = wire_reserve(wire, HEADER + count + 1 + TAG);
-    ssize_t sealed = record ? traffic_seal(&channel->ours, wire->keys, channel->suite, record,
-                                           bytes, count, type)
+    uint8_t *record = co_wire_reserve(wire, HEADER + count + 1 + TAG);
+    ssize_t sealed = record ? co_traffic_seal(&channel->ours, wire->keys, channel->suite, record,
+                                              bytes, count, type)
                             : -1;
     if (sealed < 0) return -1;
     wire->output_count += (size_t)sealed;
@@ -89,7 +89,7 @@ static ssize_t fail(co_channel *channel, co_wire *wire, uint8_t code, const char
     const uint8_t alert[] = {2, code};
     channel->has_failed = 1;
     if (!channel->has_closed) seal(channel, wire, ALERT, alert, sizeof alert);
-    return note_failure(CO_REASON_OTHER, reason);
+    return co_note_failure(CO_REASON_OTHER, reason);
 }
 
 int co_channel_owes(const co_channel *channel) {
@@ -103,7 +103,7 @@ int co_channel_pay(co_channel *channel, co_wire *wire) {
     if (seal(channel, wire, HANDSHAKE, message, sizeof message) < 0) return -1;
     channel->owes = NOTHING;
     if (asks) channel->has_asked = 1;
-    return traffic_next(&channel->ours, wire->keys, channel->suite);
+    return co_traffic_next(&channel->ours, wire->keys, channel->suite);
 }
 
 // Before each record of application data: new keys where they are due (§5.5).
@@ -116,7 +116,7 @@ static int prepare(co_channel *channel, co_wire *wire) {
 
 static ssize_t failed_sealing(co_channel *channel) {
     channel->has_failed = 1;
-    return note_failure(CO_REASON_OTHER, "a record cannot be sealed");
+    return co_note_failure(CO_REASON_OTHER, "a record cannot be sealed");
 }
 
 ssize_t co_channel_write(co_channel *channel, co_wire *wire, const void *bytes, size_t count) {
@@ -135,7 +135,7 @@ void *co_channel_room(co_channel *channel, co_wire *wire) {
         failed_sealing(channel);
         return NULL;
     }
-    uint8_t *record = wire_reserve(wire, HEADER + PLAIN_MAX + 1 + TAG);
+    uint8_t *record = co_wire_reserve(wire, HEADER + PLAIN_MAX + 1 + TAG);
     return record ? record + HEADER : NULL;
 }
 
@@ -167,7 +167,7 @@ static int update_theirs(co_channel *channel, co_wire *wire, int asks_for_ours) 
     // The question that we wanted to ask has been answered; what we owe is answered once.
     if (channel->owes == KEY_UPDATE_OF_BOTH || asks_for_ours)
         channel->owes = asks_for_ours ? KEY_UPDATE : NOTHING;
-    return traffic_next(&channel->theirs, wire->keys, channel->suite) < 0 ? INTERNAL_ERROR : -1;
+    return co_traffic_next(&channel->theirs, wire->keys, channel->suite) < 0 ? INTERNAL_ERROR : -1;
 }
 
 // Returns the alert that the message calls for, or -1.
@@ -193,7 +193,7 @@ static ssize_t take_alert(co_channel *channel, co_wire *wire, const uint8_t *byt
     if (bytes[1] == CLOSE_NOTIFY) return CO_CLOSED;
     if (bytes[1] == USER_CANCELED) return 0;
     channel->has_failed = 1; // and no alert answers one
-    return note_failure(CO_REASON_OTHER, "the peer sent a fatal alert");
+    return co_note_failure(CO_REASON_OTHER, "the peer sent a fatal alert");
 }
 
 // What stands in an opened record. Returns bytes of application data, 0 for anything else that is
@@ -225,7 +225,7 @@ static int may_open(co_channel *channel, const co_wire *wire) {
 }
 
 ssize_t co_channel_read(co_channel *channel, co_wire *wire, void *room, size_t count) {
-    if (channel->has_failed) return note_failure(CO_REASON_OTHER, "it failed before");
+    if (channel->has_failed) return co_note_failure(CO_REASON_OTHER, "it failed before");
     for (;;) {
         if (wire->input_count < HEADER) return CO_WANTS_INPUT;
         const uint8_t *record = wire->input;
@@ -239,7 +239,7 @@ ssize_t co_channel_read(co_channel *channel, co_wire *wire, void *room, size_t c
         if (sealed - TAG > count) return CO_WANTS_ROOM;
         if (!may_open(channel, wire))
             return fail(channel, wire, INTERNAL_ERROR, "too many records under one key");
-        if (traffic_open(&channel->theirs, wire->keys, channel->suite, record, sealed, room) < 0)
+        if (co_traffic_open(&channel->theirs, wire->keys, channel->suite, record, sealed, room) < 0)
             return fail(channel, wire, BAD_RECORD_MAC, "a record that does not open");
         wire->input += HEADER + sealed;
         wire->input_count -= HEADER + sealed;

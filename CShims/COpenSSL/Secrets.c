@@ -21,12 +21,12 @@ static void make_index(void) {
     secrets_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, wipe);
 }
 
-secrets *secrets_of(const SSL *ssl) {
+secrets *co_secrets_of(const SSL *ssl) {
     return secrets_index < 0 ? NULL : SSL_get_ex_data(ssl, secrets_index);
 }
 
 static secrets *make_secrets(SSL *ssl) {
-    secrets *found = secrets_of(ssl);
+    secrets *found = co_secrets_of(ssl);
     if (found) return found;
     found = OPENSSL_zalloc(sizeof *found);
     if (!found) return NULL;
@@ -81,7 +81,7 @@ static void on_message(int is_ours, int version, int type, const void *bytes, si
         SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), on_line);
 }
 
-void collect_secrets(SSL_CTX *context) {
+void co_collect_secrets(SSL_CTX *context) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_index);
     SSL_CTX_set_msg_callback(context, on_message);

@@ -104,13 +104,13 @@ static int find_key(co_tickets *tickets, const unsigned char *name, ticket_key *
     return found;
 }
 
-co_tickets *tickets_share(co_tickets *tickets) {
+co_tickets *co_tickets_share(co_tickets *tickets) {
     atomic_fetch_add(&tickets->owners, 1);
     return tickets;
 }
 
-int tickets_init(co_tickets *tickets, unsigned char *name, unsigned char *iv,
-                 EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int encrypts) {
+int co_tickets_init(co_tickets *tickets, unsigned char *name, unsigned char *iv,
+                    EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int encrypts) {
     ticket_key key;
     int found = find_key(tickets, encrypts ? NULL : name, &key);
     if (found < 0) return 0; // a full handshake

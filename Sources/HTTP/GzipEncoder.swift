@@ -17,7 +17,7 @@ public struct GzipEncoder: ~Copyable {
     public init() {}
 
     deinit {
-        if let stream { mizu_deflate_close(stream) }
+        if let stream { cz_deflate_close(stream) }
     }
 
     /// Packs the content of `response` where its media type is worth it and `request` takes gzip.
@@ -61,9 +61,9 @@ public struct GzipEncoder: ~Copyable {
 
     /// The bytes of `body` as one gzip member; nil where zlib has no memory.
     public mutating func encode(_ body: Response.Body) -> ByteSlice? {
-        if stream == nil { stream = mizu_deflate_open(5, 15 + 16, 8) }
-        guard let stream, mizu_deflate_reset(stream) == 0 else { return nil }
-        var output = ByteBuffer(capacity: mizu_deflate_bound(stream, body.count) + 32)
+        if stream == nil { stream = cz_deflate_open(5, 15 + 16, 8) }
+        guard let stream, cz_deflate_reset(stream) == 0 else { return nil }
+        var output = ByteBuffer(capacity: cz_deflate_bound(stream, body.count) + 32)
         switch body {
         case .empty: break
         case .stream: return nil
@@ -101,10 +101,10 @@ public struct GzipEncoder: ~Copyable {
         _ input: UnsafeRawBufferPointer, _ flush: Flush, _ output: inout ByteBuffer
     ) -> (consumed: Int, produced: Int, status: Int32) {
         let room = output.writable
-        let step = mizu_deflate_step(
+        let step = cz_deflate_step(
             stream, input.baseAddress?.assumingMemoryBound(to: UInt8.self), input.count,
             room.baseAddress?.assumingMemoryBound(to: UInt8.self), room.count,
-            flush == .finish ? mizu_zflush_finish : mizu_zflush_none)
+            flush == .finish ? cz_flush_finish : cz_flush_none)
         output.advance(written: step.produced)
         return (step.consumed, step.produced, step.status)
     }

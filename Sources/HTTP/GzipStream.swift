@@ -16,11 +16,11 @@ public final class GzipStream {
 
     /// Nil where zlib has no memory.
     public init?() {
-        guard let stream = mizu_deflate_open(5, 15 + 16, 8) else { return nil }
+        guard let stream = cz_deflate_open(5, 15 + 16, 8) else { return nil }
         self.stream = stream
     }
 
-    deinit { mizu_deflate_close(stream) }
+    deinit { cz_deflate_close(stream) }
 
     public enum Flush { case none, sync, finish }
 
@@ -33,9 +33,9 @@ public final class GzipStream {
     ) -> Bool {
         let wish =
             switch flush {
-            case .none: mizu_zflush_none
-            case .sync: mizu_zflush_sync
-            case .finish: mizu_zflush_finish
+            case .none: cz_flush_none
+            case .sync: cz_flush_sync
+            case .finish: cz_flush_finish
             }
         if input.count > 0 { holdsBack = true }
         if flush != .none { holdsBack = false }
@@ -44,7 +44,7 @@ public final class GzipStream {
             output.reserve(1024)
             let room = output.writable
             let rest = input.part(at...)
-            let step = mizu_deflate_step(
+            let step = cz_deflate_step(
                 stream, rest.baseAddress?.assumingMemoryBound(to: UInt8.self), rest.count,
                 room.baseAddress?.assumingMemoryBound(to: UInt8.self), room.count, wish)
             output.advance(written: step.produced)

@@ -20,13 +20,13 @@ public final class Deflater {
     /// - Returns: nil where zlib has no memory.
     public init?() {
         guard
-            let stream = mizu_deflate_open(
+            let stream = cz_deflate_open(
                 Self.level, -Int32(Self.windowBits), Self.memoryLevel)
         else { return nil }
         self.stream = stream
     }
 
-    deinit { mizu_deflate_close(stream) }
+    deinit { cz_deflate_close(stream) }
 
     /// Appends the payload of one compressed message. O(n).
     /// - Parameter context: `.fresh` forgets the messages before.
@@ -36,7 +36,7 @@ public final class Deflater {
         _ message: UnsafeRawBufferPointer, context: DeflateParameters.Context,
         into buffer: inout ByteBuffer
     ) -> Bool {
-        if context == .fresh, !isFresh, mizu_deflate_reset(stream) != 0 { return false }
+        if context == .fresh, !isFresh, cz_deflate_reset(stream) != 0 { return false }
         isFresh = false
         // zlib says nothing at all to an empty flush behind a flush (§7.2.3.6 says this).
         guard message.count > 0 else {
@@ -49,11 +49,11 @@ public final class Deflater {
         while true {
             buffer.reserve(64)
             let room = buffer.writable
-            let step = mizu_deflate_step(
+            let step = cz_deflate_step(
                 stream,
                 message.baseAddress?.assumingMemoryBound(to: UInt8.self).advanced(by: taken),
                 message.count - taken, room.baseAddress?.assumingMemoryBound(to: UInt8.self),
-                room.count, mizu_zflush_sync)
+                room.count, cz_flush_sync)
             buffer.advance(written: step.produced)
             taken += step.consumed
             guard step.status == 0 || step.status == -5 else { return false }

@@ -55,14 +55,14 @@ public final class Inflater {
         windowBits: Int = DeflateParameters.windowBitsMax, output: InflateOutput = InflateOutput()
     ) {
         // zlib inflates every smaller window with a larger one; 8 means 9 to its raw mode.
-        guard let stream = mizu_inflate_open(-Int32(max(9, min(windowBits, 15)))) else {
+        guard let stream = cz_inflate_open(-Int32(max(9, min(windowBits, 15)))) else {
             return nil
         }
         self.stream = stream
         self.output = output
     }
 
-    deinit { mizu_inflate_close(stream) }
+    deinit { cz_inflate_close(stream) }
 
     /// Bytes of memory that one takes once it has been used, about (zlib 1.2.13).
     public static func memoryBytes(windowBits: Int) -> Int { 7_200 + (1 << max(9, windowBits)) }
@@ -74,7 +74,7 @@ public final class Inflater {
     public func inflate(
         _ payload: UnsafeRawBufferPointer, limit: Int, context: DeflateParameters.Context
     ) -> Outcome {
-        if context == .fresh, !isFresh, mizu_inflate_reset(stream) != 0 { return .invalid }
+        if context == .fresh, !isFresh, cz_inflate_reset(stream) != 0 { return .invalid }
         isFresh = false
         hadLastBlock = false
         output.begin()
@@ -95,7 +95,7 @@ public final class Inflater {
         case .streamEnded: break
         case .taken:
             // In the middle of a block the four bytes were eaten as a part of it.
-            guard mizu_inflate_is_between_blocks(stream) != 0 else { return .invalid }
+            guard cz_inflate_is_between_blocks(stream) != 0 else { return .invalid }
         }
         return .message(output.bytes.readable)
     }
@@ -118,7 +118,7 @@ public final class Inflater {
             guard left > 0 else { return .failed(.tooBig) }
             output.bytes.reserve(min(left, max(256, min(4 * (input.count - taken), 1 << 20))))
             let room = output.bytes.writable
-            let step = mizu_inflate_step(
+            let step = cz_inflate_step(
                 stream, input.baseAddress?.assumingMemoryBound(to: UInt8.self).advanced(by: taken),
                 input.count - taken, room.baseAddress?.assumingMemoryBound(to: UInt8.self),
                 min(room.count, left))
@@ -129,7 +129,7 @@ public final class Inflater {
             case 1:
                 // A last block (§7.2.3.4): what follows goes on with the same window.
                 hadLastBlock = true
-                guard mizu_inflate_go_on(stream) == 0 else { return .failed(.invalid) }
+                guard cz_inflate_go_on(stream) == 0 else { return .failed(.invalid) }
                 if taken == input.count { return .streamEnded }
             case 0, -5:  // Z_OK, Z_BUF_ERROR: no progress is possible
                 let isRoomLeft = step.produced < min(room.count, left)

@@ -30,12 +30,12 @@ private func text(_ body: Response.Body) -> String {
 
 /// What a gzip member holds, read by zlib itself.
 private func inflate(_ packed: ByteSlice, count: Int) -> [UInt8] {
-    guard let stream = mizu_inflate_open(15 + 16) else { return [] }
-    defer { mizu_inflate_close(stream) }
+    guard let stream = cz_inflate_open(15 + 16) else { return [] }
+    defer { cz_inflate_close(stream) }
     var output = [UInt8](repeating: 0, count: count + 1)
     let step = packed.withUnsafeBytes { input in
         output.withUnsafeMutableBufferPointer { output in
-            mizu_inflate_step(
+            cz_inflate_step(
                 stream, input.baseAddress?.assumingMemoryBound(to: UInt8.self), input.count,
                 output.baseAddress, output.count)
         }
