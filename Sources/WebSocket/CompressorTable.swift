@@ -219,15 +219,6 @@ public struct CompressorTable: ~Copyable {
         !isCurrent(place) || compressors[place.index].owner == .peer
     }
 
-    /// The group is no more.
-    public mutating func dissolve(_ key: UInt64) {
-        guard let index = indexByGroup.removeValue(forKey: key) else { return }
-        compressors[index].owner = .nobody
-        compressors[index].place = .none
-        compressors[index].isBroken = true
-        compressors[index].lastUse = 0
-    }
-
     // MARK: Parts of it
 
     /// Compresses into `payload` what one compressor's peers are told next.

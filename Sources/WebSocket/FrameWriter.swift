@@ -82,13 +82,6 @@ public enum FrameWriter {
         }
     }
 
-    /// A whole unmasked frame as a slice, encoded once and held by many send queues. O(n).
-    public static func encodeFrame(_ opcode: Opcode, _ payload: ByteSlice) -> ByteSlice {
-        var buffer = ByteBuffer(capacity: payload.count + WebSocketLimits.headerBytesMax)
-        append(opcode, payload, to: &buffer)
-        return buffer.finish()
-    }
-
     /// Appends a close frame (§5.5.1): empty for a nil code. A reason is cut to 123 bytes, at the
     /// end of a character.
     /// - Precondition: `code` may stand on the wire.

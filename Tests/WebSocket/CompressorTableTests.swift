@@ -118,7 +118,6 @@ struct CompressorTableTests {
                 let group = UInt64.random(in: 1...3, using: &random)
                 tell(text, to: told.map { all[$0].peer }, group: group, by: &table)
                 for index in told { all[index].expected.append(text) }
-                if Int.random(in: 0..<50, using: &random) == 0 { table.dissolve(group) }
             }
             for (peer, expected) in all { #expect(peer.heard == expected) }
             #expect(table.memoryBytes <= 3 * Deflater.memoryBytes)
