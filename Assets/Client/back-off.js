@@ -12,9 +12,9 @@ export function backOffMs(attempt, random = Math.random) {
   return random() * bound;
 }
 
-/** Returns the same, where the server has asked for `retryAfterMs` (undefined: it has not). */
+/** Returns the wait if the server has asked for `retryAfterMs`; undefined means that it has not. */
 export function waitMs(attempt, retryAfterMs, random = Math.random) {
-  // "Retry-After: 0" is no leave to ask without a pause.
+  // "Retry-After: 0" does not allow tries without a pause.
   const asked = Math.min(retryAfterMs ?? 0, retryAfterCapMs) * (1 + random());
   return Math.max(asked, backOffMs(attempt, random));
 }

@@ -1,8 +1,8 @@
-// What a client's records add up to, to be compared with what the server tells for the same
+// The checksum of a client's records, to be compared with the server's checksum of the same
 // position: 64 bits, the sum over all records of a hash of entity, id and version. A sum does not
 // ask for an order, so one change costs one subtraction and one addition. It finds records that are
-// missing, left over, or older than they should be; it is no seal against somebody who wants to
-// deceive. The hash is MurmurHash3_x86_32, with seed 0 for the high half and 1 for the low one.
+// missing, left over, or older than they should be; it does not protect against somebody who wants
+// to deceive. The hash is MurmurHash3_x86_32, with seed 0 for the high half and 1 for the low one.
 
 const encoder = new TextEncoder();
 const c1 = 0xcc9e2d51;
@@ -31,7 +31,7 @@ export function murmur3(bytes, seed) {
 /** The sum of no records. */
 export const emptySum = { high: 0, low: 0 };
 
-/** Returns `sum` with `record` added (or with `sign` -1 taken out); null where it has no version. */
+/** Returns `sum` with `record` added (or with `sign` -1 taken out); null if it has no version. */
 export function moved(sum, record, sign) {
   if (!sum || !Number.isSafeInteger(record.version)) return null;
   const bytes = encoder.encode(`${record.entity}\0${record.id}\0${record.version}`);
@@ -41,7 +41,7 @@ export function moved(sum, record, sign) {
   };
 }
 
-/** Returns the sum of `records`; null where one of them has no version. */
+/** Returns the sum of `records`; null if one of them has no version. */
 export function sumOf(records) {
   let sum = emptySum;
   for (const record of records) sum = moved(sum, record, 1);

@@ -4,7 +4,7 @@
 
 const askedKey = "mizu-asked-to-persist";
 
-/** Resolves to whether the storage is kept; false where the browser cannot say. */
+/** Resolves to whether the storage is kept; false if the browser cannot say. */
 export async function askToPersist() {
   try {
     if (!navigator.storage?.persist) return false;

@@ -37,7 +37,7 @@ export class EditSaver {
     saving.catch(() => {}).finally(() => this.#saves.delete(row.id));
   }
 
-  /** Resolves when the row is in storage; rejects where it could not be kept, whenever asked. */
+  /** Resolves when the row is in storage; rejects if it could not be kept, also if asked late. */
   async saved(id) {
     await this.#saves.get(id);
     if (this.#failures.has(id)) throw this.#failures.get(id);

@@ -14,7 +14,7 @@ export class Exchange {
 
   /**
    * @param {string} baseURL where the server is; "" means the page's own origin
-   * @param {(kind: "answer"|"refusal"|"none"|"slow") => void} onOutcome told of each outcome, and
+   * @param {(kind: "answer"|"refusal"|"none"|"slow") => void} onOutcome called after each outcome, and
    *   once of each request that is slow
    */
   constructor(baseURL, onOutcome) {
@@ -26,8 +26,8 @@ export class Exchange {
    * Sends one JSON object and returns the outcome as described above.
    * @param {string} path for instance "/_sync/push"
    * @param {string} json the body, already written
-   * @param {(body: object) => boolean} isWellFormed tells whether a 200 is the JSON of the protocol
-   * @param {number} timeoutMs after so many milliseconds there is no answer
+   * @param {(body: object) => boolean} isWellFormed whether a 200 is the JSON of the protocol
+   * @param {number} timeoutMs milliseconds after which the request has failed
    */
   async post(path, json, isWellFormed, timeoutMs) {
     const flight = { controller: new AbortController(), since: performance.now() };
@@ -48,7 +48,7 @@ export class Exchange {
     }
   }
 
-  /** Gives up requests that have waited for `ageMs` or more, so that they can be made anew. */
+  /** Gives up requests that have waited for `ageMs` or more, so that they can be made again. */
   abort(ageMs = 0) {
     const now = performance.now();
     for (const flight of this.#flights) {

@@ -1,6 +1,6 @@
-// What a live connection brings to a SyncClient: deltas that move the state, pokes that say where
-// the server is, and its own coming and going. Messages may be missing, late or doubled; whatever
-// does not fit means pull. Polling takes over where nothing tells us what there is.
+// Follows a live connection for a SyncClient: deltas that move the state, pokes that say where the
+// server is, and the status of the connection. Messages may be missing, late or doubled; whatever
+// does not fit means pull. The client polls while no connection reports what is new.
 
 import { isChange, isPosition } from "./exchange.js";
 import { samePosition } from "./local-store.js";
@@ -102,7 +102,7 @@ export class Follower {
   }
 
   #receiveError({ code, error }) {
-    this.isSubscribed = false; // until then we poll, and each poll subscribes anew
+    this.isSubscribed = false; // until then we poll, and each poll subscribes again
     if (code === "scope_denied") this.#actions.deny({ code, error }).catch(() => {});
     else this.#actions.pull(); // a 410 in particular: the pull meets it, and resets
   }

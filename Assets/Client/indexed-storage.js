@@ -5,7 +5,7 @@
 //   records    the state at `position`                                     key: [entity, id]
 //   aside      the pages of a snapshot that is being gathered              key: [entity, id]
 //
-// A connection that the browser closed is opened again. Storage is *lost* where what it held is not
+// A connection that the browser closed is opened again. Storage is *lost* if what it held is not
 // there any more or not ours to use: somebody deleted the database, or a newer page has changed it.
 // Then each verb rejects with StorageLost for good; whoever uses this goes on in memory.
 
@@ -24,7 +24,7 @@ export class IndexedStorage {
   #name;
   #onLost;
   #database = null;
-  /** What this database was born with: another word means that it was deleted and made anew. */
+  /** What this database was born with: another word means that it was deleted and made again. */
   #birth = null;
   #failures = 0;
 

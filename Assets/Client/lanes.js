@@ -37,7 +37,7 @@ export class Lanes {
   }
 
   /**
-   * Tries at once, whatever the back-off says, and starts the back-off anew. A try under way may have
+   * Tries at once, whatever the back-off says, and restarts the back-off. A try under way may have
    * looked at the queue before what this call is about was in it, so another one follows it.
    * @returns {Promise<object>} the outcome of a try that began after this call
    */

@@ -19,8 +19,8 @@ const visible = { quietMs: 1400, graceMs: 1200 };
 const hidden = { quietMs: 60_000, graceMs: 10_000 };
 const dropAfterMs = 5000; // of silence: a new connection is likelier to work than this one
 const connectTimeoutMs = 6000;
-const defyEachMs = 10_000; // `navigator.onLine` is a hint; where it is false it may be wrong
-const openState = 1; // WebSocket.OPEN, also where WebSocket itself is missing
+const defyEachMs = 10_000; // `navigator.onLine` is a hint; false may be wrong
+const openState = 1; // WebSocket.OPEN, also if WebSocket itself is missing
 
 export class LiveClient {
   #url;
@@ -70,7 +70,7 @@ export class LiveClient {
    * Subscribes now and after each reconnect; a second call for a topic replaces the first.
    * @param {string} topic for instance "sync:_default"
    * @param {object|function} position {cursor, epoch}, or what returns it at that time; without one
-   *   there are pokes and no deltas. For a topic of the app: {presence: true}, where it is kept
+   *   there are pokes and no deltas. For a topic of the app: {presence: true} to be shown there
    */
   subscribe(topic, position = null) {
     this.#topics.set(topic, position);
@@ -83,7 +83,7 @@ export class LiveClient {
 
   /**
    * Sends one message with a fresh `ref`, if the socket is open.
-   * @returns {string|null} the ref, or null where nothing was sent
+   * @returns {string|null} the ref, or null if nothing was sent
    */
   send(message) {
     if (!this.#isUsable) return null;

@@ -3,7 +3,7 @@
 // changes each exactly one above the one before. What is at or below it is skipped, whatever
 // brought it; a hole or another epoch means pull. So answers, deltas and pokes may come late,
 // twice and in any order. A result of an own mutation never moves it: others' changes lie between.
-// With the records goes their checksum, moved by each change and counted anew where all records are
+// With the records goes their checksum, moved by each change and computed again whenever all records are
 // read: so the server's checksum of the same position finds what was lost on the way.
 
 import { checksum, emptySum, moved, sumOf } from "./checksum.js";
@@ -18,12 +18,12 @@ export class LocalStore {
   records = new Map();
   /** {cursor, epoch}, or null before the first snapshot. */
   position = null;
-  /** Which snapshot the state began with: a random word, null where none is known. */
+  /** Which snapshot the state began with: a random word, null if none is known. */
   id = null;
-  /** See checksum.js; null where the server told no versions. */
+  /** See checksum.js; null if the server sent no versions. */
   sum = emptySum;
 
-  /** What the records in memory add up to; null where the server told no versions. */
+  /** The checksum of the records in memory; null if the server sent no versions. */
   get checksum() {
     return this.position && checksum(this.sum);
   }
@@ -43,7 +43,7 @@ export class LocalStore {
     return { position, id, records, sum, isDamaged };
   }
 
-  /** Returns {position, id} of the state in storage; either is null where there is none. */
+  /** Returns {position, id} of the state in storage; either is null if there is none. */
   static async whereabouts(tx) {
     const [position, id] = await Promise.all([
       tx.get("meta", "position"), tx.get("meta", "state"),
@@ -59,7 +59,7 @@ export class LocalStore {
     this.sum = sum;
   }
 
-  /** Tells whether the copy in memory is of the state and the position that storage is at. */
+  /** Whether the copy in memory is of the state and the position that storage is at. */
   isAt({ position, id }) {
     if (!position || !this.position) return !position && !this.position;
     return samePosition(position, this.position) && id === this.id;
@@ -86,7 +86,7 @@ export class LocalStore {
     }
     if (here.cursor + fresh.length < position.cursor) return { moved: false, gap: true };
     const target = { cursor: here.cursor + fresh.length, epoch: position.epoch };
-    // Changes beyond the cursor that is told would move us to an epoch nobody has named.
+    // Changes beyond the cursor of the message would move us to an epoch nobody has named.
     if (fresh.length > 0 && target.cursor !== position.cursor) return { moved: false, gap: true };
     if (fresh.length === 0) return { moved: false, gap: false };
     await tx.put("meta", "sum", await sumAfter(tx, fresh));
@@ -97,7 +97,7 @@ export class LocalStore {
 
   /**
    * Moves the copy in memory by what `apply` has made durable.
-   * @returns {boolean} false where the copy was elsewhere, and must be read anew
+   * @returns {boolean} false if the copy was elsewhere, and must be read again
    */
   patch({ base, changes, position }) {
     if (!this.position || !samePosition(this.position, base)) return false;
@@ -111,12 +111,12 @@ export class LocalStore {
     return true;
   }
 
-  /** Tells whether memory is where `patch` would bring it, or further on in the same epoch. */
+  /** Whether memory is where `patch` would bring it, or further on in the same epoch. */
   isPast({ position }) {
     return this.position?.epoch === position.epoch && this.position.cursor >= position.cursor;
   }
 
-  /** Tells whether a poke at `position` means that there is something to pull. */
+  /** Whether a poke at `position` means that there is something to pull. */
   isBehind(position) {
     if (!this.position) return true;
     if (position.cursor > this.position.cursor) return true;
@@ -174,7 +174,7 @@ async function sumAfter(tx, changes) {
   return sum;
 }
 
-/** Returns `sum` after `change` has taken the place of `before` (undefined where there was none). */
+/** Returns `sum` after `change` has taken the place of `before` (undefined if there was none). */
 function exchanged(sum, before, change) {
   const isDelete = change.op === "delete";
   if (!isDelete && !isWrite(change)) return sum;

@@ -52,7 +52,7 @@ export class MutationQueue {
 
   /**
    * Makes a row that is shown at once and not yet stored; the storage's `append` stores it.
-   * @throws {TypeError} where the server could not even read the mutation
+   * @throws {TypeError} if the server could not even read the mutation
    */
   add(name, args) {
     const row = makeRow(name, args);
@@ -65,7 +65,7 @@ export class MutationQueue {
     return this.#unsaved.has(id);
   }
 
-  /** Says that storage will never have the rows (it does say so by news where it has them). */
+  /** Says that storage will never have the rows (if it has them, its news says so). */
   forgetUnsaved(rows) {
     for (const { id } of rows) this.#unsaved.delete(id);
     this.#rows = null;
@@ -126,7 +126,7 @@ export class MutationQueue {
 
   /**
    * Returns the head of the queue: at most `countMax` rows and as many bytes as a body may
-   * have, at least one row where there is one.
+   * have, at least one row if there is one.
    */
   async head(tx, countMax) {
     const batch = [];
@@ -141,10 +141,10 @@ export class MutationQueue {
 
   /**
    * Writes down the results of a push. Matched by id; rows that another tab has dealt with
-   * meanwhile are left alone. `position` is where the local state is, or undefined.
+   * meanwhile are left alone. `position` is that of the local state, or undefined.
    * @returns {Promise<{retry: string|null, behind: boolean, pull: boolean}>} the code of the first
    *   result that said "retry"; whether the local state has yet to catch up with what was applied;
-   *   whether only a pull can tell
+   *   whether only a pull can show that
    */
   async settle(tx, batch, results, position) {
     const byID = new Map(results.map((result) => [result.id, result]));
@@ -162,7 +162,7 @@ export class MutationQueue {
         if (isReached || !row.replayed) {
           writes.push(tx.removeRow(row));
         } else {
-          // Where the epochs differ, only the server can compare the cursors.
+          // If the epochs differ, only the server can compare the cursors.
           behind = true;
           pull ||= !isComparable;
           writes.push(tx.putRow({
@@ -172,7 +172,7 @@ export class MutationQueue {
       } else if (result && result.retry !== true) {
         writes.push(tx.putRow(refusedRow(row, result.code, result.error)));
       } else {
-        // All before it are decided, so it heads the queue; all behind it were not tried.
+        // All before it are decided, so it heads the queue; those after it were not tried.
         const { write, code } = failed(tx, row, result);
         writes.push(write);
         retry = code;

@@ -1,11 +1,11 @@
-// When a client asks without having been asked to: the browser says that it is online or that the
-// page is looked at again, a while has passed in which nothing else would tell what is new, or the
-// browser says that it is offline, which is only a hint: then it tries now and then all the same.
+// When a client asks by itself: the browser says that it is online or that the page is visible again,
+// or some time has passed and no connection would report what is new. If the browser says that it is
+// offline, which is only a hint, the client still tries now and then.
 
 const pollMs = 10_000; // without a live connection; a random part of it
 const probeAfterMs = 2000; // after the browser said that it is offline
 const probeEachMs = 15_000; // while it goes on saying so
-const probeForEditMs = 5000; // the same, where somebody edits
+const probeForEditMs = 5000; // the same, after an edit
 const frozenMs = 2000; // what was asked so long before the page was frozen is not answered any more
 
 export class Occasions {

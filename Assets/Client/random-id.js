@@ -3,7 +3,7 @@
 // is the fallback for a page that was opened over plain http from another host.
 
 /**
- * Returns a fresh id of 128 random bits (122 where the browser's own UUID is used).
+ * Returns a fresh id of 128 random bits (122 if the browser's own UUID is used).
  * @returns {string} lower-case hexadecimal digits, 32 of them
  */
 export function randomID() {

@@ -2,8 +2,8 @@
 // live connection, the last request, and a refusal that somebody must do something about.
 // Only an HTTP answer proves that sync works; only silence or a failure proves that it does not.
 // What the browser says (`navigator.onLine`) is a hint: it is false behind some VPNs and virtual
-// adapters where everything works. An answer that came although it is false wins, until a request
-// fails or the browser says it anew.
+// adapters although everything works. An answer that came although it is false wins, until a request
+// fails or the browser says it again.
 
 export class Reachability {
   /** "unknown" before the first request, then what came of the last one. */
@@ -31,7 +31,7 @@ export class Reachability {
     return this.#problems.values().next().value ?? null;
   }
 
-  /** Takes the outcome of an exchange; a slow one counts only where nothing else is heard. */
+  /** Takes the outcome of an exchange; a slow one counts only if nothing else is heard. */
   exchanged(kind) {
     if (kind === "slow") {
       if (!this.isLiveOpen) this.#http = "silent";

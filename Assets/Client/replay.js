@@ -1,6 +1,6 @@
 // The optimistic layer: pending mutations replayed, in their order, over the server's records.
 // Appliers belong to the app: {"todo.create": (store, args, {id, time}) => …}. One that throws has
-// no effect, as a refused mutation has none. Nothing here is stored: it is made anew after each
+// no effect, as a refused mutation has none. Nothing here is stored: it is computed again after each
 // change of the records or of the queue, which is what undoes a refused mutation by itself.
 
 import { recordKey } from "./local-store.js";

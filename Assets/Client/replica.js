@@ -1,7 +1,7 @@
 // What this device holds of a scope: the storage, its copy in memory, and the agreement between the
 // tabs of one browser, which share the storage. Every durable change goes through `change`: one
 // storage transaction, then memory, then the other tabs, then the subscribers. A BroadcastChannel
-// carries what a transaction did to the others, so that nobody reads again what they have; where a
+// carries what a transaction did to the others, so that nobody reads again what they have; if a
 // message is missing, storage is read. Knows nothing of the server.
 
 import { Journal } from "./journal.js";
@@ -97,7 +97,7 @@ export class Replica {
     return result;
   }
 
-  /** Reads the queue anew, and the records where memory is not where storage is. */
+  /** Reads the queue again, and the records if memory is not at the position of storage. */
   async reread() {
     const { queue, store } = this;
     const messages = this.#messages;
@@ -125,7 +125,7 @@ export class Replica {
     return rows.map((row) => ({ ...row, args: args.get(row.seq) ?? this.queue.argsOf(row) }));
   }
 
-  /** Another tab has moved storage; its message is on the way, where there are channels. */
+  /** Another tab has moved storage; its message is on the way if there are channels. */
   #rereadSoon() {
     this.#rereadTimer ??= setTimeout(() => {
       this.#rereadTimer = null;
@@ -145,7 +145,7 @@ export class Replica {
     this.#hooks.changed();
   }
 
-  /** Brings the queue in memory to `news`; false where something is missing before it. */
+  /** Brings the queue in memory to `news`; false if something before it is missing. */
   #take(news) {
     if (!news) return true;
     if (this.storage.kind === "memory") {
@@ -177,7 +177,7 @@ export class Replica {
     this.#rereadNow();
   }
 
-  /** Hears the other tabs, where there is a storage that they share. */
+  /** Listens to the other tabs, if they share a storage. */
   #join() {
     this.#channel?.close();
     this.#channel = null;
@@ -199,7 +199,7 @@ export class Replica {
   }
 }
 
-/** True where both are the same position, or both are none. */
+/** True if both are the same position, or both are none. */
 export function isSame(one, other) {
   return one && other ? samePosition(one, other) : !one && !other;
 }

@@ -20,7 +20,7 @@ export async function forgetState(replica) {
 
 /**
  * Puts the queue aside for the user it belongs to, deletes the state, and begins with empty storage
- * and a new client. Does nothing where `refused` is no longer the client: another tab has done it.
+ * and a new client. Does nothing if `refused` is no longer the client: another tab has done it.
  */
 export async function setAside(replica, refused) {
   await replica.change(async (tx) => {
@@ -39,8 +39,8 @@ export function setAsideQueues(replica) {
 
 /**
  * Exchanges the present queue for the one of `client` that was put aside; the state is fetched
- * anew, because the log has gone on. The client keeps its name, so what was sent counts once.
- * @returns {Promise<boolean>} false where nothing of that client is aside
+ * again, because the log has gone on. The client keeps its name, so what was sent counts once.
+ * @returns {Promise<boolean>} false if nothing of that client is aside
  */
 export async function restoreQueue(replica, client) {
   const restored = await replica.change(async (tx) => {

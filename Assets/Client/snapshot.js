@@ -22,7 +22,7 @@ const startOver = { ok: false, startOver: true };
 /**
  * Runs one try of a snapshot, in the turn of the caller.
  * @returns {Promise<{ok: true, position, checksum} | {ok: false, refusal?, startOver?: boolean}>}
- *   `checksum` as the server told it for `position`, or undefined; without a refusal there was no
+ *   `checksum` as the server sent it for `position`, or undefined; without a refusal there was no
  *   answer, or another try is on; `startOver`: the server no longer knows what this one began with
  */
 export async function snapshot({ storage, exchange, queue, scope }) {

@@ -1,6 +1,6 @@
-// Chance that keeps clients apart which all begin a snapshot for the same reason: a backup that was
-// put back, a log that was trimmed. Each waits a random part of 5 s, of twice that when it was no
-// use, and so on to five minutes.
+// Random waits that keep clients apart if all begin a snapshot for the same reason: a backup was put
+// back, a log was trimmed. Each waits a random part of 5 s, of twice that if it has to wait again, and
+// so on to five minutes.
 
 const firstMs = 5000;
 const capMs = 300_000;
@@ -15,7 +15,7 @@ export class Spread {
     return Math.random() * bound;
   }
 
-  /** What was waited for went well. */
+  /** The wait has led to what it was for: the next bound is the first one again. */
   reset() {
     this.#doublings = 0;
   }

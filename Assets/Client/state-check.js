@@ -1,5 +1,5 @@
 // Whether the records here are those that the server has, and what to do when they are not. The
-// server tells a checksum now and then; one that differs at the very same position means that
+// server sends a checksum now and then; one that differs at the very same position means that
 // something was lost or left over, by whatever fault, and only a snapshot heals that. Chance keeps
 // a herd apart (see spread.js). Knows sums and times, and nothing of records.
 //
@@ -13,7 +13,7 @@ const recountEachMs = 20_000;
 const recountShare = 200; // a recount may take this part of the time between two of them
 
 export class StateCheck {
-  /** True where a snapshot must be taken although the position is good. */
+  /** True if a snapshot must be taken although the position is good. */
   isDue = false;
   /** The id of the state that must be replaced, while that is due. */
   staleID = null;
@@ -55,7 +55,7 @@ export class StateCheck {
   }
 
   /**
-   * Tells whether storage should be counted anew: it holds what memory does, unless somebody broke
+   * Whether storage should be counted again: it holds what memory does, unless somebody broke
    * it. The longer a count takes, the rarer it is.
    */
   get isRecountDue() {

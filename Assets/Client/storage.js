@@ -1,4 +1,4 @@
-// Where a client keeps what must survive: IndexedDB where it works, plain memory where it is missing
+// Keeps what must survive for a client: in IndexedDB if that works, in plain memory if it is missing
 // or broken (then the queue lives as long as the page, and the status says so). Which of the two it
 // is may change under an open page, and nothing that was typed goes with it:
 //
@@ -15,7 +15,7 @@ import { randomID } from "./random-id.js";
 const openBoundMs = 2500; // somebody looks at the page, and what they type must be kept somewhere
 
 export class Storage {
-  /** True where IndexedDB was there and has gone. */
+  /** True if IndexedDB was there and has gone. */
   isLost = false;
   #name;
   #hooks;
@@ -60,7 +60,7 @@ export class Storage {
     return result;
   }
 
-  /** The same, and hands over the news in place of telling it: {result, news}. */
+  /** The same, but returns the news instead of passing it to the hook: {result, news}. */
   transact(work) {
     return this.#perform((inner) => inner.transact(work));
   }
@@ -87,7 +87,7 @@ export class Storage {
     if (this.#inner !== indexed) return;
     const memory = new MemoryStorage();
     const { meta, records, rows } = this.#hooks.copy();
-    // The first in its order: whatever is asked of it from now on comes behind.
+    // The first transaction: whatever is asked of it from now on comes after this one.
     memory.transact(async (tx) => {
       for (const [key, value] of Object.entries(meta)) await tx.put("meta", key, value);
       for (const one of records) await tx.put("records", [one.entity, one.id], one);
@@ -102,7 +102,7 @@ export class Storage {
   async #arrived(indexed) {
     const memory = this.#inner;
     if (memory?.kind !== "memory" || this.isLost) return;
-    // No other transaction of the memory runs meanwhile; those behind this one are done again.
+    // No other transaction of the memory runs meanwhile; those after this one are done again.
     await memory.transact(async (tx) => {
       await indexed.append(await tx.all("mutations"));
       this.#inner = indexed;
@@ -111,7 +111,7 @@ export class Storage {
   }
 }
 
-/** Returns the client's name; makes one where there is none, as somebody cleared the storage. */
+/** Returns the client's name; makes one if there is none, because somebody cleared the storage. */
 export async function nameClient(tx) {
   const known = await tx.get("meta", "client");
   if (known) return known;

@@ -33,7 +33,7 @@ export class SyncClient {
 
   /**
    * @param {string} baseURL the server; "" is the page's own origin
-   * @param {string} scope what part of the data; "_default" where there is only one
+   * @param {string} scope what part of the data; "_default" if there is only one
    * @param {string} user whose storage on this device; storage is kept for each user
    * @param {object} appliers by mutation name: (store, args, {id, time}) => void, see replay.js
    * @param {object[]} initial records to show until the first snapshot: {entity, id, data}
@@ -152,7 +152,7 @@ export class SyncClient {
   /**
    * Makes a mutation, shows its effect and sends it as soon as that is possible.
    * @returns {string} its id; `saved(id)` resolves when it would survive the browser
-   * @throws {TypeError} where name or args are not what the protocol can carry
+   * @throws {TypeError} if the protocol cannot carry name or args
    */
   mutate(name, args = {}) {
     const row = this.#replica.queue.add(name, args);
@@ -162,7 +162,7 @@ export class SyncClient {
     return row.id;
   }
 
-  /** Resolves when the mutation is in storage; rejects where it could not be kept. */
+  /** Resolves when the mutation is in storage; rejects if it could not be kept. */
   async saved(id) {
     await this.#saver.saved(id);
   }
@@ -202,7 +202,7 @@ export class SyncClient {
     return this.#core.now("pull");
   }
 
-  /** Takes up a scope that was denied; elsewhere the same as `sync`. */
+  /** Takes up a scope that was denied; otherwise the same as `sync`. */
   async resume() {
     this.#core.allow();
     this.#follower.resubscribe();
@@ -228,7 +228,7 @@ export class SyncClient {
 
   /**
    * Takes up a queue that was put aside, once its user is signed in again; the present one, if
-   * there is anything in it, goes aside in its place. False where there is no such queue.
+   * there is anything in it, goes aside in its place. False if there is no such queue.
    */
   async restoreQueue(client) {
     await this.ready;
@@ -237,7 +237,7 @@ export class SyncClient {
     return isRestored;
   }
 
-  /** Puts the edits of the queue on top of the server's records anew, and tells subscribers. */
+  /** Puts the edits of the queue on top of the server's records again, and calls the subscribers. */
   replay() {
     this.#changed();
   }
@@ -271,12 +271,12 @@ export class SyncClient {
   async #syncNow(ageMs) {
     this.#tell();
     await this.ready;
-    // A page that is looked at again knows what is new, where a live connection has told it.
+    // A page that is visible again is up to date if a live connection stayed open.
     if (ageMs === Infinity && this.#core.reach.isLiveOpen) return;
     this.#core.syncNow(ageMs);
   }
 
-  /** Asks what is new; where that is answered, the edits that wait can be sent, too. */
+  /** Asks what is new; if that is answered, the edits that wait can be sent, too. */
   async #probe() {
     await this.ready;
     this.#core.probe(["pull"]);
@@ -304,7 +304,7 @@ export class SyncClient {
     this.#tell();
   }
 
-  /** What the page came with is of the state, too. */
+  /** The records that the page came with belong to the state, too. */
   #forgot() {
     this.#initial = new Map();
     this.#changed();

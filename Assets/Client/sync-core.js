@@ -25,7 +25,7 @@ export class SyncCore {
   #hooks;
   #exchange;
   #size = new BatchSize();
-  /** Keeps clients apart that were all told to take a snapshot. */
+  /** Keeps clients apart that all have to take a snapshot. */
   #spread = new Spread();
   #check = new StateCheck(() => this.ask("pull"));
   #pushTurn;
@@ -107,7 +107,7 @@ export class SyncCore {
     return (await this.#lanes.now(lane)).ok;
   }
 
-  /** Pushes and pulls at once; requests older than `ageMs` are given up and made anew. */
+  /** Pushes and pulls at once; requests older than `ageMs` are given up and made again. */
   syncNow(ageMs) {
     if (this.isDenied) return;
     this.#exchange.abort(ageMs);
@@ -138,7 +138,7 @@ export class SyncCore {
     return applied;
   }
 
-  /** Takes the server's checksum of a position, if it told one; see state-check.js. */
+  /** Takes the server's checksum of a position, if it sent one; see state-check.js. */
   async compare(position, told) {
     const { store, storage } = this.replica;
     if (typeof told !== "string" || !isSame(store.position, position)) return;
@@ -158,7 +158,7 @@ export class SyncCore {
     this.#hooks.told();
   }
 
-  /** Stops the scope: its state is deleted, its queue kept aside, the user told. */
+  /** Stops the scope: its state is deleted, its queue kept aside, and the status says why. */
   async deny(refusal) {
     this.halt(refusal);
     await forgetState(this.replica);
@@ -180,7 +180,7 @@ export class SyncCore {
 
   /**
    * Lets the next rounds of `lanes` try although the browser says that it is offline: it is wrong on
-   * some machines, and always where the server runs on this very one.
+   * some machines, and always if the server runs on this very one.
    */
   probe(lanes = ["push", "pull"]) {
     for (const lane of lanes) this.#probeUntil[lane] = performance.now() + probeMs;
@@ -237,7 +237,7 @@ export class SyncCore {
       settled: (results) => this.#settled(results),
     };
     const result = await this.#pushTurn((signal) => pushRound(parts, signal));
-    if (result.ok) this.reach.setProblem("push", null); // also where a reset has pushed
+    if (result.ok) this.reach.setProblem("push", null); // also if a reset has pushed
     return result;
   }
 
@@ -252,7 +252,7 @@ export class SyncCore {
     return result.need === "reset" ? this.#reset(result.isStale) : result;
   }
 
-  /** After a 410: the queue first, then, when chance says so, the snapshot. */
+  /** After a 410: the queue first, then, after a random wait, the snapshot. */
   async #reset(isStale) {
     this.#lanes.send("reset");
     try {
@@ -268,7 +268,7 @@ export class SyncCore {
   /**
    * Takes a snapshot unless another tab has, while this one waited for its turn: `isStale` says of
    * {position, id} whether they are still what must be replaced. What the server no longer knows
-   * in the middle is begun anew, when chance says so.
+   * in the middle is begun again after a random wait.
    */
   async #snapshot(isStale) {
     const { storage, queue } = this.replica;
@@ -323,7 +323,7 @@ export class SyncCore {
     return { ok: false, problem: { code: retry, error } };
   }
 
-  /** By protocol.md's table of statuses. `client` is the one whose push it was, if it was one. */
+  /** Decides by protocol.md's table of statuses. `client` is the one whose push it was, if it was one. */
   async #refused(outcome, client) {
     if (outcome.kind === "none") return { ok: false };
     const { status, code, error, retryAfterMs } = outcome;

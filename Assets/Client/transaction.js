@@ -6,7 +6,7 @@
 //   {lineage, base, revision, ops: [{op: "put", row}, {op: "remove", seq, id}, {op: "clear"}]}
 //
 // Each transaction with news raises the revision by one. The lineage names a count of revisions: it
-// is random, and another one where somebody has cleared the storage. Only the first `put` of a row
+// is random, and another one after somebody has cleared the storage. Only the first `put` of a row
 // carries its args. `raw` has the few verbs in which the two kinds of storage differ.
 
 import { randomID } from "./random-id.js";

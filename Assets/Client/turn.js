@@ -1,10 +1,10 @@
 // Whose turn it is: several tabs of one browser share one queue, and a client has one push in
-// flight. Web Locks where there are any; a lease in IndexedDB where the page came over plain http
-// from another host; a promise chain where nothing is shared. A turn that is lost by a crash ends
+// flight. Web Locks if there are any; a lease in IndexedDB if the page came over plain http
+// from another host; a promise chain if nothing is shared. A turn that is lost by a crash ends
 // by itself: the lock with its tab, the lease after a few seconds. A tab that sleeps (a phone's
 // browser freezes it) must not keep the turn either: who waits asks the holder for a sign, and
 // takes the turn from one that gives none. So two turns may overlap, once the sleeper wakes up. That
-// is harmless: it is told to stop, the server knows each mutation, and a snapshot knows its tries.
+// is harmless: its signal says stop, the server knows each mutation, and a snapshot knows its tries.
 
 import { randomID } from "./random-id.js";
 
@@ -16,7 +16,7 @@ const questionsMax = leaseMs / askMs; // unanswered, one after the other; then t
 
 /**
  * Returns a function that runs `work(signal)` when no other tab is in the same turn, and returns
- * what it returned; {ok: false} where the turn was taken away meanwhile. `signal` tells of that.
+ * what it returned; {ok: false} if the turn was taken away meanwhile; `signal` is then aborted.
  * @param {string} name what the turn is for; the same in each tab
  * @param {object} storage the storage that the tabs share
  */
@@ -40,7 +40,7 @@ function inOrder() {
 }
 
 //   waiting ──granted──► holding ──work ends──► over
-//      └──no sign of the holder──► steals: the same, and the holder is told by its `request`
+//      └──no sign of the holder──► steals: the same, and the `request` of the holder rejects
 async function underLock(name, work) {
   const channel = new BroadcastChannel(`${name}:turn`);
   const waiting = new AbortController();

@@ -174,8 +174,8 @@ static const mizu_client_file files[] = {
 const size_t mizu_client_files_count = sizeof files / sizeof files[0];
 mizu_client_file mizu_client_file_at(size_t index) { return files[index]; }
 
-const char *mizu_client_version(void) { return "0.1.0-98f8b7b7b431"; }
-const char *mizu_client_map(void) { return "{\"imports\":{\"mizu\":\"/_mizu/0.1.0-98f8b7b7b431/mizu.js\",\"mizu/\":\"/_mizu/0.1.0-98f8b7b7b431/parts/\"}}"; }
-const char *mizu_client_map_hash(void) { return "sha256-+4wbrKVn4xjS2IB9rwb7VUny6pIZupYWdxDRv7m5YEE="; }
+const char *mizu_client_version(void) { return "0.1.0-6f534159ef52"; }
+const char *mizu_client_map(void) { return "{\"imports\":{\"mizu\":\"/_mizu/0.1.0-6f534159ef52/mizu.js\",\"mizu/\":\"/_mizu/0.1.0-6f534159ef52/parts/\"}}"; }
+const char *mizu_client_map_hash(void) { return "sha256-hYKCF6QjbJeASN89/zCRcvG+oW2CmmuBa1gAlhKsiHE="; }
 const char *mizu_client_dev_map(void) { return "{\"imports\":{\"mizu\":\"/_mizu/dev/parts/mizu.js\",\"mizu/\":\"/_mizu/dev/parts/\"}}"; }
 const char *mizu_client_dev_map_hash(void) { return "sha256-JTPn5jGvEHOGU8q2rqxVEMNm/SwO9U/dU0Mv6Gbld3c="; }

@@ -38,8 +38,8 @@ const visible = { quietMs: 1400, graceMs: 1200 };
 const hidden = { quietMs: 60_000, graceMs: 10_000 };
 const dropAfterMs = 5000; // of silence: a new connection is likelier to work than this one
 const connectTimeoutMs = 6000;
-const defyEachMs = 10_000; // `navigator.onLine` is a hint; where it is false it may be wrong
-const openState = 1; // WebSocket.OPEN, also where WebSocket itself is missing
+const defyEachMs = 10_000; // `navigator.onLine` is a hint; false may be wrong
+const openState = 1; // WebSocket.OPEN, also if WebSocket itself is missing
 
 class LiveClient {
   #url;
@@ -738,7 +738,7 @@ class Follower {
   }
 
   #receiveError({ code, error }) {
-    this.isSubscribed = false; // until then we poll, and each poll subscribes anew
+    this.isSubscribed = false; // until then we poll, and each poll subscribes again
     if (code === "scope_denied") this.#actions.deny({ code, error }).catch(() => {});
     else this.#actions.pull(); // a 410 in particular: the pull meets it, and resets
   }
@@ -988,7 +988,7 @@ function checkName(name) {
 const pollMs = 10_000; // without a live connection; a random part of it
 const probeAfterMs = 2000; // after the browser said that it is offline
 const probeEachMs = 15_000; // while it goes on saying so
-const probeForEditMs = 5000; // the same, where somebody edits
+const probeForEditMs = 5000; // the same, after an edit
 const frozenMs = 2000; // what was asked so long before the page was frozen is not answered any more
 
 class Occasions {
@@ -2674,7 +2674,7 @@ class SyncCore {
       settled: (results) => this.#settled(results),
     };
     const result = await this.#pushTurn((signal) => pushRound(parts, signal));
-    if (result.ok) this.reach.setProblem("push", null); // also where a reset has pushed
+    if (result.ok) this.reach.setProblem("push", null); // also if a reset has pushed
     return result;
   }
 
@@ -3018,7 +3018,7 @@ class SyncClient {
 
 // ── version.js
 
-const version = "0.1.0-98f8b7b7b431";
+const version = "0.1.0-6f534159ef52";
 
 // ── mizu.js
 
