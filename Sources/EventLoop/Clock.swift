@@ -35,7 +35,7 @@ public enum WallClock {
     public static var milliseconds: Int64 { cl_realtime_ms() }
 }
 
-/// Where a loop gets the time from.
+/// The source of a loop's time.
 public enum Clock: Sendable {
     /// The machine's clocks.
     case system

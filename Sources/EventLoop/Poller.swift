@@ -28,7 +28,7 @@ public struct Poller: ~Copyable {
             "epoll_ctl", cl_epoll_add_edge(epoll.raw, descriptor, interest, data))
     }
 
-    /// The same for input alone: listeners, eventfds, signalfds.
+    /// Registers a descriptor for input only: listeners, eventfds, signalfds.
     public borrowing func registerInput(
         _ descriptor: Int32, data: UInt64
     ) throws(SystemError) {
@@ -36,7 +36,7 @@ public struct Poller: ~Copyable {
             "epoll_ctl", cl_epoll_add_edge(epoll.raw, descriptor, UInt32(CL_IN), data))
     }
 
-    /// The same for a listener that several pollers watch: a connection wakes one of them that
+    /// Registers a listener that several pollers watch: a connection wakes one of them that
     /// waits, not all (EPOLLEXCLUSIVE).
     public borrowing func registerShared(
         _ descriptor: Int32, data: UInt64
@@ -75,7 +75,7 @@ public struct Poller: ~Copyable {
     }
 }
 
-/// What epoll said of one descriptor.
+/// One descriptor's event, as epoll reported it.
 public struct Readiness: Sendable {
     public let data: UInt64
     /// EPOLLIN and the like (epoll_ctl(2)).

@@ -20,7 +20,7 @@ public struct RouteCost: Sendable, Hashable, ExpressibleByIntegerLiteral {
 
     /// Costs nothing and is answered always: what says whether the process lives.
     public static let free: RouteCost = 0
-    /// What most handlers cost.
+    /// The cost of most handlers.
     public static let one: RouteCost = 1
     /// A file that is there, prepared: a page loads dozens of them, each cheaper than a handler.
     public static let file = RouteCost(parts: 2)

@@ -26,10 +26,10 @@ struct MethodSet: OptionSet, Sendable {
     var methods: [HTTPMethod] { HTTPMethod.allCases.filter { contains($0) } }
 }
 
-/// What one search carries along.
+/// The state of one search.
 struct RouteSearch {
     let method: HTTPMethod
-    /// Where the path begins in the head, so that captures are ranges of the head.
+    /// The path's offset in the head, so that captures are ranges of the head.
     let pathOffset: UInt16
     var captures = InlineArray<8, HeadRange>(repeating: .empty)
     var captureCount = 0

@@ -12,7 +12,7 @@ public final class Router: Sendable {
     /// The routes without parameters again, by the whole path.
     private let literals: LiteralPaths
     private let routes: [Route]
-    /// By route: its pattern as it was written.
+    /// Each route's pattern, as it was written.
     private let patterns: [String]
     /// Runs where no route matched.
     private let middleware: [Middleware]
@@ -28,7 +28,7 @@ public final class Router: Sendable {
         let surroundings: Surroundings?
     }
 
-    /// What a route has beside its handler, in one reference.
+    /// A route's parts beside its handler, in one reference.
     private final class Surroundings: Sendable {
         let names: [String]
         let middleware: [Middleware]
@@ -72,7 +72,7 @@ public final class Router: Sendable {
         userLimit = collected.userLimit
     }
 
-    /// Who answers a request, and what that costs. Means something for this router alone.
+    /// The route that answers a request, and its cost. It means something to this router only.
     public struct Destination: Sendable {
         fileprivate let match: Match
         public let cost: RouteCost
@@ -102,7 +102,7 @@ public final class Router: Sendable {
         return respond(to: &request, at: destination(match))
     }
 
-    /// The same for a destination of this request that was looked up before.
+    /// Answers by a destination of this request that was looked up before.
     public func respond(to request: inout Request, at destination: Destination) -> Response {
         switch destination.match {
         case .route(let index):
@@ -150,7 +150,7 @@ public final class Router: Sendable {
         route >= 0 && Int(route) < patterns.count ? patterns[Int(route)] : nil
     }
 
-    /// What the mapper makes of `error`. Where that is an app's own, the log still hears what was
+    /// The mapper's response to `error`. If that is an app's own, the log still hears what was
     /// thrown, unless it is an answer: an `HTTPError` below 500, or 503, which says "not now".
     private func answer(to error: any Error, _ request: borrowing Request) -> Response {
         var response = mapper(error, request)
@@ -235,7 +235,7 @@ public final class Router: Sendable {
         return response
     }
 
-    /// What a user who asks too often is told.
+    /// The response to a user who asks too often.
     private func refusal(of request: borrowing Request, _ cost: RouteCost) -> Response? {
         guard let userLimit, let user = request.user else { return nil }
         return userLimit(request, user, cost)

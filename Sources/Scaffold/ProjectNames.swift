@@ -39,7 +39,7 @@ public struct ProjectNames: Equatable, Sendable {
         self.title = title
     }
 
-    /// What is refused in texts that go into Swift, C, HTML, Markdown, make and systemd alike,
+    /// Refuses characters in texts that go into Swift, C, HTML, Markdown, make and systemd alike,
     /// where each has characters of its own that mean something.
     static func checkText(_ text: String, _ flag: String) throws(ScaffoldError) {
         let marks: Set<Unicode.Scalar> = [

@@ -22,7 +22,7 @@ public struct ScaffoldError: Error, Equatable, Sendable, CustomStringConvertible
     public let code: Code
     /// One sentence without a full stop, or several lines if several files are named.
     public let message: String
-    /// What to do, in the same form; nil if that is plain.
+    /// Advice in the same form; nil if it is plain what to do.
     public let hint: String?
 
     public init(_ code: Code, _ message: String, hint: String? = nil) {

@@ -55,7 +55,7 @@ public struct WritePlan: Sendable {
         newFolders = survey.newFolders
     }
 
-    /// What is at a path; links are not followed.
+    /// The kind of thing at a path; links are not followed.
     enum Found: Equatable {
         case nothing, folder
         case file(mode_t)
@@ -78,7 +78,7 @@ public struct WritePlan: Sendable {
     }
 }
 
-/// What the survey of a tree has found so far.
+/// The findings of a survey of a tree, so far.
 private struct Survey {
     var newFolders: [String] = []
     var existing: [String] = []

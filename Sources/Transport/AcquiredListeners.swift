@@ -9,7 +9,7 @@ import MizuEventLoop
 
 /// Listeners without a server. One owner; `Server.start` takes them.
 package struct AcquiredListeners {
-    /// What is spoken to those who connect.
+    /// The protocol of a listener.
     package enum Role: Sendable { case http, https }
 
     package struct Entry {
@@ -19,7 +19,7 @@ package struct AcquiredListeners {
         /// One for each worker, or a single one that all share.
         let listeners: [Listener]
 
-        /// Of its URL.
+        /// The scheme of its URL.
         package var scheme: String { role == .https ? "https" : "http" }
     }
 

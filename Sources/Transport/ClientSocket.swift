@@ -42,12 +42,12 @@ public final class ClientSocket {
     /// Whether bytes wait for the kernel.
     @inlinable public var hasUnsent: Bool { unsentBytes > 0 }
     public var unsentBytes: Int { unsent.count }
-    /// What TLS died of, where it did.
+    /// The fault that ended TLS; nil if there is none.
     public var tlsFailure: String? { session?.failure }
     /// Whether bytes can be sent: over TLS once the handshake is done.
     public var isEstablished: Bool { session.map { $0.isEstablished } ?? true }
 
-    /// What became of the connection (SO_ERROR): nil where it stands. TLS begins its handshake.
+    /// The error of the connection (SO_ERROR); nil if it stands. TLS begins its handshake.
     public func connected() -> SystemError? {
         let error = cl_socket_error(descriptor)
         guard error >= 0 else { return SystemError(call: "connect", errno: -error) }

@@ -109,7 +109,7 @@ public final class MemoryPipe {
 
     // MARK: The server's poller
 
-    /// What epoll would report since the last call, edge-triggered; nil: nothing.
+    /// The event that epoll would report since the last call, edge-triggered; nil: nothing.
     public func takeEvent() -> Readiness? {
         guard hasEdge, server != .closed, let data else { return nil }
         hasEdge = false

@@ -15,14 +15,14 @@ public final class SendQueue {
     private let ledger: ByteLedger?
     /// Bytes not yet sent.
     public private(set) var bytes = 0
-    /// What is held for the queue alone and no ledger counts: slices until they are sent whole,
+    /// Bytes held for the queue alone that no ledger counts: slices until they are sent whole,
     /// because a part sent frees nothing.
     public private(set) var ownBytes = 0
     /// Slices not yet sent whole.
     public var count: Int { entries.count - head }
     public var isEmpty: Bool { head == entries.count }
 
-    /// What a slice is of what its owner sends as one, a message or an answer.
+    /// A slice's part in what its owner sends as one, a message or an answer.
     public enum Part: Sendable { case whole, rest }
 
     /// Names what may be dropped together before it is sent; 0 is never dropped so.
@@ -72,7 +72,7 @@ public final class SendQueue {
         drop { _ in true }
     }
 
-    /// The same for the slices with that tag alone. O(count).
+    /// Drops the slices with that tag that have not begun. O(count).
     /// - Returns: how many were dropped.
     @discardableResult
     public func dropUnbegun(tag: Tag) -> Int {

@@ -103,7 +103,7 @@ public final class TLSCertificates: Sendable {
         validUntil = loaded.map { co_certificate_not_after($0.handle) }.min() ?? .max
     }
 
-    /// What a look at the files has brought.
+    /// The outcome of a look at the files.
     private struct Found {
         var kept: [Loaded] = []
         var warnings: [String] = []
@@ -141,7 +141,7 @@ public final class TLSCertificates: Sendable {
             }
         }
 
-        /// Those that have lapsed come last: where another one proves the same name, that is shown.
+        /// Lapsed certificates come last: if another one proves the same name, that one is shown.
         func inOrder(now: Int64) -> [Loaded] {
             let lapsed = kept.filter { TLSCertificates.lapse(of: $0, now: now) != nil }
             return kept.filter { TLSCertificates.lapse(of: $0, now: now) == nil } + lapsed
@@ -182,8 +182,9 @@ public final class TLSCertificates: Sendable {
         return handle
     }
 
-    /// What is odd about the dates. No reason to refuse: they are the client's to judge (RFC 5280
-    /// §6.1.3), our clock may be wrong, and one that has lapsed must not keep the others down.
+    /// A complaint about the dates, for the log. It is no reason to refuse: they are the client's
+    /// to judge (RFC 5280 §6.1.3), our clock may be wrong, and one that has lapsed must not keep
+    /// the others down.
     fileprivate static func lapse(of one: Loaded, now: Int64) -> String? {
         let path = one.entry.certificate
         let end = co_certificate_not_after(one.handle)

@@ -4,7 +4,7 @@
 
 /// For each name a set of certificates, by index.
 struct TLSChoice: Equatable, Sendable {
-    /// What matters of a certificate here.
+    /// The facts of a certificate that a choice depends on.
     struct Subject: Sendable {
         var names: [String]
         var keyKind: Int32

@@ -5,9 +5,9 @@
 import COpenSSL
 import MizuBytes
 
-/// Whose certificate a client believes.
+/// The certificates that a client believes.
 public enum TLSTrust: Sendable {
-    /// What the system's store vouches for.
+    /// Certificates that the system's store vouches for.
     case system
     /// The certificates in a PEM file, and who they vouch for.
     case file(String)
@@ -18,7 +18,7 @@ public enum TLSTrust: Sendable {
 /// A client's TLS. Not for other threads.
 public final class TLSClientEngine {
     let context: OpaquePointer
-    /// What the session that is being called reads and writes.
+    /// The input and output of the session that is being called.
     let wire: UnsafeMutablePointer<co_wire>
     /// Ciphertext as it came from the kernel.
     let input: UnsafeMutableRawBufferPointer
@@ -61,7 +61,7 @@ public final class TLSClientEngine {
         input.deallocate()
     }
 
-    /// What the wire's sessions wrote since `output_count` was last set to 0.
+    /// Bytes that the wire's sessions wrote since `output_count` was last set to 0.
     var output: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: wire.pointee.output, count: wire.pointee.output_count)
     }

@@ -13,8 +13,8 @@ public struct TLSOptions: Sendable {
     /// Ciphertext bytes of one read.
     public var readBytesMax = 64 * 1024
 
-    /// Who seals and opens the records of TLS 1.3 once the handshake is done. TLS 1.2 is always
-    /// OpenSSL's.
+    /// The part that seals and opens the records of TLS 1.3 once the handshake is done. TLS 1.2 is
+    /// always OpenSSL's.
     public var recordLayer = RecordLayer.own
     /// Records that one key may seal before we replace it (KeyUpdate), and that we open before we
     /// ask the peer to; beyond twice as many the connection ends. AES-GCM allows 2^24.5
@@ -79,17 +79,17 @@ enum TLSContexts {
 public final class TLSEngine {
     public private(set) var certificates: TLSCertificates
     let options: TLSOptions
-    /// Where ciphertext is counted that the kernel has not taken.
+    /// Counts ciphertext that the kernel has not taken.
     public var queued: ByteLedger?
     /// New sessions begin with it.
     private(set) var context: OpaquePointer
-    /// What the session that is being called reads and writes.
+    /// The input and output of the session that is being called.
     let wire: UnsafeMutablePointer<co_wire>
     /// Ciphertext as it came from the kernel, behind what was kept of a record; lent to whichever
     /// session is being read.
     let input: UnsafeMutableRawBufferPointer
-    /// Where small pieces are gathered for one record of OpenSSL's, and where one is opened that is
-    /// larger than its reader's room.
+    /// Gathers small pieces for one record of OpenSSL's, and holds an opened record that is larger
+    /// than its reader's room.
     let record: UnsafeMutableRawBufferPointer
     /// OpenSSL's words for the last failure of a session, for a line at level debug.
     public internal(set) var lastFailure: StaticReason = StaticReason()
@@ -143,7 +143,7 @@ public final class TLSEngine {
             options)
     }
 
-    /// What the wire's sessions wrote since `output_count` was last set to 0.
+    /// Bytes that the wire's sessions wrote since `output_count` was last set to 0.
     var output: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: wire.pointee.output, count: wire.pointee.output_count)
     }

@@ -131,8 +131,8 @@ public struct TLSFiles: Equatable, Sendable {
 
     // MARK: Changes
 
-    /// What tells one state of a file from another; symbolic links are followed, because certbot
-    /// replaces those.
+    /// The mark that tells one state of a file from another; symbolic links are followed, because
+    /// certbot replaces those.
     struct Stamp: Equatable, Sendable {
         var device: UInt = 0
         var inode: UInt = 0

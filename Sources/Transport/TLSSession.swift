@@ -26,10 +26,10 @@ public final class TLSSession {
     let engine: TLSEngine
     /// Ciphertext that the kernel has not taken.
     var unsent: Waiting?
-    /// What came and was not handed on: a part of a record, or more than the reader had room for.
+    /// Input that was not handed on: a part of a record, or more than the reader had room for.
     var unread: Waiting?
 
-    /// Who seals and opens.
+    /// The layer that seals and opens.
     enum Layer {
         /// Nobody yet, so that who only connects costs little; or nobody any more.
         case none
@@ -44,7 +44,7 @@ public final class TLSSession {
         var bytes: ByteBuffer
         /// How many of them, at the front, are plaintext already.
         var opened = 0
-        /// Where the memory is counted, and how much of it is.
+        /// The ledger of its memory, and how much is counted there.
         private let ledger: ByteLedger?
         private var charged = 0
 
@@ -85,8 +85,8 @@ public final class TLSSession {
 
     /// Plaintext bytes that are encrypted before the kernel is asked.
     static let roundBytesMax = 128 * 1024
-    /// What waits beyond it without being asked for (KeyUpdate and alerts that a peer provokes and
-    /// does not take) ends the session.
+    /// Bytes beyond it that wait without being asked for (KeyUpdate and alerts that a peer provokes
+    /// and does not take) end the session.
     static let unaskedBytesMax = 256 * 1024
 
     /// - Parameter descriptor: a connected, non-blocking socket; the caller closes it.
@@ -169,7 +169,7 @@ public final class TLSSession {
         engine.wire.pointee.output_count = 0
     }
 
-    /// By OpenSSL; by the channel what comes behind the last byte of a handshake.
+    /// Decrypts with OpenSSL, or with the channel what follows the handshake in the same read.
     /// - Returns: plaintext bytes. Sets `holdsInput` where the room was too small for all.
     private func decrypt(into room: UnsafeMutableRawBufferPointer) -> Int {
         if case .none = layer, let made = co_session_new(engine.context, engine.wire) {

@@ -75,7 +75,7 @@ public enum Transport {
         }
     }
 
-    /// What recv(2) says where it gives no byte.
+    /// The outcome of recv(2) if it gives no byte.
     static func outcome(ofEmpty count: Int) -> ReadOutcome {
         if count == 0 { return .ended }
         if isFull(count) { return .wouldBlock }

@@ -14,17 +14,17 @@ struct Renderer {
     private var unit: Int
     private var next: Int
     private var end: Int
-    /// What is entered and not left, outermost first.
+    /// Frames that were entered and not left, outermost first.
     private var frames: [Frame] = []
-    /// What names are looked up in, the innermost last.
+    /// Values that names are looked up in, the innermost last.
     private var contexts: [ViewValue]
-    /// What parents around this place were given; see `argument(for:)`.
+    /// Arguments of the parents around this place; see `argument(for:)`.
     private var scopes: [Scope] = []
     /// The innermost of `scopes` that counts here; -1 when there is none.
     private var scope = -1
     /// Written at the start of each line of the current template; mostly empty.
     private var indentation: [UInt8] = []
-    /// What the buffer held before this page.
+    /// Bytes that the buffer held before this page.
     private let start: Int
 
     private struct Frame {
@@ -234,7 +234,7 @@ struct Renderer {
         return found
     }
 
-    /// Where a reference leads; `nil` when that is nowhere and may be so.
+    /// The template that a reference leads to; `nil` if it leads nowhere and may do so.
     private mutating func target(_ reference: Int) throws(TemplateError) -> Int? {
         switch library.entries[unit].links?[reference] {
         case .template(let target): target
@@ -243,7 +243,7 @@ struct Renderer {
         }
     }
 
-    /// Where a reference leads whose name is the data's.
+    /// The template of a reference whose name is in the data.
     private mutating func dynamicTarget(
         _ index: Int, _ path: Int, of entry: TemplateLibrary.Entry
     ) throws(TemplateError) -> Int? {
@@ -270,7 +270,7 @@ struct Renderer {
 
     // MARK: - Values, text, limits
 
-    /// What a name means here (Mustache spec, interpolation): the first part is looked for in all
+    /// The value of a name here (Mustache spec, interpolation): the first part is looked for in all
     /// contexts from the innermost, each further part only in what the part before it gave.
     private func value(of path: Template.NamePath) -> ViewValue? {
         guard let first = path.parts.first else { return contexts.last }

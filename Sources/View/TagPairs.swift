@@ -77,7 +77,7 @@ extension Tag {
         (isDynamic ? "*" : "") + source[name].string
     }
 
-    /// What the tag is called in errors: `section "todos"`.
+    /// The tag's name in errors: `section "todos"`.
     func described(in source: ByteSlice) -> String {
         let noun =
             switch kind {

@@ -61,7 +61,7 @@ public final class Template: Sendable {
         let target: Target
         let offset: Int
         let indentation: Indentation
-        /// What a parent is given: a run of `arguments`.
+        /// The arguments of a parent: a run of `arguments`.
         var arguments: Range<Int>
     }
 
@@ -72,7 +72,7 @@ public final class Template: Sendable {
         let indentation: Indentation
     }
 
-    /// What fills such a place: operations of the template that has the parent tag.
+    /// The content of such a place: operations of the template that has the parent tag.
     struct Argument {
         let name: ViewKey
         let body: Range<Int>

@@ -9,7 +9,7 @@
 import MizuBytes
 
 extension TemplateCompiler {
-    /// What follows a run of text.
+    /// The thing that follows a run of text.
     enum Follower {
         /// Something that belongs to the same line: a line that is empty so far has begun.
         case content
@@ -100,7 +100,7 @@ extension TemplateCompiler {
         position == 0 || source[position - 1] == UInt8(ascii: "\n")
     }
 
-    /// Where the line begins, if only spaces and tabs stand between that and `position`.
+    /// The start of the line, if only spaces and tabs stand between that and `position`.
     func lineStart(before position: Int) -> Int? {
         var index = position
         while index > 0 {
@@ -113,7 +113,8 @@ extension TemplateCompiler {
         return 0
     }
 
-    /// Where the next line begins (or the source ends), if only spaces and tabs come before that.
+    /// The start of the next line (or the end of the source), if only spaces and tabs come before
+    /// that.
     func nextLine(after position: Int) -> Int? {
         var index = position
         while index < source.count {
@@ -131,7 +132,7 @@ extension TemplateCompiler {
         return index
     }
 
-    /// Where the content of an argument begins: on the next line, if nothing follows on this one.
+    /// The start of an argument's content: on the next line, if nothing follows on this one.
     func bodyStart(after tag: Tag) -> Int {
         nextLine(after: tag.range.upperBound) ?? tag.range.upperBound
     }

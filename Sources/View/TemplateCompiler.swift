@@ -9,7 +9,7 @@ struct TemplateCompiler {
     let tags: [Tag]
     let pairs: TagPairs
     var parts = CompiledParts()
-    /// Where the source goes on that is not compiled yet.
+    /// The offset of the source that is not compiled yet.
     var offset = 0
     /// The opening tags around `offset`, outermost first.
     var frames: [Frame] = []
@@ -34,7 +34,7 @@ struct TemplateCompiler {
         let dedent: [UInt8]
         /// Whether the line that ends with the closing tag of a parent goes with it.
         var takesLastLine = false
-        /// What a parent was given so far.
+        /// The arguments of a parent so far.
         var arguments: [Template.Argument] = []
     }
 
@@ -234,7 +234,7 @@ struct TemplateCompiler {
         parts.operations.append(operation)
     }
 
-    /// What follows next is no longer inside the operation at `index`.
+    /// Ends the operation at `index`: what follows is outside of it.
     private mutating func setEnd(of index: Int) {
         let end = parts.operations.count
         switch parts.operations[index] {

@@ -13,7 +13,7 @@ public struct TemplateError: Error, Sendable, CustomStringConvertible {
     public let line: Int
     /// Counted from 1, in Unicode scalars; 0 when the error belongs to no place.
     public let column: Int
-    /// What is wrong, for people, in one sentence without a full stop.
+    /// The fault, for people, in one sentence without a full stop.
     public let reason: String
     /// The template's bytes; `nil` when there is no such template.
     public let source: ByteSlice?

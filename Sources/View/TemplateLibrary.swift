@@ -6,7 +6,7 @@ import MizuBytes
 
 struct TemplateLibrary: Sendable {
     let options: ViewOptions
-    /// Where a path that is not registered is read on demand; `nil` when all is registered.
+    /// Reads a path that is not registered, on demand; `nil` if all are registered.
     let source: (@Sendable (String) -> ByteSlice?)?
     private(set) var entries: [Entry] = []
     private var indexByPath: [String: Int] = [:]
@@ -27,7 +27,7 @@ struct TemplateLibrary: Sendable {
         case dynamic(path: Int)
     }
 
-    /// What a name is used for; decides the folder in which a bare name is looked for.
+    /// The use of a name; it decides the folder in which a bare name is looked for.
     enum Use {
         case page, partial, parent
 

@@ -2,7 +2,7 @@
 
 /// Settings of a `ViewSet`. The defaults are what an app wants.
 public struct ViewOptions: Sendable {
-    /// What a partial or parent means that does not exist.
+    /// The meaning of a partial or parent that does not exist.
     public enum UnknownPartials: Sendable {
         /// An error, found when the set is compiled; for a dynamic name, when it is rendered.
         case fail
@@ -11,7 +11,8 @@ public struct ViewOptions: Sendable {
     }
 
     public var unknownPartials: UnknownPartials
-    /// What a name lacks to be a path of the source: `pages/home` is read as `pages/home.html`.
+    /// The ending that makes a name a path of the source: `pages/home` is read as
+    /// `pages/home.html`.
     public var suffix: String
     /// Written before paths in errors only, so that they can be clicked: `views/`.
     public var folder: String
@@ -28,7 +29,7 @@ public struct ViewOptions: Sendable {
     }
 }
 
-/// What a template may take. Beyond each limit a `TemplateError` names it.
+/// The limits of a template. Beyond each limit a `TemplateError` names it.
 public struct ViewLimits: Sendable {
     /// Sections, partials, parents and blocks inside each other while rendering, counted together;
     /// beyond it the render throws. They take no stack.

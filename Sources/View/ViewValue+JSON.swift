@@ -8,7 +8,7 @@ extension ViewValue {
     /// that deep, and no text may make this recursion use up the stack.
     private static let depthMax = 128
 
-    /// The same data as `json`. Numbers keep their text. A string with half a surrogate pair,
+    /// The data of `json`. Numbers keep their text. A string with half a surrogate pair,
     /// which has no UTF-8 form, becomes `null`. O(bytes × depth).
     public init(_ json: JSONValue) { self.init(json, depth: 0) }
 
