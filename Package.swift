@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// One package, one room for each duty (architecture.md, "The rooms"). Directories have plain names; module
-// names carry the prefix, because module names are global in a Swift process.
+// One package, one room for each duty (architecture.md, "The rooms"). Directories have plain names;
+// module names carry the prefix, because module names are global in a Swift process.
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -49,8 +49,8 @@ func fact(_ name: String) -> CSetting? {
 let build = ["MIZU_COMMIT", "MIZU_ORIGIN"].compactMap(fact)
 
 // For the executables alone: unsafe flags of theirs do not reach packages that use the library.
-// gold warns of mktemp(3) in FoundationEssentials, which ArgumentParser brings; lld does not. Packed
-// relocations (DT_RELR, glibc 2.36) are 20 KB instead of 660 KB that the start would read.
+// gold warns of mktemp(3) in FoundationEssentials, which ArgumentParser brings; lld does not.
+// Packed relocations (DT_RELR, glibc 2.36) are 20 KB instead of 660 KB that the start would read.
 let smallBinary: [LinkerSetting] = [
     .unsafeFlags(
         [
@@ -87,13 +87,14 @@ let package = Package(
         .target(name: "CBuild", path: "CShims/CBuild", cSettings: build),
 
         room("Bytes", []),
-        room("EventLoop", ["CLinux"]),
+        room("EventLoop", ["MizuBytes", "CLinux"]),
         room("Transport", ["MizuBytes", "MizuEventLoop", "CLinux", "COpenSSL"]),
         room("HTTP", ["MizuBytes", "CScan", "CZlib"]),
         room("WebSocket", ["MizuBytes", "CScan", "CZlib"]),
         room("Routing", ["MizuHTTP", "MizuBytes"]),
-        room("Live", ["MizuBytes"]),
+        room("Topics", ["MizuBytes"]),
         room("Sync", ["MizuBytes"]),
+        room("Wire", ["MizuSync", "MizuTopics", "MizuBytes"]),
         room("SyncSQLite", ["MizuSync", "MizuBytes", "CSQLite", "CLinux", log]),
         room("View", ["MizuBytes"]),
         room("Door", ["MizuRouting", "MizuHTTP", "MizuEventLoop", "MizuBytes", "CLinux"]),
@@ -117,14 +118,14 @@ let package = Package(
             "SyncService",
             [
                 "MizuServer", "MizuDoor", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuSync",
-                "MizuLive", "MizuEventLoop", "MizuBytes", log,
+                "MizuWire", "MizuTopics", "MizuEventLoop", "MizuBytes", log,
             ]),
         room(
             "Mizu",
             [
                 "MizuSyncService", "MizuProcess", "MizuServer", "MizuDoor", "MizuAccessLog",
                 "MizuSyncSQLite", "MizuView", "MizuSync", "MizuRouting", "MizuHTTP",
-                "MizuLive", "MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux", "CDev",
+                "MizuWire", "MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux", "CDev",
                 "CClient", log,
             ]),
         room("Dev", ["MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux"]),
@@ -142,7 +143,7 @@ let package = Package(
             name: "EchoServer",
             dependencies: [
                 "MizuProcess", "MizuServer", "MizuRouting", "MizuHTTP", "MizuWebSocket",
-                "MizuTransport", "MizuLive", "MizuEventLoop", "MizuBytes", "CLinux", log,
+                "MizuTransport", "MizuTopics", "MizuEventLoop", "MizuBytes", "CLinux", log,
             ], path: "Sources/EchoServer", linkerSettings: smallBinary),
 
         // What several of the tests below use; no product holds it.
@@ -158,7 +159,10 @@ let package = Package(
         tests("HTTP", ["MizuTestSupport", "MizuHTTP", "MizuBytes", "CScan", "CZlib"]),
         tests("Routing", ["MizuRouting", "MizuHTTP"]),
         tests("WebSocket", ["MizuTestSupport", "MizuWebSocket", "MizuBytes"]),
-        tests("Live", ["MizuTestSupport", "MizuLive", "MizuBytes"]),
+        tests("Topics", ["MizuTestSupport", "MizuTopics", "MizuBytes"]),
+        tests(
+            "Wire", ["MizuTestSupport", "MizuWire", "MizuTopics", "MizuSync", "MizuBytes"]),
+        tests("SyncService", ["MizuSyncService", "MizuBytes"]),
         tests("Sync", ["MizuTestSupport", "MizuSync", "MizuSyncSQLite", "MizuBytes", log]),
         // Nothing of Linux: what a Swift client on a phone would link.
         tests("Portable", ["MizuSync", "MizuBytes"]),
@@ -173,9 +177,9 @@ let package = Package(
             "Server",
             [
                 "MizuSyncService", "MizuProcess", "MizuServer", "MizuDoor", "MizuAccessLog",
-                "MizuTransport", "MizuHTTP", "MizuRouting",
-                "MizuWebSocket", "MizuSync", "MizuLive", "MizuEventLoop", "MizuBytes", "CLinux",
-                "CTLSClient", "MizuTestSupport", log,
+                "MizuTransport", "MizuHTTP", "MizuRouting", "MizuWebSocket", "MizuSync", "MizuWire",
+                "MizuTopics", "MizuEventLoop", "MizuBytes", "CLinux", "CTLSClient",
+                "MizuTestSupport", log,
             ]),
         tests(
             "Mizu",

@@ -2,6 +2,7 @@
 // answer, writes the line, and hands lines over in batches, so that the log's thread is woken by
 // batches and not by requests. It knows no connection but by its token, and looks at no clock.
 
+import MizuBytes
 import MizuEventLoop
 
 /// Requests that wait for their answers and lines that wait to be handed over. One worker's thread.

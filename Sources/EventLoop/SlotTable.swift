@@ -2,6 +2,8 @@
 // is handed out again only after `recycle()`, at the end of the tick: an event of the same batch
 // that still names the old connection finds nobody. One thread.
 
+import MizuBytes
+
 /// Elements in numbered slots with generations.
 public struct SlotTable<Element> {
     @usableFromInline var elements: ContiguousArray<Element?> = []

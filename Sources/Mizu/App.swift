@@ -6,13 +6,13 @@ import Logging
 import MizuDoor
 import MizuEventLoop
 import MizuHTTP
-import MizuLive
 import MizuProcess
 import MizuRouting
 import MizuServer
 import MizuSync
 import MizuSyncSQLite
 import MizuSyncService
+import MizuWire
 
 /// An application: declare routes, views, files and mutations, then call `run`. One thread's, from
 /// `init` to the end of `run`.

@@ -2,6 +2,7 @@
 // the log is off, none of this is called: each place that would asks `logsAccess` first.
 
 import MizuAccessLog
+import MizuBytes
 import MizuEventLoop
 import MizuHTTP
 

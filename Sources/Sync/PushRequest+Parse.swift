@@ -18,8 +18,8 @@ extension PushRequest {
     public static func parse(
         _ body: ByteSlice, limits: SyncLimits
     ) throws(Refusal) -> PushRequest {
-        let (json, reading) = try SyncEnvelope.read(body, limits: limits)
-        return try parse(json, reading, limits: limits)
+        let scanned = try SyncEnvelope.read(body, limits: limits)
+        return try parse(scanned.json, scanned.reading, limits: limits)
     }
 
     /// Reads a push from an object that has been read already, such as a message on /ws.

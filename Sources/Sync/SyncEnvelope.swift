@@ -3,32 +3,57 @@
 
 import MizuBytes
 
+/// JSON that may hold a push, scanned once: strictly, and only if nesting or half a surrogate pair
+/// is wrong once more and leniently, because then the fault may be inside one mutation, which is
+/// answered in its place.
+public struct ScannedJSON: Sendable {
+    public let json: JSONValue
+    /// What is wrong in it, if it was scanned leniently.
+    public let fault: JSONError?
+
+    public var reading: PushRequest.Reading { fault == nil ? .strict : .lenient }
+
+    /// - Parameter nestingMax: containers in each other, beyond which there is a fault.
+    /// - Throws: what is wrong with it in both ways.
+    public init(_ text: ByteSlice, nestingMax: Int) throws(JSONError) {
+        do {
+            json = try JSON.parse(text, depthMax: nestingMax)
+            fault = nil
+        } catch {
+            switch error.reason {
+            case .tooDeep, .loneSurrogate: break
+            default: throw error
+            }
+            json = try JSON.parse(text, depthMax: .max, surrogates: .allow)
+            fault = error
+        }
+    }
+}
+
 /// The members of a request's object.
-struct SyncEnvelope {
+public struct SyncEnvelope {
     /// In the order in which they were asked for; nil where missing.
     let found: [JSONValue?]
 
-    /// Reads a body strictly, or, where only nesting or half a surrogate pair is wrong, leniently:
-    /// then the fault may be inside one mutation, which is answered in its place.
-    static func read(
-        _ body: ByteSlice, limits: SyncLimits
-    ) throws(Refusal) -> (JSONValue, PushRequest.Reading) {
+    /// Reads the body of a push.
+    static func read(_ body: ByteSlice, limits: SyncLimits) throws(Refusal) -> ScannedJSON {
         guard body.count <= limits.bodyBytesMax else {
             throw .tooLarge("a request has at most \(limits.bodyBytesMax) bytes")
         }
         do {
-            return (try JSON.parse(body, depthMax: limits.nestingMax), .strict)
-        } catch {
-            switch error.reason {
-            case .tooDeep, .loneSurrogate: break
-            default: throw .invalidRequest(error.description)
-            }
-        }
-        do {
-            return (try JSON.parse(body, depthMax: .max, surrogates: .allow), .lenient)
+            return try ScannedJSON(body, nestingMax: limits.nestingMax)
         } catch {
             throw .invalidRequest(error.description)
         }
+    }
+
+    /// Checks the member `v` of a request or message; it may be missing.
+    /// - Throws: `version_unsupported`, or `invalid_request` if it is no number.
+    public static func check(version: JSONValue?) throws(Refusal) {
+        guard let version, version.int != 1 else { return }
+        throw version.kind == .number
+            ? .versionUnsupported("this server speaks version 1")
+            : .invalidRequest("v: expected a number")
     }
 
     /// Reads a body that has no parts to be judged by themselves.
@@ -53,11 +78,7 @@ struct SyncEnvelope {
         } catch {
             throw .invalidRequest(error.description)
         }
-        if let version = parts.removeLast(), version.int != 1 {
-            throw version.kind == .number
-                ? .versionUnsupported("this server speaks version 1")
-                : .invalidRequest("v: expected a number")
-        }
+        try Self.check(version: parts.removeLast())
         if reading == .lenient, let judgedByParts = members.last {
             try Self.check(json, except: judgedByParts, nestingMax: nestingMax)
         }
@@ -125,15 +146,11 @@ extension PullRequest {
             json, members: ["scope", "cursor", "epoch", "limit"], .strict,
             nestingMax: limits.nestingMax)
         let scope = try envelope.name("scope", at: 0) ?? .defaultScope
-        let cursor = try envelope.number("cursor", at: 1) ?? 0
-        // Cursor 0 is not checked, so what is told as its epoch does not matter.
-        let epoch = cursor > 0 ? try envelope.name("epoch", at: 2) : nil
-        guard cursor == 0 || epoch != nil else {
-            throw .invalidRequest("epoch: required with a cursor above 0")
-        }
+        let position =
+            try Position.read(cursor: envelope.found[1], epoch: envelope.found[2]) ?? .start
         let limit = try envelope.limit(
             at: 3, default: limits.pullChangesDefault, max: limits.pullChangesMax)
-        return PullRequest(scope: scope, cursor: cursor, epoch: epoch, limit: limit)
+        return PullRequest(scope: scope, after: position, limit: limit)
     }
 }
 

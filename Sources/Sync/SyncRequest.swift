@@ -84,6 +84,13 @@ public struct PullRequest: Hashable, Sendable {
         self.epoch = epoch
         self.limit = limit
     }
+
+    /// What follows a position.
+    public init(scope: Name, after position: Position, limit: Int) {
+        self.init(
+            scope: scope, cursor: position.cursor,
+            epoch: position.cursor > 0 ? position.epoch : nil, limit: limit)
+    }
 }
 
 /// A page of a snapshot.

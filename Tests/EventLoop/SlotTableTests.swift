@@ -1,5 +1,6 @@
 // Slots and generations: a name of a connection that has gone finds nobody, within the tick too.
 
+import MizuBytes
 import MizuEventLoop
 import MizuTestSupport
 import Testing

@@ -6,7 +6,7 @@ import MizuBytes
 import MizuTestSupport
 import Testing
 
-@testable import MizuLive
+@testable import MizuTopics
 
 /// What is so, from nothing but sets.
 private struct Oracle {
@@ -101,6 +101,10 @@ private struct Replica {
     }
 }
 
+private func byID(_ entries: [PresenceEntry]) -> [String: String] {
+    Dictionary(uniqueKeysWithValues: entries.map { ($0.id.string, $0.json.string) })
+}
+
 private func byID(_ json: ByteSlice) -> [String: String] {
     var found: [String: String] = [:]
     for value in JSONValue(validated: ByteSlice("[\(json.string)]")).elements {
@@ -130,7 +134,7 @@ private struct Schedule: ~Copyable {
     }
 
     private func connection(_ seat: Oracle.Seat) -> PresenceConnection {
-        PresenceConnection(worker: seat.connection % 3, token: UInt64(seat.connection / 3))
+        PresenceConnection(worker: seat.connection % 3, token: token(seat.connection / 3))
     }
 
     mutating func step() throws {
@@ -233,13 +237,13 @@ struct PresenceModelTests {
 
 @Suite("Seats of those who watch")
 struct PresenceRoomTests {
-    @Test("news is sent where it continues what was told, once; behind a gap only a list helps")
+    @Test("a message is sent if it continues the last one, once; after a gap only a list helps")
     func steps() {
-        var seat = PresenceSeat(token: 1, info: nil, told: .asked(1))
+        var seat = PresenceSeat(token: token(1), info: nil, state: .asked(1))
         #expect(seat.step(base: 0, version: 1) == .skip)
-        seat.told = .missed
+        seat.state = .missed
         #expect(seat.step(base: 0, version: 1) == .skip)
-        seat.told = .upTo(5)
+        seat.state = .upTo(5)
         #expect(seat.step(base: 5, version: 6) == .send)
         #expect(seat.step(base: 3, version: 6) == .send, "other topics have numbers between")
         #expect(seat.step(base: 3, version: 5) == .skip)
@@ -251,21 +255,21 @@ struct PresenceRoomTests {
         for seed in UInt64(1)...20 {
             var chance = SeededGenerator(seed: seed)
             let room = PresenceRoom(topic: "r")
-            for token in UInt64(0)..<100 {
-                room[token] = PresenceSeat(token: token, info: nil, told: .upTo(0))
+            for slot in 0..<100 {
+                room[token(slot)] = PresenceSeat(token: token(slot), info: nil, state: .upTo(0))
             }
-            var stayed = Set(UInt64(0)..<100)
-            var met: Set<UInt64> = []
+            var stayed = Set((0..<100).map { token($0) })
+            var met: Set<Token> = []
             var walk = PresenceWalk(over: room)
-            while let token = walk.next() {
-                met.insert(token)
-                let gone = UInt64.random(in: 0..<100, using: &chance)
+            while let next = walk.next() {
+                met.insert(next)
+                let gone = token(Int.random(in: 0..<100, using: &chance))
                 if room[gone] != nil, Bool.random(using: &chance) {
                     room[gone] = nil
                     stayed.remove(gone)
                 }
-                let new = UInt64.random(in: 100..<200, using: &chance)
-                room[new] = PresenceSeat(token: new, info: nil, told: .upTo(9))
+                let new = token(Int.random(in: 100..<200, using: &chance))
+                room[new] = PresenceSeat(token: new, info: nil, state: .upTo(9))
             }
             #expect(stayed.isSubset(of: met))
             for token in stayed { #expect(room[token]?.token == token) }

@@ -1,5 +1,5 @@
-// How much presence may cost, in one place: who is kept, how long, how often it is told. Values
-// only.
+// How much presence may cost, in one place: how many members are kept, how long, and how often
+// messages about them are sent. Values only.
 
 import MizuBytes
 
@@ -55,8 +55,8 @@ public struct PresenceLimits: Sendable {
         self.infoDepthMax = infoDepthMax
     }
 
-    /// Whether `info` may be told.
-    func allows(_ info: JSONValue) -> Bool {
+    /// Whether `info` is small and flat enough to be sent to others.
+    public func allows(_ info: JSONValue) -> Bool {
         info.bytes.count <= infoBytesMax && info.depth <= infoDepthMax
     }
 

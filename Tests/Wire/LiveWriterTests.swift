@@ -1,9 +1,11 @@
 // What the server says on `/ws`, byte for byte as in protocol.md; and names of topics.
 
 import MizuBytes
+import MizuSync
 import Testing
 
-@testable import MizuLive
+@testable import MizuTopics
+@testable import MizuWire
 
 @Suite("Messages from the server")
 struct LiveWriterTests {
@@ -16,6 +18,12 @@ struct LiveWriterTests {
         return bytes.string
     }
 
+    private func head(
+        _ cursor: Int, _ epoch: Name = "e", checksum: ScopeChecksum? = nil
+    ) -> ScopeHead {
+        ScopeHead(Position(cursor: cursor, epoch: epoch), checksum: checksum)
+    }
+
     private func ref(_ text: String) -> JSONValue { JSONValue(validated: ByteSlice(text)) }
 
     @Test("each message of the protocol's tables is written as it stands there")
@@ -23,7 +31,7 @@ struct LiveWriterTests {
         #expect(
             text {
                 LiveWriter.ack(
-                    ref: ref(#""1""#), topic: "sync:s", cursor: 12, epoch: "e", to: &$0)
+                    ref: ref(#""1""#), topic: "sync:s", at: head(12), to: &$0)
             } == #"{"type":"ack","ref":"1","topic":"sync:s","payload":{"cursor":12,"epoch":"e"}}"#)
         #expect(
             text { LiveWriter.ack(ref: ref(#""3""#), payload: #"{"results":[]}"#, to: &$0) }
@@ -33,11 +41,12 @@ struct LiveWriterTests {
             text { LiveWriter.pong(ref: ref("6"), to: &$0) } == #"{"type":"pong","ref":6}"#)
         #expect(text { LiveWriter.pong(ref: nil, to: &$0) } == #"{"type":"pong"}"#)
         #expect(
-            text { LiveWriter.poke(topic: "sync:s", cursor: 12, epoch: "e", to: &$0) }
+            text { LiveWriter.poke(topic: "sync:s", at: head(12), to: &$0) }
                 == #"{"type":"sync","topic":"sync:s","payload":{"cursor":12,"epoch":"e"}}"#)
         #expect(
             text {
-                LiveWriter.poke(topic: "sync:s", cursor: 1, epoch: "e", checksum: 10, to: &$0)
+                LiveWriter.poke(
+                    topic: "sync:s", at: head(1, checksum: ScopeChecksum(bits: 10)), to: &$0)
             }
                 == #"{"type":"sync","topic":"sync:s","payload":{"cursor":1,"epoch":"e","#
                 + #""checksum":"000000000000000a"}}"#)
@@ -67,7 +76,8 @@ struct LiveWriterTests {
         for (changes, joined) in cuts {
             let written = text {
                 LiveWriter.delta(
-                    topic: "sync:s", base: 10, cursor: 12, epoch: "e", changes: changes, to: &$0)
+                    topic: "sync:s", after: 10, to: Position(cursor: 12, epoch: "e"),
+                    changes: changes, to: &$0)
             }
             #expect(written == head + #""changes":["# + joined + "]}}")
         }
@@ -76,7 +86,7 @@ struct LiveWriterTests {
     @Test("names and words are escaped")
     func escaping() {
         #expect(
-            text { LiveWriter.poke(topic: "sync:\"\\", cursor: 0, epoch: "\"", to: &$0) }
+            text { LiveWriter.poke(topic: "sync:\"\\", at: head(0, "\""), to: &$0) }
                 == #"{"type":"sync","topic":"sync:\"\\","payload":{"cursor":0,"epoch":"\""}}"#)
         #expect(
             text { LiveWriter.error(ref: nil, code: "x", text: "a\nb\"", to: &$0) }
@@ -143,43 +153,5 @@ struct LiveWriterTests {
         let scope = ByteSlice(String(repeating: "s", count: 128))
         #expect(TopicName.isValid(TopicName.sync(scope: scope)))
         #expect(!TopicName.isValid(ByteSlice(String(repeating: "s", count: 134))))
-    }
-}
-
-@Suite("Sessions")
-struct SessionTableTests {
-    @Test("a session is found by token, id and user until it is closed")
-    func life() {
-        var table = SessionTable()
-        let one = Session(id: "s1", token: token(5), user: nil, sinceMilliseconds: 1)
-        let two = Session(id: "s2", token: token(2), user: "u", sinceMilliseconds: 2)
-        table.open(one)
-        table.open(two)
-        #expect(table.count == 2)
-        #expect(table.find(token(5)) == one)
-        #expect(table.find(token(5, generation: 2)) == nil)
-        #expect(table.find(token(900)) == nil)
-        #expect(table.find(id: "s2") == two)
-        #expect(Set(table.all.map(\.id)) == ["s1", "s2"])
-        #expect(table.signIn(token(5), as: "u") == true)
-        #expect(table.signIn(token(5, generation: 2), as: "x") == false)
-        #expect(table.all(of: "u").count == 2)
-        #expect(table.close(token(5, generation: 2)) == nil)
-        #expect(table.close(token(5))?.user == "u")
-        #expect(table.close(token(5)) == nil)
-        #expect(table.find(id: "s1") == nil)
-        #expect(table.count == 1)
-    }
-
-    @Test("a session of a reused slot takes the place of the one before")
-    func reuse() {
-        var table = SessionTable()
-        table.open(Session(id: "old", token: token(1), user: nil, sinceMilliseconds: 1))
-        table.open(
-            Session(
-                id: "new", token: token(1, generation: 2), user: nil, sinceMilliseconds: 2))
-        #expect(table.count == 1)
-        #expect(table.find(token(1)) == nil)
-        #expect(table.all.map(\.id) == ["new"])
     }
 }

@@ -6,23 +6,27 @@ import MizuBytes
 
 extension TopicTable {
     /// The topic of that name; nil if nobody is subscribed to it.
+    @inlinable
     public func topic(named name: ByteSlice) -> TopicID? {
         guard let index = topicsByName[name] else { return nil }
         return TopicID(index: index, generation: topics[Int(index)].generation)
     }
 
     /// The topic's name; nil if it has vanished.
+    @inlinable
     public func name(of topic: TopicID) -> ByteSlice? {
         isCurrent(topic) ? topics[Int(topic.index)].name : nil
     }
 
     /// Subscribers of the topic; 0 if it has vanished.
+    @inlinable
     public func subscriberCount(of topic: TopicID) -> Int {
         isCurrent(topic) ? topics[Int(topic.index)].members.count : 0
     }
 
     /// A connection's subscription to a topic. O(its subscriptions).
-    public func subscription(of token: UInt64, to name: ByteSlice) -> Subscription? {
+    @inlinable
+    public func subscription(of token: Token, to name: ByteSlice) -> Subscription? {
         guard let slot = slot(of: token), let topic = topicsByName[name],
             let edge = edge(ofSlot: slot, topic: topic)
         else { return nil }
@@ -30,7 +34,8 @@ extension TopicTable {
     }
 
     /// The state of a subscription that was just found.
-    public subscript(subscription: Subscription) -> SubscriptionState {
+    @inlinable
+    public subscript(subscription: Subscription) -> State {
         get {
             assert(isCurrent(subscription), "a Subscription outlived a change of its table")
             return edges[Int(subscription.edge)].state
@@ -44,12 +49,14 @@ extension TopicTable {
     // MARK: Fan-out
 
     /// Begins a walk over all who are subscribed now.
-    public func fanOut(to topic: TopicID) -> FanOut {
-        FanOut(topic: topic, remaining: subscriberCount(of: topic))
+    @inlinable
+    public func walk(over topic: TopicID) -> TopicWalk {
+        TopicWalk(topic: topic, remaining: subscriberCount(of: topic))
     }
 
     /// The next subscriber of a walk; nil at its end and if the topic has vanished. O(1).
-    public func next(_ walk: inout FanOut) -> Subscription? {
+    @inlinable
+    public func next(_ walk: inout TopicWalk) -> Subscription? {
         walk.remaining = min(walk.remaining, subscriberCount(of: walk.topic))
         guard walk.remaining > 0 else { return nil }
         walk.remaining -= 1
@@ -58,16 +65,12 @@ extension TopicTable {
 
     // MARK: A connection's topics
 
-    /// Topics of a connection.
-    public func subscriptionCount(of token: UInt64) -> Int {
-        slot(of: token).map { Int(slots[$0].count) } ?? 0
-    }
-
     /// Calls `body` for each subscription of a connection, in no promised order.
-    public func forEachSubscription(of token: UInt64, _ body: (Subscription) -> Void) {
+    @inlinable
+    public func forEachSubscription(of token: Token, _ body: (Subscription) -> Void) {
         guard let slot = slot(of: token) else { return }
         var edge = slots[slot].firstEdge
-        while edge != Edge.none {
+        while edge != Self.edgeNone {
             body(subscription(edge))
             edge = edges[Int(edge)].nextOfSlot
         }
@@ -76,18 +79,20 @@ extension TopicTable {
     /// The subscription of a connection after the one to `topic`, in turn: the first again after
     /// the last, for nil, and where `topic` is not among them. Nil if it has none.
     /// For heartbeats: each call with the topic of the one before visits them all.
-    public func nextSubscription(of token: UInt64, after topic: TopicID?) -> Subscription? {
+    @inlinable
+    public func nextSubscription(of token: Token, after topic: TopicID?) -> Subscription? {
         guard let slot = slot(of: token) else { return nil }
         let first = slots[slot].firstEdge
         guard let topic, isCurrent(topic), let edge = edge(ofSlot: slot, topic: topic.index) else {
             return subscription(first)
         }
         let next = edges[Int(edge)].nextOfSlot
-        return subscription(next == Edge.none ? first : next)
+        return subscription(next == Self.edgeNone ? first : next)
     }
 
     /// The names of a connection's topics, for listing sessions. O(its subscriptions).
-    public func topicNames(of token: UInt64) -> [ByteSlice] {
+    @inlinable
+    public func topicNames(of token: Token) -> [ByteSlice] {
         var names: [ByteSlice] = []
         forEachSubscription(of: token) { names.append(topics[Int($0.topic.index)].name) }
         return names
@@ -95,13 +100,16 @@ extension TopicTable {
 
     // MARK: Validity
 
-    private func isCurrent(_ topic: TopicID) -> Bool {
+    @inlinable
+    func isCurrent(_ topic: TopicID) -> Bool {
         Int(topic.index) < topics.count && topics[Int(topic.index)].generation == topic.generation
     }
 
-    private func isCurrent(_ subscription: Subscription) -> Bool {
+    @inlinable
+    func isCurrent(_ subscription: Subscription) -> Bool {
         isCurrent(subscription.topic) && Int(subscription.edge) < edges.count
             && edges[Int(subscription.edge)].topic == subscription.topic.index
-            && edges[Int(subscription.edge)].slot == UInt32(truncatingIfNeeded: subscription.token)
+            && edges[Int(subscription.edge)].slot
+                == UInt32(truncatingIfNeeded: subscription.token.index)
     }
 }

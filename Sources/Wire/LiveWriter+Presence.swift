@@ -2,6 +2,7 @@
 // already and are copied as they are.
 
 import MizuBytes
+import MizuTopics
 
 extension LiveWriter {
     /// Appends who is here as a payload, for the `ack` of who asked and for a message.

@@ -1,8 +1,9 @@
-// Writes what the server says on `/ws` as JSON text (protocol.md, "GET /ws"), straight behind what
-// a buffer holds. Frames around it are WebSocket's. Strings are escaped here; payloads and changes
+// Writes what the server says on `/ws` as JSON text (protocol.md, "GET /ws"), appended to what a
+// buffer holds. Frames around it are WebSocket's. Strings are escaped here; payloads and changes
 // are JSON already and are copied as they are.
 
 import MizuBytes
+import MizuSync
 
 public enum LiveWriter {
     /// Appends the answer to a request that was done.
@@ -24,16 +25,14 @@ public enum LiveWriter {
         buffer.append(UInt8(ascii: "}"))
     }
 
-    /// Appends the ack of a subscribe, with the scope's position.
-    /// - Parameter checksum: of the scope's records there; nil where it is not known.
+    /// Appends the ack of a subscribe to a scope, which is at `head`.
     public static func ack(
-        ref: JSONValue?, topic: ByteSlice, cursor: Int, epoch: ByteSlice,
-        checksum: UInt64? = nil, to buffer: inout ByteBuffer
+        ref: JSONValue?, topic: ByteSlice?, at head: ScopeHead, to buffer: inout ByteBuffer
     ) {
         buffer.append(#"{"type":"ack""# as StaticString)
         appendRef(ref, to: &buffer)
         appendTopic(topic, to: &buffer)
-        appendPosition(cursor: cursor, epoch: epoch, checksum, to: &buffer)
+        appendHead(head, to: &buffer)
         buffer.append("}}" as StaticString)
     }
 
@@ -62,33 +61,29 @@ public enum LiveWriter {
         buffer.append(UInt8(ascii: "}"))
     }
 
-    /// Appends the answer to a message that could not be read. `topic` is left out where there is
-    /// no `ref`, because then it would end a subscription.
-    public static func error(_ refusal: MessageRefusal, to buffer: inout ByteBuffer) {
+    /// Appends the answer to a message that could not be read. `topic` is left out if there is no
+    /// `ref`, because then it would end a subscription.
+    public static func error(_ refused: MessageRefusal, to buffer: inout ByteBuffer) {
         error(
-            ref: refusal.ref, topic: refusal.ref == nil ? nil : refusal.topic,
-            code: refusal.code.rawValue, text: refusal.text, to: &buffer)
+            ref: refused.ref, topic: refused.ref == nil ? nil : refused.topic,
+            code: refused.refusal.code, text: refused.refusal.message, to: &buffer)
     }
 
-    /// Appends a poke: the topic's scope is at this position.
-    /// - Parameter checksum: of the scope's records there; nil where it is not known.
-    public static func poke(
-        topic: ByteSlice, cursor: Int, epoch: ByteSlice, checksum: UInt64? = nil,
-        to buffer: inout ByteBuffer
-    ) {
+    /// Appends a poke: the topic's scope is at `head`.
+    public static func poke(topic: ByteSlice, at head: ScopeHead, to buffer: inout ByteBuffer) {
         buffer.append(#"{"type":"sync""# as StaticString)
         appendTopic(topic, to: &buffer)
-        appendPosition(cursor: cursor, epoch: epoch, checksum, to: &buffer)
+        appendHead(head, to: &buffer)
         buffer.append("}}" as StaticString)
     }
 
     /// Appends a delta.
     /// - Parameters:
-    ///   - base: the changes begin behind this cursor.
-    ///   - cursor, epoch: the position that they lead to.
+    ///   - base: the changes begin after this cursor.
+    ///   - end: the position to which they lead.
     ///   - changes: the changes with commas between them, cut into slices anywhere.
     public static func delta(
-        topic: ByteSlice, base: Int, cursor: Int, epoch: ByteSlice, changes: [ByteSlice],
+        topic: ByteSlice, after base: Int, to end: Position, changes: [ByteSlice],
         to buffer: inout ByteBuffer
     ) {
         // One reservation, because a delta may be a megabyte and growing would copy it again.
@@ -98,9 +93,7 @@ public enum LiveWriter {
         buffer.append(#","payload":{"base":"# as StaticString)
         buffer.append(decimal: base)
         buffer.append(#","cursor":"# as StaticString)
-        buffer.append(decimal: cursor)
-        buffer.append(#","epoch":"# as StaticString)
-        buffer.appendJSON(string: epoch)
+        appendCursorAndEpoch(end, to: &buffer)
         buffer.append(#","changes":["# as StaticString)
         for slice in changes { buffer.append(slice) }
         buffer.append("]}}" as StaticString)
@@ -141,16 +134,20 @@ public enum LiveWriter {
     }
 
     /// Opens the payload and leaves it open.
-    private static func appendPosition(
-        cursor: Int, epoch: ByteSlice, _ checksum: UInt64?, to buffer: inout ByteBuffer
-    ) {
+    private static func appendHead(_ head: ScopeHead, to buffer: inout ByteBuffer) {
         buffer.append(#","payload":{"cursor":"# as StaticString)
-        buffer.append(decimal: cursor)
-        buffer.append(#","epoch":"# as StaticString)
-        buffer.appendJSON(string: epoch)
-        guard let checksum else { return }
+        appendCursorAndEpoch(head.position, to: &buffer)
+        guard let checksum = head.checksum else { return }
         buffer.append(#","checksum":""# as StaticString)
-        buffer.append(hexadecimal: checksum, digitsMin: 16)
+        buffer.append(hexadecimal: checksum.bits, digitsMin: 16)
         buffer.append(UInt8(ascii: "\""))
+    }
+
+    private static func appendCursorAndEpoch(
+        _ position: Position, to buffer: inout ByteBuffer
+    ) {
+        buffer.append(decimal: position.cursor)
+        buffer.append(#","epoch":"# as StaticString)
+        buffer.appendJSON(string: ByteSlice(position.epoch.bytes))
     }
 }

@@ -113,10 +113,10 @@ public struct PresenceTable: ~Copyable {
     /// Who is in a topic as its last message left it; nil where there is no such topic.
     public func list(of name: ByteSlice) -> PresenceList? { topics[name]?.toldList() }
 
-    /// Who is in a topic now, as JSON with commas between, in the order in which they came.
-    /// O(members).
-    public func members(of name: ByteSlice) -> ByteSlice {
-        topics[name]?.currentMembers() ?? .empty
+    /// The members of a topic as they are now, in the order in which they came.
+    /// O(members · log members).
+    public func members(of name: ByteSlice) -> [PresenceEntry] {
+        topics[name]?.currentMembers() ?? []
     }
 
     // MARK: Time

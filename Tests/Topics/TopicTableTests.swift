@@ -2,17 +2,27 @@
 // walks that pause while the table changes.
 
 import MizuBytes
-import MizuLive
 import MizuTestSupport
+import MizuTopics
 import Testing
 
-func token(_ slot: UInt64, generation: UInt64 = 1) -> UInt64 { generation << 32 | slot }
+func token(_ slot: Int, generation: UInt32 = 1) -> Token {
+    Token(index: slot, generation: generation)
+}
+
+/// What a test keeps for a subscription.
+struct Mark: Equatable, BitwiseCopyable {
+    var sent: Int
+    var isMarked = false
+}
+
+typealias Table = TopicTable<Mark>
 
 /// The tokens subscribed to a topic, as a walk finds them.
-func subscribers(_ table: borrowing TopicTable, _ name: ByteSlice) -> [UInt64] {
+func subscribers(_ table: borrowing Table, _ name: ByteSlice) -> [Token] {
     guard let topic = table.topic(named: name) else { return [] }
-    var walk = table.fanOut(to: topic)
-    var tokens: [UInt64] = []
+    var walk = table.walk(over: topic)
+    var tokens: [Token] = []
     while let subscription = table.next(&walk) { tokens.append(subscription.token) }
     return tokens
 }
@@ -21,14 +31,14 @@ func subscribers(_ table: borrowing TopicTable, _ name: ByteSlice) -> [UInt64] {
 struct TopicTableTests {
     @Test("a subscriber is found by topic and by token until it leaves; empty topics vanish")
     func lifeOfASubscription() throws {
-        var table = TopicTable()
-        guard case .added(let added) = table.subscribe(token(7), to: "a", mode: .deltas, sent: 12)
+        var table = Table(subscriptionsMax: 100)
+        guard case .added(let added) = table.subscribe(token(7), to: "a", as: Mark(sent: 12))
         else {
             Issue.record("expected a new subscription")
             return
         }
         #expect(added.token == token(7))
-        #expect(table[added] == SubscriptionState(mode: .deltas, sent: 12))
+        #expect(table[added] == (Mark(sent: 12)))
         #expect(table.name(of: added.topic) == "a")
         #expect(table.subscriberCount(of: added.topic) == 1)
         #expect(table.topicNames(of: token(7)) == ["a"])
@@ -47,45 +57,44 @@ struct TopicTableTests {
 
     @Test("a second subscribe replaces the first")
     func replace() throws {
-        var table = TopicTable()
-        _ = table.subscribe(token(1), to: "a", mode: .deltas, sent: 5)
+        var table = Table(subscriptionsMax: 100)
+        _ = table.subscribe(token(1), to: "a", as: Mark(sent: 5))
         let found = table.subscription(of: token(1), to: "a")
         let first = try #require(found)
-        table[first].isPokeWaiting = true
-        let outcome = table.subscribe(token(1), to: "a", mode: .pokes, sent: 9)
+        table[first].isMarked = true
+        let outcome = table.subscribe(token(1), to: "a", as: Mark(sent: 9))
         guard case .replaced(let second) = outcome else {
             Issue.record("expected .replaced")
             return
         }
-        #expect(table[second] == SubscriptionState(mode: .pokes, sent: 9))
+        #expect(table[second] == (Mark(sent: 9)))
         #expect(table.count == 1)
         #expect(subscribers(table, "a") == [token(1)])
     }
 
     @Test("beyond the limit of a connection nothing changes; replacing is always allowed")
     func limit() {
-        var table = TopicTable(limits: LiveLimits(subscriptionsPerConnectionMax: 2))
-        _ = table.subscribe(token(1), to: "a", mode: .pokes, sent: 0)
-        _ = table.subscribe(token(1), to: "b", mode: .pokes, sent: 0)
-        #expect(table.subscribe(token(1), to: "c", mode: .pokes, sent: 0) == .limitReached)
+        var table = Table(subscriptionsMax: 2)
+        _ = table.subscribe(token(1), to: "a", as: Mark(sent: 0))
+        _ = table.subscribe(token(1), to: "b", as: Mark(sent: 0))
+        #expect(table.subscribe(token(1), to: "c", as: Mark(sent: 0)) == .limitReached)
         #expect(table.topic(named: "c") == nil)
-        if case .replaced = table.subscribe(token(1), to: "b", mode: .deltas, sent: 1) {
+        if case .replaced = table.subscribe(token(1), to: "b", as: Mark(sent: 1)) {
         } else {
             Issue.record("expected .replaced")
         }
         table.unsubscribe(token(1), from: "a")
-        if case .added = table.subscribe(token(1), to: "c", mode: .pokes, sent: 0) {
+        if case .added = table.subscribe(token(1), to: "c", as: Mark(sent: 0)) {
         } else {
             Issue.record("expected .added")
         }
-        #expect(LiveLimits.default.subscriptionsPerConnectionMax == 100)
     }
 
     @Test("a reused slot does not inherit the subscriptions of its earlier generation")
     func generations() {
-        var table = TopicTable()
-        _ = table.subscribe(token(3, generation: 1), to: "a", mode: .pokes, sent: 0)
-        _ = table.subscribe(token(3, generation: 2), to: "b", mode: .pokes, sent: 0)
+        var table = Table(subscriptionsMax: 100)
+        _ = table.subscribe(token(3, generation: 1), to: "a", as: Mark(sent: 0))
+        _ = table.subscribe(token(3, generation: 2), to: "b", as: Mark(sent: 0))
         #expect(table.topicNames(of: token(3, generation: 1)).isEmpty)
         #expect(table.topicNames(of: token(3, generation: 2)) == ["b"])
         #expect(table.topic(named: "a") == nil)
@@ -95,10 +104,10 @@ struct TopicTableTests {
 
     @Test("heartbeats go through a connection's topics in turn and start again")
     func turns() throws {
-        var table = TopicTable()
+        var table = Table(subscriptionsMax: 100)
         #expect(table.nextSubscription(of: token(1), after: nil) == nil)
         for name in ["a", "b", "c"] as [ByteSlice] {
-            _ = table.subscribe(token(1), to: name, mode: .pokes, sent: 0)
+            _ = table.subscribe(token(1), to: name, as: Mark(sent: 0))
         }
         var seen: [ByteSlice] = []
         var last: TopicID?
@@ -118,27 +127,25 @@ struct TopicTableTests {
 
     @Test("an idle subscription costs at most 64 bytes")
     func footprint() {
-        #expect(MemoryLayout<SubscriptionState>.stride <= 16)
-        #expect(TopicTable.bytesPerSubscription <= 64)
+        #expect(MemoryLayout<Mark>.stride == 16)
+        #expect(Table.bytesPerSubscription <= 64)
     }
 
     @Test("20,000 seeded operations leave the table as a naive model has it", arguments: [1, 2])
     func model(seed: UInt64) throws {
         var chance = SeededGenerator(seed: seed)
-        let limits = LiveLimits(subscriptionsPerConnectionMax: 5)
-        var table = TopicTable(limits: limits)
-        var model: [UInt64: [ByteSlice: SubscriptionState]] = [:]
-        var generations = [UInt64](repeating: 1, count: 20)
+        var table = Table(subscriptionsMax: 5)
+        var model: [Token: [ByteSlice: Mark]] = [:]
+        var generations = [UInt32](repeating: 1, count: 20)
         let names = (0..<12).map { ByteSlice("topic \($0)") }
         for step in 0..<20_000 {
             let slot = Int.random(in: 0..<20, using: &chance)
-            let who = token(UInt64(slot), generation: generations[slot])
+            let who = token(slot, generation: generations[slot])
             let name = names[Int.random(in: 0..<names.count, using: &chance)]
             switch Int.random(in: 0..<10, using: &chance) {
             case 0..<5:
-                let state = SubscriptionState(
-                    mode: Bool.random(using: &chance) ? .pokes : .deltas, sent: step)
-                let outcome = table.subscribe(who, to: name, mode: state.mode, sent: state.sent)
+                let state = Mark(sent: step, isMarked: Bool.random(using: &chance))
+                let outcome = table.subscribe(who, to: name, as: state)
                 let mine = model[who, default: [:]]
                 switch outcome {
                 case .added: #expect(mine[name] == nil && mine.count < 5)
@@ -152,9 +159,9 @@ struct TopicTableTests {
             case 8:
                 if let subscription = table.subscription(of: who, to: name) {
                     table[subscription].sent += 1
-                    table[subscription].isPokeWaiting.toggle()
+                    table[subscription].isMarked.toggle()
                     model[who]?[name]?.sent += 1
-                    model[who]?[name]?.isPokeWaiting.toggle()
+                    model[who]?[name]?.isMarked.toggle()
                 }
             default:
                 table.removeAll(who)
@@ -167,42 +174,41 @@ struct TopicTableTests {
     }
 
     private func compare(
-        _ table: borrowing TopicTable, _ model: [UInt64: [ByteSlice: SubscriptionState]],
+        _ table: borrowing Table, _ model: [Token: [ByteSlice: Mark]],
         _ names: [ByteSlice]
     ) throws {
         let count = model.values.reduce(0) { $0 + $1.count }
         try #require(table.count == count)
         for (who, mine) in model {
             try #require(Set(table.topicNames(of: who)) == Set(mine.keys))
-            try #require(table.subscriptionCount(of: who) == mine.count)
             for (name, state) in mine {
                 let found = table.subscription(of: who, to: name).map { table[$0] }
                 try #require(found == state)
             }
         }
         for name in names {
-            let expected = model.filter { $0.value[name] != nil }.map(\.key).sorted()
-            try #require(subscribers(table, name).sorted() == expected)
+            let expected = model.filter { $0.value[name] != nil }.map(\.key.bits).sorted()
+            try #require(subscribers(table, name).map(\.bits).sorted() == expected)
             try #require((table.topic(named: name) == nil) == expected.isEmpty)
         }
     }
 }
 
-@Suite("Fan-out in slices")
-struct FanOutTests {
+@Suite("Walks in slices")
+struct TopicWalkTests {
     @Test("a walk that pauses meets everybody who stays, whoever comes and goes meanwhile")
     func pausing() throws {
         for seed in UInt64(1)...20 {
             var chance = SeededGenerator(seed: seed)
-            var table = TopicTable()
-            for slot in 0..<UInt64(100) {
-                _ = table.subscribe(token(slot), to: "a", mode: .deltas, sent: 0)
+            var table = Table(subscriptionsMax: 100)
+            for slot in 0..<100 {
+                _ = table.subscribe(token(slot), to: "a", as: Mark(sent: 0))
             }
             let found = table.topic(named: "a")
             let topic = try #require(found)
-            var stayed = Set(0..<UInt64(100))
-            var sends = [UInt64](repeating: 0, count: 200)
-            var walk = table.fanOut(to: topic)
+            var stayed = Set(0..<100)
+            var sends = [Int](repeating: 0, count: 200)
+            var walk = table.walk(over: topic)
             var isOver = false
             while !isOver {
                 for _ in 0..<7 {
@@ -213,34 +219,34 @@ struct FanOutTests {
                     // What makes meeting somebody twice harmless.
                     guard table[subscription].sent < 1 else { continue }
                     table[subscription].sent = 1
-                    sends[Int(subscription.token & 0xFFFF_FFFF)] += 1
+                    sends[subscription.token.index] += 1
                 }
                 for _ in 0..<3 {
-                    let slot = UInt64.random(in: 0..<100, using: &chance)
+                    let slot = Int.random(in: 0..<100, using: &chance)
                     if table.unsubscribe(token(slot), from: "a") { stayed.remove(slot) }
-                    let new = UInt64.random(in: 100..<200, using: &chance)
+                    let new = Int.random(in: 100..<200, using: &chance)
                     if table.subscription(of: token(new), to: "a") == nil {
-                        _ = table.subscribe(token(new), to: "a", mode: .deltas, sent: 1)
+                        _ = table.subscribe(token(new), to: "a", as: Mark(sent: 1))
                     }
                 }
             }
-            for slot in stayed { #expect(sends[Int(slot)] == 1, "seed \(seed), slot \(slot)") }
+            for slot in stayed { #expect(sends[slot] == 1, "seed \(seed), slot \(slot)") }
             #expect(sends.allSatisfy { $0 <= 1 })
         }
     }
 
     @Test("a walk ends when its topic vanishes, and does not go on with a topic that follows it")
     func vanishing() throws {
-        var table = TopicTable()
-        _ = table.subscribe(token(1), to: "a", mode: .pokes, sent: 0)
-        _ = table.subscribe(token(2), to: "a", mode: .pokes, sent: 0)
+        var table = Table(subscriptionsMax: 100)
+        _ = table.subscribe(token(1), to: "a", as: Mark(sent: 0))
+        _ = table.subscribe(token(2), to: "a", as: Mark(sent: 0))
         let found = table.topic(named: "a")
         let topic = try #require(found)
-        var walk = table.fanOut(to: topic)
+        var walk = table.walk(over: topic)
         #expect(table.next(&walk) != nil)
         table.removeAll(token(1))
         table.removeAll(token(2))
-        _ = table.subscribe(token(3), to: "b", mode: .pokes, sent: 0)
+        _ = table.subscribe(token(3), to: "b", as: Mark(sent: 0))
         #expect(table.next(&walk) == nil)
         #expect(table.subscriberCount(of: topic) == 0)
     }

@@ -6,10 +6,9 @@ import MizuBytes
 /// A connection as the owner of a topic knows it: a token alone names a socket of one worker only.
 public struct PresenceConnection: Hashable, Sendable {
     public let worker: Int
-    /// generation << 32 | slot index.
-    public let token: UInt64
+    public let token: Token
 
-    public init(worker: Int, token: UInt64) {
+    public init(worker: Int, token: Token) {
         self.worker = worker
         self.token = token
     }
@@ -19,8 +18,10 @@ public struct PresenceConnection: Hashable, Sendable {
 public struct PresenceEntry: Equatable, Sendable {
     /// The member's id in UTF-8, never empty; connections with the same one are one member.
     public let id: ByteSlice
-    /// `{"id":"…","info":…}`, the latter where there is one.
+    /// `{"id":"…","info":…}`, the latter if there is one.
     public let json: ByteSlice
+    /// Where in `json` the `info` begins; 0 if there is none.
+    private let infoStart: Int
 
     /// - Parameter info: one JSON value; left out beyond `infoBytesMax`, `infoDepthMax`.
     /// - Returns: nil where the id is empty or longer than `idBytesMax`.
@@ -31,11 +32,19 @@ public struct PresenceEntry: Equatable, Sendable {
         text.appendJSON(string: id)
         if let info, limits.allows(info) {
             text.append(#","info":"# as StaticString)
+            infoStart = text.count
             text.append(info.bytes)
+        } else {
+            infoStart = 0
         }
         text.append(UInt8(ascii: "}"))
         self.id = id.compacted
-        json = text.takeSlice(leaving: 1)
+        json = text.finish()
+    }
+
+    /// What is shown of the member beside its id; nil if there is nothing.
+    public var info: JSONValue? {
+        infoStart == 0 ? nil : JSONValue(validated: json[infoStart..<json.count - 1])
     }
 }
 

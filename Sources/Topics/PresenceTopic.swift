@@ -43,8 +43,8 @@ final class PresenceTopic {
     private struct Member {
         /// In the order in which they came.
         let number: Int
-        var json: ByteSlice
-        /// The entry that was told last; nil: none.
+        var entry: PresenceEntry
+        /// The entry that was published last, as JSON; nil: none.
         var told: ByteSlice?
         var connectionCount = 0
         /// When its grace ends; nil where none runs.
@@ -90,9 +90,9 @@ final class PresenceTopic {
         guard isHere || hereCount < membersMax else { return false }
         if members[entry.id] == nil {
             lastNumber += 1
-            members[entry.id] = Member(number: lastNumber, json: entry.json)
+            members[entry.id] = Member(number: lastNumber, entry: entry)
         }
-        members[entry.id]?.json = entry.json
+        members[entry.id]?.entry = entry
         if !isHere { hereCount += 1 }
         if !isHere || members[entry.id]?.told != entry.json { noteChange(of: entry.id) }
         return true
@@ -153,11 +153,12 @@ final class PresenceTopic {
             guard let member = members[id] else { continue }
             members[id]?.isChanged = false
             if member.isHere {
-                guard member.told != member.json else { continue }
-                joined.append(member.json)
-                count(member.json, 1)
+                let json = member.entry.json
+                guard member.told != json else { continue }
+                joined.append(json)
+                count(json, 1)
                 if let told = member.told { count(told, -1) }
-                members[id]?.told = member.json
+                members[id]?.told = json
             } else {
                 members[id] = nil
                 guard let told = member.told else { continue }
@@ -203,19 +204,22 @@ final class PresenceTopic {
     func toldList() -> PresenceList {
         if let list { return list }
         let fresh = PresenceList(
-            version: version, members: naming == .byName ? joinedJSON { $0.told } : nil,
+            version: version, members: naming == .byName ? publishedJSON() : nil,
             count: toldCount)
         list = fresh
         return fresh
     }
 
-    /// Who is here now, as JSON with commas between. O(members).
-    func currentMembers() -> ByteSlice { joinedJSON { $0.isHere ? $0.json : nil } }
+    /// The members who are here now, in the order in which they came. O(members · log members).
+    func currentMembers() -> [PresenceEntry] {
+        members.values.filter(\.isHere).sorted { $0.number < $1.number }.map(\.entry)
+    }
 
-    private func joinedJSON(_ json: (Member) -> ByteSlice?) -> ByteSlice {
+    /// The entries that were published last, as JSON with commas between.
+    private func publishedJSON() -> ByteSlice {
         var entries: [(number: Int, json: ByteSlice)] = []
         for member in members.values {
-            if let json = json(member) { entries.append((member.number, json)) }
+            if let json = member.told { entries.append((member.number, json)) }
         }
         entries.sort { $0.number < $1.number }
         var text = ByteBuffer(capacity: entries.reduce(1) { $0 + $1.json.count + 1 })
@@ -223,6 +227,6 @@ final class PresenceTopic {
             if index > 0 { text.append(UInt8(ascii: ",")) }
             text.append(entry.json)
         }
-        return text.takeSlice(leaving: 1)
+        return text.finish()
     }
 }

@@ -1,12 +1,12 @@
 // Who gets a delta, a poke or nothing (protocol.md, "Deltas are a favour"): tables, and a slow
 // subscriber who must never hold more than one poke nor stay untold.
 
-import MizuLive
 import MizuTestSupport
+import MizuWire
 import Testing
 
 @Suite("Deltas are a favour")
-struct DeliveryTests {
+struct SubscriptionStateTests {
     private func state(
         _ mode: SubscriptionMode, sent: Int, isPokeWaiting: Bool = false
     ) -> SubscriptionState {
@@ -17,9 +17,9 @@ struct DeliveryTests {
 
     @Test("each case of the rule")
     func table() {
-        let small = News(base: 10, cursor: 12, changeBytes: 300)
-        let large = News(base: 10, cursor: 12, changeBytes: (1 << 20) + 1)
-        let cases: [(String, SubscriptionState, News, QueueRoom, Delivery)] = [
+        let small = ChangeSpan(base: 10, cursor: 12, byteCount: 300)
+        let large = ChangeSpan(base: 10, cursor: 12, byteCount: (1 << 20) + 1)
+        let cases: [(String, SubscriptionState, ChangeSpan, QueueRoom, Announcement)] = [
             ("in step", state(.deltas, sent: 10), small, .free, .delta),
             ("overlapping", state(.deltas, sent: 11), small, .free, .delta),
             ("told already", state(.deltas, sent: 12), small, .free, .nothing),
@@ -29,7 +29,7 @@ struct DeliveryTests {
             ("too large", state(.deltas, sent: 10), large, .free, .poke),
             (
                 "exactly one delta", state(.deltas, sent: 10),
-                News(base: 10, cursor: 12, changeBytes: 1 << 20), .free, .delta
+                ChangeSpan(base: 10, cursor: 12, byteCount: 1 << 20), .free, .delta
             ),
             ("poke waits", state(.deltas, sent: 10, isPokeWaiting: true), small, .free, .nothing),
             (
@@ -41,34 +41,34 @@ struct DeliveryTests {
             ("pokes, told", state(.pokes, sent: 12), small, .free, .nothing),
             ("pokes, waits", state(.pokes, sent: 10, isPokeWaiting: true), small, .free, .nothing),
         ]
-        for (name, state, news, queue, expected) in cases {
-            #expect(state.delivery(of: news, queue: queue) == expected, "\(name)")
+        for (name, state, span, queue, expected) in cases {
+            #expect(state.announcement(of: span, queue: queue) == expected, "\(name)")
         }
     }
 
     @Test("what was queued is remembered")
-    func note() {
+    func record() {
         var subscriber = state(.deltas, sent: 10)
-        subscriber.note(.nothing, upTo: 20)
+        subscriber.record(.nothing, upTo: 20)
         #expect(subscriber == state(.deltas, sent: 10))
-        subscriber.note(.delta, upTo: 12)
+        subscriber.record(.delta, upTo: 12)
         #expect(subscriber == state(.deltas, sent: 12))
-        subscriber.note(.poke, upTo: 15)
+        subscriber.record(.poke, upTo: 15)
         #expect(subscriber == state(.deltas, sent: 15, isPokeWaiting: true))
-        subscriber.note(.delta, upTo: 3)
+        subscriber.record(.delta, upTo: 3)
         #expect(subscriber.sent == 15, "a cursor never goes back")
     }
 
     @Test("once drained, a topic that moved on behind the waiting poke is told once more")
-    func afterDrain() {
+    func drained() {
         var behind = state(.deltas, sent: 15, isPokeWaiting: true)
-        #expect(behind.afterDrain(head: 18) == .poke)
+        #expect(behind.drained(head: 18) == .poke)
         #expect(!behind.isPokeWaiting)
         var level = state(.pokes, sent: 15, isPokeWaiting: true)
-        #expect(level.afterDrain(head: 15) == .nothing)
+        #expect(level.drained(head: 15) == .nothing)
         #expect(level == state(.pokes, sent: 15))
         var idle = state(.deltas, sent: 15)
-        #expect(idle.afterDrain(head: 18) == .nothing, "its delta is still to come")
+        #expect(idle.drained(head: 18) == .nothing, "its delta is still to come")
     }
 
     @Test("a slow subscriber holds one poke at most, and is told of everything in the end")
@@ -77,22 +77,22 @@ struct DeliveryTests {
             var chance = SeededGenerator(seed: seed)
             var subscriber = state(Bool.random(using: &chance) ? .deltas : .pokes, sent: 0)
             var (head, pokes) = (0, 0)
-            func queue(_ delivery: Delivery, upTo cursor: Int) {
-                if delivery == .poke { pokes += 1 }
-                subscriber.note(delivery, upTo: cursor)
+            func queue(_ announcement: Announcement, upTo cursor: Int) {
+                if announcement == .poke { pokes += 1 }
+                subscriber.record(announcement, upTo: cursor)
                 #expect(pokes <= 1)
             }
             func drain() {
                 pokes = 0
-                queue(subscriber.afterDrain(head: head), upTo: head)
+                queue(subscriber.drained(head: head), upTo: head)
             }
             for _ in 0..<200 {
                 if Int.random(in: 0..<3, using: &chance) > 0 {
                     let base = head
                     head += Int.random(in: 1...3, using: &chance)
-                    let news = News(base: base, cursor: head, changeBytes: 100)
+                    let span = ChangeSpan(base: base, cursor: head, byteCount: 100)
                     let room: QueueRoom = Bool.random(using: &chance) ? .free : .full
-                    queue(subscriber.delivery(of: news, queue: room), upTo: head)
+                    queue(subscriber.announcement(of: span, queue: room), upTo: head)
                 } else {
                     drain()
                 }

@@ -1,51 +1,77 @@
 // Who is subscribed to what, on one worker: topics by name, subscribers by token, and the edges
-// between them in one array, so that an idle subscription costs 36 bytes beside spare capacity.
-// Keeps no history and no bytes but the topics' names: who missed something asks Sync.
-// Confined to its worker. Knows no socket; a subscriber is a token.
+// between them in one array, so that an idle subscription costs 20 bytes and its state, beside
+// spare capacity. `State` is what the owner keeps for each subscription, such as how far it was
+// sent. Keeps no history and no bytes but the topics' names. Confined to its worker. Knows no
+// socket; a subscriber is a token.
 //
 //   slots[token's index] ─first─► edge ─nextOfSlot─► edge ─► none      a connection's topics
 //   topics[id].members   = [edge, edge, edge]                          a topic's subscribers
 //   edge.position        = its place in members, so that leaving is a swap with the last
+//
+// Generic and therefore `@inlinable` as a whole: the owner's module gets code for its own `State`.
 
 import MizuBytes
 
 /// Topics and their subscribers. One owner, one thread.
-public struct TopicTable: ~Copyable {
-    let limits: LiveLimits
-    var edges: ContiguousArray<Edge> = []
+public struct TopicTable<State: BitwiseCopyable & Sendable>: ~Copyable {
+    /// Topics of one connection; beyond it `.limitReached`.
+    @usableFromInline let subscriptionsMax: Int
+    @usableFromInline var edges: ContiguousArray<Edge> = []
     /// First of the unused edges, linked by `nextOfSlot`.
-    var firstFreeEdge = Edge.none
-    var slots: ContiguousArray<Slot> = []
-    var topics: ContiguousArray<Topic> = []
-    var freeTopics: ContiguousArray<UInt32> = []
-    var topicsByName: [ByteSlice: UInt32] = [:]
+    @usableFromInline var firstFreeEdge = UInt32.max
+    @usableFromInline var slots: ContiguousArray<Slot> = []
+    @usableFromInline var topics: ContiguousArray<Topic> = []
+    @usableFromInline var freeTopics: ContiguousArray<UInt32> = []
+    @usableFromInline var topicsByName: [ByteSlice: UInt32] = [:]
 
     /// One subscription.
-    struct Edge {
-        static let none = UInt32.max
-
-        var state: SubscriptionState
-        var slot: UInt32
-        var topic: UInt32
-        var nextOfSlot: UInt32
+    @usableFromInline struct Edge {
+        @usableFromInline var state: State
+        @usableFromInline var slot: UInt32
+        @usableFromInline var topic: UInt32
+        @usableFromInline var nextOfSlot: UInt32
         /// Index of this edge in its topic's `members`.
-        var position: UInt32
+        @usableFromInline var position: UInt32
+
+        @inlinable
+        init(state: State, slot: UInt32, topic: UInt32, nextOfSlot: UInt32, position: UInt32) {
+            self.state = state
+            self.slot = slot
+            self.topic = topic
+            self.nextOfSlot = nextOfSlot
+            self.position = position
+        }
     }
+
+    /// The end of a list of edges.
+    @inlinable static var edgeNone: UInt32 { .max }
 
     /// A connection's end of its edges, at the index of its token.
-    struct Slot {
-        var generation: UInt32 = 0
-        var firstEdge = Edge.none
-        var count: UInt32 = 0
+    @usableFromInline struct Slot {
+        @usableFromInline var generation: UInt32 = 0
+        @usableFromInline var firstEdge = UInt32.max
+        @usableFromInline var count: UInt32 = 0
+
+        @inlinable
+        init() {}
     }
 
-    struct Topic {
-        var name: ByteSlice
-        var generation: UInt32
-        var members: ContiguousArray<UInt32>
+    @usableFromInline struct Topic {
+        @usableFromInline var name: ByteSlice
+        @usableFromInline var generation: UInt32
+        @usableFromInline var members: ContiguousArray<UInt32>
+
+        @inlinable
+        init(name: ByteSlice, generation: UInt32, members: ContiguousArray<UInt32>) {
+            self.name = name
+            self.generation = generation
+            self.members = members
+        }
     }
 
-    public init(limits: LiveLimits = .default) { self.limits = limits }
+    /// - Parameter subscriptionsMax: topics of one connection; beyond it `.limitReached`.
+    @inlinable
+    public init(subscriptionsMax: Int) { self.subscriptionsMax = subscriptionsMax }
 
     /// What one idle subscription costs in this table, in bytes: its edge and its place among
     /// the topic's members. Arrays may have as much again in reserve.
@@ -53,29 +79,33 @@ public struct TopicTable: ~Copyable {
         MemoryLayout<Edge>.stride + MemoryLayout<UInt32>.stride
     }
 
+    /// What a connection costs in this table while it has no subscription, in bytes.
+    public static var bytesPerConnection: Int { MemoryLayout<Slot>.stride }
+
     /// Subscriptions of all connections.
-    public private(set) var count = 0
+    @inlinable public var count: Int { subscriptionCount }
+    @usableFromInline var subscriptionCount = 0
 
     /// Topics that have a subscriber; others do not exist.
-    public var topicCount: Int { topicsByName.count }
+    @inlinable public var topicCount: Int { topicsByName.count }
 
     // MARK: Subscribing
 
     /// Subscribes a connection to a topic, or replaces its subscription. O(its subscriptions).
     /// - Parameters:
     ///   - name: copied if the topic is new.
-    ///   - sent: where it begins: the cursor that its ack tells, or the one it came with.
+    ///   - state: how it begins.
+    @inlinable
     public mutating func subscribe(
-        _ token: UInt64, to name: ByteSlice, mode: SubscriptionMode, sent: Int
+        _ token: Token, to name: ByteSlice, as state: State
     ) -> SubscribeOutcome {
-        let slot = Self.slotIndex(token)
-        prepareSlot(slot, token)
-        let state = SubscriptionState(mode: mode, sent: sent)
+        let slot = token.index
+        prepareSlot(token)
         if let topic = topicsByName[name], let edge = edge(ofSlot: slot, topic: topic) {
             edges[Int(edge)].state = state
             return .replaced(subscription(edge))
         }
-        guard Int(slots[slot].count) < limits.subscriptionsPerConnectionMax else {
+        guard Int(slots[slot].count) < subscriptionsMax else {
             return .limitReached
         }
         let topic = topicsByName[name] ?? addTopic(name)
@@ -87,21 +117,22 @@ public struct TopicTable: ~Copyable {
         topics[Int(topic)].members.append(edge)
         slots[slot].firstEdge = edge
         slots[slot].count += 1
-        count += 1
+        subscriptionCount += 1
         return .added(subscription(edge))
     }
 
     /// Ends a subscription. O(the connection's subscriptions).
     /// - Returns: whether there was one.
+    @inlinable
     @discardableResult
-    public mutating func unsubscribe(_ token: UInt64, from name: ByteSlice) -> Bool {
+    public mutating func unsubscribe(_ token: Token, from name: ByteSlice) -> Bool {
         guard let slot = slot(of: token), let topic = topicsByName[name] else { return false }
-        var previous = Edge.none
+        var previous = Self.edgeNone
         var edge = slots[slot].firstEdge
-        while edge != Edge.none {
+        while edge != Self.edgeNone {
             let next = edges[Int(edge)].nextOfSlot
             if edges[Int(edge)].topic == topic {
-                if previous == Edge.none {
+                if previous == Self.edgeNone {
                     slots[slot].firstEdge = next
                 } else {
                     edges[Int(previous)].nextOfSlot = next
@@ -117,12 +148,13 @@ public struct TopicTable: ~Copyable {
     }
 
     /// Ends all subscriptions of a connection. O(its subscriptions).
-    public mutating func removeAll(_ token: UInt64) {
+    @inlinable
+    public mutating func removeAll(_ token: Token) {
         guard let slot = slot(of: token) else { return }
         var edge = slots[slot].firstEdge
-        slots[slot].firstEdge = Edge.none
+        slots[slot].firstEdge = Self.edgeNone
         slots[slot].count = 0
-        while edge != Edge.none {
+        while edge != Self.edgeNone {
             let next = edges[Int(edge)].nextOfSlot
             removeEdge(edge)
             edge = next
@@ -131,49 +163,51 @@ public struct TopicTable: ~Copyable {
 
     // MARK: Parts of it
 
-    static func slotIndex(_ token: UInt64) -> Int { Int(UInt32(truncatingIfNeeded: token)) }
-    static func generation(_ token: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: token >> 32) }
-
     /// The index of a token's slot, if it has subscriptions there.
-    func slot(of token: UInt64) -> Int? {
-        let slot = Self.slotIndex(token)
-        guard slot < slots.count, slots[slot].generation == Self.generation(token),
+    @inlinable
+    func slot(of token: Token) -> Int? {
+        let slot = token.index
+        guard slot < slots.count, slots[slot].generation == token.generation,
             slots[slot].count > 0
         else { return nil }
         return slot
     }
 
     /// The edge of a slot to a topic. O(the slot's edges).
+    @inlinable
     func edge(ofSlot slot: Int, topic: UInt32) -> UInt32? {
         var edge = slots[slot].firstEdge
-        while edge != Edge.none {
+        while edge != Self.edgeNone {
             if edges[Int(edge)].topic == topic { return edge }
             edge = edges[Int(edge)].nextOfSlot
         }
         return nil
     }
 
+    @inlinable
     func subscription(_ edge: UInt32) -> Subscription {
         let slot = edges[Int(edge)].slot
         let topic = edges[Int(edge)].topic
         return Subscription(
-            token: UInt64(slots[Int(slot)].generation) << 32 | UInt64(slot),
+            token: Token(index: Int(slot), generation: slots[Int(slot)].generation),
             topic: TopicID(index: topic, generation: topics[Int(topic)].generation),
             edge: edge)
     }
 
     /// Makes the slot the token's own: there, and free of an earlier generation's edges.
-    private mutating func prepareSlot(_ slot: Int, _ token: UInt64) {
+    @inlinable
+    mutating func prepareSlot(_ token: Token) {
+        let slot = token.index
         if slot >= slots.count {
             slots.append(contentsOf: repeatElement(Slot(), count: slot + 1 - slots.count))
         }
-        let generation = Self.generation(token)
-        guard slots[slot].generation != generation else { return }
-        removeAll(UInt64(slots[slot].generation) << 32 | UInt64(slot))
-        slots[slot].generation = generation
+        guard slots[slot].generation != token.generation else { return }
+        removeAll(Token(index: slot, generation: slots[slot].generation))
+        slots[slot].generation = token.generation
     }
 
-    private mutating func addTopic(_ name: ByteSlice) -> UInt32 {
+    @inlinable
+    mutating func addTopic(_ name: ByteSlice) -> UInt32 {
         let name = name.compacted
         let index: UInt32
         if let free = freeTopics.popLast() {
@@ -187,8 +221,9 @@ public struct TopicTable: ~Copyable {
         return index
     }
 
-    private mutating func addEdge(_ edge: Edge) -> UInt32 {
-        guard firstFreeEdge != Edge.none else {
+    @inlinable
+    mutating func addEdge(_ edge: Edge) -> UInt32 {
+        guard firstFreeEdge != Self.edgeNone else {
             edges.append(edge)
             return UInt32(truncatingIfNeeded: edges.count - 1)
         }
@@ -199,7 +234,8 @@ public struct TopicTable: ~Copyable {
     }
 
     /// Takes an edge out of its topic and frees it; its slot's list is the caller's.
-    private mutating func removeEdge(_ index: UInt32) {
+    @inlinable
+    mutating func removeEdge(_ index: UInt32) {
         let topic = Int(edges[Int(index)].topic)
         let position = Int(edges[Int(index)].position)
         topics[topic].members.swapAt(position, topics[topic].members.count - 1)
@@ -210,11 +246,12 @@ public struct TopicTable: ~Copyable {
         }
         edges[Int(index)].nextOfSlot = firstFreeEdge
         firstFreeEdge = index
-        count -= 1
+        subscriptionCount -= 1
         if topics[topic].members.isEmpty { removeTopic(topic) }
     }
 
-    private mutating func removeTopic(_ topic: Int) {
+    @inlinable
+    mutating func removeTopic(_ topic: Int) {
         topicsByName[topics[topic].name] = nil
         topics[topic].name = .empty
         topics[topic].members = []

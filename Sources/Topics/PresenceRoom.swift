@@ -1,40 +1,51 @@
-// Who of one worker's connections watches a topic's presence, and how far each has been told. The
-// other half of `PresenceTable`: that one is at the topic's owner, a room at each worker that has
-// somebody to tell. Confined to its worker; knows no socket.
+// Which of one worker's connections watch a topic's presence, and up to which version each was sent
+// it. The other half of `PresenceTable`: the table is at the topic's owner, a room at each worker
+// that has a watcher. Confined to its worker; knows no socket.
+//
+// A seat, by `PresenceSeat.state`:
+//
+//   asked ──list of the owner──► upTo ──message that continues it──► upTo
+//     ▲                           │
+//     │                           └──queue full, or a gap──► missed
+//     └──────────room in the queue: the owner is asked───────┘
+//
+//   asked:  a list is on its way; messages until then will be in it, so they are skipped
+//   upTo:   the connection was sent everything up to this version
+//   missed: the connection was sent less than there is; nothing but a whole list helps
 
 import MizuBytes
 
 /// One connection that watches.
 public struct PresenceSeat: Sendable {
-    public let token: UInt64
-    /// What the client gave of itself, for the app to judge again when permissions change.
+    public let token: Token
+    /// What the client said of itself, for the app to judge again when permissions change.
     public var info: JSONValue?
-    /// As whom it is shown; nil where it is not.
+    /// The member as which it is shown; nil if it is not shown.
     public var entry: PresenceEntry?
-    public var told: Told
+    public var state: State
 
-    public enum Told: Equatable, Sendable {
-        /// The owner is asked for a list, with this number; what is news meanwhile will be in it.
+    public enum State: Equatable, Sendable {
+        /// The owner is asked for a list, with this number.
         case asked(Int)
-        /// All messages up to this version.
+        /// All messages up to this version were sent.
         case upTo(Int)
-        /// Its queue was full; a list is due once that has room.
+        /// A message was left out; a list is due once there is room.
         case missed
     }
 
-    /// What to do with news for this seat.
+    /// What to do about a message for this seat.
     public enum Step: Equatable, Sendable { case send, skip, askForList }
 
-    public init(token: UInt64, info: JSONValue?, told: Told) {
+    public init(token: Token, info: JSONValue?, state: State) {
         self.token = token
         self.info = info
-        self.told = told
+        self.state = state
     }
 
-    /// Where news continues what was told it is sent, once; where something lies between, only a
-    /// whole list helps.
+    /// A message is sent if it continues the last version that was sent, and once; after a gap the
+    /// seat needs the whole list.
     public func step(base: Int, version: Int) -> Step {
-        switch told {
+        switch state {
         case .asked, .missed: .skip
         case .upTo(let sent): sent >= version ? .skip : sent < base ? .askForList : .send
         }
@@ -45,14 +56,14 @@ public struct PresenceSeat: Sendable {
 public final class PresenceRoom {
     public let topic: ByteSlice
     private var seats: ContiguousArray<PresenceSeat> = []
-    private var places: [UInt64: Int] = [:]
+    private var places: [Token: Int] = [:]
 
     public init(topic: ByteSlice) { self.topic = topic }
 
     public var count: Int { seats.count }
 
     /// The seat of a connection; setting nil takes it away, by a swap with the last. O(1).
-    public subscript(token: UInt64) -> PresenceSeat? {
+    public subscript(token: Token) -> PresenceSeat? {
         get { places[token].map { seats[$0] } }
         set {
             switch (places[token], newValue) {
@@ -73,11 +84,12 @@ public final class PresenceRoom {
     }
 
     /// The token at a position, for a walk.
-    func token(at position: Int) -> UInt64 { seats[position].token }
+    func token(at position: Int) -> Token { seats[position].token }
 }
 
-/// A walk over a room's seats that may pause while they change: from the last to the first, so that
-/// nobody who stays is missed. Somebody may be met twice, which `PresenceSeat.step` makes harmless.
+/// A walk over a room's seats that may pause while they change. It goes from the last to the first,
+/// so that no seat that stays is missed. A seat may be met twice, which `PresenceSeat.step` makes
+/// harmless.
 public struct PresenceWalk {
     public let room: PresenceRoom
     private var remaining: Int
@@ -88,7 +100,7 @@ public struct PresenceWalk {
     }
 
     /// The next connection; nil at the end. O(1).
-    public mutating func next() -> UInt64? {
+    public mutating func next() -> Token? {
         remaining = min(remaining, room.count)
         guard remaining > 0 else { return nil }
         remaining -= 1

@@ -1,10 +1,11 @@
-// The limits of this room in one place, and the names that its files share. Values only.
+// The limits of a socket's conversation in one place, and the names of topics. Values only.
 
 import MizuBytes
+import MizuTopics
 
 /// What a connection may hold and say. Defaults are protocol.md's.
 public struct LiveLimits: Sendable {
-    /// Topics of one connection; beyond it `.limitReached`. Default 100.
+    /// Topics of one connection; beyond it `invalid_request`. Default 100.
     public var subscriptionsPerConnectionMax: Int
     /// Bytes of a `ref` as JSON text; beyond it `invalid_request`. Default 128.
     public var refBytesMax: Int
@@ -45,7 +46,7 @@ public enum TopicName {
         var name = ByteBuffer(capacity: scope.count + 5)
         name.append("sync:" as StaticString)
         name.append(scope)
-        return name.takeSlice(leaving: 1)
+        return name.finish()
     }
 
     /// The scope that `topic` tells of, whatever colons that has; nil for an app's own topic.
