@@ -117,8 +117,8 @@ enum EchoRoutes {
         }
         let message = Publication(text: body, charging: workers.queued)
         let name = ByteSlice(topic)
-        workers.performOnAll { worker in
-            (worker.service(0) as? EchoService)?.publish(message, to: name)
+        workers.performOnAll(EchoService.self) { service, _ in
+            service.publish(message, to: name)
         }
         return .status(.accepted)
     }

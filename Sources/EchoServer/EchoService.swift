@@ -1,23 +1,22 @@
-// The conversation of echo-server: every message comes back, and who asks for a topic hears what is
-// published there. One instance for each worker.
+// The conversation of echo-server: every message comes back, and a socket that subscribes to a
+// topic is sent what is published there. One instance for each worker.
 
 import CLinux
 import MizuBytes
 import MizuEventLoop
 import MizuHTTP
-import MizuLive
 import MizuServer
+import MizuTopics
 import MizuWebSocket
 
 final class EchoService: WebSocketService {
-    private var topics = TopicTable(limits: LiveLimits(subscriptionsPerConnectionMax: 1_000))
+    /// Nothing is kept of how far a subscriber was sent.
+    private struct Subscribed {}
 
-    private var waiting: [(topic: TopicID, broadcast: Broadcast)] = []
-    private var round: Round?
-    /// Subscribers that one tick sends to: other connections have their turn between two.
+    private var topics = TopicTable<Subscribed>(subscriptionsMax: 1_000)
+    private let fanOuts = FanOutQueue<TopicID, TopicWalk, Broadcast>()
+    /// Subscribers visited in one tick: the worker's other connections go between two slices.
     private static let tickSubscribersMax = 512
-    /// Messages that share a walk.
-    private static let roundMessagesMax = 64
 
     private static let acknowledgement = ByteSlice(literal: #"{"type":"ack"}"#)
     /// A subscription is a small message: its topic has at most 256 bytes.
@@ -25,7 +24,7 @@ final class EchoService: WebSocketService {
 
     func opened(_ socket: Token, request: borrowing Request, on worker: Worker) {}
 
-    func closed(_ socket: Token, on worker: Worker) { topics.removeAll(socket.bits) }
+    func closed(_ socket: Token, on worker: Worker) { topics.removeAll(socket) }
 
     func received(
         _ payload: UnsafeRawBufferPointer, as kind: MessageKind, from socket: Token,
@@ -34,7 +33,7 @@ final class EchoService: WebSocketService {
         guard kind == .text, let topic = Self.subscription(payload) else {
             return worker.echo(payload, as: kind, to: socket)
         }
-        switch topics.subscribe(socket.bits, to: topic, mode: .deltas, sent: 0) {
+        switch topics.subscribe(socket, to: topic, as: Subscribed()) {
         case .added, .replaced: worker.send(text: Self.acknowledgement, to: socket)
         case .limitReached: worker.close(socket, code: 1008, reason: "too many subscriptions")
         }
@@ -59,46 +58,24 @@ final class EchoService: WebSocketService {
     /// Queues `message` for all who are subscribed to `topic` on this worker.
     func publish(_ message: Publication, to topic: ByteSlice) {
         guard let topic = topics.topic(named: topic) else { return }
-        waiting.append((topic, Broadcast(message, group: topic.number)))
+        fanOuts.add(Broadcast(message, group: topic.number), to: topic)
     }
 
-    /// Tells a slice of subscribers what is queued. Whose queue is full (64 MiB) is left out, and
+    /// Sends a slice of what is queued. A subscriber whose queue is full (64 MiB) is left out, and
     /// closed with 4000 if it does not read for 30 s: memory is bounded however much is published.
     func work(on worker: Worker) -> ServiceWork {
-        var budget = Self.tickSubscribersMax
-        while budget > 0, beginRound(), var walk = round?.walk {
-            while budget > 0, let subscription = topics.next(&walk) {
-                budget -= 1
-                guard let recipient = worker.recipient(Token(bits: subscription.token)) else {
-                    continue
+        let progress = fanOuts.work(
+            budget: Self.tickSubscribersMax,
+            begin: { topics.walk(over: $0) },
+            next: { topics.next(&$0) },
+            visit: { subscription, broadcasts in
+                worker.withRecipient(subscription.token) { recipient in
+                    for index in broadcasts.indices where !worker.isFull(recipient) {
+                        broadcasts[index].send(to: recipient, on: worker)
+                    }
                 }
-                for index in 0..<(round?.broadcasts.count ?? 0) where !worker.isFull(recipient) {
-                    round?.broadcasts[index].send(to: recipient, on: worker)
-                }
-            }
-            round?.walk = walk
-            guard walk.isAtEnd else { break }
-            for broadcast in round?.broadcasts ?? [] { worker.end(broadcast) }
-            round = nil
-        }
-        return round == nil && waiting.isEmpty ? .done : .more
+            },
+            end: { worker.end($0) })
+        return progress == .done ? .done : .more
     }
-
-    /// Takes up the oldest message that waits, with those behind it for the same topic: each
-    /// subscriber gets them in one write.
-    /// - Returns: whether there is a round.
-    private func beginRound() -> Bool {
-        guard round == nil else { return true }
-        guard let topic = waiting.first?.topic else { return false }
-        let together = waiting.prefix(Self.roundMessagesMax).prefix { $0.topic == topic }
-        round = Round(walk: topics.fanOut(to: topic), broadcasts: together.map(\.broadcast))
-        waiting.removeFirst(together.count)
-        return true
-    }
-}
-
-/// Messages on their way to their topic's subscribers.
-private struct Round {
-    var walk: FanOut
-    var broadcasts: [Broadcast]
 }

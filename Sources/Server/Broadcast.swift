@@ -44,7 +44,7 @@ public struct Broadcast {
     }
 
     /// Sends it to one of its sockets.
-    public mutating func send(to recipient: Recipient, on worker: Worker) {
+    public mutating func send(to recipient: borrowing Recipient, on worker: Worker) {
         let connection = recipient.connection
         guard recipient.isOpen else { return }
         guard connection.deflate.isAgreed, compresses else {

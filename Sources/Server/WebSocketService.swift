@@ -2,12 +2,13 @@
 // each worker, made on that worker's thread and never seen by another, so it may keep state without
 // locks. It names sockets by token and speaks through the worker.
 
+import MizuBytes
 import MizuEventLoop
 import MizuHTTP
 import MizuWebSocket
 
 /// The conversation on upgraded connections. All calls come on the worker's own thread.
-public protocol WebSocketService: AnyObject {
+public protocol WebSocketService: AnyObject, SendableMetatype {
     /// The handshake is done; `request` is what asked for it.
     func opened(_ socket: Token, request: borrowing Request, on worker: Worker)
     /// A whole message. `payload` is valid during the call only; text is valid UTF-8.

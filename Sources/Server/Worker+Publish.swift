@@ -8,32 +8,13 @@ import MizuEventLoop
 import MizuTransport
 import MizuWebSocket
 
-/// A socket that can be told something, as a service sees it during one call. It must not be kept:
-/// it means nothing once the service has returned.
-public struct Recipient {
-    let connection: Connection
-
-    /// The kernel has not taken all that was sent in earlier ticks; `hasRoom` is called when it
-    /// has.
-    public var isBlocked: Bool { connection.flags.contains(.wasBlocked) }
-    public var socket: Token { connection.token }
-    /// `Worker.isFull` may find that the socket has gone.
-    public var isOpen: Bool { connection.phase == .webSocket && connection.closing.isOpen }
-}
-
 extension Worker {
-    /// The socket, where it is there and not closing.
-    @inline(__always)
-    public func recipient(_ socket: Token) -> Recipient? {
-        open(socket).map(Recipient.init)
-    }
-
     /// Whether the socket should be told only what it must hear: its queue is at its limit, or
     /// something waits in it while all queues of the process together hold more than
     /// `ServerLimits.queuedBytesMax`. What fills it is sent first, where the kernel takes it; that
     /// may end the connection, and its service is told so within this call.
     @inline(__always)
-    public func isFull(_ recipient: Recipient) -> Bool {
+    public func isFull(_ recipient: borrowing Recipient) -> Bool {
         let connection = recipient.connection
         if connection.queue == nil, connection.arenaCount == 0,
             !connection.flags.contains(.queueFull)
@@ -49,7 +30,8 @@ extension Worker {
     }
 
     /// Sends a publication to one socket out of turn: as it is, not as one of a group.
-    public func send(_ publication: Publication, to recipient: Recipient, tag: UInt32 = 0) {
+    public func send(_ publication: Publication, to recipient: borrowing Recipient, tag: UInt32 = 0)
+    {
         guard recipient.isOpen else { return }
         tell(publication.frame, to: recipient.connection, tag: tag)
     }
@@ -62,7 +44,7 @@ extension Worker {
     /// Drops what waits for a socket with that tag and of which no byte was sent.
     /// - Returns: how many messages were dropped.
     @discardableResult
-    public func dropQueued(_ tag: UInt32, of recipient: Recipient) -> Int {
+    public func dropQueued(_ tag: UInt32, of recipient: borrowing Recipient) -> Int {
         let connection = recipient.connection
         guard let dropped = connection.queue?.dropUnbegun(tag: tag), dropped > 0 else { return 0 }
         // What was dropped may have been part of a window.
@@ -72,7 +54,7 @@ extension Worker {
 
     /// Drops all that waits for a socket and of which no byte was sent. What is said later to one
     /// that is not closed must look back at nothing.
-    public func dropQueued(of recipient: Recipient) {
+    public func dropQueued(of recipient: borrowing Recipient) {
         recipient.connection.queue?.dropUnbegun()
         recipient.connection.window = .none
     }

@@ -254,11 +254,14 @@ extension Worker {
 
     /// How much waits for a socket; nil where it has gone or is closing.
     public func fill(of socket: Token) -> QueueFill? {
-        guard let recipient = recipient(socket) else { return nil }
-        return QueueFill(
-            bytes: recipient.connection.pendingBytes,
-            messages: recipient.connection.waitingMessages, isBlocked: recipient.isBlocked,
-            isFull: isFull(recipient))
+        var fill: QueueFill?
+        withRecipient(socket) { recipient in
+            fill = QueueFill(
+                bytes: recipient.connection.pendingBytes,
+                messages: recipient.connection.waitingMessages, isBlocked: recipient.isBlocked,
+                isFull: isFull(recipient))
+        }
+        return fill
     }
 
     /// Begins the closing handshake; the socket is gone when the peer has answered, or after

@@ -65,9 +65,33 @@ public final class Workers: Sendable {
         for mailbox in mailboxes { mailbox.post(.perform(body)) }
     }
 
+    /// Runs `body` on worker `index` with its service of type `Service`; not where it has none.
+    public func perform<Service: WebSocketService>(
+        on index: Int, _ type: Service.Type,
+        _ body: @escaping @Sendable (Service, Worker) -> Void
+    ) {
+        perform(on: index) { worker in worker.with(type, body) }
+    }
+
+    /// Runs `body` once on each worker with its service of type `Service`.
+    public func performOnAll<Service: WebSocketService>(
+        _ type: Service.Type, _ body: @escaping @Sendable (Service, Worker) -> Void
+    ) {
+        performOnAll { worker in worker.with(type, body) }
+    }
+
     /// Tells every worker to stop accepting and to finish by `deadline`; the first call counts.
     func drain(until deadline: Instant) {
         guard !draining.exchange(true, ordering: .acquiringAndReleasing) else { return }
         for mailbox in mailboxes { mailbox.post(.drain(until: deadline)) }
+    }
+}
+
+extension Worker {
+    /// Calls `body` with this worker's service of type `Service`, if it has one.
+    fileprivate func with<Service: WebSocketService>(
+        _ type: Service.Type, _ body: (Service, Worker) -> Void
+    ) {
+        if let service = service(type) { body(service, self) }
     }
 }

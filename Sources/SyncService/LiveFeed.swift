@@ -1,11 +1,12 @@
 // The way into every worker's topics, from any thread: new changes after a commit, a word that a
-// scope has moved, a message of the app. Best effort and independent of Sync's truth: who misses
-// something pulls.
+// scope has moved, a message of the app; and who is there, for the app's own code. Best effort and
+// independent of Sync's truth: a client that misses something pulls.
 
 import MizuBytes
-import MizuLive
 import MizuServer
 import MizuSync
+import MizuTopics
+import MizuWire
 import Synchronization
 
 public final class LiveFeed: Sendable {
@@ -13,64 +14,69 @@ public final class LiveFeed: Sendable {
 
     public init(workers: Workers) { self.workers = workers }
 
-    /// Tells subscribers what a commit added. Called by the committer before its answers leave.
+    /// Publishes what a commit added to its subscribers. Called by the committer before its answers
+    /// leave.
     public func publish(_ feed: [CommittedChanges]) {
-        let news = feed.map(CommitNews.init)
-        workers.performOnAll { worker in
-            worker.service(LiveService.self)?.deliver(news)
-        }
+        let commit = feed.map(ScopePublication.init)
+        workers.performLiveOnAll { $0.service.fanOuts.publish(commit) }
     }
 
-    /// Tells the subscribers of a scope that it may have moved: the one seam by which a source
-    /// other than this process's committer feeds topics. Each gets a poke at the scope's position.
+    /// Pokes the subscribers of a scope, which may have moved, at its position: the one seam by
+    /// which a source other than this process's committer feeds topics.
     public func notify(scope: Name) {
-        workers.performOnAll { worker in
-            worker.service(LiveService.self)?.poke(scope, on: worker)
+        workers.performLiveOnAll { live in
+            live.service.fanOuts.publishPoke(of: scope, on: live.worker.index)
         }
     }
 
-    /// Asks all who are subscribed to a scope to connect anew, as a restart would: a backup was put
-    /// back under the server, and only who says where it stands can be told that this is no more.
+    /// Asks all who are subscribed to a scope to connect again, as a restart would: a backup was
+    /// put back under the server, and only a client that says where it stands can be told that this
+    /// is no more.
     public func positionsLost() {
-        workers.performOnAll { worker in
-            worker.service(LiveService.self)?.closeSubscribers(on: worker)
-        }
+        workers.performLiveOnAll { $0.service.closeSubscribers($0) }
     }
 
-    /// Sends `payload` (one JSON value) to the subscribers of an app's topic. Topics of Sync are
-    /// nobody's to publish to: a call with one is ignored.
+    /// Publishes `payload` (one JSON value) to the subscribers of an app's topic. Nobody publishes
+    /// to topics of Sync: a call with one is ignored.
     public func publish(topic: String, payload: ByteSlice) {
         let name = ByteSlice(topic)
         guard !TopicName.isSync(name) else { return }
         let message = Publication(message: payload, to: name, charging: workers.queued)
-        workers.performOnAll { worker in
-            worker.service(LiveService.self)?.tell(message, to: name)
-        }
+        workers.performLiveOnAll { $0.service.fanOuts.publish(message, to: name) }
     }
 
     /// All live sessions, collected from every worker and handed to `receive` on one of their
-    /// threads. Never called where a worker has ended.
+    /// threads. Never called if a worker has ended.
     public func sessions(_ receive: @escaping @Sendable ([LiveSession]) -> Void) {
         let gathered = Gathering(expected: workers.count)
-        workers.performOnAll { worker in
-            let own = worker.service(LiveService.self)?.sessionList ?? []
-            if let all = gathered.add(own) { receive(all) }
+        workers.performLiveOnAll { live in
+            if let all = gathered.add(live.service.sessions) { receive(all) }
         }
     }
 
-    /// Closes a session with 1008; nothing happens where it has gone.
+    /// Hands all members of a topic to `receive`, as they are now, in the order in which they came;
+    /// none if the app keeps no presence. Called once, on the thread of the worker that owns the
+    /// topic, so it must not wait; never if that has ended. Any thread may ask.
+    /// O(members · log members).
+    public func presence(
+        of topic: String, _ receive: @escaping @Sendable ([PresenceMember]) -> Void
+    ) {
+        let name = ByteSlice(topic)
+        workers.performLive(on: PresenceRooms.owner(of: name, among: workers)) { live in
+            let entries = live.service.presence?.table.members(of: name) ?? []
+            receive(entries.map { PresenceMember(id: $0.id.string, info: $0.info) })
+        }
+    }
+
+    /// Closes a session with 1008; nothing happens if it has gone.
     public func close(session id: String, reason: String = "closed by the application") {
-        workers.performOnAll { worker in
-            worker.service(LiveService.self)?.close(session: id, reason: reason, on: worker)
-        }
+        workers.performLiveOnAll { $0.service.close(session: id, reason: reason, $0) }
     }
 
-    /// Asks again for every subscription whether its user may have it; those who may not are told
-    /// so and lose it. Call it when permissions have changed.
+    /// Asks again for every subscription whether its user may have it; those that may not stand are
+    /// ended, and their sockets are sent the reason. Call it when permissions have changed.
     public func permissionsChanged() {
-        workers.performOnAll { worker in
-            worker.service(LiveService.self)?.checkAllPermissions(on: worker)
-        }
+        workers.performLiveOnAll { $0.service.checkAllPermissions($0) }
     }
 
     private final class Gathering: Sendable {

@@ -1,81 +1,183 @@
-// Who is here: sessions to list and to close, and permission asked again when something changed.
+// Who is connected, and what concerns all parts of a socket: signing in and the end of credentials,
+// an app's topics with presence or without, permissions that are asked for again, and the sessions
+// that the app lists and closes.
 
 import MizuBytes
 import MizuEventLoop
-import MizuLive
 import MizuServer
 import MizuSync
+import MizuTopics
+import MizuWire
 
 extension LiveService {
-    /// The user of a socket, as Sync knows users.
-    func user(of socket: Token) -> Name? {
-        sessions.find(socket.bits)?.user.flatMap { Name($0) }
+    // MARK: An app's own topics
+
+    /// Subscribes to an app's topic, without presence.
+    func subscribe(_ asker: Asker) {
+        guard beginApp(asker) != nil else { return }
+        // It takes the place of a subscription that may have had presence.
+        presence?.leave(asker)
+        asker.acknowledge()
     }
 
-    func session(of socket: Token) -> LiveSession? {
-        sessions.find(socket.bits).map(describe)
+    /// Subscribes to an app's topic and enters it; the ack says who is here. If the app keeps no
+    /// presence, or not for this session, it is a subscribe like every other.
+    func join(_ asker: Asker, info: JSONValue?) {
+        guard let session = beginApp(asker) else { return }
+        guard let presence, let wish = presence.wish(of: session, for: asker.topic, info: info)
+        else {
+            presence?.leave(asker)
+            return asker.acknowledge()
+        }
+        presence.join(asker, as: wish, info: info)
     }
 
-    private func describe(_ session: Session) -> LiveSession {
+    /// Answers with the members of a topic, if the socket may see them.
+    func list(_ asker: Asker) {
+        guard let presence else {
+            return asker.refuse(.invalidRequest("presence is not kept here"))
+        }
+        presence.list(asker)
+    }
+
+    /// Enters the subscription, if the app allows it.
+    /// - Returns: whose it is; nil if it was refused.
+    private func beginApp(_ asker: Asker) -> LiveSession? {
+        guard let session = asker.session,
+            hooks.onMessage(session, .subscribe(topic: asker.topic.string)) == .allow
+        else {
+            asker.refuse(.topicDenied)
+            return nil
+        }
+        return subscriptions.subscribe(asker, after: fanOuts.lastMessage) ? session : nil
+    }
+
+    // MARK: Credentials
+
+    func signIn(_ asker: Asker, token: ByteSlice) {
+        let outcome = credentials.signIn(
+            asker.socket, token: token, current: sockets[asker.socket]?.user,
+            clock: asker.worker.clock, now: asker.worker.now)
+        switch outcome {
+        case .refused(let refusal): return asker.refuse(refusal)
+        case .wrongUser:
+            asker.refuse(.wrongUser)
+            return asker.close(code: 1008, reason: "wrong_user")
+        case .signedIn(let user):
+            sockets.update(asker.socket) { $0.user = user }
+            checkPermissions(asker)
+        case .unchanged: break
+        }
+        asker.acknowledge()
+    }
+
+    /// Whether the socket's credentials hold; if they do no longer, it is closed.
+    @inline(__always)
+    func holds(_ socket: Token, on worker: Worker) -> Bool {
+        guard credentials.isAnyDue(at: worker.now) else { return true }
+        return holdsYet(socket, on: worker)
+    }
+
+    private func holdsYet(_ socket: Token, on worker: Worker) -> Bool {
+        guard let refusal = credentials.takeDue(socket, at: worker.now) else { return true }
+        end(LiveWorker(service: self, worker: worker).socket(socket), because: refusal)
+        return false
+    }
+
+    /// Sockets whose moment has come that are closed in one tick.
+    private static let tickEndsMax = 512
+
+    /// Once a tick: closes sockets whose moment has come.
+    func endCredentials(_ live: LiveWorker) -> ServiceWork {
+        var budget = Self.tickEndsMax
+        while credentials.isAnyDue(at: live.worker.now) {
+            guard budget > 0 else { return .more }
+            budget -= 1
+            guard let due = credentials.takeDue(at: live.worker.now) else { break }
+            end(live.socket(due.socket), because: due.refusal)
+        }
+        return credentials.next.map { .until($0) } ?? .done
+    }
+
+    /// What waits for the socket is not sent any more; it is sent the reason, and closed.
+    private func end(_ asker: Asker, because refusal: Refusal) {
+        let worker = asker.worker
+        guard worker.withRecipient(asker.socket, { worker.dropQueued(of: $0) }) else { return }
+        leaveAllPresence(asker)
+        asker.refuse(refusal)
+        asker.close(code: 1008, reason: refusal.code)
+    }
+
+    // MARK: Sessions
+
+    /// The socket as the app sees it; nil once it has gone.
+    func session(of socket: Token) -> LiveSession? { sockets[socket].map(describe) }
+
+    /// All sockets as the app sees them. O(sockets).
+    var sessions: [LiveSession] { sockets.all.map(describe) }
+
+    private func describe(_ row: LiveSocket) -> LiveSession {
         LiveSession(
-            id: session.id, user: session.user,
-            topics: topics.topicNames(of: session.token).map(\.string),
-            sinceMilliseconds: session.sinceMilliseconds)
+            id: row.id, user: row.user,
+            topics: subscriptions.topics.topicNames(of: row.token).map(\.string),
+            sinceMilliseconds: row.sinceMilliseconds)
     }
 
-    var sessionList: [LiveSession] { sessions.all.map(describe) }
-
-    func close(session id: String, reason: String, on worker: Worker) {
-        guard let session = sessions.find(id: id) else { return }
+    func close(session id: String, reason: String, _ live: LiveWorker) {
+        guard let row = sockets.find(id: id) else { return }
+        let asker = live.socket(row.token)
         // Nobody who was put out lingers in a list.
-        leaveAllPresence(Token(bits: session.token), on: worker)
-        worker.close(Token(bits: session.token), code: 1008, reason: reason)
+        leaveAllPresence(asker)
+        asker.close(code: 1008, reason: reason)
     }
 
-    /// Closes the sockets that are subscribed to a scope, with the word of when to come back.
-    func closeSubscribers(on worker: Worker) {
-        for session in sessions.all {
-            let socket = Token(bits: session.token)
-            guard topics.topicNames(of: session.token).contains(where: TopicName.isSync) else {
-                continue
-            }
-            draining(socket, on: worker)
-            worker.close(socket, code: 1012, reason: "epoch_changed")
+    private func leaveAllPresence(_ asker: Asker) {
+        guard let presence else { return }
+        for topic in subscriptions.topics.topicNames(of: asker.socket) {
+            presence.leave(asker.about(topic))
         }
     }
 
-    func checkAllPermissions(on worker: Worker) {
-        for session in sessions.all { checkPermissions(of: Token(bits: session.token), on: worker) }
+    /// Closes the sockets that are subscribed to a scope, after a word of when to come back.
+    func closeSubscribers(_ live: LiveWorker) {
+        for row in sockets.all {
+            let topics = subscriptions.topics.topicNames(of: row.token)
+            guard topics.contains(where: TopicName.isSync) else { continue }
+            draining(row.token, on: live.worker)
+            live.socket(row.token).close(code: 1012, reason: "epoch_changed")
+        }
     }
 
-    /// Ends the subscriptions that the socket's user may no longer have; each is told so.
-    func checkPermissions(of socket: Token, on worker: Worker) {
-        guard let session = session(of: socket) else { return }
-        let user = user(of: socket)
-        for topic in topics.topicNames(of: socket.bits) {
+    // MARK: Permissions
+
+    func checkAllPermissions(_ live: LiveWorker) {
+        for row in sockets.all { checkPermissions(live.socket(row.token)) }
+    }
+
+    /// Ends the subscriptions that the socket's user may no longer have, and says so of each.
+    private func checkPermissions(_ asker: Asker) {
+        guard let session = asker.session else { return }
+        let user = asker.user
+        for topic in subscriptions.topics.topicNames(of: asker.socket) {
+            let about = asker.about(topic)
             guard let bytes = TopicName.scope(of: topic) else {
-                checkPermission(of: session, socket, for: topic, on: worker)
+                checkPermission(about, of: session)
                 continue
             }
             guard let scope = Name(bytes), !sync.mayUse(user, scope, .subscribe) else { continue }
-            topics.unsubscribe(socket.bits, from: topic)
-            refuse(socket, nil, topic: topic, .scopeDenied(scope), on: worker)
+            subscriptions.topics.unsubscribe(asker.socket, from: topic)
+            about.withdraw(.scopeDenied(scope))
         }
     }
 
     /// The same for a topic of the app.
-    private func checkPermission(
-        of session: LiveSession, _ socket: Token, for topic: ByteSlice, on worker: Worker
-    ) {
-        guard hooks.onMessage(session, .subscribe(topic: topic.string)) == .deny else {
-            return checkPresence(of: session, socket, for: topic, on: worker)
+    private func checkPermission(_ asker: Asker, of session: LiveSession) {
+        guard hooks.onMessage(session, .subscribe(topic: asker.topic.string)) == .deny else {
+            presence?.checkSeat(asker, of: session)
+            return
         }
-        leavePresence(socket, topic, on: worker)
-        topics.unsubscribe(socket.bits, from: topic)
-        say(to: socket, on: worker) {
-            LiveWriter.error(
-                ref: nil, topic: topic, code: "topic_denied",
-                text: "no permission for this topic", to: &$0)
-        }
+        presence?.leave(asker)
+        subscriptions.topics.unsubscribe(asker.socket, from: asker.topic)
+        asker.withdraw(.topicDenied)
     }
 }

@@ -1,94 +1,112 @@
-// `/ws` on one worker (protocol.md, "GET /ws"): reads what clients ask, answers, and keeps who is
-// subscribed to what. Sync decides what is true and the worker owns the sockets; this class joins
-// them. Confined to its worker.
+// `/ws` on one worker (protocol.md, "GET /ws"): takes what clients say and what the worker reports,
+// and hands it to the part whose it is. Sync decides what is true, the worker owns the sockets;
+// this class joins them. Confined to its worker.
 //
-// Subscriptions, deltas and pokes: LiveService+Subscribe, +Delivery. Sessions: +Sessions. Who a
-// socket is, and for how long: +Credentials.
+//   WebSocketService ──► LiveService ──► Credentials      who a socket may be, and until when
+//                             │     ──► Subscriptions    who is subscribed, how far each was sent
+//                             │     ──► TopicFanOuts     what was published, on its way to them
+//                             │     ──► PresenceRooms    who is here, in topics of the app
+//                             └─ SocketTable             one row for each socket
+//
+// The parts answer through an `Asker` and know nothing of each other but what the picture's order
+// allows: what concerns two of them is put together here and in +Sessions.
 
 import MizuBytes
 import MizuEventLoop
 import MizuHTTP
-import MizuLive
 import MizuServer
 import MizuSync
+import MizuTopics
 import MizuWebSocket
+import MizuWire
 
 public final class LiveService: WebSocketService {
     let sync: SyncService
     let hooks: LiveHooks
     let limits: LiveLimits
-    var topics: TopicTable
-    var sessions = SessionTable()
-    /// Until when sockets may be served, of those for whom that ends.
-    var credentials = CredentialTable()
-    /// Fan-outs that wait, in order, and those under way.
-    var tellings: [Telling] = []
-    var round: TellingRound?
-    /// Numbers an app's messages, so that a fan-out that meets a subscriber twice sends once.
-    var lastMessage = 0
-    /// Subscribes that a reader is asked for, each with its number: one that was overtaken by an
-    /// unsubscribe or another subscribe must not be entered when the reader answers.
-    var asked: [AskedSubscription: Int] = [:]
-    var lastAsk = 0
-    /// By slot: the topic that the last heartbeat told of.
-    var heartbeatTopics: ContiguousArray<TopicID?> = []
-    /// By slot: what is counted of a socket; nil: nothing is.
-    var meters: ContiguousArray<SocketMeter?> = []
-    /// By slot: where a socket's reads come from.
-    var sources: ContiguousArray<ReadSource> = []
-    /// By slot: the address that a socket's pushes are counted for.
-    private var origins: ContiguousArray<PushOrigin?> = []
-    /// Who is here, in topics of the app; nil where it keeps no presence.
-    let presence: LivePresence?
+    var sockets = SocketTable()
+    var credentials: Credentials
+    let subscriptions: Subscriptions
+    let fanOuts: TopicFanOuts
+    /// Nil if the app keeps no presence.
+    let presence: PresenceRooms?
     /// Composes JSON text before it is framed.
-    var text = ByteBuffer(capacity: 1024)
+    private var text = ByteBuffer(capacity: 1024)
     private var random = SystemRandomNumberGenerator()
 
     public init(sync: SyncService, hooks: LiveHooks, limits: LiveLimits = .default) {
         self.sync = sync
         self.hooks = hooks
         self.limits = limits
-        topics = TopicTable(limits: limits)
-        presence = hooks.onPresence.map { LivePresence($0, limits: limits.presence) }
+        credentials = Credentials(hooks, limits: limits)
+        subscriptions = Subscriptions(sync: sync, limits: limits)
+        fanOuts = TopicFanOuts(subscriptions, hooks: hooks)
+        presence = hooks.onPresence.map { PresenceRooms($0, limits: limits.presence) }
     }
 
     // MARK: Coming and going
 
     public func opened(_ socket: Token, request: borrowing Request, on worker: Worker) {
-        // 72 bits in 12 characters: unguessable, and small enough to be stored in place.
-        let bytes = (0..<9).map { _ in UInt8.random(in: .min ... .max, using: &random) }
-        let id = String(decoding: Base64.encode(bytes, alphabet: .url), as: UTF8.self)
-        sessions.open(
-            Session(
-                id: id, token: socket.bits, user: request.user,
-                sinceMilliseconds: Int(worker.clock.wallMilliseconds)))
-        if socket.index >= origins.count {
-            origins.append(contentsOf: repeatElement(nil, count: socket.index + 1 - origins.count))
+        let peer = request.peer
+        let meter = sync.limiter.flatMap { limiter in
+            limiter.asker(peer).map { SocketMeter($0, of: limiter) }
         }
-        origins[socket.index] = sync.origin(of: request.peer)
-        beginCredentials(socket, user: request.user, expires: request.userExpires, on: worker)
-        enter(socket, request.peer, on: worker)
+        sockets.open(
+            LiveSocket(
+                socket, id: LiveSocket.randomID(using: &random), user: request.user,
+                sinceMilliseconds: Int(worker.clock.wallMilliseconds),
+                source: ReadSource(peer, exempt: sync.readLimits.exempt),
+                origin: sync.origin(of: peer), meter: meter))
+        credentials.begin(
+            socket, user: request.user, expires: request.userExpires, clock: worker.clock,
+            now: worker.now)
+        guard let meter else { return }
+        guard case .wait(let seconds) = meter.takeTurn(user: request.user, now: worker.now) else {
+            return worker.meter(socket)
+        }
+        // Closed after the upgrade, where a browser can read why.
+        let asker = LiveWorker(service: self, worker: worker).socket(socket)
+        asker.refuse(.tooOften(waitSeconds: seconds))
+        asker.close(code: 1013, reason: "rate_limited")
     }
 
     public func closed(_ socket: Token, on worker: Worker) {
         let session = session(of: socket)
-        losePresence(socket, on: worker)
-        topics.removeAll(socket.bits)
-        sessions.close(socket.bits)
-        credentials.remove(socket.bits)
-        if socket.index < heartbeatTopics.count { heartbeatTopics[socket.index] = nil }
-        if socket.index < meters.count { meters[socket.index] = nil }
+        presence?.lose(LiveWorker(service: self, worker: worker).socket(socket))
+        subscriptions.removeAll(socket)
+        credentials.remove(socket)
+        sockets.close(socket)
         if let session { hooks.onClose(session) }
     }
 
     public func draining(_ socket: Token, on worker: Worker) {
-        say(to: socket, on: worker) { text in
+        LiveWorker(service: self, worker: worker).socket(socket).send { text in
             LiveWriter.drain(
                 retryAfterMilliseconds: 500, spreadMilliseconds: 5_000, to: &text)
         }
     }
 
     // MARK: What clients say
+
+    public func messageBegins(_ socket: Token, on worker: Worker) -> MessageEntry {
+        guard let row = sockets[socket], let meter = row.meter,
+            case .wait(let seconds) = meter.takeTurn(user: row.user, now: worker.now)
+        else { return .read }
+        let asker = LiveWorker(service: self, worker: worker).socket(socket)
+        switch meter.passOver(now: worker.now) {
+        // Without a `ref`, because the message was passed over unread.
+        case .report: asker.refuse(.tooOften(waitSeconds: seconds))
+        case .close: asker.close(code: 1008, reason: "rate_limited")
+        case .quiet: break
+        }
+        return .passOver
+    }
+
+    public func took(_ byteCount: Int, from socket: Token, on worker: Worker) {
+        guard let row = sockets[socket], let meter = row.meter, let cost = meter.took(byteCount)
+        else { return }
+        meter.charge(cost, user: row.user, now: worker.now)
+    }
 
     public func received(
         _ payload: UnsafeRawBufferPointer, as kind: MessageKind, from socket: Token,
@@ -98,122 +116,130 @@ public final class LiveService: WebSocketService {
         guard kind == .text else {
             return worker.close(socket, code: 1003, reason: "text messages only")
         }
+        let live = LiveWorker(service: self, worker: worker)
         do throws(MessageRefusal) {
-            let message = try ClientMessage(parsing: ByteSlice(copying: payload), limits: limits)
-            perform(message, byteCount: payload.count, from: socket, on: worker)
+            let message = try ClientMessage(
+                parsing: ByteSlice(copying: payload), limits: limits,
+                nestingMax: sync.limits.nestingMax)
+            let asker = live.asker(
+                Question(
+                    socket: socket, ref: message.ref, topic: message.request.topic ?? .empty))
+            perform(message.request, byteCount: payload.count, for: asker)
         } catch {
-            say(to: socket, on: worker) { LiveWriter.error(error, to: &$0) }
+            live.socket(socket).send { LiveWriter.error(error, to: &$0) }
         }
     }
 
-    private func perform(
-        _ message: ClientMessage, byteCount: Int, from socket: Token, on worker: Worker
-    ) {
-        let ref = message.ref
-        guard isServed(message.request, of: socket) else {
-            return refuse(socket, ref, .unauthenticated("say who you are first"), on: worker)
+    private func perform(_ request: ClientMessage.Request, byteCount: Int, for asker: Asker) {
+        guard credentials.serves(request, of: asker.socket) else {
+            return asker.withoutTopic.refuse(.unauthenticated("say who you are first"))
         }
-        switch message.request {
-        case .ping: say(to: socket, on: worker) { LiveWriter.pong(ref: ref, to: &$0) }
+        switch request {
+        case .ping: asker.send { LiveWriter.pong(ref: asker.ref, to: &$0) }
         case .subscribe(let topic, let position):
-            subscribe(socket, ref, to: topic, from: position, on: worker)
-        case .join(let topic, let info): join(socket, ref, topic, info: info, on: worker)
-        case .presence(let topic): tellPresence(socket, ref, topic, on: worker)
-        case .unsubscribe(let topic):
-            leavePresence(socket, topic, on: worker)
-            asked[AskedSubscription(socket: socket, topic: topic)] = nil
-            topics.unsubscribe(socket.bits, from: topic)
-            say(to: socket, on: worker) { LiveWriter.ack(ref: ref, topic: topic, to: &$0) }
-        case .push(let push): self.push(push, ref, byteCount: byteCount, from: socket, on: worker)
-        case .publish(let topic, let payload):
-            publish(payload, to: topic, ref, from: socket, on: worker)
-        case .auth(let token): authenticate(token, ref, socket, on: worker)
+            if let scope = TopicName.scope(of: topic) {
+                subscriptions.subscribe(asker, to: scope, from: position)
+            } else {
+                subscribe(asker)
+            }
+        case .join(_, let info): join(asker, info: info)
+        case .presence: list(asker)
+        case .unsubscribe:
+            presence?.leave(asker)
+            subscriptions.end(asker)
+            asker.acknowledge()
+        case .push(let envelope): push(envelope, byteCount: byteCount, for: asker)
+        case .publish(_, let payload): publish(payload, for: asker)
+        case .auth(let token): signIn(asker, token: token)
         }
     }
 
     private func push(
-        _ push: ClientMessage.Push, _ ref: JSONValue?, byteCount: Int, from socket: Token,
-        on worker: Worker
+        _ envelope: ClientMessage.PushEnvelope, byteCount: Int, for asker: Asker
     ) {
+        let row = sockets[asker.socket]
         let request: PushRequest
         do throws(Refusal) {
-            var parsed = try PushRequest.parse(push.envelope, .lenient, limits: sync.limits)
-            parsed.user = user(of: socket)
-            charge(.mutations(parsed.mutations.count), to: socket, on: worker)
-            if socket.index < origins.count { parsed.origin = origins[socket.index] }
+            var parsed = try envelope.parse(limits: sync.limits)
+            parsed.user = asker.user
+            row?.meter?.charge(
+                .mutations(parsed.mutations.count), user: row?.user, now: asker.worker.now)
+            parsed.origin = row?.origin
             try sync.check(parsed.user, parsed.scope, .push)
             parsed.isByReader = sync.mayUse(parsed.user, parsed.scope, .pull)
             request = parsed
         } catch {
-            return refuse(socket, ref, error, on: worker)
+            return asker.refuse(error)
         }
-        let (workers, index) = (sync.workers, worker.index)
+        let (path, limits) = (asker.returnPath, sync.limits)
         sync.push(request, byteCount: byteCount) { answer in
-            workers.perform(on: index) { worker in
-                worker.service(LiveService.self)?.answer(answer, ref, to: socket, on: worker)
+            path.resume { asker in
+                switch answer {
+                case .success(let results):
+                    asker.acknowledge(payload: results.body(limits: limits))
+                case .failure(let refusal): asker.refuse(refusal)
+                }
             }
         }
     }
 
-    private func answer(
-        _ answer: PushAnswer, _ ref: JSONValue?, to socket: Token, on worker: Worker
-    ) {
-        switch answer {
-        case .success(let results):
-            let body = results.body(limits: sync.limits)
-            say(to: socket, on: worker) { LiveWriter.ack(ref: ref, payload: body, to: &$0) }
-        case .failure(let refusal): refuse(socket, ref, refusal, on: worker)
-        }
-    }
-
-    private func publish(
-        _ payload: JSONValue, to topic: ByteSlice, _ ref: JSONValue?, from socket: Token,
-        on worker: Worker
-    ) {
-        guard let session = session(of: socket),
+    private func publish(_ payload: JSONValue, for asker: Asker) {
+        let topic = asker.topic
+        guard let session = asker.session,
             hooks.onMessage(session, .publish(topic: topic.string, payload: payload)) == .allow
-        else {
-            return deny(socket, ref, topic, on: worker)
-        }
-        let (workers, name, index) = (sync.workers, topic.compacted, worker.index)
+        else { return asker.refuse(.topicDenied) }
+        let (workers, name, index) = (sync.workers, topic.compacted, asker.worker.index)
         let message = Publication(message: payload.bytes, to: name, charging: workers.queued)
-        let isByReader = mayRead(name, session, socket)
-        workers.performOnAll { worker in
+        // Whether who publishes hears the topic, or might.
+        let isByReader =
+            subscriptions.topics.subscription(of: asker.socket, to: topic) != nil
+            || hooks.onMessage(session, .subscribe(topic: topic.string)) == .allow
+        let socket = asker.socket
+        workers.performLiveOnAll { live in
             // A token names a socket of its own worker; on another it is somebody else.
-            worker.service(LiveService.self)?
-                .tell(
-                    message, to: name, isByReader: isByReader,
-                    except: worker.index == index ? socket : nil)
+            live.service.fanOuts.publish(
+                message, to: name, isByReader: isByReader,
+                except: live.worker.index == index ? socket : nil)
         }
-        say(to: socket, on: worker) { LiveWriter.ack(ref: ref, topic: topic, to: &$0) }
+        asker.acknowledge()
     }
 
-    // MARK: What we say
+    // MARK: What the worker reports
 
-    /// Sends the text that `write` composes as one message.
-    func say(to socket: Token, on worker: Worker, _ write: (inout ByteBuffer) -> Void) {
-        guard holds(socket, on: worker) else { return }
+    public func heartbeat(_ socket: Token, on worker: Worker) {
+        subscriptions.sendHeartbeat(LiveWorker(service: self, worker: worker).socket(socket))
+    }
+
+    public func hasRoom(_ socket: Token, on worker: Worker) {
+        let asker = LiveWorker(service: self, worker: worker).socket(socket)
+        subscriptions.sendDuePokes(asker)
+        presence?.hasRoom(asker)
+    }
+
+    public func work(on worker: Worker) -> ServiceWork {
+        let live = LiveWorker(service: self, worker: worker)
+        let ends = endCredentials(live)
+        let progress = fanOuts.work(on: live)
+        let presence = presence?.work(on: live) ?? .done
+        return progress == .more ? .more : presence.with(ends)
+    }
+
+    /// Lends `use` the text that `write` composes.
+    func compose(_ write: (inout ByteBuffer) -> Void, _ use: (UnsafeRawBufferPointer) -> Void) {
         text.removeAll()
         write(&text)
-        worker.send(text.readable, as: .text, to: socket)
+        use(text.readable)
         if text.capacity > 64 * 1024 { text = ByteBuffer(capacity: 1024) }
     }
+}
 
-    func refuse(
-        _ socket: Token, _ ref: JSONValue?, topic: ByteSlice? = nil, _ refusal: Refusal,
-        on worker: Worker
-    ) {
-        say(to: socket, on: worker) {
-            LiveWriter.error(
-                ref: ref, topic: topic, code: refusal.code, text: refusal.message, to: &$0)
-        }
-    }
-
-    func deny(_ socket: Token, _ ref: JSONValue?, _ topic: ByteSlice, on worker: Worker) {
-        say(to: socket, on: worker) {
-            LiveWriter.error(
-                ref: ref, topic: ref == nil ? nil : topic, code: "topic_denied",
-                text: "no permission for this topic", to: &$0)
+extension ServiceWork {
+    /// What two kinds of work come to.
+    func with(_ other: ServiceWork) -> ServiceWork {
+        switch (self, other) {
+        case (.more, _), (_, .more): .more
+        case (.done, let due), (let due, .done): due
+        case (.until(let one), .until(let two)): .until(min(one, two))
         }
     }
 }

@@ -48,10 +48,9 @@ extension ServerStorey {
                 var broadcast = Broadcast(
                     Publication(text: ByteSlice(text), charging: ledger), group: 7, tag: 1)
                 for token in tokens {
-                    guard let recipient = worker.recipient(token), !worker.isFull(recipient) else {
-                        continue
+                    worker.withRecipient(token) { recipient in
+                        if !worker.isFull(recipient) { broadcast.send(to: recipient, on: worker) }
                     }
-                    broadcast.send(to: recipient, on: worker)
                 }
                 worker.end(broadcast)
             }
@@ -102,9 +101,8 @@ extension ServerStorey {
                 for number in 0..<50 {
                     if number % 7 == 3 { worker.send(text: ByteSlice("own\(number)"), to: token) }
                     let text = number % 5 == 4 ? "\(number)\(long)" : "shared\(number)"
-                    guard let recipient = worker.recipient(token) else { return }
-                    worker.send(
-                        Publication(text: ByteSlice(text), charging: ledger), to: recipient)
+                    let message = Publication(text: ByteSlice(text), charging: ledger)
+                    worker.withRecipient(token) { worker.send(message, to: $0) }
                 }
             }
             for number in 0..<50 {
@@ -168,12 +166,15 @@ extension ServerStorey {
             }
             let dropped = try server.on { worker -> Int in
                 let ledger = worker.server.workers.queued
-                guard let recipient = worker.recipient(token) else { return -1 }
-                for number in 0..<6 {
-                    let message = Publication(text: ByteSlice("n\(number)"), charging: ledger)
-                    worker.send(message, to: recipient, tag: number % 2 == 0 ? 9 : 10)
+                var dropped = -1
+                worker.withRecipient(token) { recipient in
+                    for number in 0..<6 {
+                        let message = Publication(text: ByteSlice("n\(number)"), charging: ledger)
+                        worker.send(message, to: recipient, tag: number % 2 == 0 ? 9 : 10)
+                    }
+                    dropped = worker.dropQueued(9, of: recipient)
                 }
-                return worker.dropQueued(9, of: recipient)
+                return dropped
             }
             #expect(dropped == 3)
             var texts: [String] = []

@@ -4,16 +4,17 @@
 import MizuBytes
 import MizuEventLoop
 import MizuHTTP
-import MizuLive
 import MizuServer
 import MizuSync
+import MizuWire
 import Testing
 
 @testable import MizuSyncService
 
 extension ServerStorey {
     @Suite("Credentials of sockets") struct CredentialTests {
-        /// Takes `ann` for ever, `ann:5000` for five seconds more, `:5000` for nobody in particular.
+        /// Takes `ann` for ever, `ann:5000` for five seconds more, `:5000` for nobody in
+        /// particular.
         private static func authenticate(_ token: String) -> Authentication {
             let parts = token.split(separator: ":", omittingEmptySubsequences: false)
             let until = parts.dropFirst().first.flatMap { Int64($0) }.map {

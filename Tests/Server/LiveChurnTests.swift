@@ -1,7 +1,7 @@
 import MizuBytes
 import MizuEventLoop
-import MizuLive
 import MizuWebSocket
+import MizuWire
 import Testing
 
 @testable import MizuServer

@@ -8,8 +8,8 @@ import MizuTestSupport
 import Synchronization
 import Testing
 
-@testable import MizuLive
 @testable import MizuSyncService
+@testable import MizuTopics
 
 /// What a client knows of a topic, from its list and its messages.
 private struct Picture {
@@ -141,8 +141,9 @@ extension SyncServer {
         for index in 0..<workers.count {
             let box = Box<Bool>()
             workers.perform(on: index) { worker in
-                let session = worker.service(LiveService.self)?.sessions.all(of: user).first
-                let fill = session.flatMap { worker.fill(of: Token(bits: $0.token)) }
+                let sockets = worker.service(LiveService.self)?.sockets.all ?? []
+                let socket = sockets.first { $0.user == user }?.token
+                let fill = socket.flatMap { worker.fill(of: $0) }
                 box.set(fill?.isBlocked == true && fill?.isFull == true)
             }
             try #require(eventually { box.value != nil })

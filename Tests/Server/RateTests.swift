@@ -160,39 +160,40 @@ struct SocketMeterTests {
     private func meter() throws -> SocketMeter {
         let limiter = RateLimiter(TokenRate(perSecond: 1, burst: 1), exempt: AddressRanges())
         return SocketMeter(
-            try #require(limiter.asker(.v4(address: 0xC000_0201, port: 1))))
+            try #require(limiter.asker(.v4(address: 0xC000_0201, port: 1))), of: limiter)
     }
 
     private func at(_ milliseconds: UInt64) -> Instant {
         Instant(nanoseconds: (1_000 + milliseconds) * 1_000_000)
     }
 
-    @Test("it tells now and then, and closes who goes on")
+    @Test("it reports now and then, and closes a socket that goes on")
     func refusals() throws {
-        var meter = try meter()
-        #expect(meter.refused(at: at(0)) == .tell)
-        #expect(meter.refused(at: at(0)) == .quiet && meter.refused(at: at(999)) == .quiet)
-        #expect(meter.refused(at: at(1_000)) == .tell)
+        let meter = try meter()
+        #expect(meter.passOver(now: at(0)) == .report)
+        #expect(meter.passOver(now: at(0)) == .quiet && meter.passOver(now: at(999)) == .quiet)
+        #expect(meter.passOver(now: at(1_000)) == .report)
         for _ in 5..<SocketMeterLimits.passedMax {
-            #expect(meter.refused(at: at(1_001)) == .quiet)
+            #expect(meter.passOver(now: at(1_001)) == .quiet)
         }
-        #expect(meter.refused(at: at(1_001)) == .quiet)
-        #expect(meter.refused(at: at(1_001)) == .close && meter.refused(at: at(9_001)) == .close)
+        #expect(meter.passOver(now: at(1_001)) == .quiet)
+        #expect(
+            meter.passOver(now: at(1_001)) == .close && meter.passOver(now: at(9_001)) == .close)
     }
 
     @Test("who pauses begins anew")
     func pause() throws {
-        var meter = try meter()
+        let meter = try meter()
         for round in 0..<5 as Range<UInt64> {
             for _ in 0..<SocketMeterLimits.passedMax {
-                #expect(meter.refused(at: at(round * 10_001)) != .close)
+                #expect(meter.passOver(now: at(round * 10_001)) != .close)
             }
         }
     }
 
     @Test("small messages cost nothing more; bytes are paid for by the token's worth")
     func bytes() throws {
-        var meter = try meter()
+        let meter = try meter()
         for _ in 0..<15 { #expect(meter.took(1024) == nil) }
         #expect(meter.took(1024) == 1)
         #expect(meter.took(1) == nil)

@@ -6,10 +6,11 @@ import MizuBytes
 import MizuEventLoop
 import MizuServer
 import MizuSync
+import MizuWire
 import Testing
 
-@testable import MizuLive
 @testable import MizuSyncService
+@testable import MizuTopics
 
 extension ServerStorey {
     @Suite("Sync and Live on sockets") struct SyncServiceTests {
@@ -173,9 +174,8 @@ extension ServerStorey {
                 server.feed.publish(topic: "room:x", payload: filler)
                 let fill = Box<Bool>()
                 server.workers.perform(on: 0) { worker in
-                    let session = worker.service(LiveService.self)?.sessions.all.first
-                    let socket = Token(bits: session?.token ?? 0)
-                    fill.set(worker.fill(of: socket)?.isBlocked ?? false)
+                    let socket = worker.service(LiveService.self)?.sockets.all.first?.token
+                    fill.set(socket.flatMap { worker.fill(of: $0)?.isBlocked } ?? false)
                 }
                 #expect(eventually { fill.value != nil })
                 isBlocked = fill.value ?? false
@@ -263,7 +263,9 @@ extension ServerStorey {
                 let left = Box<Int>()
                 server.workers.perform(on: index) { worker in
                     let service = worker.service(LiveService.self)
-                    left.set((service?.topics.count ?? -1) + (service?.asked.count ?? -1))
+                    left.set(
+                        (service?.subscriptions.topics.count ?? -1)
+                            + (service?.sockets.count ?? -1))
                 }
                 #expect(eventually { left.value != nil })
                 #expect(left.value == 0)
@@ -305,10 +307,9 @@ extension ServerStorey {
 
         @Test("an idle socket with one subscription takes at most 300 bytes in all tables")
         func footprint() {
-            let session = MemoryLayout<Session?>.stride
-            let live =
-                TopicTable.bytesPerSubscription + MemoryLayout<TopicTable.Slot>.stride
-                + MemoryLayout<TopicID?>.stride
+            typealias Table = TopicTable<SubscriptionState>
+            let session = MemoryLayout<LiveSocket?>.stride
+            let live = Table.bytesPerSubscription + Table.bytesPerConnection
             let connection = FaultTests.connectionBytes
             #expect(connection + session + live <= 300, "\(connection) + \(session) + \(live)")
         }

@@ -6,12 +6,13 @@ import MizuBytes
 import MizuDoor
 import MizuEventLoop
 import MizuHTTP
-import MizuLive
 import MizuRouting
 import MizuServer
 import MizuSync
 import MizuSyncService
+import MizuTopics
 import MizuTransport
+import MizuWire
 import Synchronization
 import Testing
 
@@ -47,7 +48,8 @@ struct PresenceSetting {
     let limits: PresenceLimits
 }
 
-/// What a test wants of the app's hooks. (A closure of its own would take the trailing one's place.)
+/// What a test wants of the app's hooks. (A closure of its own would take the trailing one's
+/// place.)
 struct HookChanges {
     var apply: (inout LiveHooks) -> Void = { _ in }
 }

@@ -1,5 +1,5 @@
-// WebSocket on real sockets (RFC 6455): messages, the closing handshake from both sides, full queues
-// and who is told of them, mail between threads and workers.
+// WebSocket on real sockets (RFC 6455): messages, the closing handshake from both sides, full
+// queues and who is told of them, mail between threads and workers.
 
 import Glibc
 import MizuBytes
@@ -129,7 +129,7 @@ extension ServerStorey {
                 server.workers.perform(on: 0) { $0.send(text: "small", to: token) }
                 server.workers.perform(on: 0) { worker in
                     let small = Publication(text: "small", charging: worker.server.workers.queued)
-                    if let recipient = worker.recipient(token) { worker.send(small, to: recipient) }
+                    worker.withRecipient(token) { worker.send(small, to: $0) }
                 }
             }
             let after = try server.on { $0.fill(of: token) }

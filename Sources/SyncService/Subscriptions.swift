@@ -1,0 +1,216 @@
+// Who is subscribed to what on one worker, and how a subscribe to a scope is answered (protocol.md,
+// "GET /ws"): the ack says where the scope is, and from there on nothing is missed. Position and
+// subscription are taken in one go on the worker, so a commit comes either before both, and the ack
+// shows it, or after both, and its publication finds the subscriber. Confined to its worker.
+//
+//   subscribe ──the tail knows the scope──► subscribed: ack, and a delta or a poke if it is behind
+//      │  └──no permission, or no such position──► refused: an earlier subscription does not stand
+//      └──only the store knows──► asked ──the store answers──► subscribed, or refused
+//                                   └──unsubscribe or another subscribe──► overtaken: ack alone
+//
+// What is published meanwhile is `TopicFanOuts`'; pokes to one subscriber are in +Pokes.
+
+import MizuBytes
+import MizuEventLoop
+import MizuServer
+import MizuSync
+import MizuTopics
+import MizuWire
+
+final class Subscriptions {
+    let sync: SyncService
+    let limits: LiveLimits
+    var topics: TopicTable<SubscriptionState>
+    private var lastAsk = 0
+
+    init(sync: SyncService, limits: LiveLimits) {
+        self.sync = sync
+        self.limits = limits
+        topics = TopicTable(subscriptionsMax: limits.subscriptionsPerConnectionMax)
+    }
+
+    /// Ends the subscription that the request names, also one that is still being asked for.
+    func end(_ asker: Asker) {
+        forgetAsk(asker)
+        topics.unsubscribe(asker.socket, from: asker.topic)
+    }
+
+    /// Ends all subscriptions of a socket that has gone.
+    func removeAll(_ socket: Token) { topics.removeAll(socket) }
+
+    // MARK: An app's own topics
+
+    /// Subscribes to a topic that the app allows.
+    /// - Parameter lastMessage: the number of the last message published; later ones are sent.
+    /// - Returns: false if the connection has too many; that was answered.
+    func subscribe(_ asker: Asker, after lastMessage: Int) -> Bool {
+        let state = SubscriptionState(mode: .pokes, sent: lastMessage)
+        guard topics.subscribe(asker.socket, to: asker.topic, as: state) != .limitReached else {
+            refuseTooMany(asker)
+            return false
+        }
+        return true
+    }
+
+    private func refuseTooMany(_ asker: Asker) {
+        let most = limits.subscriptionsPerConnectionMax
+        asker.refuse(.invalidRequest("a connection has at most \(most) subscriptions"))
+    }
+
+    // MARK: Scopes
+
+    /// Subscribes to a scope.
+    /// - Parameter position: where the client is; nil if it wants pokes.
+    func subscribe(_ asker: Asker, to scopeName: ByteSlice, from position: Position?) {
+        guard let scope = Name(scopeName) else {
+            return asker.withdraw(.invalidRequest("topic: no name of a scope"))
+        }
+        guard sync.mayUse(asker.user, scope, .subscribe) else {
+            // Nor does an earlier subscription stand.
+            topics.unsubscribe(asker.socket, from: asker.topic)
+            return asker.withdraw(.scopeDenied(scope))
+        }
+        forgetAsk(asker)
+        if let position {
+            subscribe(asker, to: scope, after: position)
+        } else if let head = sync.tail.head(scope) {
+            begin(asker, .pokes, at: head, sent: head.cursor)
+        } else {
+            askStore(asker, scope, position: nil)
+        }
+    }
+
+    /// With a position: deltas from there on.
+    private func subscribe(_ asker: Asker, to scope: Name, after position: Position) {
+        switch sync.tail.delta(scope, after: position) {
+        case .current:
+            let head = sync.tail.head(scope) ?? ScopeHead(position, checksum: nil)
+            begin(asker, .deltas, at: head, sent: position.cursor)
+        case .frame(let base, let head, let changes):
+            guard begin(asker, .deltas, at: head, sent: head.cursor) else { return }
+            sendDelta(asker, after: base, to: head, changes)
+        case .tooFarBehind(let head):
+            guard begin(asker, .deltas, at: head, sent: head.cursor) else { return }
+            sendPoke(asker, at: head)
+        case .refused(let refusal): asker.withdraw(refusal)
+        case .askStore: askStore(asker, scope, position: position)
+        }
+    }
+
+    /// Enters the subscription and acknowledges it.
+    /// - Returns: false if the connection has too many; that was answered.
+    @discardableResult
+    private func begin(
+        _ asker: Asker, _ mode: SubscriptionMode, at head: ScopeHead, sent: Int
+    ) -> Bool {
+        let state = SubscriptionState(mode: mode, sent: sent)
+        guard topics.subscribe(asker.socket, to: asker.topic, as: state) != .limitReached else {
+            refuseTooMany(asker)
+            return false
+        }
+        asker.acknowledge(at: head)
+        return true
+    }
+
+    private func sendDelta(
+        _ asker: Asker, after base: Int, to head: ScopeHead, _ changes: [ByteSlice]
+    ) {
+        asker.send {
+            LiveWriter.delta(
+                topic: asker.topic, after: base, to: head.position, changes: changes, to: &$0)
+        }
+    }
+
+    // MARK: Behind the tail
+
+    /// What the store says to a subscriber of whose scope the tail knows nothing.
+    private struct StoreAnswer: Sendable {
+        let head: ScopeHead
+        /// What follows the subscriber's position; nil if it asked for pokes.
+        let page: Result<PullPage, Refusal>?
+    }
+
+    /// Reads what is missing on a reader's thread and goes on here.
+    private func askStore(_ asker: Asker, _ scope: Name, position: Position?) {
+        let (tail, syncLimits, path) = (sync.tail, sync.limits, asker.returnPath)
+        let number = noteAsk(path.question, asker.live)
+        let source = asker.service.sockets[asker.socket]?.source ?? .server
+        sync.read(for: ReadAsker(source: source, kind: .socket, watch: nil), of: scope) {
+            (reader, _) throws(StoreError) in
+            let moment = tail.moment()
+            let page: Result<PullPage, Refusal>? =
+                if let position {
+                    try reader.pull(
+                        PullRequest(
+                            scope: scope, after: position, limit: syncLimits.pullChangesMax),
+                        limits: syncLimits)
+                } else { nil }
+            let head = try reader.head(of: scope)
+            tail.learn(head, of: scope, since: moment)
+            return StoreAnswer(head: head, page: page)
+        } answer: { result in
+            path.resume { asker in
+                asker.service.subscriptions.resume(
+                    asker, to: scope, from: position, number: number, with: result)
+            }
+        }
+    }
+
+    private func resume(
+        _ asker: Asker, to scope: Name, from position: Position?, number: Int,
+        with result: Result<StoreAnswer, Refusal>
+    ) {
+        let isCurrent = takeAsk(asker, number)
+        guard asker.isHere else { return }
+        let (answer, page): (StoreAnswer, PullPage?)
+        do throws(Refusal) {
+            answer = try result.get()
+            page = try answer.page?.get()
+        } catch {
+            return asker.withdraw(error)
+        }
+        // Permission may have gone while the reader read.
+        guard sync.mayUse(asker.user, scope, .subscribe) else {
+            topics.unsubscribe(asker.socket, from: asker.topic)
+            return asker.withdraw(.scopeDenied(scope))
+        }
+        // The tail may have moved on while the reader read: what it knows now is what its next
+        // publication will continue.
+        let head = sync.tail.head(scope) ?? answer.head
+        guard isCurrent else { return asker.acknowledge(at: head) }
+        guard let position, let page else {
+            begin(asker, .pokes, at: head, sent: head.cursor)
+            return
+        }
+        guard begin(asker, .deltas, at: head, sent: head.cursor) else { return }
+        if page.position.cursor != head.cursor {
+            sendPoke(asker, at: head)
+        } else if position.cursor < head.cursor {
+            sendDelta(asker, after: position.cursor, to: head, page.changes)
+        }
+    }
+
+    // MARK: What is asked for
+
+    private func noteAsk(_ question: Question, _ live: LiveWorker) -> Int {
+        lastAsk += 1
+        let number = lastAsk
+        live.service.sockets.update(question.socket) { $0.asks[question.topic] = number }
+        return number
+    }
+
+    private func forgetAsk(_ asker: Asker) {
+        asker.service.sockets.update(asker.socket) { row in
+            if !row.asks.isEmpty { row.asks[asker.topic] = nil }
+        }
+    }
+
+    /// - Returns: whether nothing has overtaken the question with that number.
+    private func takeAsk(_ asker: Asker, _ number: Int) -> Bool {
+        guard asker.service.sockets[asker.socket]?.asks[asker.topic] == number else {
+            return false
+        }
+        forgetAsk(asker)
+        return true
+    }
+}
