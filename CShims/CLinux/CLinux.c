@@ -360,6 +360,8 @@ int cl_cpu_count(void) {
     return count > 0 ? (int)count : 1;
 }
 
+uint64_t cl_thread_self(void) { return (uint64_t)pthread_self(); }
+
 void cl_thread_name(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 // mkdir(2); 0 also if it exists already as a directory.

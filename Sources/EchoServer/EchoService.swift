@@ -70,7 +70,8 @@ final class EchoService: WebSocketService {
             next: { topics.next(&$0) },
             visit: { subscription, broadcasts in
                 worker.withRecipient(subscription.token) { recipient in
-                    for index in broadcasts.indices where !worker.isFull(recipient) {
+                    for index in broadcasts.indices
+                    where worker.makeRoom(for: recipient) == .free {
                         broadcasts[index].send(to: recipient, on: worker)
                     }
                 }

@@ -71,8 +71,6 @@ struct Connection {
         static let heldBack = Flags(rawValue: 1 << 11)
         /// Its answer is being made as it is taken; see `Worker+Streams`.
         static let streams = Flags(rawValue: 1 << 12)
-        /// Its output of this tick is one frame that others send, too (`Worker.tell`).
-        static let sharesFrame = Flags(rawValue: 1 << 14)
         /// Stands in the worker's list of those whose peers have gone.
         static let leaving = Flags(rawValue: 1 << 15)
         /// A request was handed to a handler which answers later; see `OwedExchange`.
@@ -116,12 +114,8 @@ struct Connection {
     var isSecure: Bool { self.transport.isSecure }
 
     /// Bytes that wait to be sent.
-    var pendingBytes: Int { unencryptedBytes + self.transport.unsentBytes }
-    /// Those that the transport has not been given.
-    var unencryptedBytes: Int { Int(self.arenaCount) + (self.queue?.bytes ?? 0) }
-    /// Messages that wait to be sent; those that one short write left behind count as one.
-    var waitingMessages: Int { Int(self.arenaMessages) + (self.queue?.count ?? 0) }
+    var pendingBytes: Int { outbox.byteCount + self.transport.unsentBytes }
 
     /// What must be true whenever the worker has done something with a connection.
-    var isConsistent: Bool { timer.deadline.belongs(in: phase) }
+    var isConsistent: Bool { timer.deadline.belongs(in: phase) && outbox.isConsistent }
 }

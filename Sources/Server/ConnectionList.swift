@@ -43,6 +43,13 @@ struct ConnectionList: ~Copyable {
         count -= dropped
     }
 
+    /// Those that have not ended; for assertions.
+    var openCount: Int {
+        var open = 0
+        for index in 0..<count where base[index].phase != .closed { open += 1 }
+        return open
+    }
+
     mutating func removeClosed() {
         var kept = 0
         for index in 0..<count where base[index].phase != .closed {

@@ -13,7 +13,7 @@ struct ConnectionState {
     let token: Token
     var input: LentBuffer?
     var incomplete: IncompleteRequest?
-    var queue: SendQueue?
+    var outbox = Outbox()
     var messages: MessageReader?
     /// Changed by `Worker.enter` alone.
     var phase = Connection.Phase.accepted
@@ -26,16 +26,9 @@ struct ConnectionState {
     var deflate = DeflateUse.none
     var entry: Connection.Entry = []
     var flags: Connection.Flags = []
-    /// WebSocket messages in the arena part; does not count beyond what it holds.
-    var arenaMessages: UInt16 = 0
     let transport: Transport
     var exchangeSequence: UInt32 = 0
     var parser = RequestParser()
-
-    /// The part of the worker's output arena that is this connection's, in this tick. Where
-    /// `sharesFrame` is set, the number of a frame in the worker's list, and the frame's bytes.
-    var arenaStart: Int32 = 0
-    var arenaCount: Int32 = 0
 
     /// Tenths of a second since the worker began: when a frame was last sent and received.
     var sentTenth: UInt32 = 0
@@ -62,9 +55,9 @@ extension Connection {
         @inline(__always) _read { yield state.pointee.incomplete }
         @inline(__always) nonmutating _modify { yield &state.pointee.incomplete }
     }
-    var queue: SendQueue? {
-        @inline(__always) _read { yield state.pointee.queue }
-        @inline(__always) nonmutating _modify { yield &state.pointee.queue }
+    /// Changed through `state.pointee`.
+    var outbox: Outbox {
+        @inline(__always) _read { yield state.pointee.outbox }
     }
     var messages: MessageReader? {
         @inline(__always) _read { yield state.pointee.messages }
@@ -95,14 +88,6 @@ extension Connection {
         @inline(__always) _read { yield state.pointee.parser }
         @inline(__always) nonmutating _modify { yield &state.pointee.parser }
     }
-    var arenaStart: Int32 {
-        @inline(__always) _read { yield state.pointee.arenaStart }
-        @inline(__always) nonmutating _modify { yield &state.pointee.arenaStart }
-    }
-    var arenaCount: Int32 {
-        @inline(__always) _read { yield state.pointee.arenaCount }
-        @inline(__always) nonmutating _modify { yield &state.pointee.arenaCount }
-    }
     var sentTenth: UInt32 {
         @inline(__always) _read { yield state.pointee.sentTenth }
         @inline(__always) nonmutating _modify { yield &state.pointee.sentTenth }
@@ -118,10 +103,6 @@ extension Connection {
     var flags: Flags {
         @inline(__always) _read { yield state.pointee.flags }
         @inline(__always) nonmutating _modify { yield &state.pointee.flags }
-    }
-    var arenaMessages: UInt16 {
-        @inline(__always) _read { yield state.pointee.arenaMessages }
-        @inline(__always) nonmutating _modify { yield &state.pointee.arenaMessages }
     }
     var deflate: DeflateUse {
         @inline(__always) _read { yield state.pointee.deflate }

@@ -15,7 +15,7 @@ public struct Recipient: ~Copyable {
     public var isBlocked: Bool { connection.flags.contains(.wasBlocked) }
     public var socket: Token { connection.token }
     /// Whether it still takes messages: sending to it, and asking for room, may have ended it.
-    public var isOpen: Bool { connection.phase == .webSocket && connection.closing.isOpen }
+    public var isOpen: Bool { connection.isOpenSocket }
 }
 
 extension Worker {

@@ -38,7 +38,7 @@ extension Worker {
         var situation = Situation(phase: connection.phase)
         situation.isSocketOpen = connection.isOpenSocket
         situation.hasOutput = connection.pendingBytes > 0
-        situation.hasQueue = connection.queue != nil
+        situation.hasQueue = connection.outbox.queue != nil
         situation.isAwaited = flags.contains(.awaited)
         situation.isStreaming = flags.contains(.streams)
         situation.hasBody = connection.incomplete != nil

@@ -30,7 +30,8 @@ public protocol WebSocketService: AnyObject, SendableMetatype {
     func hasRoom(_ socket: Token, on worker: Worker)
     /// The server goes down; the close frame (1012) follows at once.
     func draining(_ socket: Token, on worker: Worker)
-    /// Once a tick, before the flush: work that was cut into slices.
+    /// Once in a tick in which anything happened to a socket or mail came, before the flush: work
+    /// that was cut into slices.
     /// - Returns: `.more` to be called again in a tick that does not wait, `.until` by that moment.
     func work(on worker: Worker) -> ServiceWork
 }

@@ -18,7 +18,7 @@ extension Worker {
     func accept(at position: Int) {
         guard acceptState == .open else { return }
         let listener = listeners[position]
-        while mayAccept(at: position) {
+        while admit(at: position) == .enter {
             guard state.pointee.acceptsLeft > 0 else {
                 state.pointee.acceptsWait = true
                 return
@@ -47,7 +47,7 @@ extension Worker {
 
     /// Makes the connection of a socket that was let in, or is to be told that it was not.
     /// - Returns: nil where it cannot be waited for; it is closed then.
-    func open(
+    func addConnection(
         _ transport: Transport, peer: PeerAddress, _ entry: Connection.Entry
     ) -> Connection? {
         let connection = connections.insert {

@@ -53,7 +53,7 @@ extension Worker {
         let isProxy = admission.proxies.contains(peer)
         var entry: Connection.Entry = isCounted ? .addressCounted : []
         if isProxy { entry.insert(.viaProxy) }
-        guard let connection = open(transport, peer: peer, entry) else { return }
+        guard let connection = addConnection(transport, peer: peer, entry) else { return }
         if isProxy, proxyProtocol == .required {
             enter(.proxyHeader, connection)
             arm(connection, .head)
@@ -99,7 +99,7 @@ extension Worker {
         sendRefusal(verdict, to: transport)
         guard turnedAway < limits.turnedAwayMax else { return transport.close() }
         turnedAway += 1
-        guard let connection = open(transport, peer: peer, .turnedAway) else { return }
+        guard let connection = addConnection(transport, peer: peer, .turnedAway) else { return }
         end(connection, because: .turnedAway)
     }
 

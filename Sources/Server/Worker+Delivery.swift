@@ -28,7 +28,7 @@ extension Worker {
     private func output(of connection: Connection) -> DeliveryWatch.Output {
         let transport = connection.transport
         return DeliveryWatch.Output(
-            unencryptedBytes: connection.unencryptedBytes,
+            unencryptedBytes: connection.outbox.byteCount,
             onTheWayBytes: transport.unacknowledgedBytes + transport.unsentBytes,
             isSecure: transport.isSecure, waits: connection.pendingBytes > 0,
             endIsSent: connection.phase == .lingering)

@@ -38,7 +38,7 @@ extension Worker {
         case .handshaking: drainHandshake(connection)
         case .http: return drainHTTP(connection)
         case .webSocket:
-            services[Int(connection.service)].draining(connection.token, on: self)
+            service(of: connection).draining(connection.token, on: self)
         case .accepted, .lingering, .closed, .proxyHeader: break
         }
         end(connection, because: .drain)
@@ -76,10 +76,25 @@ extension Worker {
 
     /// What is kept beside connections ends with them.
     private var sumsToZero: Bool {
-        connections.count == 0 && timers.count == 0 && turnedAway == 0 && handshakes.open == 0
+        connections.count == 0 && timers.count == 0 && turnedAway == 0
+            && state.pointee.handshakes.open == 0
             && deliveries.isEmpty && messageRates.isEmpty && state.pointee.owed.isEmpty
             && state.pointee.streams.open.isEmpty && state.pointee.streams.packers == 0
             && state.pointee.ownInflaters.isEmpty && state.pointee.memory.holdings.count == 0
             && state.pointee.memory.holdings.bytes == 0
+    }
+
+    /// A connection's flags say in which of the worker's lists it stands. For assertions; larger
+    /// workers are not looked at, so that tests with many connections stay quick.
+    var listsAreConsistent: Bool {
+        guard connections.slotCount <= 256 else { return true }
+        var (dirty, again, leaving) = (0, 0, 0)
+        connections.forEach { connection in
+            if connection.flags.contains(.dirty) { dirty += 1 }
+            if connection.flags.contains(.again) { again += 1 }
+            if connection.flags.contains(.leaving) { leaving += 1 }
+        }
+        return dirty == self.dirty.openCount && again == self.again.openCount
+            && leaving == state.pointee.leaving.openCount
     }
 }

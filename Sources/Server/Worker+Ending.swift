@@ -16,12 +16,12 @@ extension Worker {
         assert(left.leads(to: phase), "a connection cannot go from \(left) to \(phase)")
         connection.state.pointee.phase = phase
         switch left {
-        case .handshaking: handshakes.open -= 1
+        case .handshaking: state.pointee.handshakes.left()
         case .webSocket:
             connection.messages = nil
             forgetDeflate(connection)
             // The step is taken: nothing more can be sent to the socket.
-            services[Int(connection.service)].closed(connection.token, on: self)
+            service(of: connection).closed(connection.token, on: self)
         case .accepted, .proxyHeader, .http, .lingering, .closed: break
         }
     }
@@ -62,7 +62,7 @@ extension Worker {
         switch dropped {
         case .nothing: return
         case .output:
-            connection.queue?.dropUnbegun()
+            connection.outbox.dropUnbegun()
             connection.flags.remove(.queueFull)
         case .input:
             // What comes is no longer looked at; the close handshake's deadline ends it.
@@ -136,9 +136,7 @@ extension Worker {
         connection.input = nil
         connection.incomplete = nil
         endOwed(connection)
-        connection.queue = nil
-        connection.flags.remove(.sharesFrame)
-        connection.arenaCount = 0
+        connection.state.pointee.outbox.removeAll()
         if connection.flags.contains(.holds) { settleEnd(of: connection) }
         timers.cancel(connection.token.index)
         if !deliveries.isEmpty { deliveries[connection.token.index] = nil }

@@ -71,7 +71,7 @@ extension Worker {
             bytes += incomplete.body.capacity + incomplete.headBytes.count
         }
         bytes += connection.messages?.assemblyBytes ?? 0
-        bytes += connection.queue?.ownBytes ?? 0
+        bytes += connection.outbox.ownBytes
         if connection.flags.contains(.streams) { bytes += streamBytes(of: connection) }
         if !state.pointee.memory.handed.isEmpty {
             let slot = connection.token.index

@@ -1,7 +1,6 @@
 // Telling many sockets the same. The frame of a fan-out is not copied for each of them: a
-// connection that has nothing else to send in this tick holds the number of the frame in the
-// worker's list, and the flush sends it from where it stands. What does not leave at once goes to
-// the connection's queue as a counted reference.
+// connection that has nothing else to send in this tick shares it (`Outbox.share`), and the flush
+// sends it from where it stands.
 
 import MizuBytes
 import MizuEventLoop
@@ -9,24 +8,22 @@ import MizuTransport
 import MizuWebSocket
 
 extension Worker {
-    /// Whether the socket should be told only what it must hear: its queue is at its limit, or
-    /// something waits in it while all queues of the process together hold more than
+    /// Makes room for what the socket need not hear: there is none while its queue is at its limit,
+    /// or something waits in it while all queues of the process together hold more than
     /// `ServerLimits.queuedBytesMax`. What fills it is sent first, where the kernel takes it; that
     /// may end the connection, and its service is told so within this call.
     @inline(__always)
-    public func isFull(_ recipient: borrowing Recipient) -> Bool {
+    public func makeRoom(for recipient: borrowing Recipient) -> OutputRoom {
         let connection = recipient.connection
-        if connection.queue == nil, connection.arenaCount == 0,
-            !connection.flags.contains(.queueFull)
-        {
-            return false
+        if connection.state.pointee.outbox.isEmpty, !connection.flags.contains(.queueFull) {
+            return .free
         }
-        return isFullBehindOutput(connection)
+        return makeRoomBehindOutput(of: connection)
     }
 
-    private func isFullBehindOutput(_ connection: Connection) -> Bool {
+    private func makeRoomBehindOutput(of connection: Connection) -> OutputRoom {
         if !connection.flags.contains(.writeBlocked), isQueueFull(connection) { flush(connection) }
-        return connection.flags.contains(.queueFull) || isQueueFull(connection)
+        return connection.flags.contains(.queueFull) || isQueueFull(connection) ? .full : .free
     }
 
     /// Sends a publication to one socket out of turn: as it is, not as one of a group.
@@ -46,7 +43,8 @@ extension Worker {
     @discardableResult
     public func dropQueued(_ tag: UInt32, of recipient: borrowing Recipient) -> Int {
         let connection = recipient.connection
-        guard let dropped = connection.queue?.dropUnbegun(tag: tag), dropped > 0 else { return 0 }
+        let dropped = connection.outbox.dropUnbegun(tag: tag)
+        guard dropped > 0 else { return 0 }
         // What was dropped may have been part of a window.
         connection.window = .none
         return dropped
@@ -55,38 +53,16 @@ extension Worker {
     /// Drops all that waits for a socket and of which no byte was sent. What is said later to one
     /// that is not closed must look back at nothing.
     public func dropQueued(of recipient: borrowing Recipient) {
-        recipient.connection.queue?.dropUnbegun()
+        recipient.connection.outbox.dropUnbegun()
         recipient.connection.window = .none
     }
 
     func tell(_ frame: ByteSlice, to connection: Connection, tag: SendQueue.Tag) {
         connection.sentTenth = tenth
-        if connection.state.pointee.queue == nil, connection.arenaCount == 0,
-            let number = number(of: frame, tag)
-        {
-            connection.flags.insert(.sharesFrame)
-            connection.arenaStart = number
-            connection.arenaCount = Int32(truncatingIfNeeded: frame.count)
-            connection.arenaMessages = 1
+        if connection.state.pointee.outbox.share(frame, tag: tag, in: &state.pointee.arena) {
             return markDirty(connection)
         }
         enqueue(frame, for: connection, tag: tag)
         countMessage(connection)
-    }
-
-    /// The frame's place in this tick's list. Nearly always it was added a moment ago.
-    private func number(of frame: ByteSlice, _ tag: SendQueue.Tag) -> Int32? {
-        guard frame.count <= Int32.max else { return nil }
-        let count = state.pointee.tickFrames.count
-        var place = count - 1
-        while place >= 0, place >= count - 4 {
-            let known = state.pointee.tickFrames[place]
-            if known.slice.owner === frame.owner, known.tag == tag {
-                return Int32(truncatingIfNeeded: place)
-            }
-            place -= 1
-        }
-        state.pointee.tickFrames.append(TickFrame(slice: frame, tag: tag))
-        return Int32(truncatingIfNeeded: count)
     }
 }

@@ -15,7 +15,7 @@ extension Worker {
     ) -> InputStep {
         if !connection.flags.isDisjoint(with: [.awaited, .streams]) { return .pause(0) }
         if connection.incomplete != nil { return takeBody(connection, bytes) }
-        guard hasOutputRoom(connection) else { return .pause(0) }
+        guard makeRoom(for: connection) == .free else { return .pause(0) }
         let input = UnsafeRawBufferPointer(bytes)
         switch parse(input, with: &connection.state.pointee.parser) {
         case .needMore:
@@ -227,33 +227,6 @@ extension Worker {
         owe(connection, request, context, watchedBy: watch)
         handedOver(request.bodyCount, by: connection)
         arm(connection, .handler)
-    }
-
-    /// An answer that came through the mailbox.
-    /// Dropped where the connection has gone or the exchange was answered.
-    public func answer(_ exchange: ExchangeID, with response: Response) {
-        guard let connection = connections[Token(bits: exchange.connection)],
-            connection.exchangeSequence == exchange.sequence, let owed = endOwed(connection)
-        else {
-            if case .stream(let stream) = response.body { stream.cancel() }
-            return
-        }
-        // Its body is the handler's no more: it need not be read again for that to be counted.
-        if connection.flags.contains(.holds) { settleOutput(of: connection) }
-        var context = owed.context
-        if drainDeadline != nil { context.persistence = .close }
-        guard case .complete = response.kind else {
-            logger.error("a handler's late answer was not a complete response")
-            return write(.status(.internalServerError), for: context, to: connection)
-        }
-        var packed = response
-        if response.problem != nil { settle(&packed, for: owed.asked) }
-        if compression == .gzip { pack(&packed, as: owed.coding, context) }
-        write(packed, for: context, to: connection)
-        // Most clients ask again only now: they come with the next edge, and stand in no line.
-        if connection.input != nil || connection.flags.contains(.mayRead) || drainDeadline != nil {
-            goOnNextTick(connection)
-        }
     }
 
     // MARK: Answers

@@ -54,7 +54,7 @@ extension Worker {
         connection.sentTenth = tenth
         connection.receivedTenth = tenth
         arm(connection, .heartbeat)
-        services[service].opened(connection.token, request: request, on: self)
+        self.service(of: connection).opened(connection.token, request: request, on: self)
     }
 
     /// The fields that a handshake is judged by (RFC 6455 §4.2.1).
@@ -93,7 +93,7 @@ extension Worker {
     func takeFrame(
         _ connection: Connection, _ bytes: UnsafeMutableRawBufferPointer
     ) -> InputStep {
-        guard hasOutputRoom(connection) else { return .pause(0) }
+        guard makeRoom(for: connection) == .free else { return .pause(0) }
         let inflater = inflater(of: connection)
         defer { inflater?.releaseLargeMemory() }
         let outcome = readMessage(connection, bytes, inflater)
@@ -110,7 +110,7 @@ extension Worker {
             messageEnded(connection)
             countRead(payload, on: connection)
             if connection.closing.isOpen {
-                let service = services[Int(connection.service)]
+                let service = service(of: connection)
                 if case .inflated(_, standAlone: let range?) = payload {
                     state.pointee.compressedMessage = UnsafeRawBufferPointer(rebasing: bytes[range])
                 }
@@ -161,7 +161,7 @@ extension Worker {
     private func readDecided(
         _ connection: Connection, _ bytes: UnsafeMutableRawBufferPointer, _ inflater: Inflater?
     ) -> ReadOutcome? {
-        let entry = services[Int(connection.service)].messageBegins(connection.token, on: self)
+        let entry = service(of: connection).messageBegins(connection.token, on: self)
         if entry == .passOver, connection.messages?.mayPassOver == false {
             // What the peer says later looks back at what would be missing.
             close(connection, code: 1013, reason: "rate_limited")
@@ -176,7 +176,7 @@ extension Worker {
 
     func countReceived(_ count: Int, on connection: Connection) {
         guard connection.messages?.asks == true else { return }
-        services[Int(connection.service)].took(count, from: connection.token, on: self)
+        service(of: connection).took(count, from: connection.token, on: self)
     }
 
     /// A message was read: what that cost counts in the tick, and on the meter where it grew.
@@ -214,18 +214,23 @@ extension Worker {
 
     /// Counts what was just added to the output: what stands in the queue counts itself.
     func countMessage(_ connection: Connection) {
-        if connection.queue == nil, connection.arenaMessages < .max {
-            connection.arenaMessages += 1
-        }
+        connection.state.pointee.outbox.countMessage()
         connection.sentTenth = tenth
     }
 
     // MARK: What services say
 
+    /// The service that a socket talks to; something happens that may give it work.
+    func service(of connection: Connection) -> any WebSocketService {
+        state.pointee.servicesAwake = true
+        return services[Int(connection.service)]
+    }
+
     /// This worker's instance of the service with that index in `ServerConfiguration.webSockets`;
     /// nil where there is none.
     public func service(_ index: Int) -> (any WebSocketService)? {
-        index >= 0 && index < services.count ? services[index] : nil
+        state.pointee.servicesAwake = true
+        return index >= 0 && index < services.count ? services[index] : nil
     }
 
     /// The connection of a socket that can still be told something.
@@ -258,8 +263,8 @@ extension Worker {
         withRecipient(socket) { recipient in
             fill = QueueFill(
                 bytes: recipient.connection.pendingBytes,
-                messages: recipient.connection.waitingMessages, isBlocked: recipient.isBlocked,
-                isFull: isFull(recipient))
+                messages: recipient.connection.outbox.messageCount, isBlocked: recipient.isBlocked,
+                isFull: makeRoom(for: recipient) == .full)
         }
         return fill
     }
@@ -281,6 +286,7 @@ extension Worker {
 
     /// This worker's service of type `Service`, if it has one.
     public func service<Service: WebSocketService>(_ type: Service.Type) -> Service? {
+        state.pointee.servicesAwake = true
         for case let service as Service in services { return service }
         return nil
     }
@@ -298,7 +304,7 @@ extension Worker {
         }
         let interval = limits.heartbeatMilliseconds
         if milliseconds(since: connection.sentTenth) + 100 >= interval {
-            services[Int(connection.service)].heartbeat(connection.token, on: self)
+            service(of: connection).heartbeat(connection.token, on: self)
         }
         if milliseconds(since: connection.receivedTenth) + 100 >= interval {
             ping(connection.token)

@@ -51,11 +51,10 @@ public final class Worker {
     /// Where this worker has the time from.
     public let clock: Clock
     let origin: Instant
+    /// The thread that made it; looked at in assertions alone.
+    let thread = cl_thread_self()
     /// What changes with each tick; see `WorkerState`.
     let state: UnsafeMutablePointer<WorkerState>
-
-    /// Messages for which a mailbox keeps its room.
-    private static let mailKeptMax = 1024
 
     // Tokens have generations from 1, so data below 2^32 is free for what is no connection.
     private static let mailboxData: UInt64 = 0
@@ -110,7 +109,7 @@ public final class Worker {
         state.initialize(
             to: WorkerState(
                 poller: fresh, alarm: alarm, listeners: acquired, now: began,
-                readBytesMax: limits.readBytesMax, tick: limits.tick,
+                limits: limits,
                 compressors: CompressorTable(
                     memoryBytesMax: server.configuration.deflate?.compressorBytesMax ?? 0,
                     ledger: server.workers.queued)))
@@ -175,7 +174,7 @@ public final class Worker {
         let services = runServices()
         flushDirty()
         if state.pointee.memory.due != nil { lookAtMemory() }
-        if handshakes.listenersWait { acceptAtFreeHandshakes() }
+        if state.pointee.handshakes.listenersWait { acceptAtFreeHandshakes() }
         closeRetired()
         if logsAccess { handOverAccess() }
         state.pointee.isBusy =
@@ -198,7 +197,7 @@ public final class Worker {
         if let due = state.pointee.memory.due { moment = earlier(moment, due) }
         if let drainDeadline { moment = earlier(moment, drainDeadline) }
         if logsAccess, let due = accessLines?.due { moment = earlier(moment, due) }
-        if handshakes.listenersWait, let ends = handshakeGraceEnds {
+        if state.pointee.handshakes.listenersWait, let ends = handshakeGraceEnds {
             moment = earlier(moment, ends)
         }
         return moment
@@ -225,7 +224,7 @@ public final class Worker {
     }
 
     private func advanceReady() {
-        handshakes.stepsLeft = limits.tickHandshakeStepsMax
+        state.pointee.handshakes.beginTick()
         state.pointee.leavesLeft = limits.tickLeavesMax
         // In a busy tick mail is looked for: its event may stand far behind those of a crowd.
         var hasMail = state.pointee.isBusy
@@ -275,14 +274,8 @@ public final class Worker {
     /// Goes on with those who were cut off in an earlier tick or earlier in this one, in their
     /// order; at least with one.
     private func advanceAgain() {
-        guard !again.isEmpty else {
-            handshakes.waiting = 0
-            return
-        }
-        let handshakesWaited = handshakes.waiting > 0
-        handshakes.waiting = 0
-        handshakes.servesWaiting = true
-        defer { handshakes.servesWaiting = false }
+        guard !again.isEmpty else { return state.pointee.handshakes.skipRound() }
+        state.pointee.handshakes.beginRound()
         budget.begin(at: clock.monotonic)
         let round = again.count
         var position = 0
@@ -297,59 +290,17 @@ public final class Worker {
             sendEarly()
         }
         again.removeFirst(position)
-        // Whoever comes new must not overtake a handshake that waits among the rest.
-        if position < round, handshakesWaited, handshakes.waiting == 0 { handshakes.waiting = 1 }
+        state.pointee.handshakes.endRound(isComplete: position == round)
     }
 
-    /// Does what is asked of the worker itself (signs of life, news, a drain) at once, and answers
-    /// what other threads have answered as long as the stretch lasts.
-    @inline(never)
-    private func readMail() {
-        // What was read is let go at once: answers may be large, and the next mail far.
-        defer { mail.removeAll(keepingCapacity: mail.capacity <= Self.mailKeptMax) }
-        server.workers.mailbox(index).drain(into: &mail)
-        budget.begin(at: clock.monotonic)
-        answerWaiting()
-        for message in mail {
-            switch message {
-            case .respond(let exchange, let response): answerSoon(exchange, response)
-            case .respondMaking(let exchange, let make): answerSoon(exchange, make())
-            case .perform(let body): body(self)
-            case .drain(let deadline): beginDrain(until: deadline)
-            }
-            sendEarly()
-        }
-    }
-
-    /// Answers, or lets the answer wait for a later stretch if this one is over.
-    private func answerSoon(_ exchange: ExchangeID, _ response: Response) {
-        guard state.pointee.answers.isEmpty, mayBegin() else {
-            return state.pointee.answers.append((exchange, response))
-        }
-        answerInTime(exchange, response)
-    }
-
-    /// Goes on with answers that found no time before; at least with one.
-    private func answerWaiting() {
-        guard !state.pointee.answers.isEmpty else { return }
-        var count = 0
-        while count < state.pointee.answers.count, count == 0 || mayBegin() {
-            let (exchange, response) = state.pointee.answers[count]
-            count += 1
-            answerInTime(exchange, response)
-            sendEarly()
-        }
-        state.pointee.answers.removeFirst(count)
-    }
-
-    private func answerInTime(_ exchange: ExchangeID, _ response: Response) {
-        budget.spend(TickBudget.Price.request + response.body.count)
-        answer(exchange, with: response)
-    }
-
+    /// Lets services go on with what they have begun: those that said so, and all of them if
+    /// anything happened in this tick that may concern one.
     private func runServices() -> Work {
-        var work = Work.done
+        if let due = state.pointee.servicesDue, now >= due { state.pointee.servicesAwake = true }
+        guard state.pointee.servicesAwake else { return .done }
+        state.pointee.servicesAwake = false
         state.pointee.servicesDue = nil
+        var work = Work.done
         for index in 0..<state.pointee.services.count {
             switch state.pointee.services[index].work(on: self) {
             case .done: break
@@ -358,42 +309,7 @@ public final class Worker {
                 state.pointee.servicesDue = earlier(state.pointee.servicesDue, moment)
             }
         }
+        if work == .more { state.pointee.servicesAwake = true }
         return work
-    }
-
-    /// Sends what is ready in the middle of a tick, where much has gathered.
-    @inline(__always)
-    func sendEarly() {
-        if arena.count > Self.arenaBytesMax { sendNow() }
-    }
-
-    @inline(never)
-    private func sendNow() { sendDirty() }
-
-    private func flushDirty() {
-        sendDirty()
-        releaseLargeMemory()
-    }
-
-    @inline(__always)
-    private func sendDirty() {
-        // A flush may close connections and so make others dirty: go on until none is left.
-        var position = 0
-        while position < dirty.count {
-            let connection = dirty[position]
-            position += 1
-            connection.flags.remove(.dirty)
-            flush(connection)
-        }
-        dirty.removeAll()
-        arena.removeAll()
-        if !state.pointee.tickFrames.isEmpty {
-            state.pointee.tickFrames.removeAll(keepingCapacity: true)
-        }
-    }
-
-    /// Memory that one large answer needed is not kept for ever.
-    private func releaseLargeMemory() {
-        if arena.capacity > 1 << 20 { arena = ByteBuffer(capacity: 64 * 1024) }
     }
 }

@@ -30,6 +30,8 @@ struct WorkerState: ~Copyable {
     var connections = SlotTable<Connection>()
     var timers: TimerWheel
     var services: [any WebSocketService] = []
+    /// Something happened in this tick that may give one of them work.
+    var servicesAwake = true
     /// When the first of them wants to be called at the latest; nil: when something happens.
     var servicesDue: Instant?
     var deliveries: [Int: DeliveryWatch] = [:]
@@ -42,9 +44,8 @@ struct WorkerState: ~Copyable {
     var proxyLogged: Instant?
 
     var readBuffer: ByteBuffer
-    var arena: ByteBuffer
-    /// What connections of this tick share, by number; see `Connection.Flags.sharesFrame`.
-    var tickFrames: ContiguousArray<TickFrame> = []
+    /// What this tick's connections send.
+    var arena = OutputArena()
     var compressors: CompressorTable
     /// For messages whose windows end with them: all that agreed on permessage-deflate share it.
     var inflater: Inflater?
@@ -78,7 +79,7 @@ struct WorkerState: ~Copyable {
     var drainNext: Int?
     /// Where certificates were given.
     var tls: TLSEngine?
-    var handshakes = HandshakeLoad()
+    var handshakes: HandshakeGate
     /// Times in which the process did not run; see `runTimers`.
     var pauses: PauseWatch
     var memory = WorkerMemory()
@@ -88,9 +89,14 @@ struct WorkerState: ~Copyable {
 
     init(
         poller: consuming Poller, alarm: consuming Alarm, listeners: [Listener], now: Instant,
-        readBytesMax: Int, tick: TickLimits, compressors: consuming CompressorTable
+        limits: ServerLimits, compressors: consuming CompressorTable
     ) {
-        budget = TickBudget(tick)
+        budget = TickBudget(limits.tick)
+        handshakes = HandshakeGate(
+            HandshakeGate.Limits(
+                openMax: limits.workerHandshakesMax,
+                graceMilliseconds: limits.handshakeGraceMilliseconds,
+                tickStepsMax: limits.tickHandshakeStepsMax))
         self.compressors = compressors
         self.poller = poller
         self.alarm = alarm
@@ -99,16 +105,9 @@ struct WorkerState: ~Copyable {
         pauses = PauseWatch(now)
         dateDue = now
         timers = TimerWheel(now: now)
-        readBuffer = ByteBuffer(capacity: readBytesMax)
-        arena = ByteBuffer(capacity: 64 * 1024)
+        readBuffer = ByteBuffer(capacity: limits.readBytesMax)
         reserve = Worker.openReserve()
     }
-}
-
-/// A frame that many connections send in this tick.
-struct TickFrame {
-    let slice: ByteSlice
-    let tag: SendQueue.Tag
 }
 
 extension Worker {
@@ -185,11 +184,6 @@ extension Worker {
     var readBuffer: ByteBuffer {
         @inline(__always) _read { yield state.pointee.readBuffer }
         @inline(__always) _modify { yield &state.pointee.readBuffer }
-    }
-    /// What this tick's connections send, one after the other.
-    var arena: ByteBuffer {
-        @inline(__always) _read { yield state.pointee.arena }
-        @inline(__always) _modify { yield &state.pointee.arena }
     }
     /// The head that was parsed last.
     var head: RequestHead {

@@ -98,7 +98,7 @@ extension PresenceRooms {
         worker.withRecipient(socket) { recipient in
             for index in publications.indices {
                 // Asked first: it may send what fills the queue, and find that the socket has gone.
-                let isFull = worker.isFull(recipient)
+                let isFull = worker.makeRoom(for: recipient) == .full
                 guard recipient.isOpen, let seat = room[socket] else { return }
                 let publication = publications[index]
                 switch seat.step(base: publication.base, version: publication.version) {

@@ -183,7 +183,8 @@ final class TopicFanOuts {
                     for index in publications.indices {
                         // Asked first: if the socket turns out to have gone, so has its
                         // subscription.
-                        let room: QueueRoom = worker.isFull(recipient) ? .full : .free
+                        let room: QueueRoom =
+                            worker.makeRoom(for: recipient) == .full ? .full : .free
                         guard recipient.isOpen else { return }
                         send(
                             &publications[index], for: subscription, to: recipient, room: room,

@@ -49,7 +49,8 @@ extension ServerStorey {
                     Publication(text: ByteSlice(text), charging: ledger), group: 7, tag: 1)
                 for token in tokens {
                     worker.withRecipient(token) { recipient in
-                        if !worker.isFull(recipient) { broadcast.send(to: recipient, on: worker) }
+                        guard worker.makeRoom(for: recipient) == .free else { return }
+                        broadcast.send(to: recipient, on: worker)
                     }
                 }
                 worker.end(broadcast)

@@ -50,7 +50,7 @@ extension ServerStorey {
                         for _ in 0..<200 { worker.send(text: text, to: token) }
                     }
                 }
-                workers.perform(on: 0) { box.set($0.arena.count) }
+                workers.perform(on: 0) { box.set($0.state.pointee.arena.count) }
             }
             try #require(eventually { box.value != nil })
             #expect(box.value ?? .max < 3 << 20)

@@ -116,7 +116,7 @@ extension ServerStorey {
         }
 
         private func openHandshakes(_ server: TestServer) throws -> Int {
-            try server.on { $0.handshakes.open }
+            try server.on { $0.state.pointee.handshakes.open }
         }
 
         @Test("requests over TLS and beside it", arguments: [12, 13] as [Int32], layers)

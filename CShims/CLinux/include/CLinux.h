@@ -92,6 +92,8 @@ int64_t cl_realtime_ms(void);
 int cl_contains(const void *bytes, size_t count, const void *part, size_t part_count);
 int cl_cpu_count(void);
 void cl_thread_name(const char *name);
+// Names the calling thread, as long as it runs (pthread_self(3)).
+uint64_t cl_thread_self(void);
 const char *cl_error_text(int error);
 // Starts a detached thread that calls body(context); returns 0 or -errno.
 int cl_thread_start(void (*body)(void *), void *context);
