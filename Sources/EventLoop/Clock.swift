@@ -77,8 +77,8 @@ public enum Clock: Sendable {
         private static let monotonicStart = Instant(nanoseconds: 1 << 60)
         private let wallStartMilliseconds: Int64
 
-        /// - Parameter wallMilliseconds: the time of day at the beginning; by default the first second
-        ///   of 2026.
+        /// - Parameter wallMilliseconds: the time of day at the beginning; by default the first
+        ///   second of 2026.
         public init(wallMilliseconds: Int64 = 1_767_225_600_000) {
             wallStartMilliseconds = wallMilliseconds
         }

@@ -111,7 +111,7 @@
 
         // MARK: The server's poller
 
-        /// What epoll would report since the last call, edge-triggered; nil: nothing.
+        /// The event that epoll would report since the last call, edge-triggered; nil: nothing.
         public func takeEvent() -> Readiness? {
             guard hasEdge, server != .closed, let data else { return nil }
             hasEdge = false
