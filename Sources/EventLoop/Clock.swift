@@ -3,7 +3,10 @@
 // its `Clock`; a test gives it one that stands still until the test moves it.
 
 import CLinux
-import Synchronization
+
+#if DEBUG
+    import Synchronization
+#endif
 
 /// A moment of CLOCK_MONOTONIC in nanoseconds (clock_gettime(2)).
 public struct Instant: Comparable, Hashable, Sendable {
@@ -39,14 +42,18 @@ public enum WallClock {
 public enum Clock: Sendable {
     /// The machine's clocks.
     case system
-    /// A test's.
-    case manual(ManualClock)
+    #if DEBUG
+        /// A test's. In debug builds alone: a loop would ask at every look which clock it has.
+        case manual(ManualClock)
+    #endif
 
     /// The moment for deadlines.
     public var monotonic: Instant {
         switch self {
         case .system: .now
-        case .manual(let clock): clock.monotonic
+        #if DEBUG
+            case .manual(let clock): clock.monotonic
+        #endif
         }
     }
 
@@ -54,41 +61,45 @@ public enum Clock: Sendable {
     public var wallMilliseconds: Int64 {
         switch self {
         case .system: WallClock.milliseconds
-        case .manual(let clock): clock.wallMilliseconds
+        #if DEBUG
+            case .manual(let clock): clock.wallMilliseconds
+        #endif
         }
     }
 }
 
-/// A clock that stands still until it is moved. Any thread may read it; one moves it.
-public final class ManualClock: Sendable {
-    private let milliseconds = Atomic<UInt64>(0)
-    /// Both clocks at the beginning. The monotonic one is in the past of no machine that runs
-    /// tests, so a deadline of this clock is never due by the machine's.
-    private static let monotonicStart = Instant(nanoseconds: 1 << 60)
-    private let wallStartMilliseconds: Int64
+#if DEBUG
+    /// A clock that stands still until it is moved. Any thread may read it; one moves it.
+    public final class ManualClock: Sendable {
+        private let milliseconds = Atomic<UInt64>(0)
+        /// Both clocks at the beginning. The monotonic one is in the past of no machine that runs
+        /// tests, so a deadline of this clock is never due by the machine's.
+        private static let monotonicStart = Instant(nanoseconds: 1 << 60)
+        private let wallStartMilliseconds: Int64
 
-    /// - Parameter wallMilliseconds: the time of day at the beginning; by default the first second
-    ///   of 2026.
-    public init(wallMilliseconds: Int64 = 1_767_225_600_000) {
-        wallStartMilliseconds = wallMilliseconds
+        /// - Parameter wallMilliseconds: the time of day at the beginning; by default the first
+        ///   second of 2026.
+        public init(wallMilliseconds: Int64 = 1_767_225_600_000) {
+            wallStartMilliseconds = wallMilliseconds
+        }
+
+        public var monotonic: Instant {
+            Self.monotonicStart.adding(milliseconds: elapsedMilliseconds)
+        }
+
+        public var wallMilliseconds: Int64 {
+            wallStartMilliseconds &+ Int64(clamping: elapsedMilliseconds)
+        }
+
+        /// How far it was moved since the beginning.
+        public var elapsedMilliseconds: UInt64 { milliseconds.load(ordering: .acquiring) }
+
+        /// Moves both clocks on.
+        public func advance(milliseconds count: UInt64) {
+            milliseconds.wrappingAdd(count, ordering: .acquiringAndReleasing)
+        }
     }
-
-    public var monotonic: Instant {
-        Self.monotonicStart.adding(milliseconds: elapsedMilliseconds)
-    }
-
-    public var wallMilliseconds: Int64 {
-        wallStartMilliseconds &+ Int64(clamping: elapsedMilliseconds)
-    }
-
-    /// How far it was moved since the beginning.
-    public var elapsedMilliseconds: UInt64 { milliseconds.load(ordering: .acquiring) }
-
-    /// Moves both clocks on.
-    public func advance(milliseconds count: UInt64) {
-        milliseconds.wrappingAdd(count, ordering: .acquiringAndReleasing)
-    }
-}
+#endif
 
 public enum Randomness {
     /// `count` bytes from getrandom(2).

@@ -60,13 +60,15 @@ public struct Poller: ~Copyable {
                 cl_epoll_wait(epoll.raw, events, Int32(Self.batchMax), timeout)))
     }
 
-    /// Adds what another source than the kernel has to report (a pipe in memory) to the batch.
-    public mutating func append(_ event: Readiness) {
-        precondition(count < Self.batchMax, "Poller.append: the batch is full")
-        events[count].data = event.data
-        events[count].events = event.bits
-        count += 1
-    }
+    #if DEBUG
+        /// Adds what another source than the kernel has to report (a pipe in memory) to the batch.
+        public mutating func append(_ event: Readiness) {
+            precondition(count < Self.batchMax, "Poller.append: the batch is full")
+            events[count].data = event.data
+            events[count].events = event.bits
+            count += 1
+        }
+    #endif
 
     /// Event `index` of the batch.
     public subscript(index: Int) -> Readiness {

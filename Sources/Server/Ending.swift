@@ -97,7 +97,7 @@ extension CloseReason {
         case .slowReader:
             return situation.isSocketOpen
                 ? .closeFrame(4000, "too slow", dropping: .output) : .reset
-        case .addressMemory: return freeing(situation, "too many answers wait for this address")
+        case .addressMemory: return freeing(situation, "too much is held for this address")
         case .memory: return freeing(situation, "the server is short of memory")
         case .drain: return drained(situation)
         }

@@ -30,13 +30,15 @@ extension Worker {
         }
     }
 
-    /// What `admit` does, for a connection that no listener gave: a test's pipe in memory.
-    func admit(_ transport: Transport, _ peer: PeerAddress) {
-        switch verdict(on: peer) {
-        case .admitted(let isCounted): letIn(transport, peer, isCounted: isCounted)
-        case let verdict: turnAway(transport, peer, verdict)
+    #if DEBUG
+        /// What `admit` does, for a connection that no listener gave: a test's pipe in memory.
+        func admit(_ transport: Transport, _ peer: PeerAddress) {
+            switch verdict(on: peer) {
+            case .admitted(let isCounted): letIn(transport, peer, isCounted: isCounted)
+            case let verdict: turnAway(transport, peer, verdict)
+            }
         }
-    }
+    #endif
 
     /// Whether `peer` may have one connection more, which is counted then.
     private func verdict(on peer: PeerAddress) -> Admission.Verdict {

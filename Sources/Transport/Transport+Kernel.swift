@@ -12,7 +12,9 @@ extension Transport {
         switch self {
         case .plain(let descriptor): try poller.register(descriptor, data: data)
         case .tls(let session): try poller.register(session.descriptor, data: data)
-        case .memory(let pipe): pipe.register(data)
+        #if DEBUG
+            case .memory(let pipe): pipe.register(data)
+        #endif
         }
     }
 
@@ -23,7 +25,9 @@ extension Transport {
         switch self {
         case .plain(let descriptor): max(0, Int(cl_unacknowledged(descriptor)))
         case .tls(let session): max(0, Int(cl_unacknowledged(session.descriptor)))
-        case .memory(let pipe): pipe.unacknowledgedBytes
+        #if DEBUG
+            case .memory(let pipe): pipe.unacknowledgedBytes
+        #endif
         }
     }
 
@@ -33,7 +37,9 @@ extension Transport {
         switch self {
         case .plain(let descriptor): _ = cl_reset_on_close(descriptor)
         case .tls(let session): _ = cl_reset_on_close(session.descriptor)
-        case .memory(let pipe): pipe.resetOnClose()
+        #if DEBUG
+            case .memory(let pipe): pipe.resetOnClose()
+        #endif
         }
     }
 
@@ -43,7 +49,9 @@ extension Transport {
         switch self {
         case .plain(let descriptor): count = cl_peek(descriptor, room.baseAddress, room.count)
         case .tls(let session): count = cl_peek(session.descriptor, room.baseAddress, room.count)
-        case .memory(let pipe): return pipe.peek(into: room)
+        #if DEBUG
+            case .memory(let pipe): return pipe.peek(into: room)
+        #endif
         }
         return count > 0 ? .bytes(count, left: .perhaps) : Self.outcome(ofEmpty: count)
     }
@@ -54,7 +62,9 @@ extension Transport {
             switch self {
             case .plain(let descriptor): _ = cl_recv(descriptor, room.baseAddress, room.count)
             case .tls(let session): _ = cl_recv(session.descriptor, room.baseAddress, room.count)
-            case .memory(let pipe): pipe.drop(count)
+            #if DEBUG
+                case .memory(let pipe): pipe.drop(count)
+            #endif
             }
         }
     }

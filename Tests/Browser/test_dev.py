@@ -132,6 +132,7 @@ def judge(what, limit, edit):
     raise AssertionError(f"{what}: {median:.0f} ms at the median, {limit} are promised")
 
 
+@pytest.mark.alone
 def test_a_stylesheet_is_swapped_in_the_open_page_at_once(todo, server):
     texts = ["/* edits */"]
     server.css.write_text(server.css.read_text() + texts[0])
@@ -145,6 +146,7 @@ def test_a_stylesheet_is_swapped_in_the_open_page_at_once(todo, server):
     expect(todo.page.locator('head link[rel="stylesheet"]')).to_have_count(1)
 
 
+@pytest.mark.alone
 def test_a_template_is_loaded_again_with_scroll_and_the_forms_text_kept(todo, server):
     todo.add(*[f"todo {number}" for number in range(40)])
     todo.expect_synced()

@@ -1,5 +1,6 @@
 """Without a network: everything goes on, survives, and lands exactly once when it is back."""
 
+import pytest
 from playwright.sync_api import expect
 
 from todo_page import TodoPage
@@ -110,6 +111,7 @@ def test_more_edits_than_one_push_may_carry(server, new_context, open_page, watc
     assert len(server.todos()) == 250
 
 
+@pytest.mark.alone
 def test_a_silent_server_is_noticed_within_three_seconds(server, open_page, watch):
     watch.network_may_fail = True
     todo = open_page()

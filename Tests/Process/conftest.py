@@ -9,6 +9,11 @@ import server as processes
 from peer import Peer
 
 
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "alone: loads or measures the whole machine; nothing else runs beside it")
+
+
 def pytest_collection_modifyitems(config, items):
     if not os.access(processes.MIZU, os.X_OK):
         pytest.exit("MIZU_BIN names no executable: run this through `make test`", returncode=2)

@@ -16,6 +16,9 @@ import pytest
 from server import ECHO, Process, wait_until
 from wire import fetch
 
+# Alone: thousands of client ports a second are taken, one of which a test beside it may want back.
+pytestmark = pytest.mark.alone
+
 CONNECTIONS = int(os.environ.get("MIZU_CHURN", "40000"))
 # A handshake is dear on both sides.
 TLS_CONNECTIONS = int(os.environ.get("MIZU_CHURN", "8000"))

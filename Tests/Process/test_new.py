@@ -387,6 +387,8 @@ def test_install_and_uninstall_are_each_others_opposite(tmp_path):
 # --- the app ------------------------------------------------------------------------------------
 
 
+# Alone: it compiles on every core, in a folder that Tests/Browser/test_first_hour.py uses, too.
+@pytest.mark.alone
 def test_a_new_app_builds_without_a_warning_passes_its_tests_and_serves(tmp_path, start):
     if not shutil.which("swift"):
         pytest.skip("swift is not installed")

@@ -17,6 +17,9 @@ from storm import STORM_SECONDS, UNEXEMPT, Bystander, Crowd, Watchdog, cpu_secon
 from sync import create, new_scope
 from wire import Closed, Connection, dump, encode, frame
 
+# Crowds load every core, and a bystander's answers are judged meanwhile.
+pytestmark = pytest.mark.alone
+
 TEXT = 1
 # One worker, so that everybody meets in it.
 ONE = {"WORKERS": "1", **UNEXEMPT}

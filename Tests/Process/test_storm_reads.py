@@ -4,10 +4,15 @@ nothing, and a stranger's reads are counted for their own address alone."""
 import socket
 import struct
 
+import pytest
+
 from server import wait_until
 from storm import STORM_SECONDS, UNEXEMPT, Bystander, cpu_seconds, source
 from sync import create, new_scope, push, snapshot
 from wire import Connection, encode, fetch
+
+# What a bystander's answers cost is judged.
+pytestmark = pytest.mark.alone
 
 TODOS = 20_000
 STRANGER = source(7)

@@ -145,8 +145,6 @@ extension ServerStorey {
             }
             #expect(client.message()?.type == "pong")
             #expect(auth(client, ":60000")?.code == "unauthenticated")
-            let hasty = try self.server(requiresUser: true, authMilliseconds: 20)
-            expectEnd(try hasty.socket(), "unauthenticated")
             let signedIn = client
             #expect(auth(signedIn, "ann")?.type == "ack")
             signedIn.subscribe("sync:s", cursor: 0)
@@ -165,15 +163,6 @@ extension ServerStorey {
             #expect(client.message()?.type == "ack")
             #expect(auth(client, ":1")?.type == "ack")
             expectEnd(client, "token_expired")
-        }
-
-        @Test("many that end together all end")
-        func many() throws {
-            let server = try server(requiresUser: true, authMilliseconds: 500)
-            let clients = try (0..<40).map { _ in try server.socket() }
-            for client in clients { expectEnd(client, "unauthenticated") }
-            #expect(eventually { server.closed.heard.count == 40 })
-            #expect(moments(server) == 0)
         }
     }
 }

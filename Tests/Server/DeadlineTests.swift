@@ -187,8 +187,10 @@ import Testing
         let (client, deaf) = try loop.socket(narrow: true)
         let began = loop.elapsed
         let text = ByteSlice([UInt8](repeating: 120, count: 16 << 20))
-        loop.worker.send(text: text, to: deaf)
-        loop.worker.close(deaf, code: 1000, reason: "")
+        loop.perform { worker in
+            worker.send(text: text, to: deaf)
+            worker.close(deaf, code: 1000, reason: "")
+        }
         #expect(loop.wait(milliseconds: 200_000) { loop.recorder.closed.count == 2 })
         expect(loop.elapsed - began, isAfter: 5_000)
         client.close()

@@ -65,7 +65,7 @@ import Testing
         Row(.memory, .http, .reset) { $0.isStreaming = true },
         Row(
             .addressMemory, .webSocket,
-            .closeFrame(1013, "too many answers wait for this address", dropping: .input)),
+            .closeFrame(1013, "too much is held for this address", dropping: .input)),
         Row(.memory, .webSocket, .reset) { $0.hasQueue = true },
         Row(.memory, .webSocket, .reset) { $0.isSocketOpen = false },
         Row(.memory, .lingering, .reset),

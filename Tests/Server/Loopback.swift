@@ -21,7 +21,7 @@ final class Loopback {
     let server: Server
     let workers: Workers
     let worker: Worker
-    let clock = ManualClock()
+    let clock: ManualClock
     let later = Later()
     let recorder = Recorder()
     private var pipes: [MemoryPipe] = []
@@ -35,15 +35,19 @@ final class Loopback {
     /// - Parameters:
     ///   - change: of limits; those that are left alone are a public port's.
     ///   - configure: of everything else.
+    ///   - clock, workers: where others hold them, too.
     init(
+        clock: ManualClock = ManualClock(), workers: Workers? = nil,
         _ change: (inout ServerLimits) -> Void = { _ in },
         configure: (inout ServerConfiguration) -> Void = { _ in }
     ) throws {
+        self.clock = clock
         var configuration = TestServer.configuration(later, recorder)
         configuration.clock = .manual(clock)
         configure(&configuration)
         change(&configuration.limits)
-        workers = try Workers(count: 1)
+        let workers = try workers ?? Workers(count: 1)
+        self.workers = workers
         server = try Server(configuration, workers: workers, ports: [], plainListeners: 0)
         var none: [Listener] = []
         worker = try Worker(server, index: 0, listeners: &none)
@@ -93,6 +97,12 @@ final class Loopback {
     }
 
     var connectionCount: Int { worker.connections.count }
+
+    /// Runs `body` on the worker as mail, as other threads do, and all that follows from it.
+    func perform(_ body: @escaping @Sendable (Worker) -> Void) {
+        workers.perform(on: 0, body)
+        settle()
+    }
 
     // MARK: Time
 

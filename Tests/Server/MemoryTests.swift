@@ -1,11 +1,11 @@
 // What peers make the process hold is counted and bounded: the table of holders against a plain
-// one, the policy as a table, and sockets that hold bodies, messages and answers.
+// one, the policy as a table, and connections that hold bodies, messages and answers.
 
-import Glibc
 import MizuBytes
 import MizuDoor
 import MizuEventLoop
 import MizuHTTP
+import MizuTransport
 import Testing
 
 @testable import MizuServer
@@ -92,159 +92,153 @@ struct HoldingsTests {
     }
 }
 
-extension ServerStorey {
-    @Suite("Memory that peers hold") struct MemoryTests {
-        private static let loopback: UInt32 = 0x7F00_0001
+@Suite("Memory that peers hold") struct MemoryTests {
+    private static let loopback: UInt32 = 0x7F00_0001
 
-        private func server(
-            mebibytes: Int, _ change: (inout ServerLimits) -> Void = { _ in }
-        ) throws -> TestServer {
-            try TestServer {
-                $0.memory = MemoryLimits(bytesMax: mebibytes << 20)
-                $0.pace = .milliseconds(60_000)
-                change(&$0)
-            } configure: {
-                $0.addressLimits = AddressLimits()
-                $0.addressLimits?.exempt = AddressRanges()
-            }
+    private func makeLoop(
+        mebibytes: Int, _ change: (inout ServerLimits) -> Void = { _ in }
+    ) throws -> Loopback {
+        try Loopback {
+            $0.memory = MemoryLimits(bytesMax: mebibytes << 20)
+            change(&$0)
+        } configure: {
+            $0.addressLimits = AddressLimits()
+            $0.addressLimits?.exempt = AddressRanges()
         }
+    }
 
-        /// Sends the head and the first part of a body, and not the rest.
-        private func begin(
-            _ server: TestServer, of count: Int, sending sent: Int, from: UInt32 = loopback
-        ) -> RawClient {
-            let client = server.client(from: from)
-            client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: \(count)\r\n\r\n")
-            client.send([UInt8](repeating: 97, count: sent))
+    /// Sends the head and the first part of a body, and not the rest.
+    private func begin(
+        _ loop: Loopback, of count: Int, sending sent: Int, from: UInt32 = loopback
+    ) -> LoopbackClient {
+        let client = loop.client(from: from)
+        client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: \(count)\r\n\r\n")
+        client.send([UInt8](repeating: 97, count: sent))
+        return client
+    }
+
+    private func post(_ loop: Loopback, _ count: Int, from: UInt32 = loopback) -> Int? {
+        begin(loop, of: count, sending: count, from: from).response()?.status
+    }
+
+    @Test("an address holds its share and no more, and others are served")
+    func share() throws {
+        let loop = try makeLoop(mebibytes: 64) { $0.memory.addressBytesMin = 2 << 20 }
+        let share = loop.server.memory.limits.addressBytesMax
+        #expect(share == 8 << 20)
+        var clients: [LoopbackClient] = []
+        for _ in 0..<20 { clients.append(begin(loop, of: 1 << 20, sending: 700_000)) }
+        // Each is read to its end, or refused; a refusal may come as a reset, too.
+        let memory = loop.server.memory
+        #expect(memory.bytes > share / 2 && memory.bytes <= share + (2 << 20))
+        #expect(post(loop, 900_000, from: Self.loopback + 1) == 200)
+        #expect(post(loop, 100) == 200, "what is small is taken all the same")
+        #expect(loop.server.memory.bytes <= share + (2 << 20))
+        for client in clients { client.close() }
+        #expect(loop.server.memory.bytes == 0)
+        #expect(loop.server.memory.addressCount == 0)
+    }
+
+    @Test("beyond the soft mark large bodies stand still, and go on when there is memory")
+    func standsStill() throws {
+        let loop = try makeLoop(mebibytes: 16) {
+            $0.memory.patienceMilliseconds = 60_000
+        }
+        // 12 MiB is the soft mark. What handlers have cannot be taken from them.
+        let thinking = (1...UInt32(12)).map { number in
+            let client = loop.client(from: Self.loopback + number)
+            client.send("POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+            client.send([UInt8](repeating: 97, count: 1_000_000))
             return client
         }
+        let exchanges = try thinking.map { _ in try loop.later.next() }
+        let length = "Transfer-Encoding: chunked\r\n\r\n" + String(600_000, radix: 16)
+        // What the server does not read, the kernel must take.
+        var capacities = MemoryPipe.Capacities()
+        capacities.arriving = 1 << 20
+        let waiting = loop.client(from: Self.loopback + 40, capacities)
+        waiting.send("POST /echo HTTP/1.1\r\nHost: a\r\n\(length)\r\n")
+        waiting.send([UInt8](repeating: 97, count: 600_000))
+        waiting.send("\r\n0\r\n\r\n")
+        #expect(loop.server.memory.isHigh)
+        #expect(post(loop, 500_000, from: Self.loopback + 41) == 503, "not begun at all")
+        #expect(post(loop, 50_000, from: Self.loopback + 42) == 200)
+        let stalled = begin(loop, of: 2_000, sending: 1_000, from: Self.loopback + 43)
+        #expect(stalled.response()?.status == 408, "its window has passed")
+        #expect(!waiting.hasInput(milliseconds: 20_000), "it waits for us, not we for it")
+        for exchange in exchanges { loop.workers.respond(to: exchange, .text("done")) }
+        #expect(waiting.response()?.body.count == 600_000)
+        for client in thinking { #expect(client.response()?.text == "done") }
+        #expect(loop.server.memory.bytes == 0)
+    }
 
-        private func post(_ server: TestServer, _ count: Int, from: UInt32 = loopback) -> Int? {
-            begin(server, of: count, sending: count, from: from).response()?.status
+    @Test("patience ends: the largest are refused until there is room")
+    func patience() throws {
+        let loop = try makeLoop(mebibytes: 8)
+        var clients: [LoopbackClient] = []
+        for number in 1...UInt32(16) {
+            clients.append(
+                begin(loop, of: 1_000_000, sending: 900_000, from: Self.loopback + number))
         }
+        let memory = loop.server.memory
+        #expect(memory.isHigh)
+        #expect(loop.wait(milliseconds: 3_000) { !memory.isHigh })
+        #expect(memory.bytes > 0)
+        #expect(memory.bytes <= 8 << 20)
+        var refused = 0
+        for client in clients where client.hasInput() {
+            if client.response()?.status == 503 { refused += 1 }
+        }
+        #expect(refused > 0)
+        #expect(post(loop, 200_000, from: Self.loopback + 90) == 200)
+    }
 
-        @Test("an address holds its share and no more, and others are served")
-        func share() throws {
-            let server = try server(mebibytes: 64) { $0.memory.addressBytesMin = 2 << 20 }
-            let share = server.server.memory.limits.addressBytesMax
-            #expect(share == 8 << 20)
-            var clients: [RawClient] = []
-            for _ in 0..<20 { clients.append(begin(server, of: 1 << 20, sending: 700_000)) }
-            // Each is read to its end, or refused; a refusal may come as a reset, too.
-            #expect(
-                eventually {
-                    let memory = server.server.memory
-                    return memory.bytes > share / 2 && memory.bytes <= share + (2 << 20)
-                })
-            #expect(post(server, 900_000, from: Self.loopback + 1) == 200)
-            #expect(post(server, 100) == 200, "what is small is taken all the same")
-            #expect(server.server.memory.bytes <= share + (2 << 20))
-            for client in clients { client.close() }
-            #expect(eventually { server.server.memory.bytes == 0 })
-            #expect(server.server.memory.addressCount == 0)
+    @Test("a socket whose message holds too much is told 1013")
+    func message() throws {
+        let loop = try makeLoop(mebibytes: 64) { $0.memory.addressBytesMin = 1 << 20 }
+        var clients: [LoopbackClient] = []
+        var codes: Set<Int> = []
+        for _ in 0..<14 {
+            let (client, _) = try loop.socket()
+            let frame = WireClient.frame(0x82, [UInt8](repeating: 1, count: 1_000_000))
+            client.send(Array(frame.dropLast(10)))
+            clients.append(client)
         }
+        for client in clients where client.hasInput() {
+            codes.insert(client.frame()?.code ?? 0)
+        }
+        #expect(codes == [1013])
+        let memory = loop.server.memory
+        #expect(memory.bytes <= memory.limits.addressBytesMax + (2 << 20))
+        for client in clients { client.close() }
+        #expect(loop.server.memory.bytes == 0)
+    }
 
-        @Test("beyond the soft mark large bodies stand still, and go on when there is memory")
-        func standsStill() throws {
-            let server = try server(mebibytes: 16) {
-                $0.memory.patienceMilliseconds = 60_000
-                $0.pace = .milliseconds(200)
-            }
-            // 12 MiB is the soft mark. What handlers have cannot be taken from them.
-            let thinking = (1...UInt32(12)).map { number in
-                let client = server.client(from: Self.loopback + number)
-                client.send("POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
-                client.send([UInt8](repeating: 97, count: 1_000_000))
-                return client
-            }
-            let exchanges = try thinking.map { _ in try server.later.next() }
-            let length = "Transfer-Encoding: chunked\r\n\r\n" + String(600_000, radix: 16)
-            let waiting = server.client(from: Self.loopback + 40)
-            waiting.send("POST /echo HTTP/1.1\r\nHost: a\r\n\(length)\r\n")
-            // What the server does not read, the kernel must take.
-            waiting.send([UInt8](repeating: 97, count: 600_000))
-            waiting.send("\r\n0\r\n\r\n")
-            #expect(eventually { server.server.memory.isHigh })
-            #expect(post(server, 500_000, from: Self.loopback + 41) == 503, "not begun at all")
-            #expect(post(server, 50_000, from: Self.loopback + 42) == 200)
-            let stalled = begin(server, of: 2_000, sending: 1_000, from: Self.loopback + 43)
-            #expect(stalled.response()?.status == 408, "its window has passed")
-            #expect(!waiting.hasInput(milliseconds: 600), "it waits for us, not we for it")
-            for exchange in exchanges { server.workers.respond(to: exchange, .text("done")) }
-            #expect(waiting.response()?.body.count == 600_000)
-            for client in thinking { #expect(client.response()?.text == "done") }
-            #expect(eventually { server.server.memory.bytes == 0 })
+    @Test("answers that nobody takes are held up to the share, the next is 503")
+    func answers() throws {
+        let loop = try makeLoop(mebibytes: 64)
+        var clients: [LoopbackClient] = []
+        for number in 0..<6 {
+            let client = loop.narrowClient()
+            client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+            clients.append(client)
+            #expect(number > 0 || loop.server.memory.bytes > 0)
         }
+        #expect(clients.last?.response()?.status == 503)
+        #expect(loop.server.memory.bytes <= 3 * (8 << 20))
+        let other = loop.client(from: Self.loopback + 1)
+        #expect(other.get("/large")?.body.count == 8 << 20)
+        for client in clients { client.close() }
+        #expect(loop.server.memory.bytes == 0)
+    }
 
-        @Test("patience ends: the largest are refused until there is room")
-        func patience() throws {
-            let server = try server(mebibytes: 8) {
-                $0.memory.patienceMilliseconds = 100
-                $0.memory.lookMilliseconds = 20
-            }
-            var clients: [RawClient] = []
-            for number in 1...UInt32(16) {
-                clients.append(
-                    begin(server, of: 1_000_000, sending: 900_000, from: Self.loopback + number))
-            }
-            let memory = server.server.memory
-            #expect(eventually { memory.bytes > 0 && !memory.isHigh })
-            #expect(memory.bytes <= 8 << 20)
-            var refused = 0
-            for client in clients where client.hasInput(milliseconds: 200) {
-                if client.response()?.status == 503 { refused += 1 }
-            }
-            #expect(refused > 0)
-            #expect(post(server, 200_000, from: Self.loopback + 90) == 200)
-        }
-
-        @Test("a socket whose message holds too much is told 1013")
-        func message() throws {
-            let server = try server(mebibytes: 64) { $0.memory.addressBytesMin = 1 << 20 }
-            var clients: [RawClient] = []
-            var codes: Set<Int> = []
-            for _ in 0..<14 {
-                let (client, _) = try server.socket()
-                let frame = RawClient.frame(0x82, [UInt8](repeating: 1, count: 1_000_000))
-                client.send(Array(frame.dropLast(10)))
-                clients.append(client)
-            }
-            for client in clients where client.hasInput(milliseconds: 500) {
-                codes.insert(client.frame()?.code ?? 0)
-            }
-            #expect(codes == [1013])
-            let memory = server.server.memory
-            #expect(memory.bytes <= memory.limits.addressBytesMax + (2 << 20))
-            for client in clients { client.close() }
-            #expect(eventually { server.server.memory.bytes == 0 })
-        }
-
-        @Test("answers that nobody takes are held up to the share, the next is 503")
-        func answers() throws {
-            let server = try server(mebibytes: 64)
-            var clients: [RawClient] = []
-            for number in 0..<6 {
-                let client = server.client(receiveBytes: 4096)
-                client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
-                clients.append(client)
-                #expect(number > 0 || eventually { server.server.memory.bytes > 0 })
-            }
-            #expect(clients.last?.response()?.status == 503)
-            #expect(server.server.memory.bytes <= 3 * (8 << 20))
-            let other = server.client(from: Self.loopback + 1)
-            #expect(other.get("/large")?.body.count == 8 << 20)
-            for client in clients { client.close() }
-            #expect(eventually { server.server.memory.bytes == 0 })
-        }
-
-        @Test("a plain exchange holds nothing; a body that a handler has is held until its answer")
-        func plain() throws {
-            let server = try server(mebibytes: 64)
-            let client = server.client()
-            for _ in 0..<10 { #expect(client.get("/")?.status == 200) }
-            #expect(server.server.memory.bytes == 0)
-            #expect(post(server, 1_000_000) == 200)
-            #expect(eventually { server.server.memory.bytes == 0 })
-        }
+    @Test("a plain exchange holds nothing; a body that a handler has is held until its answer")
+    func plain() throws {
+        let loop = try makeLoop(mebibytes: 64)
+        let client = loop.client()
+        for _ in 0..<10 { #expect(client.get("/")?.status == 200) }
+        #expect(loop.server.memory.bytes == 0)
+        #expect(post(loop, 1_000_000) == 200)
+        #expect(loop.server.memory.bytes == 0)
     }
 }

@@ -12,7 +12,7 @@ import Testing
 @testable import MizuTopics
 
 /// What a client knows of a topic, from its list and its messages.
-private struct Picture {
+struct Picture {
     var ids: Set<String> = []
     var info: [String: String] = [:]
     var count = -1
@@ -57,7 +57,7 @@ private struct Picture {
 
 extension WireClient {
     /// The next text message as JSON; nil at the end.
-    fileprivate func json() -> JSONValue? {
+    func json() -> JSONValue? {
         while let frame = frame() {
             if frame.opcode == 1 { return try? JSON.parse(ByteSlice(frame.payload)) }
             if frame.opcode == 8 { return nil }
@@ -66,7 +66,7 @@ extension WireClient {
     }
 
     /// Enters a topic, as `user` if given; returns what the ack says.
-    fileprivate func join(
+    func join(
         _ topic: String, as user: String? = nil, info: String? = nil
     ) throws -> Picture {
         if let user {
@@ -87,7 +87,7 @@ extension WireClient {
     }
 
     /// Takes messages until `isDone`; others than presence are an error.
-    fileprivate func follow(
+    func follow(
         _ picture: inout Picture, until isDone: (Picture) -> Bool
     ) throws {
         while !isDone(picture) {
@@ -99,7 +99,7 @@ extension WireClient {
     }
 
     /// What waits for the client before the answer to a ping, taken.
-    fileprivate func catchUp(_ picture: inout Picture) throws {
+    func catchUp(_ picture: inout Picture) throws {
         say(#"{"type":"ping","ref":"now"}"#)
         while let message = json(), message.member("type")?.string != "pong" {
             try picture.take(message.member("payload"))
@@ -107,7 +107,7 @@ extension WireClient {
     }
 }
 
-private let membersByUser: PresenceHook = { session, topic, info in
+let membersByUser: PresenceHook = { session, topic, info in
     switch topic {
     case "quiet": .deny
     case "gallery" where session.user == nil: .watch
@@ -244,19 +244,6 @@ extension ServerStorey {
             let changes = picture.changes
             try watcher.follow(&picture) { $0.count == 3 }
             #expect(picture.changes == changes + 1)
-        }
-
-        @Test("when the grace is over the member is told as left", arguments: [1, 2])
-        func graceEnds(workers: Int) throws {
-            let server = try makeServer(workers: workers, graceMilliseconds: 30)
-            let watcher = try server.socket()
-            var picture = try watcher.join("room:1", as: "ann")
-            let other = try server.socket()
-            _ = try other.join("room:1", as: "bob")
-            try watcher.follow(&picture) { $0.ids == ["ann", "bob"] }
-            other.sendClose(1001)
-            other.close()
-            try watcher.follow(&picture) { $0.ids == ["ann"] }
         }
 
         @Test("without the hook, and where the app denies it, a subscribe is like every other")

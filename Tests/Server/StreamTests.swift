@@ -1,7 +1,6 @@
 // Answers that are made while they are taken: framing, backpressure, other threads, and every way
 // in which they do not come to their end. RFC 9112 §6, §7.1.
 
-import Glibc
 import MizuBytes
 import MizuHTTP
 import MizuRouting
@@ -37,42 +36,39 @@ private final class Maker: Sendable {
     }
 }
 
+/// Content and whether its last chunk came.
+private func unchunked(_ bytes: [UInt8]) -> (count: Int, isWhole: Bool) {
+    let text = bytes
+    guard let start = text.firstRange(of: [13, 10, 13, 10])?.upperBound else {
+        return (0, false)
+    }
+    var (at, count) = (start, 0)
+    while at < text.count {
+        guard let end = text[at...].firstRange(of: [13, 10]) else { return (count, false) }
+        let digits = String(decoding: text[at..<end.lowerBound], as: UTF8.self)
+        guard let size = Int(digits, radix: 16) else { return (count, false) }
+        at = end.upperBound + size + 2
+        if size == 0 { return (count, at == text.count) }
+        count += size
+    }
+    return (count, false)
+}
+
+private func request(_ version: String = "1.1", _ fields: String = "") -> String {
+    "GET /made HTTP/\(version)\r\nHost: a\r\n\(fields)\r\n"
+}
+
 extension ServerStorey {
     @Suite("Answers that are made while they are taken") struct StreamTests {
-        private func server(
-            _ change: (inout ServerLimits) -> Void = { _ in },
-            _ stream: @escaping @Sendable () -> BodyStream
-        ) throws -> TestServer {
-            try TestServer(change) {
+        private func server(_ stream: @escaping @Sendable () -> BodyStream) throws -> TestServer {
+            try TestServer(configure: {
                 $0.router = Router { routes in
                     routes.get("/") { _ in .text("hello") }
                     routes.get("/made") { _ in
                         Response(status: .ok, mediaType: .octets, body: .stream(stream()))
                     }
                 }
-            }
-        }
-
-        /// Content and whether its last chunk came.
-        private func unchunked(_ bytes: [UInt8]) -> (count: Int, isWhole: Bool) {
-            let text = bytes
-            guard let start = text.firstRange(of: [13, 10, 13, 10])?.upperBound else {
-                return (0, false)
-            }
-            var (at, count) = (start, 0)
-            while at < text.count {
-                guard let end = text[at...].firstRange(of: [13, 10]) else { return (count, false) }
-                let digits = String(decoding: text[at..<end.lowerBound], as: UTF8.self)
-                guard let size = Int(digits, radix: 16) else { return (count, false) }
-                at = end.upperBound + size + 2
-                if size == 0 { return (count, at == text.count) }
-                count += size
-            }
-            return (count, false)
-        }
-
-        private func request(_ version: String = "1.1", _ fields: String = "") -> String {
-            "GET /made HTTP/\(version)\r\nHost: a\r\n\(fields)\r\n"
+            })
         }
 
         @Test("chunks where the length is not known, and the connection goes on behind them")
@@ -129,41 +125,6 @@ extension ServerStorey {
             }
         }
 
-        @Test("who does not read is not made anything for; who reads on gets all of it")
-        func backpressure() throws {
-            let maker = Maker(parts: 1_000, of: 64 << 10)
-            let server = try server { maker.stream() }
-            let client = server.client(receiveBytes: 4096)
-            client.send(request("1.1", "Connection: close\r\n"))
-            var last = -1
-            #expect(
-                eventually {
-                    // Twice the same, 20 ms apart: the window is full.
-                    _ = poll(nil, 0, 20)
-                    defer { last = maker.asked.load(ordering: .relaxed) }
-                    return last > 0 && last == maker.asked.load(ordering: .relaxed)
-                })
-            #expect(last < 500, "the kernel's buffers and a window, not 64 MB")
-            #expect(server.server.memory.bytes <= 1 << 20)
-            #expect(unchunked(client.readToEnd().bytes) == (1_000 * (64 << 10), true))
-        }
-
-        @Test(
-            "the maker is told once where the peer goes before the end", arguments: [true, false])
-        func gone(isAsked: Bool) throws {
-            let maker = Maker(parts: 1_000, of: 64 << 10)
-            let server = try server { maker.stream(waits: !isAsked) }
-            let client = server.client(receiveBytes: 4096)
-            client.send(request())
-            #expect(eventually { maker.asked.load(ordering: .relaxed) > 0 })
-            client.reset()
-            #expect(eventually { maker.gone.load(ordering: .relaxed) == 1 })
-            #expect(try server.becomesEmpty())
-            maker.takers.withLock { for taker in $0 { taker.resume() } }
-            #expect(server.client().get("/")?.status == 200)
-            #expect(maker.gone.load(ordering: .relaxed) == 1)
-        }
-
         @Test("a maker that has nothing yet is asked again when it says so, from any thread")
         func later() throws {
             let maker = Maker(parts: 20, of: 5_000)
@@ -181,27 +142,6 @@ extension ServerStorey {
                 taker?.resume()
             }
             #expect(unchunked(client.readToEnd().bytes) == (100_000, true))
-        }
-
-        @Test("a maker that stays away for too long ends the connection")
-        func silence() throws {
-            let maker = Maker(parts: 20, of: 5_000)
-            let server = try server({ $0.handlerMilliseconds = 100 }) { maker.stream(waits: true) }
-            let client = server.client()
-            client.send(request())
-            #expect(client.readToEnd().ending == .reset)
-            #expect(maker.gone.load(ordering: .relaxed) == 1)
-        }
-
-        @Test("who takes a made answer too slowly is reset, and its maker told")
-        func slow() throws {
-            let maker = Maker(parts: 1_000, of: 64 << 10)
-            let server = try server({ $0.pace = .milliseconds(100) }) { maker.stream() }
-            let client = server.client(receiveBytes: 4096)
-            client.send(request())
-            #expect(eventually { maker.gone.load(ordering: .relaxed) == 1 })
-            #expect(try server.becomesEmpty())
-            client.close()
         }
 
         @Test("a large answer is compressed in slices, beside which others are served")
@@ -229,5 +169,69 @@ extension ServerStorey {
             #expect(eventually { server.server.memory.bytes == 0 })
             #expect(try server.on { $0.state.pointee.streams.packers } == 0)
         }
+    }
+}
+
+@Suite("Who takes an answer that is made, and how") struct StreamPaceTests {
+    private func makeLoop(_ stream: @escaping @Sendable () -> BodyStream) throws -> Loopback {
+        try Loopback(configure: {
+            $0.router = Router { routes in
+                routes.get("/") { _ in .text("hello") }
+                routes.get("/made") { _ in
+                    Response(status: .ok, mediaType: .octets, body: .stream(stream()))
+                }
+            }
+        })
+    }
+
+    @Test("who does not read is not made anything for; who reads on gets all of it")
+    func backpressure() throws {
+        let maker = Maker(parts: 200, of: 64 << 10)
+        let loop = try makeLoop { maker.stream() }
+        let client = loop.narrowClient()
+        client.send(request("1.1", "Connection: close\r\n"))
+        let asked = maker.asked.load(ordering: .relaxed)
+        #expect(asked > 0 && asked < 20, "a window, not 12 MB")
+        loop.wait(milliseconds: 5_000)
+        #expect(maker.asked.load(ordering: .relaxed) == asked)
+        #expect(loop.server.memory.bytes <= 1 << 20)
+        #expect(unchunked(client.readToEnd().bytes) == (200 * (64 << 10), true))
+    }
+
+    @Test("the maker is told once where the peer goes before the end", arguments: [true, false])
+    func gone(isAsked: Bool) throws {
+        let maker = Maker(parts: 1_000, of: 64 << 10)
+        let loop = try makeLoop { maker.stream(waits: !isAsked) }
+        let client = loop.narrowClient()
+        client.send(request())
+        #expect(maker.asked.load(ordering: .relaxed) > 0)
+        client.reset()
+        #expect(maker.gone.load(ordering: .relaxed) == 1)
+        #expect(loop.connectionCount == 0)
+        maker.takers.withLock { for taker in $0 { taker.resume() } }
+        #expect(loop.client().get("/")?.status == 200)
+        #expect(maker.gone.load(ordering: .relaxed) == 1)
+    }
+
+    @Test("a maker that stays away for too long ends the connection")
+    func silence() throws {
+        let maker = Maker(parts: 20, of: 5_000)
+        let loop = try makeLoop { maker.stream(waits: true) }
+        let client = loop.client()
+        client.send(request())
+        #expect(client.readToEnd().ending == .reset)
+        #expect(loop.elapsed >= 60_000 && loop.elapsed < 60_100)
+        #expect(maker.gone.load(ordering: .relaxed) == 1)
+    }
+
+    @Test("who takes a made answer too slowly is reset, and its maker told")
+    func slow() throws {
+        let maker = Maker(parts: 1_000, of: 64 << 10)
+        let loop = try makeLoop { maker.stream() }
+        let client = loop.narrowClient()
+        client.send(request())
+        #expect(loop.becomesEmpty(within: 28_000))
+        #expect(maker.gone.load(ordering: .relaxed) == 1)
+        #expect(client.readToEnd().ending == .reset)
     }
 }

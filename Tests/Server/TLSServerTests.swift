@@ -229,7 +229,8 @@ extension ServerStorey {
                     case 0: client.raw.reset()
                     case 1: client.raw.close()
                     case 2:
-                        client.raw.send([UInt8](repeating: 0xFF, count: 100))
+                        // More than a record that has begun, or its end would be waited for.
+                        client.raw.send([UInt8](repeating: 0xFF, count: 20_000))
                         _ = client.raw.readToEnd()
                     default:
                         client.raw.halfClose()
