@@ -62,6 +62,7 @@ final class RawClient: WireClient {
 
     // MARK: Bytes
 
+    @discardableResult
     override func send(_ bytes: [UInt8]) -> Bool { send(bytes, flags: 0) }
 
     /// - Parameter flags: of send(2).
