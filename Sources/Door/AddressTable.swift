@@ -77,7 +77,7 @@ package final class AddressTable: Sendable {
         }
     }
 
-    package enum Entry: Sendable, Equatable {
+    package enum Counting: Sendable, Equatable {
         /// Counted: `leave` must be called when the connection ends.
         case counted
         /// Exempt, or there is no limit.
@@ -87,7 +87,7 @@ package final class AddressTable: Sendable {
     }
 
     /// Counts a new connection of `peer`.
-    package func enter(_ peer: PeerAddress) -> Entry {
+    package func enter(_ peer: PeerAddress) -> Counting {
         guard let connectionsMax = limits.connectionsMax, let key = AddressKey(peer),
             !limits.exempt.contains(peer)
         else { return .free }

@@ -11,12 +11,11 @@ import Synchronization
 /// Any thread. Asked only for requests that are refused.
 final class RefusalLog: Sendable {
     private struct Told {
-        var host: Instant?
-        var origin: Instant?
+        var host = LogEpisode()
+        var origin = LogEpisode()
         var proxy = false
     }
 
-    private static let quietMilliseconds: UInt64 = 60_000
     private static let quotedBytesMax = 100
 
     private let told = Mutex(Told())
@@ -33,7 +32,7 @@ final class RefusalLog: Sendable {
     }
 
     func refusedHost(_ request: borrowing Request) {
-        guard isDue(\.host) else { return }
+        guard occurs(\.host) == .isNews else { return }
         let host = Self.quoted(request.authority.bytes(in: request.bytesOfHead))
         logger.warning(
             """
@@ -44,7 +43,7 @@ final class RefusalLog: Sendable {
     }
 
     func refusedOrigin(_ request: borrowing Request, _ denial: OriginPolicy.Denial) {
-        guard isDue(\.origin) else { return }
+        guard occurs(\.origin) == .isNews else { return }
         let bytes = request.bytesOfHead
         let origin = request.head.first("origin", in: bytes).map { $0.bytes(in: bytes) }
         logger.warning(
@@ -72,17 +71,11 @@ final class RefusalLog: Sendable {
         )
     }
 
-    private func isDue(_ kind: WritableKeyPath<Told, Instant?> & Sendable) -> Bool {
+    private func occurs(
+        _ kind: WritableKeyPath<Told, LogEpisode> & Sendable
+    ) -> LogEpisode.Occurrence {
         let now = Instant.now
-        return told.withLock { told in
-            if let last = told[keyPath: kind],
-                now.milliseconds(since: last) < Self.quietMilliseconds
-            {
-                return false
-            }
-            told[keyPath: kind] = now
-            return true
-        }
+        return told.withLock { $0[keyPath: kind].occurs(at: now) }
     }
 
     private static func quoted(_ bytes: UnsafeRawBufferPointer) -> String {

@@ -95,7 +95,7 @@ public struct Sync: Sendable {
             mutations: intents.map { intent in
                 intent.mutation
             }, user: user, origin: service.origin(of: request.peer))
-        push.isByReader = service.mayUse(user, scope, .pull)
+        push.isByReader = service.mayUse(scope, for: .pull, by: user)
         service.charge(mutations: intents.count, to: request)
         let (workers, exchange) = (self.workers, request.exchange)
         service.push(push, byteCount: intents.reduce(0) { $0 + $1.byteCount }) { answer in
@@ -119,7 +119,7 @@ public struct Sync: Sendable {
             throw HTTPError(
                 .badRequest, code: "invalid_request", message: "the user is not a valid name")
         }
-        guard service.mayUse(user, scope, action) else {
+        guard service.mayUse(scope, for: action, by: user) else {
             throw HTTPError(
                 .forbidden, code: "scope_denied", message: "no permission for the scope \(scope)")
         }

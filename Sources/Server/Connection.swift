@@ -78,16 +78,16 @@ struct Connection {
     }
 
     /// How it came in.
-    struct Entry: OptionSet {
+    struct Arrival: OptionSet {
         let rawValue: UInt8
         /// Counted as one of its address's connections.
-        static let addressCounted = Entry(rawValue: 1 << 0)
+        static let addressCounted = Arrival(rawValue: 1 << 0)
         /// Was not let in: only its refusal is sent.
-        static let turnedAway = Entry(rawValue: 1 << 1)
+        static let turnedAway = Arrival(rawValue: 1 << 1)
         /// Comes from a trusted proxy, whose X-Forwarded fields are believed.
-        static let viaProxy = Entry(rawValue: 1 << 2)
+        static let viaProxy = Arrival(rawValue: 1 << 2)
         /// The client came to the proxy by TLS, as the PROXY header says.
-        static let viaSecureProxy = Entry(rawValue: 1 << 3)
+        static let viaSecureProxy = Arrival(rawValue: 1 << 3)
     }
 
     init(token: Token, transport: Transport, peer: PeerAddress) {

@@ -24,7 +24,7 @@ struct ConnectionState {
     var peer: PeerAddress
     /// What was agreed on of permessage-deflate.
     var deflate = DeflateUse.none
-    var entry: Connection.Entry = []
+    var arrival: Connection.Arrival = []
     var flags: Connection.Flags = []
     let transport: Transport
     var exchangeSequence: UInt32 = 0
@@ -96,9 +96,9 @@ extension Connection {
         @inline(__always) _read { yield state.pointee.receivedTenth }
         @inline(__always) nonmutating _modify { yield &state.pointee.receivedTenth }
     }
-    var entry: Entry {
-        @inline(__always) _read { yield state.pointee.entry }
-        @inline(__always) nonmutating _modify { yield &state.pointee.entry }
+    var arrival: Arrival {
+        @inline(__always) _read { yield state.pointee.arrival }
+        @inline(__always) nonmutating _modify { yield &state.pointee.arrival }
     }
     var flags: Flags {
         @inline(__always) _read { yield state.pointee.flags }

@@ -32,7 +32,7 @@ struct AskedRequest {
 extension Worker {
     /// The handler of `request` answers later; `exchangeSequence` names the exchange.
     func owe(
-        _ connection: Connection, _ request: borrowing Request, _ context: ResponseContext,
+        _ connection: Connection, answerTo request: borrowing Request, in context: ResponseContext,
         watchedBy watch: ExchangeWatch?
     ) {
         connection.flags.insert(.awaited)

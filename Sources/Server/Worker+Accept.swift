@@ -48,12 +48,12 @@ extension Worker {
     /// Makes the connection of a socket that was let in, or is to be told that it was not.
     /// - Returns: nil where it cannot be waited for; it is closed then.
     func addConnection(
-        _ transport: Transport, peer: PeerAddress, _ entry: Connection.Entry
+        _ transport: Transport, peer: PeerAddress, _ arrival: Connection.Arrival
     ) -> Connection? {
         let connection = connections.insert {
             Connection(token: $0, transport: transport, peer: peer)
         }
-        connection.entry = entry
+        connection.arrival = arrival
         do throws(SystemError) {
             try transport.register(in: poller, data: connection.token.bits)
             return connection
@@ -97,8 +97,7 @@ extension Worker {
 
     /// One line for one episode, however many connections it costs.
     private func logExhaustion() {
-        if let last = exhaustionLogged, now.milliseconds(since: last) < 60_000 { return }
-        exhaustionLogged = now
+        guard state.pointee.exhaustion.occurs(at: now) == .isNews else { return }
         logger.warning(
             """
             no file descriptor is left: new connections are closed until old ones end; \

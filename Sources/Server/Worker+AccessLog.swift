@@ -17,7 +17,7 @@ extension Worker {
         guard let accessLines, !accessLines.isOpen(connection.token) else { return }
         // Behind a proxy it is the client's address that people look for.
         let peer =
-            connection.entry.contains(.viaProxy)
+            connection.arrival.contains(.viaProxy)
             ? forwarded(connection, headBytes, over: .http).peer : connection.peer
         let entry = AccessEntry(
             head, in: headBytes, peer: peer,

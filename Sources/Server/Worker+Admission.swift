@@ -53,9 +53,9 @@ extension Worker {
 
     private func letIn(_ transport: Transport, _ peer: PeerAddress, isCounted: Bool) {
         let isProxy = admission.proxies.contains(peer)
-        var entry: Connection.Entry = isCounted ? .addressCounted : []
-        if isProxy { entry.insert(.viaProxy) }
-        guard let connection = addConnection(transport, peer: peer, entry) else { return }
+        var arrival: Connection.Arrival = isCounted ? .addressCounted : []
+        if isProxy { arrival.insert(.viaProxy) }
+        guard let connection = addConnection(transport, peer: peer, arrival) else { return }
         if isProxy, proxyProtocol == .required {
             enter(.proxyHeader, connection)
             arm(connection, .head)
@@ -74,7 +74,7 @@ extension Worker {
             return true
         }
         // A handshake costs more than anything that follows: an address has so many of them.
-        if !connection.entry.contains(.viaProxy),
+        if !connection.arrival.contains(.viaProxy),
             !server.admitsHandshake(connection.peer, now: now)
         {
             end(connection, because: .crowdedOut)
@@ -86,10 +86,10 @@ extension Worker {
 
     /// What ends with a connection, wherever it ends.
     func releaseAdmission(of connection: Connection) {
-        if connection.entry.contains(.turnedAway) {
+        if connection.arrival.contains(.turnedAway) {
             turnedAway -= 1
         } else {
-            admission.leave(connection.entry.contains(.addressCounted) ? connection.peer : nil)
+            admission.leave(connection.arrival.contains(.addressCounted) ? connection.peer : nil)
         }
     }
 
@@ -115,8 +115,7 @@ extension Worker {
 
     /// One line for one episode. Crowded addresses are not logged: there may be very many.
     private func logFull() {
-        if let last = fullLogged, now.milliseconds(since: last) < 60_000 { return }
-        fullLogged = now
+        guard state.pointee.crowding.occurs(at: now) == .isNews else { return }
         logger.warning("the limit of connections is reached: new ones get 503 until old ones end")
     }
 
@@ -124,8 +123,7 @@ extension Worker {
 
     /// One line a minute: a balancer that only looks whether the port is open is no flood of them.
     private func logBadProxyHeader() {
-        if let last = proxyLogged, now.milliseconds(since: last) < 60_000 { return }
-        proxyLogged = now
+        guard state.pointee.badProxyHeaders.occurs(at: now) == .isNews else { return }
         logger.warning(
             "a trusted proxy sent no PROXY header: set PROXY_PROTOCOL=off or set up the proxy")
     }
@@ -183,17 +181,17 @@ extension Worker {
     /// From now on the connection is `client`'s.
     /// - Returns: whether that may have one more.
     private func name(
-        _ connection: Connection, as client: PeerAddress, _ entry: Connection.Entry
+        _ connection: Connection, as client: PeerAddress, _ arrival: Connection.Arrival
     ) -> Bool {
         connection.peer = client
-        connection.entry.remove(.viaProxy)
-        connection.entry.insert(entry)
+        connection.arrival.remove(.viaProxy)
+        connection.arrival.insert(arrival)
         if admission.proxies.contains(client) {
-            connection.entry.insert(.viaProxy)
+            connection.arrival.insert(.viaProxy)
             return true
         }
         switch admission.addresses?.enter(client) {
-        case .counted: connection.entry.insert(.addressCounted)
+        case .counted: connection.arrival.insert(.addressCounted)
         case .free, nil: break
         case .refused:
             turnAway(connection, with: Admission.refusal(.addressFull))
@@ -207,8 +205,8 @@ extension Worker {
     func forwarded(
         _ connection: Connection, _ headBytes: UnsafeRawBufferPointer, over scheme: Scheme
     ) -> (peer: PeerAddress, scheme: Scheme, host: HeadRange) {
-        let told: Scheme = connection.entry.contains(.viaSecureProxy) ? .https : scheme
-        guard connection.entry.contains(.viaProxy) else {
+        let told: Scheme = connection.arrival.contains(.viaSecureProxy) ? .https : scheme
+        guard connection.arrival.contains(.viaProxy) else {
             return (connection.peer, told, head.host)
         }
         let proxies = admission.proxies

@@ -33,7 +33,7 @@ extension Worker {
         var situation = situation(of: connection)
         if reason == .lingered || reason == .peerEnded, situation.phase == .lingering {
             situation.isDelivered =
-                connection.entry.contains(.turnedAway) || isDelivered(connection)
+                connection.arrival.contains(.turnedAway) || isDelivered(connection)
         }
         switch reason.ending(in: situation) {
         case .goOn: break

@@ -22,7 +22,7 @@ struct WorkerMemory: ~Copyable {
     var handed: [Int: Int] = [:]
     /// When to look again.
     var due: Instant?
-    var logged: Instant?
+    var episode = LogEpisode()
 }
 
 extension Worker {
@@ -97,7 +97,7 @@ extension Worker {
     /// everybody's.
     private func shareKey(_ connection: Connection) -> AddressKey? {
         guard let limits = server.configuration.addressLimits,
-            !connection.entry.contains(.viaProxy), !limits.exempt.contains(connection.peer)
+            !connection.arrival.contains(.viaProxy), !limits.exempt.contains(connection.peer)
         else { return nil }
         return AddressKey(connection.peer)
     }
@@ -224,8 +224,7 @@ extension Worker {
 
     /// One line a minute: it is about many.
     private func logMemory(_ what: String) {
-        if let last = state.pointee.memory.logged, now.milliseconds(since: last) < 60_000 { return }
-        state.pointee.memory.logged = now
+        guard state.pointee.memory.episode.occurs(at: now) == .isNews else { return }
         logger.warning("\(what): \(memory.bytes >> 20) MiB are held")
     }
 }

@@ -152,7 +152,7 @@ extension Worker {
         var peer = connection.peer
         var scheme = connection.transport.isSecure ? Scheme.https : .http
         var host = head.host
-        if !connection.entry.isDisjoint(with: [.viaProxy, .viaSecureProxy]) {
+        if !connection.arrival.isDisjoint(with: [.viaProxy, .viaSecureProxy]) {
             (peer, scheme, host) = forwarded(connection, headBytes, over: scheme)
         }
         return Request(
@@ -224,7 +224,7 @@ extension Worker {
         case .pending: break
         }
         if logsAccess { noteAccess(connection, user: request.user) }
-        owe(connection, request, context, watchedBy: watch)
+        owe(connection, answerTo: request, in: context, watchedBy: watch)
         handedOver(request.bodyCount, by: connection)
         arm(connection, .handler)
     }

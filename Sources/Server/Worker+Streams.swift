@@ -29,7 +29,7 @@ final class OpenStream {
     static let lastChunk: StaticString = "0\r\n\r\n"
 
     init(
-        _ stream: BodyStream, _ framing: Framing, _ persistence: ResponseContext.Persistence,
+        _ stream: BodyStream, framing: Framing, persistence: ResponseContext.Persistence,
         packer: GzipStream?, taker: BodyStream.Taker
     ) {
         self.stream = stream
@@ -110,7 +110,7 @@ extension Worker {
             workers.perform(on: worker) { $0.resume(token, sequence) }
         }
         state.pointee.streams.open[token.index] = OpenStream(
-            stream, framing, persistence, packer: packer, taker: taker)
+            stream, framing: framing, persistence: persistence, packer: packer, taker: taker)
         connection.flags.insert([.streams, .holds])
         arm(connection, .handler)
         goOnNextTick(connection)

@@ -26,7 +26,8 @@ struct WorkerState: ~Copyable {
     /// Connections that this tick still accepts, and whether there may be more of them.
     var acceptsLeft = 0
     var acceptsWait = false
-    var exhaustionLogged: Instant?
+    /// No descriptor is left.
+    var exhaustion = LogEpisode()
     var connections = SlotTable<Connection>()
     var timers: TimerWheel
     var services: [any WebSocketService] = []
@@ -40,8 +41,9 @@ struct WorkerState: ~Copyable {
     var problemLines = LineBudget()
     var messageRates: [Int: TransferRate] = [:]
     var turnedAway = 0
-    var fullLogged: Instant?
-    var proxyLogged: Instant?
+    /// The limit of connections is reached.
+    var crowding = LogEpisode()
+    var badProxyHeaders = LogEpisode()
 
     var readBuffer: ByteBuffer
     /// What this tick's connections send.
@@ -141,10 +143,6 @@ extension Worker {
         @inline(__always) _read { yield state.pointee.acceptState }
         @inline(__always) _modify { yield &state.pointee.acceptState }
     }
-    var exhaustionLogged: Instant? {
-        @inline(__always) _read { yield state.pointee.exhaustionLogged }
-        @inline(__always) _modify { yield &state.pointee.exhaustionLogged }
-    }
     var connections: SlotTable<Connection> {
         @inline(__always) _read { yield state.pointee.connections }
         @inline(__always) _modify { yield &state.pointee.connections }
@@ -171,14 +169,6 @@ extension Worker {
     var turnedAway: Int {
         @inline(__always) _read { yield state.pointee.turnedAway }
         @inline(__always) _modify { yield &state.pointee.turnedAway }
-    }
-    var fullLogged: Instant? {
-        @inline(__always) _read { yield state.pointee.fullLogged }
-        @inline(__always) _modify { yield &state.pointee.fullLogged }
-    }
-    var proxyLogged: Instant? {
-        @inline(__always) _read { yield state.pointee.proxyLogged }
-        @inline(__always) _modify { yield &state.pointee.proxyLogged }
     }
     /// Lent to whichever connection is being read.
     var readBuffer: ByteBuffer {

@@ -7,7 +7,7 @@ import MizuBytes
 struct MemoryOverlay {
     private(set) var scopeStates: [Name: ScopeState] = [:]
     private(set) var records: [Name: [RecordKey: StoredRecord?]] = [:]
-    private(set) var outcomes: [NamePair: Outcome?] = [:]
+    private(set) var outcomes: [NamePair: StoredOutcome?] = [:]
     /// By client, then by scope.
     private(set) var clients: [Name: [Name: ClientState?]] = [:]
     private(set) var totals: StoreTotals?

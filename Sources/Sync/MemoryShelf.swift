@@ -62,7 +62,7 @@ struct ClientGroup: Hashable, Sendable {
 /// All rows, and the writes that change them.
 struct MemoryRows: Sendable {
     private(set) var scopes: [Name: MemoryScope] = [:]
-    private(set) var outcomes: [NamePair: Outcome] = [:]
+    private(set) var outcomes: [NamePair: StoredOutcome] = [:]
     /// By client, then by scope.
     private(set) var clients: [Name: [Name: ClientState]] = [:]
     private(set) var groups: [ClientGroup: Set<Name>] = [:]
@@ -77,7 +77,7 @@ struct MemoryRows: Sendable {
         case record(Name, RecordKey, StoredRecord?)
         case account(Account, AccountState)
         case totals(StoreTotals)
-        case outcome(NamePair, Outcome?)
+        case outcome(NamePair, StoredOutcome?)
         case client(Name, scope: Name, ClientState?)
         case trim(Name, base: Int)
     }
@@ -121,7 +121,7 @@ struct MemoryRows: Sendable {
     }
 
     /// Outcomes whose review is due.
-    func dueOutcomes(at now: Int64, countMax: Int) -> [(key: NamePair, outcome: Outcome)] {
+    func dueOutcomes(at now: Int64, countMax: Int) -> [(key: NamePair, outcome: StoredOutcome)] {
         reviews.due(at: now, countMax: countMax).compactMap { key, due in
             outcomes[key].flatMap { $0.reviewMilliseconds == due ? (key, $0) : nil }
         }

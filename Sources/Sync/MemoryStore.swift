@@ -108,7 +108,7 @@ extension MemoryStore {
         return current
     }
 
-    public func outcome(of mutation: Name, in scope: Name) throws(StoreError) -> Outcome? {
+    public func outcome(of mutation: Name, in scope: Name) throws(StoreError) -> StoredOutcome? {
         let key = NamePair(first: scope, second: mutation)
         if let own = overlay.outcomes[key] { return own }
         return shelf.read { $0.outcomes[key] }
@@ -196,7 +196,7 @@ extension MemoryStore {
     }
 
     public func setOutcome(
-        _ outcome: Outcome, of mutation: Name, in scope: Name
+        _ outcome: StoredOutcome, of mutation: Name, in scope: Name
     ) throws(StoreError) {
         write(.outcome(NamePair(first: scope, second: mutation), outcome))
     }
@@ -248,7 +248,7 @@ extension MemoryStore {
 
     public func dueOutcomes(
         atMilliseconds now: Int64, countMax: Int
-    ) throws(StoreError) -> [(scope: Name, mutation: Name, outcome: Outcome)] {
+    ) throws(StoreError) -> [(scope: Name, mutation: Name, outcome: StoredOutcome)] {
         shelf.read { $0.dueOutcomes(at: now, countMax: countMax) }
             .map { ($0.key.first, $0.key.second, $0.outcome) }
     }

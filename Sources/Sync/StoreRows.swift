@@ -122,7 +122,7 @@ public struct OldEntry: Hashable, Sendable {
 }
 
 /// What was decided about a mutation, kept so that a retry is told the same.
-public struct Outcome: Hashable, Sendable {
+public struct StoredOutcome: Hashable, Sendable {
     public enum Verdict: Hashable, Sendable {
         /// The position told in the result.
         case applied(Position)

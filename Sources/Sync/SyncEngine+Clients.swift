@@ -3,7 +3,7 @@
 import MizuBytes
 
 extension SyncEngine {
-    enum Admission {
+    enum ClientCheck {
         /// With what is to be known of the client from now on; nil for a push without a client.
         case admitted(ClientState?)
         case refused(Refusal)
@@ -14,7 +14,7 @@ extension SyncEngine {
     private static let pushPrecisionMilliseconds: Int64 = 3_600_000
 
     /// Checks the client's owner, and makes the one who signs in the owner of an anonymous client.
-    func admit(_ push: PushRequest, at time: Int64) throws(StoreError) -> Admission {
+    func admit(_ push: PushRequest, at time: Int64) throws(StoreError) -> ClientCheck {
         guard let client = push.client else { return .admitted(nil) }
         let known = try store.client(client, in: push.scope)
         // A client is one queue on one device and has one owner, whatever scopes it pushes to.

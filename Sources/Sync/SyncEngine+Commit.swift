@@ -104,7 +104,7 @@ extension SyncEngine {
 
     /// What was decided before, for those who may be told.
     private func again(
-        _ known: Outcome, _ mutation: PushedMutation, of push: PushRequest
+        _ known: StoredOutcome, _ mutation: PushedMutation, of push: PushRequest
     ) -> MutationResult.Decision {
         guard mutation.has(known.fingerprint),
             known.user == nil || known.user == push.user

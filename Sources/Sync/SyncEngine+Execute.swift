@@ -20,7 +20,7 @@ extension SyncEngine {
         if before.head.cursor == 0 { state.owner = maker(push) }
         var entry: LogEntry?
         let decision: MutationResult.Decision
-        let verdict: Outcome.Verdict
+        let verdict: StoredOutcome.Verdict
         switch try effect(of: mutation, push, at: run.timeMilliseconds) {
         case .failure(let rejection):
             decision = .refused(rejection)
@@ -39,7 +39,7 @@ extension SyncEngine {
         var counted = client
         counted?.outcomeCount += 1
         try store.setOutcome(
-            Outcome(
+            StoredOutcome(
                 verdict: verdict, fingerprint: mutation.fingerprint, user: push.user,
                 client: push.client, clientSequence: counted?.outcomeCount ?? 0,
                 reviewMilliseconds: run.ageMilliseconds + limits.logMillisecondsMax),

@@ -78,7 +78,7 @@ extension SyncEngine {
     /// Where a scope was never written to, trimming does not come by: there a client goes with an
     /// outcome of its own, since it is known by nothing else.
     private func remove(
-        _ outcome: Outcome, of mutation: Name, in scope: Name
+        _ outcome: StoredOutcome, of mutation: Name, in scope: Name
     ) throws(StoreError) {
         try store.removeOutcome(of: mutation, in: scope)
         guard let client = outcome.client, try store.scopeState(scope).head.cursor == 0 else {
@@ -88,9 +88,9 @@ extension SyncEngine {
     }
 
     private func keep(
-        _ outcome: Outcome, of mutation: Name, in scope: Name, until: Int64
+        _ outcome: StoredOutcome, of mutation: Name, in scope: Name, until: Int64
     ) throws(StoreError) {
-        let kept = Outcome(
+        let kept = StoredOutcome(
             verdict: outcome.verdict, fingerprint: outcome.fingerprint, user: outcome.user,
             client: outcome.client, clientSequence: outcome.clientSequence,
             reviewMilliseconds: until)
@@ -100,7 +100,7 @@ extension SyncEngine {
     /// When to look at an outcome again that is older than the log: it is one of its client's last
     /// and the client may still ask. Nil if it can go.
     private func keptUntil(
-        _ outcome: Outcome, in scope: Name, at time: Int64
+        _ outcome: StoredOutcome, in scope: Name, at time: Int64
     ) throws(StoreError) -> Int64? {
         guard let name = outcome.client, let client = try store.client(name, in: scope),
             outcome.clientSequence > client.outcomeCount - limits.clientOutcomesMin,

@@ -111,8 +111,8 @@ public protocol SyncStore: LogSource {
     func accountState(_ account: Account) throws(StoreError) -> AccountState
     func setAccountState(_ state: AccountState, of account: Account) throws(StoreError)
 
-    func outcome(of mutation: Name, in scope: Name) throws(StoreError) -> Outcome?
-    func setOutcome(_ outcome: Outcome, of mutation: Name, in scope: Name) throws(StoreError)
+    func outcome(of mutation: Name, in scope: Name) throws(StoreError) -> StoredOutcome?
+    func setOutcome(_ outcome: StoredOutcome, of mutation: Name, in scope: Name) throws(StoreError)
 
     func client(_ client: Name, in scope: Name) throws(StoreError) -> ClientState?
     /// The owner of a client that has pushed to any scope: `.some(nil)` if it is anonymous.
@@ -141,7 +141,7 @@ public protocol SyncStore: LogSource {
     /// Outcomes whose review is due, the earliest first.
     func dueOutcomes(
         atMilliseconds now: Int64, countMax: Int
-    ) throws(StoreError) -> [(scope: Name, mutation: Name, outcome: Outcome)]
+    ) throws(StoreError) -> [(scope: Name, mutation: Name, outcome: StoredOutcome)]
     func removeOutcome(of mutation: Name, in scope: Name) throws(StoreError)
 }
 

@@ -64,13 +64,13 @@ extension SQLiteStore {
 // MARK: Outcomes
 
 extension SQLiteStore {
-    public func outcome(of mutation: Name, in scope: Name) throws(StoreError) -> Outcome? {
+    public func outcome(of mutation: Name, in scope: Name) throws(StoreError) -> StoredOutcome? {
         try statements.outcome.bind(scope).bind(mutation)
             .first { (row) throws(StoreError) in try Self.outcome(row) }
     }
 
     public func setOutcome(
-        _ outcome: Outcome, of mutation: Name, in scope: Name
+        _ outcome: StoredOutcome, of mutation: Name, in scope: Name
     ) throws(StoreError) {
         let statement = statements.setOutcome.bind(scope).bind(mutation)
             .bind(Int(truncatingIfNeeded: outcome.fingerprint.high))
@@ -94,8 +94,8 @@ extension SQLiteStore {
 
     public func dueOutcomes(
         atMilliseconds now: Int64, countMax: Int
-    ) throws(StoreError) -> [(scope: Name, mutation: Name, outcome: Outcome)] {
-        var due: [(scope: Name, mutation: Name, outcome: Outcome)] = []
+    ) throws(StoreError) -> [(scope: Name, mutation: Name, outcome: StoredOutcome)] {
+        var due: [(scope: Name, mutation: Name, outcome: StoredOutcome)] = []
         try statements.dueOutcomes.bind(Int(now)).bind(countMax)
             .each { (row) throws(StoreError) in
                 due.append(
@@ -108,8 +108,8 @@ extension SQLiteStore {
         return due
     }
 
-    private static func outcome(_ row: Statement) throws(StoreError) -> Outcome {
-        let verdict: Outcome.Verdict
+    private static func outcome(_ row: Statement) throws(StoreError) -> StoredOutcome {
+        let verdict: StoredOutcome.Verdict
         if let epoch = row.name(OutcomeColumn.epoch) {
             verdict = .applied(Position(cursor: row.int(OutcomeColumn.cursor), epoch: epoch))
         } else {
@@ -118,7 +118,7 @@ extension SQLiteStore {
                     code: row.blob(OutcomeColumn.code).string,
                     message: row.blob(OutcomeColumn.error).string))
         }
-        return Outcome(
+        return StoredOutcome(
             verdict: verdict,
             fingerprint: Fingerprint(
                 high: UInt64(truncatingIfNeeded: row.int(OutcomeColumn.high)),

@@ -75,7 +75,7 @@ struct Credentials: ~Copyable {
         _ socket: Token, token: ByteSlice, current: String?, clock: Clock, now: Instant
     ) -> SignIn {
         guard let authenticate else {
-            return .refused(.unauthenticated("no tokens are taken here"))
+            return .refused(.unauthenticated("this server accepts no tokens"))
         }
         switch authenticate(token.string) {
         case .refused(let code, let message):
@@ -131,7 +131,7 @@ struct Credentials: ~Copyable {
 
     private static func refusal(_ end: CredentialEnd) -> Refusal {
         switch end {
-        case .unauthenticated: .unauthenticated("nobody has signed in in time")
+        case .unauthenticated: .unauthenticated("nobody signed in in time")
         case .expired: .tokenExpired
         }
     }

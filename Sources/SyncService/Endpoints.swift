@@ -56,8 +56,8 @@ extension SyncService {
         push.user = try user(of: request)
         charge(mutations: push.mutations.count, to: request)
         push.origin = origin(of: request.peer)
-        try check(push.user, push.scope, .push)
-        push.isByReader = mayUse(push.user, push.scope, .pull)
+        try check(push.scope, for: .push, by: push.user)
+        push.isByReader = mayUse(push.scope, for: .pull, by: push.user)
         let (workers, exchange, limits) = (self.workers, request.exchange, self.limits)
         self.push(push, byteCount: body.count) { answer in
             // The text is the worker's work: the committer has the next batch to commit.
@@ -74,7 +74,7 @@ extension SyncService {
     private func pull(_ request: borrowing Request) throws(Refusal) -> Response {
         try checkMediaType(request)
         let pull = try PullRequest.parse(request.bodySlice(), limits: limits)
-        try check(user(of: request), pull.scope, .pull)
+        try check(pull.scope, for: .pull, by: user(of: request))
         switch tail.pull(pull) {
         case .page(let page): return Response.json(page.body).uncached
         case .refused(let refusal): throw refusal
@@ -94,7 +94,7 @@ extension SyncService {
     private func snapshot(_ request: borrowing Request) throws(Refusal) -> Response {
         try checkMediaType(request)
         let snapshot = try SnapshotRequest.parse(request.bodySlice(), limits: limits)
-        try check(user(of: request), snapshot.scope, .snapshot)
+        try check(snapshot.scope, for: .snapshot, by: user(of: request))
         let (limits, tail) = (self.limits, self.tail)
         return answerLater(request, of: snapshot.scope) { (reader) throws(StoreError) in
             try tail.reading(of: snapshot.scope, from: reader) { (reader) throws(StoreError) in
@@ -140,12 +140,12 @@ extension SyncService {
     func user(of request: borrowing Request) throws(Refusal) -> Name? {
         guard let user = request.user else { return nil }
         guard let name = Name(user) else {
-            throw .invalidRequest("the user is no name of 1 to 128 bytes")
+            throw .invalidRequest("the user must be a name of 1 to 128 bytes")
         }
         return name
     }
 
-    func check(_ user: Name?, _ scope: Name, _ action: SyncAction) throws(Refusal) {
+    func check(_ scope: Name, for action: SyncAction, by user: Name?) throws(Refusal) {
         guard authorize(user, scope, action) else { throw .scopeDenied(scope) }
     }
 }

@@ -164,7 +164,9 @@ extension LiveService {
                 checkPermission(about, of: session)
                 continue
             }
-            guard let scope = Name(bytes), !sync.mayUse(user, scope, .subscribe) else { continue }
+            guard let scope = Name(bytes), !sync.mayUse(scope, for: .subscribe, by: user) else {
+                continue
+            }
             subscriptions.topics.unsubscribe(asker.socket, from: topic)
             about.withdraw(.scopeDenied(scope))
         }

@@ -132,7 +132,7 @@ public final class LiveService: WebSocketService {
 
     private func perform(_ request: ClientMessage.Request, byteCount: Int, for asker: Asker) {
         guard credentials.serves(request, of: asker.socket) else {
-            return asker.withoutTopic.refuse(.unauthenticated("say who you are first"))
+            return asker.withoutTopic.refuse(.unauthenticated("sign in first"))
         }
         switch request {
         case .ping: asker.send { LiveWriter.pong(ref: asker.ref, to: &$0) }
@@ -165,8 +165,8 @@ public final class LiveService: WebSocketService {
             row?.meter?.charge(
                 .mutations(parsed.mutations.count), user: row?.user, now: asker.worker.now)
             parsed.origin = row?.origin
-            try sync.check(parsed.user, parsed.scope, .push)
-            parsed.isByReader = sync.mayUse(parsed.user, parsed.scope, .pull)
+            try sync.check(parsed.scope, for: .push, by: parsed.user)
+            parsed.isByReader = sync.mayUse(parsed.scope, for: .pull, by: parsed.user)
             request = parsed
         } catch {
             return asker.refuse(error)

@@ -18,7 +18,7 @@ struct ReadQueue<Work: Sendable>: Sendable {
         var hasLeft: Bool { asker.watch?.isGone == true }
     }
 
-    enum Entry: Sendable { case taken, sourceFull, full }
+    enum Acceptance: Sendable { case taken, sourceFull, full }
 
     enum Reason: Sendable { case left, late }
 
@@ -58,7 +58,7 @@ struct ReadQueue<Work: Sendable>: Sendable {
     ///   room for it: answer them.
     mutating func add(
         _ work: Work, for asker: ReadAsker, of scope: Name, now: Instant
-    ) -> (entry: Entry, left: [Read]) {
+    ) -> (acceptance: Acceptance, left: [Read]) {
         guard waiting < limits.waitingMax else { return (.full, []) }
         var left: [Read] = []
         var lane = lanes.removeValue(forKey: asker.source) ?? Lane()

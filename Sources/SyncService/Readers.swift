@@ -78,11 +78,11 @@ final class Readers: Sendable {
         let now = Instant.now
         let (result, woken) = state.withLock { state in
             let result = state.queue.add(work, for: asker, of: scope, now: now)
-            return (result, result.entry == .taken ? state.idle.popLast() : nil)
+            return (result, result.acceptance == .taken ? state.idle.popLast() : nil)
         }
         if let woken { threads[woken].post(()) }
         for read in result.left { read.work(.failure(Self.refusal(.left))) }
-        switch result.entry {
+        switch result.acceptance {
         case .taken: break
         case .sourceFull:
             work(

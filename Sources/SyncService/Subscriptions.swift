@@ -63,9 +63,9 @@ final class Subscriptions {
     /// - Parameter position: where the client is; nil if it wants pokes.
     func subscribe(_ asker: Asker, to scopeName: ByteSlice, from position: Position?) {
         guard let scope = Name(scopeName) else {
-            return asker.withdraw(.invalidRequest("topic: no name of a scope"))
+            return asker.withdraw(.invalidRequest("the topic does not name a scope"))
         }
-        guard sync.mayUse(asker.user, scope, .subscribe) else {
+        guard sync.mayUse(scope, for: .subscribe, by: asker.user) else {
             // Nor does an earlier subscription stand.
             topics.unsubscribe(asker.socket, from: asker.topic)
             return asker.withdraw(.scopeDenied(scope))
@@ -170,7 +170,7 @@ final class Subscriptions {
             return asker.withdraw(error)
         }
         // Permission may have gone while the reader read.
-        guard sync.mayUse(asker.user, scope, .subscribe) else {
+        guard sync.mayUse(scope, for: .subscribe, by: asker.user) else {
             topics.unsubscribe(asker.socket, from: asker.topic)
             return asker.withdraw(.scopeDenied(scope))
         }

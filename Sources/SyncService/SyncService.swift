@@ -99,7 +99,7 @@ public final class SyncService: Sendable {
     public var takesWrites: Bool { committer.health.obstacle == nil && !workers.isDraining }
 
     /// Whether `user` (nil: nobody) may do `action` in `scope`.
-    public func mayUse(_ user: Name?, _ scope: Name, _ action: SyncAction) -> Bool {
+    public func mayUse(_ scope: Name, for action: SyncAction, by user: Name?) -> Bool {
         authorize(user, scope, action)
     }
 

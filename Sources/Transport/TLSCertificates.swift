@@ -88,7 +88,8 @@ public final class TLSCertificates: Sendable {
                 // What OpenSSL itself refuses is found now, not in a worker.
                 co_context_free(
                     try TLSContexts.make(
-                        [one], TLSChoice([Self.subject(one)]), ticketKeys, read, TLSOptions()))
+                        of: [one], choosing: TLSChoice([Self.subject(one)]), keys: ticketKeys,
+                        from: read, options: TLSOptions()))
                 found.take(one, now: now)
             } catch {
                 found.failed(error, of: entry, before)
@@ -97,7 +98,9 @@ public final class TLSCertificates: Sendable {
         if let failure = found.failure, found.freshCount == 0 { throw failure }
         loaded = found.inOrder(now: now)
         choice = TLSChoice(loaded.map(Self.subject))
-        co_context_free(try TLSContexts.make(loaded, choice, ticketKeys, read, TLSOptions()))
+        co_context_free(
+            try TLSContexts.make(
+                of: loaded, choosing: choice, keys: ticketKeys, from: read, options: TLSOptions()))
         warnings = found.warnings
         lacksChain = found.lacksChain
         validUntil = loaded.map { co_certificate_not_after($0.handle) }.min() ?? .max

@@ -38,8 +38,8 @@ enum TLSContexts {
     /// A context for each set of certificates; the first, which is returned, knows the others by
     /// name and keeps them alive. The caller frees it.
     static func make(
-        _ loaded: [TLSCertificates.Loaded], _ choice: TLSChoice, _ keys: TLSTicketKeys,
-        _ files: TLSFiles, _ options: TLSOptions
+        of loaded: [TLSCertificates.Loaded], choosing choice: TLSChoice, keys: TLSTicketKeys,
+        from files: TLSFiles, options: TLSOptions
     ) throws(TLSError) -> OpaquePointer {
         var contexts: [OpaquePointer] = []
         // The first one is the caller's; the others live on in its table of names.
@@ -139,8 +139,8 @@ public final class TLSEngine {
         _ certificates: TLSCertificates, _ options: TLSOptions
     ) throws(TLSError) -> OpaquePointer {
         try TLSContexts.make(
-            certificates.loaded, certificates.choice, certificates.ticketKeys, certificates.files,
-            options)
+            of: certificates.loaded, choosing: certificates.choice, keys: certificates.ticketKeys,
+            from: certificates.files, options: options)
     }
 
     /// Bytes that the wire's sessions wrote since `output_count` was last set to 0.

@@ -14,7 +14,7 @@ struct FrameHeader {
     /// Bytes of the header itself.
     let count: Int
 
-    enum Outcome {
+    enum Reading {
         case needMore
         case header(FrameHeader)
         case reject(WebSocketError)
@@ -25,7 +25,7 @@ struct FrameHeader {
     /// - Parameter reservedBits: those of 0x70 that an extension has given a meaning.
     static func parse(
         _ bytes: UnsafeRawBufferPointer, role: WebSocketRole, reservedBits: UInt8
-    ) -> Outcome {
+    ) -> Reading {
         guard bytes.count >= 1 else { return .needMore }
         let first = bytes[0]
         guard first & 0x70 & ~reservedBits == 0 else { return .reject(.reservedBits) }

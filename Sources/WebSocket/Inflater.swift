@@ -38,7 +38,7 @@ public final class Inflater {
     /// that do not go on behind one.
     private(set) var hadLastBlock = false
 
-    public enum Outcome {
+    public enum Inflated {
         /// The message; valid until an inflater with the same output is next used.
         case message(UnsafeRawBufferPointer)
         /// More than the limit; nothing beyond it was inflated.
@@ -73,7 +73,7 @@ public final class Inflater {
     ///   - context: `.fresh` forgets what was inflated before.
     public func inflate(
         _ payload: UnsafeRawBufferPointer, limit: Int, context: DeflateParameters.Context
-    ) -> Outcome {
+    ) -> Inflated {
         if context == .fresh, !isFresh, cz_inflate_reset(stream) != 0 { return .invalid }
         isFresh = false
         hadLastBlock = false
@@ -107,7 +107,7 @@ public final class Inflater {
         case taken
         /// Taken, and its last byte was the last one of a last block.
         case streamEnded
-        case failed(Outcome)
+        case failed(Inflated)
     }
 
     private func feed(_ input: UnsafeRawBufferPointer, _ limit: Int) -> Feeding {

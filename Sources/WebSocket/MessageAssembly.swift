@@ -23,7 +23,7 @@ final class MessageAssembly {
     /// Whether a header was read whose payload, perhaps empty, is not done with.
     private(set) var isInsideFrame = false
 
-    enum Outcome {
+    enum Step {
         /// All of the input went into the frame, which goes on.
         case frameGoesOn
         /// The frame is done, the message goes on; `taken` bytes of the input were the frame's.
@@ -70,7 +70,7 @@ final class MessageAssembly {
     }
 
     /// Takes what `input` holds of the frame's payload, unmasking it in place first.
-    func take(_ input: UnsafeMutableRawBufferPointer) -> Outcome {
+    func take(_ input: UnsafeMutableRawBufferPointer) -> Step {
         let taken = min(frameLeft, input.count)
         if isPassedOver {
             passedBytes += taken

@@ -67,20 +67,21 @@ import Testing
     func bound() {
         var queue = ReadQueue<String>(limits())
         for number in 1...4 {
-            #expect(queue.add("\(number)", for: asker(1), of: "x", now: start).entry == .taken)
+            #expect(queue.add("\(number)", for: asker(1), of: "x", now: start).acceptance == .taken)
         }
-        #expect(queue.add("5", for: asker(1), of: "y", now: start).entry == .sourceFull)
-        #expect(queue.add("6", for: asker(2), of: "x", now: start).entry == .taken)
+        #expect(queue.add("5", for: asker(1), of: "y", now: start).acceptance == .sourceFull)
+        #expect(queue.add("6", for: asker(2), of: "x", now: start).acceptance == .taken)
         // One that runs still counts.
         guard case .run(let first) = queue.next(now: start) else {
             Issue.record("the first did not run")
             return
         }
-        #expect(queue.add("7", for: asker(1), of: "x", now: start).entry == .sourceFull)
+        #expect(queue.add("7", for: asker(1), of: "x", now: start).acceptance == .sourceFull)
         queue.finished(first)
-        #expect(queue.add("8", for: asker(1), of: "x", now: start).entry == .taken)
+        #expect(queue.add("8", for: asker(1), of: "x", now: start).acceptance == .taken)
         // Sockets of the same source have ten times as many.
-        #expect(queue.add("9", for: asker(1, nil, .socket), of: "x", now: start).entry == .taken)
+        #expect(
+            queue.add("9", for: asker(1, nil, .socket), of: "x", now: start).acceptance == .taken)
     }
 
     @Test("an exempt source is not bounded and may have all threads")
@@ -90,7 +91,7 @@ import Testing
         for number in 0..<50 {
             let entry = queue.add(
                 "\(number)", for: asker(1, exempt: ranges), of: "x", now: start
-            ).entry
+            ).acceptance
             #expect(entry == .taken)
         }
         for _ in 0..<2 {
@@ -181,7 +182,7 @@ import Testing
         for number in 1...3 {
             _ = queue.add("\(number)", for: asker(UInt32(number)), of: "x", now: start)
         }
-        #expect(queue.add("4", for: asker(4), of: "x", now: start).entry == .full)
+        #expect(queue.add("4", for: asker(4), of: "x", now: start).acceptance == .full)
     }
 
     @Test("an IPv6 site is one source, whatever addresses it has; IPv4 addresses are one each")
@@ -213,7 +214,7 @@ import Testing
                     let scope: Name = Bool.random(using: &random) ? "x" : "y"
                     let result = queue.add(
                         "\(step)", for: asker(source, watch), of: scope, now: now)
-                    if result.entry == .taken { owed.insert("\(step)") }
+                    if result.acceptance == .taken { owed.insert("\(step)") }
                     for read in result.left { #expect(owed.remove(read.work) != nil) }
                 case 2:
                     switch queue.next(now: now) {

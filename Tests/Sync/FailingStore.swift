@@ -90,10 +90,11 @@ final class FailingStore: SyncStore {
         try inner.setAccountState(state, of: account)
     }
 
-    func outcome(of mutation: Name, in scope: Name) throws(StoreError) -> Outcome? {
+    func outcome(of mutation: Name, in scope: Name) throws(StoreError) -> StoredOutcome? {
         try inner.outcome(of: mutation, in: scope)
     }
-    func setOutcome(_ outcome: Outcome, of mutation: Name, in scope: Name) throws(StoreError) {
+    func setOutcome(_ outcome: StoredOutcome, of mutation: Name, in scope: Name) throws(StoreError)
+    {
         try faults.check(.setOutcome)
         try inner.setOutcome(outcome, of: mutation, in: scope)
     }
@@ -133,7 +134,7 @@ final class FailingStore: SyncStore {
     }
     func dueOutcomes(
         atMilliseconds now: Int64, countMax: Int
-    ) throws(StoreError) -> [(scope: Name, mutation: Name, outcome: Outcome)] {
+    ) throws(StoreError) -> [(scope: Name, mutation: Name, outcome: StoredOutcome)] {
         try inner.dueOutcomes(atMilliseconds: now, countMax: countMax)
     }
     func removeOutcome(of mutation: Name, in scope: Name) throws(StoreError) {

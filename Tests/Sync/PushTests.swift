@@ -222,7 +222,7 @@ struct PushTests {
         let earlier = Fingerprint(high: 0xB312_579C_8B7E_5389, low: 0xD749_3252_194F_60E9)
         try store.begin()
         try store.setOutcome(
-            Outcome(
+            StoredOutcome(
                 verdict: .applied(Position(cursor: 1, epoch: "e1")), fingerprint: earlier,
                 user: nil, client: nil, clientSequence: 0, reviewMilliseconds: .max),
             of: "m1", in: "s")
