@@ -230,7 +230,8 @@ class RawIndexed {
 function settled(transaction) {
   return handled(new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error ?? new Error("transaction aborted"));
+    transaction.onabort = () => reject(
+      transaction.error ?? new DOMException("transaction aborted", "AbortError"));
   }));
 }
 

@@ -71,13 +71,16 @@ export class Storage {
     if (news) this.#hooks.news(news);
   }
 
-  async #perform(act) {
+  async #perform(act, isSecondTry = false) {
     const inner = this.#inner;
     try {
       const result = await act(inner);
       if (this.#inner === inner) return result;
     } catch (error) {
-      if (this.#inner === inner) throw error;
+      if (this.#inner === inner) {
+        if (isSecondTry || !wasEndedByBrowser(error)) throw error;
+        return this.#perform(act, true);
+      }
     }
     return this.#perform(act); // what it did went with the storage that it was done in
   }
@@ -118,6 +121,14 @@ export async function nameClient(tx) {
   const client = randomID();
   await tx.put("meta", "client", client);
   return client;
+}
+
+/**
+ * A browser that takes the storage away ends its transactions first and says so later: whoever asks
+ * once more learns which of the two it was. A full disk has a name of its own (QuotaExceededError).
+ */
+function wasEndedByBrowser(error) {
+  return ["AbortError", "InvalidStateError", "UnknownError"].includes(error?.name);
 }
 
 function inTime(promise) {

@@ -174,8 +174,8 @@ static const mizu_client_file files[] = {
 const size_t mizu_client_files_count = sizeof files / sizeof files[0];
 mizu_client_file mizu_client_file_at(size_t index) { return files[index]; }
 
-const char *mizu_client_version(void) { return "0.1.0-6f534159ef52"; }
-const char *mizu_client_map(void) { return "{\"imports\":{\"mizu\":\"/_mizu/0.1.0-6f534159ef52/mizu.js\",\"mizu/\":\"/_mizu/0.1.0-6f534159ef52/parts/\"}}"; }
-const char *mizu_client_map_hash(void) { return "sha256-hYKCF6QjbJeASN89/zCRcvG+oW2CmmuBa1gAlhKsiHE="; }
+const char *mizu_client_version(void) { return "0.1.0-db93364e6831"; }
+const char *mizu_client_map(void) { return "{\"imports\":{\"mizu\":\"/_mizu/0.1.0-db93364e6831/mizu.js\",\"mizu/\":\"/_mizu/0.1.0-db93364e6831/parts/\"}}"; }
+const char *mizu_client_map_hash(void) { return "sha256-qCWpKMTkG263RqKGj8aJWE6mfiP3QeXJS7LNq4LDCE0="; }
 const char *mizu_client_dev_map(void) { return "{\"imports\":{\"mizu\":\"/_mizu/dev/parts/mizu.js\",\"mizu/\":\"/_mizu/dev/parts/\"}}"; }
 const char *mizu_client_dev_map_hash(void) { return "sha256-JTPn5jGvEHOGU8q2rqxVEMNm/SwO9U/dU0Mv6Gbld3c="; }

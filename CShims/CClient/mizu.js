@@ -1727,7 +1727,8 @@ class RawIndexed {
 function settled(transaction) {
   return handled(new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error ?? new Error("transaction aborted"));
+    transaction.onabort = () => reject(
+      transaction.error ?? new DOMException("transaction aborted", "AbortError"));
   }));
 }
 
@@ -1908,13 +1909,16 @@ class Storage {
     if (news) this.#hooks.news(news);
   }
 
-  async #perform(act) {
+  async #perform(act, isSecondTry = false) {
     const inner = this.#inner;
     try {
       const result = await act(inner);
       if (this.#inner === inner) return result;
     } catch (error) {
-      if (this.#inner === inner) throw error;
+      if (this.#inner === inner) {
+        if (isSecondTry || !wasEndedByBrowser(error)) throw error;
+        return this.#perform(act, true);
+      }
     }
     return this.#perform(act); // what it did went with the storage that it was done in
   }
@@ -1950,6 +1954,10 @@ async function nameClient(tx) {
   const client = randomID();
   await tx.put("meta", "client", client);
   return client;
+}
+
+function wasEndedByBrowser(error) {
+  return ["AbortError", "InvalidStateError", "UnknownError"].includes(error?.name);
 }
 
 function inTime(promise) {
@@ -3018,7 +3026,7 @@ class SyncClient {
 
 // ── version.js
 
-const version = "0.1.0-6f534159ef52";
+const version = "0.1.0-db93364e6831";
 
 // ── mizu.js
 

@@ -243,6 +243,31 @@ def cleared_by_the_browser(todo: TodoPage):
         "origin": todo.page.url.rstrip("/"), "storageTypes": "indexeddb"})
 
 
+def test_an_edit_whose_transaction_the_browser_ends_is_kept_by_a_second_one(open_page):
+    """As when the storage is cleared while an edit is on its way into it."""
+    todo = open_page()
+    todo.add("Confirmed")
+    todo.expect_synced()
+    todo.page.evaluate(
+        """() => {
+            const { transaction } = IDBDatabase.prototype;
+            IDBDatabase.prototype.transaction = function (stores, mode, options) {
+                const made = transaction.call(this, stores, mode, options);
+                if (options?.durability === "strict") {
+                    IDBDatabase.prototype.transaction = transaction;
+                    window.ended = true;
+                    queueMicrotask(() => made.abort());
+                }
+                return made;
+            };
+        }""")
+    todo.add("Waiting")
+    todo.expect_synced()
+    assert todo.page.evaluate("window.ended") is True
+    todo.expect_titles("Confirmed", "Waiting")
+    assert todo.page.evaluate("mizu.client.status.storage") == "indexeddb"
+
+
 @pytest.mark.parametrize("take_away", [deleted, cleared_by_the_browser])
 def test_storage_deleted_under_an_open_page_is_told_and_costs_nothing_on_the_screen(
         server, new_context, open_page, watch, take_away):
