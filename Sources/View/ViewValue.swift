@@ -17,6 +17,13 @@ public enum ViewValue: Sendable, Equatable {
     case list([ViewValue])
     case object(ViewObject)
 
+    /// One value as it stands in JSON text, such as a stored record: a template reads it in place.
+    public static func json(_ value: JSONValue) -> ViewValue { ViewValue(value) }
+
+    /// A list whose elements are read from their JSON text, such as the records of a page:
+    /// `"todos": .rows(page.records)`. A section shows each as it shows the elements of `list`.
+    public static func rows(_ rows: [JSONValue]) -> ViewValue { .list(rows.map(ViewValue.init)) }
+
     /// A string.
     public static func string(_ text: String) -> ViewValue { .text(ByteSlice(text)) }
 
