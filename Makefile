@@ -12,7 +12,7 @@ bash := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mizu
 zsh := $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mizu
 fish := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mizu.fish
 
-.PHONY: help run dev test build install uninstall assets tables soak asan tsan fuzz fresh lint format bench-http bench-live screenshots pictures
+.PHONY: help run dev test build install uninstall assets tables soak asan tsan fuzz fresh lint format bench-http bench-live bench-sync screenshots pictures
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -70,6 +70,9 @@ bench-http: ## HTTP beside nginx and the kernel's floor (ROUNDS=5 SECONDS_EACH=3
 
 bench-live: ## WebSockets beside the kernel's floor (ROUNDS=5 SECONDS_EACH=3): .build/bench/live.txt
 	@Tests/run bench-live
+
+bench-sync: ## pushes, pulls and pages beside nginx (ROUNDS=5 SECONDS_EACH=3): .build/bench/sync.txt
+	@Tests/run bench-sync
 
 fresh: ## make run and make test on a new Debian 12 in a folder, as root and as a user with sudo
 	@Tests/fresh

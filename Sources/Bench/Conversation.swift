@@ -13,6 +13,8 @@ protocol Conversation: SendableMetatype {
 
     /// Whether connection `number` is upgraded before it is opened.
     func usesWebSocket(connection number: Int) -> Bool
+    /// The target of the upgrade; nil: the URL's own.
+    var webSocketTarget: String? { get }
     var tally: Tally { get set }
     var findings: Findings { get }
 
@@ -73,4 +75,5 @@ extension Conversation {
     mutating func settle(now: Instant, turns: inout [Token]) {}
     var nextMoment: Instant? { nil }
     var extraConnections: [Int] { [] }
+    var webSocketTarget: String? { nil }
 }

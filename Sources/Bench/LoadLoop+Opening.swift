@@ -54,7 +54,8 @@ extension LoadLoop {
         let handshake = ClientHandshake(
             nonce: Randomness.bytes(16), deflate: settings.deflateOffer)
         peer.phase = .upgrading(handshake)
-        RequestText.appendUpgrade(handshake, settings, to: &out)
+        RequestText.appendUpgrade(
+            handshake, target: talk.webSocketTarget ?? settings.url.target, settings, to: &out)
         send(peer)
     }
 

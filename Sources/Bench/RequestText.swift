@@ -26,9 +26,10 @@ enum RequestText {
 
     /// The handshake of a WebSocket.
     static func appendUpgrade(
-        _ handshake: ClientHandshake, _ settings: BenchSettings, to text: inout ByteBuffer
+        _ handshake: ClientHandshake, target: String, _ settings: BenchSettings,
+        to text: inout ByteBuffer
     ) {
-        appendHead(method: "GET", target: settings.url.target, settings, to: &text)
+        appendHead(method: "GET", target: target, settings, to: &text)
         handshake.appendFields(to: &text)
         text.append("\r\n" as StaticString)
     }

@@ -10,7 +10,9 @@ public struct SyncBench: Sendable {
     public var batch = 1
     /// Connections that pull, besides those that push.
     public var pullers = 1
-    /// Milliseconds that one of them waits when it has all.
+    /// WebSockets that are told of what is pushed.
+    public var listeners = 1
+    /// Milliseconds that a puller waits when it has all.
     public var pullMilliseconds = 50
     public var mutation = "todo.create"
     /// A template of a JSON object; `{id}` is the mutation's id.
@@ -20,6 +22,7 @@ public struct SyncBench: Sendable {
 
     public static let batchMax = 100
     public static let pullersMax = 64
+    public static let listenersMax = 1_000
 
     public init(_ settings: BenchSettings) { self.settings = settings }
 
@@ -33,6 +36,9 @@ public struct SyncBench: Sendable {
         guard (1...Self.pullersMax) ~= pullers else {
             throw .usage("pullers must be 1 to \(Self.pullersMax)")
         }
+        guard (0...Self.listenersMax) ~= listeners else {
+            throw .usage("listeners must be 0 to \(Self.listenersMax)")
+        }
         guard (0...60_000) ~= pullMilliseconds, (0...65_536) ~= size else {
             throw .usage("the pause must be 0 to 60000 ms, the size 0 to 65536 bytes")
         }
@@ -40,7 +46,7 @@ public struct SyncBench: Sendable {
         var result = try BenchRun<SyncTalk>(settings, progress: progress).run { share, _ in
             SyncTalk(plan, share: share)
         }
-        result.connections = max(0, result.connections - pullers)
+        result.connections = max(0, result.connections - pullers - listeners)
         let (faults, unacknowledged) = SyncFindings.compare(result.findings)
         result.tally.faults.merge(faults)
         return report(result, unacknowledged)
@@ -59,7 +65,8 @@ public struct SyncBench: Sendable {
             SyncPlan.opening(scope: scope, client: client).count + batch * (sample.count + 1) + 1
         return SyncPlan(
             check: check, run: run, scope: scope, batch: batch, pushers: settings.connections,
-            pullers: pullers, pullPause: UInt64(pullMilliseconds) * 1_000_000,
+            pullers: pullers, listeners: listeners, socketTarget: base + "/ws",
+            pullPause: UInt64(pullMilliseconds) * 1_000_000,
             pushHead: head("/_sync/push", bytes: bytes), pullHead: openHead("/_sync/pull"),
             snapshotHead: openHead("/_sync/snapshot"))
     }
@@ -92,6 +99,7 @@ public struct SyncBench: Sendable {
         report.add("pushes", label: "pushes", .count(pushes))
         report.add("pulls", label: "pulls", .count(pulls))
         report.add(latency: latency, "pull_latency", label: "pull")
+        addDeltas(of: result.findings, to: &report)
         let acknowledged = result.findings.reduce(0) { sum, findings in
             sum + findings.acknowledged.reduce(0) { $0 + $1.count }
         }
@@ -103,5 +111,19 @@ public struct SyncBench: Sendable {
         report.add("lost", label: "lost", .count(result.tally.faults[.lost]))
         report.add("doubled", label: "doubled", .count(result.tally.faults[.doubled]))
         return report
+    }
+
+    /// What listeners were told, and how long after the push and after its answer.
+    private func addDeltas(of all: [SyncFindings], to report: inout Report) {
+        guard listeners > 0 else { return }
+        var (latency, after) = (Histogram(), Histogram())
+        for findings in all {
+            latency.merge(findings.deltaLatency)
+            after.merge(findings.deltaAfterAnswer)
+        }
+        report.add(latency: latency, "delta_latency", label: "delta")
+        report.add(latency: after, "delta_after_answer", label: "delta after answer")
+        report.add("deltas", label: "deltas' changes", .count(all.reduce(0) { $0 + $1.deltas }))
+        report.add("pokes", label: "pokes", .count(all.reduce(0) { $0 + $1.pokes }))
     }
 }

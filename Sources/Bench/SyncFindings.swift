@@ -15,6 +15,13 @@ struct SyncFindings: Sendable {
     var pushes = 0
     var pulls = 0
     var pullLatency = Histogram()
+    /// Changes that listeners were told of, and pokes in their place.
+    var deltas = 0
+    var pokes = 0
+    /// From a push, and from its answer, to the delta with its last change; 0 where the delta came
+    /// first.
+    var deltaLatency = Histogram()
+    var deltaAfterAnswer = Histogram()
     /// Changes that others made.
     var foreign = 0
 

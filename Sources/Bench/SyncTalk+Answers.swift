@@ -9,6 +9,7 @@ extension SyncTalk {
         _ input: UnsafeMutableRawBufferPointer, from peer: Peer<SyncState>, now: Instant,
         _ out: inout ByteBuffer
     ) throws(Fault) -> Int {
+        guard !listens(peer) else { return try receivedFrames(input, by: peer, now: now, &out) }
         let state = peer.state
         let bytes = UnsafeRawBufferPointer(input)
         let isSnapshot = pulls(peer) && !state.isPositioned
@@ -46,6 +47,7 @@ extension SyncTalk {
     ) throws(Fault) {
         if !pulls(peer) {
             pushing -= 1
+            flights[peer.number - share.first].answered(at: now.nanoseconds)
             let count = try takeResults(answer, from: peer)
             guard now >= start, now < end else { return }
             tally.messages += count
@@ -97,28 +99,18 @@ extension SyncTalk {
         guard let changes = answer.member("changes"), let next = answer.member("next_cursor")?.int,
             let epoch = answer.member("epoch"), let hasMore = answer.member("has_more")?.bool
         else { throw Fault(.malformed, "an answer to a pull without its members") }
-        let prefix = Array(plan.run.utf8)
         for change in changes.elements {
             guard change.member("cursor")?.int == state.position &+ 1 else {
                 throw Fault(.lost, "the change after \(state.position) is missing")
             }
             state.position &+= 1
-            // Other people may write to the scope, too.
-            guard change.member("mutation")?.utf8?.array.starts(with: prefix) == true else {
+            guard let number = try number(of: change) else {
                 findings.foreign += 1
                 continue
             }
-            let id = plan.check.id
-            var connection = 0
-            let number = try plan.check.check(
-                change: change,
-                connection: { name in
-                    connection = name.withUnsafeBytes { id.connection(in: $0) } ?? 0
-                    return connection
-                }, &scratch.bytes)
             guard
                 findings.pull(
-                    number.cursor, sequence: number.sequence, of: connection,
+                    number.cursor, sequence: number.sequence, of: number.connection,
                     by: peer.number - plan.pushers)
             else { throw Fault(.doubled, "mutation \(number.sequence) came twice in a pull") }
         }
@@ -131,5 +123,26 @@ extension SyncTalk {
         state.isEarly = false
         state.nextPull = hasMore ? now : Instant(nanoseconds: now.nanoseconds + plan.pullPause)
         findings.note(position: (state.position, state.epoch), ofPuller: peer.number - plan.pushers)
+    }
+
+    /// Checks a change of this run, and says which it is; nil for one that others made.
+    mutating func number(
+        of change: JSONValue
+    ) throws(Fault) -> (cursor: Int, connection: Int, sequence: Int)? {
+        // Other people may write to the scope, too.
+        guard let name = change.member("mutation")?.utf8,
+            name.withUnsafeBytes({ bytes in
+                bytes.starts(with: plan.run.utf8)
+            })
+        else { return nil }
+        let id = plan.check.id
+        var connection = 0
+        let number = try plan.check.check(
+            change: change,
+            connection: { name in
+                connection = name.withUnsafeBytes { id.connection(in: $0) } ?? 0
+                return connection
+            }, &scratch.bytes)
+        return (number.cursor, connection, number.sequence)
     }
 }

@@ -14,6 +14,9 @@ struct SyncPlan: Sendable {
     let batch: Int
     let pushers: Int
     let pullers: Int
+    let listeners: Int
+    /// Where they upgrade.
+    let socketTarget: String
     /// Nanoseconds that a client waits which has pulled all.
     let pullPause: UInt64
     let pushHead: ByteSlice
@@ -56,6 +59,8 @@ final class SyncState {
     /// The pull in flight was asked before that.
     var isEarly = false
     var nextPull = Instant(nanoseconds: 0)
+    /// State of a client that listens.
+    let listening = Listening()
 
     init(opening: ByteSlice) { self.opening = opening }
 }
@@ -73,6 +78,11 @@ struct SyncTalk: Conversation {
     var end = Instant(nanoseconds: .max)
     /// The clients that pull, while their connections live.
     var pullers: [Peer<SyncState>] = []
+    /// The clients that listen, likewise.
+    var listeners: [Peer<SyncState>] = []
+    var frames = FrameComposer()
+    /// For each pusher of this thread, what a listener may still be told of.
+    var flights: [Flights]
 
     /// Mutations that one connection pushes at most: the ledgers are in memory.
     private static let mutationsMax = 4_000_000
@@ -80,21 +90,30 @@ struct SyncTalk: Conversation {
     init(_ plan: SyncPlan, share: Share) {
         self.plan = plan
         self.share = share
+        flights = Array(repeating: Flights(), count: share.count)
         findings = SyncFindings(
             first: share.first, pushers: share.count, all: plan.pushers,
             pullers: share.thread == 0 ? plan.pullers : 0)
     }
 
-    func usesWebSocket(connection number: Int) -> Bool { false }
+    func usesWebSocket(connection number: Int) -> Bool { number >= plan.pushers + plan.pullers }
+    var webSocketTarget: String? { plan.socketTarget }
     var extraConnections: [Int] {
-        share.thread == 0 ? Array(plan.pushers..<plan.pushers + plan.pullers) : []
+        let last = plan.pushers + plan.pullers + plan.listeners
+        return share.thread == 0 ? Array(plan.pushers..<last) : []
     }
     func state(ofConnection number: Int) -> SyncState {
         SyncState(opening: SyncPlan.opening(scope: plan.scope, client: plan.client(number)))
     }
-    func pulls(_ peer: Peer<SyncState>) -> Bool { peer.number >= plan.pushers }
+    func pulls(_ peer: Peer<SyncState>) -> Bool {
+        peer.number >= plan.pushers && !listens(peer)
+    }
 
     mutating func opened(_ peer: Peer<SyncState>, _ out: inout ByteBuffer) {
+        guard !listens(peer) else {
+            listeners.append(peer)
+            return subscribe(peer, to: &out)
+        }
         guard pulls(peer) else {
             peer.isReady = true
             return
@@ -126,7 +145,7 @@ struct SyncTalk: Conversation {
     // MARK: Asking
 
     mutating func turn(_ peer: Peer<SyncState>, now: Instant, _ out: inout ByteBuffer) {
-        guard peer.state.sentAt == 0 else { return }
+        guard peer.state.sentAt == 0, !listens(peer) else { return }
         if pulls(peer) {
             guard stage >= .measuring, stage < .over, now >= peer.state.nextPull else { return }
             pull(on: peer, now: now, to: &out)
@@ -149,6 +168,8 @@ struct SyncTalk: Conversation {
         }
         out.append("]}" as StaticString)
         peer.state.sentAt = now.nanoseconds
+        flights[peer.number - share.first].push(
+            first: first, count: plan.batch, at: now.nanoseconds)
         pushing += 1
     }
 
@@ -186,6 +207,7 @@ struct SyncTalk: Conversation {
     // MARK: The end
 
     mutating func ended(_ peer: Peer<SyncState>) throws(Fault) {
+        guard !listens(peer) else { throw Fault(.closed, "the server ended a socket") }
         guard peer.state.sentAt == 0 else {
             throw Fault(.closed, "the server ended a connection instead of answering")
         }
@@ -194,6 +216,7 @@ struct SyncTalk: Conversation {
 
     mutating func lost(_ peer: Peer<SyncState>) {
         pullers.removeAll { $0 === peer }
+        listeners.removeAll { $0 === peer }
         guard peer.state.sentAt > 0, !pulls(peer) else { return }
         pushing -= 1
         peer.state.sentAt = 0
@@ -202,6 +225,9 @@ struct SyncTalk: Conversation {
     mutating func enter(_ stage: Stage, from start: Instant, until end: Instant) {
         self.stage = stage
         if stage == .measuring { (self.start, self.end) = (start, end) }
+        if stage == .over, !haveListenersAll {
+            tally.faults.add(Fault(.lost, "a listener was not told of all that was acknowledged"))
+        }
         if stage == .verifying {
             if pushing > 0 {
                 tally.faults.add(
@@ -218,7 +244,7 @@ struct SyncTalk: Conversation {
         switch stage {
         case .opening, .measuring: false
         case .draining: pushing == 0
-        case .verifying: pullers.allSatisfy { $0.state.hasAll }
+        case .verifying: pullers.allSatisfy { $0.state.hasAll } && haveListenersAll
         case .over: true
         }
     }

@@ -9,9 +9,12 @@ struct SyncBenchCommand: ParsableCommand {
         abstract: "Push mutations, pull changes, and check them against each other.",
         discussion: """
             Each connection is a client that pushes mutations with ids of their own; --pullers \
-            more pull the changes. Every result must be ok and every cursor the next one, and in \
-            the end each acknowledged mutation must have been pulled once, at the same cursor. \
-            Without --scope each run has a scope of its own. The URL's path is put before /_sync.
+            more pull the changes, and --listeners more are told of them over /ws. Every result \
+            must be ok and every cursor the next one, and in the end each acknowledged mutation \
+            must have been pulled once, at the same cursor. Latency is told apart of pushes, of \
+            pulls, and of deltas, from the push and from its answer on (for the pushes of one \
+            thread). Without --scope each run has a scope of its own. The URL's path is put \
+            before /_sync and /ws.
 
             EXAMPLES
               mizu bench sync http://127.0.0.1:8080/
@@ -25,6 +28,8 @@ struct SyncBenchCommand: ParsableCommand {
     var batch = 1
     @Option(help: "Connections that pull.")
     var pullers = 1
+    @Option(help: "WebSockets that are told of what is pushed.")
+    var listeners = 1
     @Option(help: "Milliseconds between the pulls of a client that has everything.")
     var pullPause = 50
     @Option(help: "The scope to push to.")
@@ -40,6 +45,7 @@ struct SyncBenchCommand: ParsableCommand {
         var bench = SyncBench(try common.settings())
         bench.batch = batch
         bench.pullers = pullers
+        bench.listeners = listeners
         bench.pullMilliseconds = pullPause
         bench.scope = scope
         bench.mutation = mutation

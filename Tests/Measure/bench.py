@@ -1,4 +1,4 @@
-"""What `bench_http.py` and `bench_live.py` share: options, servers by name, interleaved rounds, and
+"""What `bench_http.py`, `bench_live.py` and `bench_sync.py` share: options, servers by name, interleaved rounds, and
 the way from sections to a table. What is measured, and what is promised, stands with them."""
 
 import argparse
@@ -23,24 +23,34 @@ class Bench:
     SECTIONS = ()
     COLUMNS = ()
     PROGRAMS = ("openssl", "swift")
+    # The product whose figures are judged: the name of its binary and of its column.
+    SUBJECT = "echo-server"
 
     def __init__(self, options, folder, scratch):
         self.options, self.scratch = options, scratch
         self.server_cpu, self.load_cpu = machine.cpu_pair()
         self.report = Report(
-            machine.description(self.server_cpu, self.load_cpu, self.PROGRAMS), self.COLUMNS)
+            machine.description(self.server_cpu, self.load_cpu, self.PROGRAMS), self.COLUMNS,
+            self.SUBJECT)
         self.report.description["rounds"] = f"{options.rounds} of {options.seconds_each} s"
-        self.binary = Path(options.echo).resolve()
+        self.binary = Path(options.binary).resolve()
         if not self.binary.is_relative_to(machine.ROOT.resolve()):
             self.report.description["commit"] = f"not known: {self.binary} was built elsewhere"
+        self.prepare(folder)
+
+    def prepare(self, folder):
+        """What echo-server is measured with."""
         self.tools = {name: self._tool(name, folder) for name in ("floor", "wsload")}
-        self.pair = machine.certificate(scratch)
+        self.pair = machine.certificate(self.scratch)
         # Asked once: whether this build of echo-server speaks TLS, and if not, why.
         self.no_tls = None
         try:
             servers.EchoServer(self.binary, None, self.pair).stop()
         except Skipped as reason:
             self.no_tls = str(reason)
+
+    def end(self):
+        """Takes away what was made outside of the scratch folder."""
 
     @staticmethod
     def _tool(name, folder):
@@ -121,8 +131,9 @@ def flat(pairs):
 
 # The command line ---------------------------------------------------------------------------------
 
-def parser_of(documentation, sections, numbers):
-    """A parser with what every bench takes. `numbers` are (variable, number, meaning): each is an
+def parser_of(documentation, sections, numbers, product="echo-server", variable="ECHO_BIN"):
+    """A parser with what every bench takes; `product` is what is measured, if `variable` names no
+    other binary. `numbers` are (variable, number, meaning): each is an
     option, too, and the environment variable gives its default."""
     parser = argparse.ArgumentParser(description=documentation.split("\n\n", 1)[0])
     for name, number, meaning in numbers:
@@ -131,26 +142,26 @@ def parser_of(documentation, sections, numbers):
             default=os.environ.get(name, number), help=f"{meaning} ({number:,}, or ${name})")
     parser.add_argument("--only", help="sections with commas: " + ", ".join(sections))
     parser.add_argument(
-        "--echo", default=os.environ.get(
-            "ECHO_BIN", machine.ROOT / ".build/release/echo-server"),
-        help="the binary to measure (.build/release/echo-server, or $ECHO_BIN)")
+        "--binary", default=os.environ.get(
+            variable, machine.ROOT / ".build/release" / product),
+        help=f"the binary to measure (.build/release/{product}, or ${variable})")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a promise is missed")
     return parser
 
 
-def options_of(parser, sections, numbers):
-    """What the command line says, with `sections`; ends with words where it cannot be done."""
+def options_of(parser, sections, numbers, more=()):
+    """What the command line says, with `sections` (and `more` that only --only runs); ends with
+    words where it cannot be done."""
     options = parser.parse_args()
     options.sections = options.only.split(",") if options.only else list(sections)
-    unknown = set(options.sections) - set(sections)
+    unknown = set(options.sections) - {*sections, *more}
     if unknown:
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
     for name, _, _ in numbers:
         if getattr(options, name.lower()) < 1:
             parser.error(f"{name}: at least 1")
-    if not os.access(options.echo, os.X_OK):
-        parser.error(f"{options.echo} is not there: swift build -c release --static-swift-stdlib "
-                     "--product echo-server")
+    if not os.access(options.binary, os.X_OK):
+        parser.error(f"{options.binary} is not there: make build")
     return options
 
 
@@ -171,6 +182,7 @@ def run(kind, options):
             except (Skipped, OSError, subprocess.SubprocessError) as error:
                 # What was measured until now is worth its table.
                 broken.append(f"{section} broke off: {error}")
+        bench.end()
     report = bench.report
     report.notes += broken
     report.description["load_average_after"] = "%.2f %.2f %.2f" % os.getloadavg()

@@ -8,7 +8,7 @@ from machine import Damaged
 
 
 class Row:
-    """One line of the table: figures of each server by round, and the promises of echo-server.
+    """One line of the table: figures of each server by round, and the promises of `subject`.
 
     `promises` are (relation, factor, of): `(">=", 1.10, "nginx")` reads "at least 1.10 times
     nginx", `("<=", 2500, None)` "at most 2,500", `("<= +", 300, "HTTP")` "at most 300 more than
@@ -17,9 +17,10 @@ class Row:
     those of all rounds.
     """
 
-    def __init__(self, title, unit, promises=(), digits=0, pick=statistics.median):
+    def __init__(self, title, unit, promises=(), digits=0, pick=statistics.median,
+                 subject="echo-server"):
         self.title, self.unit, self.promises, self.digits = title, unit, promises, digits
-        self.pick = pick
+        self.pick, self.subject = pick, subject
         self.figures = {}
         self.skips, self.failures = {}, {}
 
@@ -44,10 +45,10 @@ class Row:
 
     def verdicts(self):
         """[(text, met)] for each promise; met is None where a figure is missing."""
-        own, found = self.figure("echo-server"), []
+        own, found = self.figure(self.subject), []
         for relation, factor, of in self.promises:
             wanted = _wanted(relation, factor, of)
-            if "echo-server" in self.failures:
+            if self.subject in self.failures:
                 found.append((f"{wanted}: MISSED", False))
                 continue
             base = 1 if of is None else self.figure(of)
@@ -84,12 +85,12 @@ def _told(relation, value, of):
 class Report:
     """Rows, `columns` of which have a place in the table, and what is said around them."""
 
-    def __init__(self, description, columns=("echo-server",)):
-        self.description, self.columns = description, columns
+    def __init__(self, description, columns=("echo-server",), subject="echo-server"):
+        self.description, self.columns, self.subject = description, columns, subject
         self.rows, self.commands, self.notes = [], [], []
 
     def row(self, *args, **options):
-        self.rows.append(Row(*args, **options))
+        self.rows.append(Row(*args, subject=self.subject, **options))
         return self.rows[-1]
 
     def command(self, words):

@@ -240,6 +240,38 @@ class EchoServer(Server):
         self.wait_for(self.http_port)
 
 
+class Mizu(Server):
+    """`mizu serve` on a database of its own in `folder`, without quotas; `name` heads its column."""
+
+    QUOTAS = [f"--quota-{name}" for name in (
+        "scope-records", "scope-bytes", "user-scopes", "user-bytes", "address-scopes",
+        "address-bytes")]
+
+    def __init__(self, binary, cpu, database, prefix=(), name="mizu", options=()):
+        self.name, self.database = name, Path(database)
+        quotas = [word for flag in self.QUOTAS for word in (flag, "off")]
+        super().__init__(
+            [*prefix, binary, "serve", "--addr", "127.0.0.1:0", "--workers", 1, "--database-url",
+             f"sqlite:{database}", "--disk-free-min", "off", *quotas, *options], cpu)
+        self.http_port = self._port()
+
+    def _port(self):
+        end = time.monotonic() + self.start_seconds
+        while not self.lines and time.monotonic() < end and self.child.poll() is None:
+            self.has_line.wait(0.05)
+        for line in self.lines:
+            match = LISTENING.match(line)
+            if match:
+                return int(match[3])
+        self.stop()
+        raise Skipped(f"{self.name} does not listen: {self.last_words()}")
+
+    def kill(self):
+        """kill -9, and waits until it is gone."""
+        self.child.kill()
+        self.child.wait(15)
+
+
 def seconds_to_first_answer(binary, folder, pair=None):
     """Wall time from exec to the last byte of the first answer, asked for as soon as the port takes
     connections; with `pair` over TLS."""

@@ -1,4 +1,4 @@
-"""What `make bench-http` and `make bench-live` read from their tools, and what they say of the
+"""What `make bench-http`, `bench-live` and `bench-sync` read from their tools, and what they say of the
 figures."""
 
 import json
@@ -15,6 +15,7 @@ import clients
 import load
 import scale
 import servers
+import sync_load
 import wsload
 from machine import Damaged, Skipped
 from report import Report, Row
@@ -291,3 +292,40 @@ def test_a_crowd_finds_its_frames_however_they_are_cut():
         assert [*crowd.frames(5, stream[:cut]), *crowd.frames(5, stream[cut:])] == whole
     with pytest.raises(ConnectionError, match="long frame"):
         list(crowd.frames(5, b"\x81\x7e" + bytes(200)))
+
+
+# sync ---------------------------------------------------------------------------------------------
+
+
+class Page(types.SimpleNamespace):
+    http = "http://127.0.0.1:9/"
+
+
+def test_a_question_is_a_get_or_a_post_of_its_body(tmp_path):
+    get = sync_load.Question(1, tmp_path, "/api/todos").command(Page(), 3)
+    assert get[-1] == "http://127.0.0.1:9/api/todos" and "-s" not in get
+    post = sync_load.Question(1, tmp_path, "/_sync/pull", {"cursor": 0}).command(Page(), 3)
+    assert post[-4:-1] == ["http://127.0.0.1:9/_sync/pull", "--", "post"]
+    assert json.loads(pathlib.Path(post[-1]).read_text()) == {"cursor": 0}
+
+
+def test_a_wrong_answer_is_damage():
+    sync_load.text_check(rb"<li", 2)(b"<ul><li>a<li>b</ul>")
+    sync_load.json_check(lambda answer: answer["records"] == [])(b'{"records":[]}')
+    with pytest.raises(Damaged):
+        sync_load.text_check(rb"<li", 2)(b"<ul><li>a</ul>")
+    with pytest.raises(Damaged):
+        sync_load.json_check(lambda answer: answer["records"] == [1])(b'{"records":[]}')
+
+
+def test_the_subject_of_a_table_is_who_is_judged():
+    report = Report({}, ("nginx", "mizu"), "mizu")
+    made = report.row("push", "per CPU s", ((">=", 0.25, "nginx"),))
+    made.add("nginx", 100)
+    made.add("mizu", 20)
+    assert made.verdicts() == [("0.20 x nginx, >= 0.25: MISSED", False)]
+
+
+def test_fdatasync_is_measured_where_it_is_asked_for(tmp_path):
+    assert sync_load.fdatasync_microseconds(tmp_path, count=3) > 0
+    assert not list(tmp_path.iterdir())

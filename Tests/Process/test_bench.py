@@ -266,12 +266,22 @@ def test_more_connections_than_open_files_are_refused_with_a_reason(echo):
 
 
 @pytest.mark.parametrize("more", [
-    (), ("--batch", 10, "--pullers", 2), ("--threads", 2), ("--scope", "shared")], ids=str)
+    (), ("--batch", 10, "--pullers", 2), ("--threads", 2, "--listeners", 3),
+    ("--scope", "shared")], ids=str)
 def test_what_is_pushed_is_pulled_once(server, more):
     run = bench("sync", f"http://{server.authority}/", "-c", 4, *more)
     assert run.code == 0 and run["mutations"] > 0 and run["pulls"] > 0, run
     assert (run["lost"], run["doubled"], run["unacknowledged"]) == (0, 0, 0), run
     assert run["acknowledged"] >= run["mutations"], run
+    # Who listens was told of all of it; the three latencies are three.
+    assert run["deltas"] + 1000 * run["pokes"] >= run["acknowledged"], run
+    assert min(run[f"{kind}latency_p50_us"] for kind in ("", "pull_", "delta_")) > 0, run
+    assert run["delta_after_answer_p50_us"] <= run["delta_latency_p50_us"], run
+
+
+def test_nobody_need_listen(server):
+    run = bench("sync", f"http://{server.authority}/", "-c", 2, "--listeners", 0)
+    assert run.code == 0 and b"deltas" not in run.done.stdout, run
 
 
 def test_a_mutation_that_is_refused_is_told(server):
@@ -283,7 +293,8 @@ def test_a_mutation_that_is_refused_is_told(server):
     (dict(damaged=2), "wrong"), (dict(dropped=2), "lost"), (dict(doubled=2), "lost"),
     (dict(refused=2), "refused"), (dict(forgotten=2), "lost")], ids=str)
 def test_a_lie_about_a_change_is_found(lying, lies, kind):
-    run = bench("sync", lying(**lies).url("http"), "-c", 1, "--grace", 0.2)
+    run = bench("sync", lying(**lies).url("http"), "-c", 1, "--listeners", 0,
+                "--grace", 0.2)
     assert run.code == 1 and kind in run.kinds, run
 
 
@@ -308,6 +319,7 @@ def test_an_interrupt_still_tells_what_was_measured(echo):
     ("ws", "ws://127.0.0.1/", "--size", 5), ("http", "http://127.0.0.1/", "-c", 0),
     ("http", "http://127.0.0.1/", "--method", "BREW"), ("ws", "ws://127.0.0.1/", "--inflight", 0),
     ("http", "http://127.0.0.1/", "-H", "no colon"), ("sync", "http://127.0.0.1/", "--batch", 101),
+    ("sync", "http://127.0.0.1/", "--listeners", 1001),
     ("live", "ws://127.0.0.1/", "--message", "for a sync topic"),
     ("live", "ws://127.0.0.1/", "--topic", "a", "--message", "always the same"),
     ("ws", "ws://127.0.0.1/", "--message", "always the same")], ids=str)
