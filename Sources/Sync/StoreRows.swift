@@ -83,26 +83,57 @@ public struct StoreTotals: Hashable, Sendable {
     }
 }
 
-/// The changes of one mutation, the unit in which the log is written, read and trimmed.
+/// The changes of neighbouring mutations. The engine appends one mutation at a time; a store may
+/// keep, and give back, several as one. A mutation is the unit in which pages end and logs are
+/// trimmed.
 public struct LogEntry: Sendable {
-    /// Cursors of the first and the last change.
+    /// The cursor of the first change.
     public let first: Int
-    public let last: Int
-    /// When it was applied, by the store's own time (`AgingClock`).
-    public let timeMilliseconds: Int64
     /// The changes as JSON objects, comma-joined.
     public let bytes: ByteSlice
     /// Where in `bytes` each change ends; `last - first + 1` numbers.
     public let ends: [Int]
+    /// Cursors of the last change of each mutation, ascending; never empty.
+    public let borders: [Int]
+    /// When each mutation was applied, by the store's own time (`AgingClock`). Readers are told the
+    /// last one alone.
+    public let timesMilliseconds: [Int64]
 
+    /// The cursor of the last change.
+    public var last: Int { first + ends.count - 1 }
+    /// When the last mutation was applied.
+    public var timeMilliseconds: Int64 { timesMilliseconds.last ?? 0 }
+    /// Bytes of the changes, without the commas between mutations: what a scope's log is counted
+    /// in (`ScopeState.logByteCount`).
+    public var changeByteCount: Int { bytes.count - (borders.count - 1) }
+
+    /// One mutation.
     public init(
         first: Int, last: Int, timeMilliseconds: Int64, bytes: ByteSlice, ends: [Int]
     ) {
+        self.init(
+            first: first, bytes: bytes, ends: ends, borders: [last],
+            timesMilliseconds: [timeMilliseconds])
+    }
+
+    public init(
+        first: Int, bytes: ByteSlice, ends: [Int], borders: [Int], timesMilliseconds: [Int64]
+    ) {
+        assert(borders.last == first + ends.count - 1, "the last change ends a mutation")
         self.first = first
-        self.last = last
-        self.timeMilliseconds = timeMilliseconds
         self.bytes = bytes
         self.ends = ends
+        self.borders = borders
+        self.timesMilliseconds = timesMilliseconds
+    }
+
+    /// The bytes of the changes above `cursor`, up to and with the one at `end`.
+    func slice(after cursor: Int, through end: Int) -> ByteSlice {
+        let start = max(0, cursor + 1 - first)
+        let stop = min(ends.count, end + 1 - first)
+        guard start < stop else { return .empty }
+        // Between two changes stands one comma.
+        return bytes[(start == 0 ? 0 : ends[start - 1] + 1)..<ends[stop - 1]]
     }
 }
 

@@ -65,16 +65,16 @@ private struct LogPage: ~Copyable {
 
     mutating func take(_ entry: LogEntry) -> Visit {
         // A position inside a mutation is nobody's, but it is answered like any other.
-        let skipped = max(0, cursor + 1 - entry.first)
-        guard entry.last > cursor, skipped < entry.ends.count else { return .next }
-        let start = skipped == 0 ? 0 : entry.ends[skipped - 1] + 1
-        guard start <= entry.bytes.count else { return .stop }
-        let bytes = entry.bytes[start..<entry.bytes.count]
-        guard cut.take(changes: entry.last - cursor, bytes: bytes.count) else { return .stop }
+        let start = cursor
+        for border in entry.borders where border > cursor {
+            let size = entry.slice(after: cursor, through: border).count
+            guard cut.take(changes: border - cursor, bytes: size) else { break }
+            cursor = border
+        }
+        guard cursor > start else { return entry.last > start ? .stop : .next }
         if buffer.count > 0 { buffer.append(UInt8(ascii: ",")) }
-        buffer.append(bytes)
-        cursor = entry.last
-        return .next
+        buffer.append(entry.slice(after: start, through: cursor))
+        return cursor == entry.last ? .next : .stop
     }
 
     consuming func finish() -> ByteSlice { buffer.finish() }

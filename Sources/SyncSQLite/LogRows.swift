@@ -132,40 +132,40 @@ private enum RecordColumn: Int32, Columns { case data, version, id, entity }
 
 /// Whoever reads by `LogRows`: the store on its connection, each reader on its own.
 protocol RowSource: LogSource {
-    var rows: LogRows { get }
+    var log: LogRows { get }
 }
 
 extension RowSource {
     public func scopeState(_ scope: Name) throws(StoreError) -> ScopeState {
-        try rows.scopeState(scope)
+        try log.scopeState(scope)
     }
 
     public func epoch(at cursor: Int, in scope: Name) throws(StoreError) -> Name? {
-        try rows.epoch(at: cursor, in: scope)
+        try log.epoch(at: cursor, in: scope)
     }
 
     public func visitLog(
         of scope: Name, after cursor: Int, _ visit: (LogEntry) -> Visit
     ) throws(StoreError) {
-        try rows.visitLog(of: scope, after: cursor, visit)
+        try log.visitLog(of: scope, after: cursor, visit)
     }
 
     public func storedRecord(
         _ key: RecordKey, in scope: Name
     ) throws(StoreError) -> StoredRecord? {
-        try rows.storedRecord(key, in: scope)
+        try log.storedRecord(key, in: scope)
     }
 
     public func visitRecords(
         in scope: Name, after key: RecordKey?, _ visit: (RecordKey, StoredRecord) -> Visit
     ) throws(StoreError) {
-        try rows.visitRecords(in: scope, after: key, visit)
+        try log.visitRecords(in: scope, after: key, visit)
     }
 
     public func visitRecords(
         of entity: Name, in scope: Name, _ visit: (Name, ByteSlice) -> Visit
     ) throws(StoreError) {
-        try rows.visitRecords(of: entity, in: scope, visit)
+        try log.visitRecords(of: entity, in: scope, visit)
     }
 }
 

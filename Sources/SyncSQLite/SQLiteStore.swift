@@ -11,8 +11,9 @@ import MizuSync
 /// The store of one database file. Confined to the committer's thread once it is there.
 public final class SQLiteStore: SyncStore, RowSource {
     public let salt: UInt64
-    let rows: LogRows
-    let statements: WriterStatements
+    let rows: SQLiteRows
+    var log: LogRows { rows.log }
+    private let statements: TransactionStatements
     private let connection: Connection
     private let current: CurrentEpoch
     private let files: DatabaseFiles
@@ -35,15 +36,14 @@ public final class SQLiteStore: SyncStore, RowSource {
         for name in lock.closeToOthers() {
             logger.notice("\(name) was open to every user of the machine: it is closed to them")
         }
-        let statements = try WriterStatements(connection)
-        // Durable before the first change under it; and the first proof that writing works.
-        try statements.setEpoch.bind(epoch).run()
-        salt = try Self.salt(connection)
         current = CurrentEpoch(epoch)
-        rows = try LogRows(connection, epoch: current)
+        rows = try SQLiteRows(connection, epoch: current)
+        // Durable before the first change under it; and the first proof that writing works.
+        try rows.setEpoch(epoch)
+        salt = try Self.salt(connection)
         outsiders = try OutsideWrites(connection)
         files = DatabaseFiles(lock.path, descriptor: lock.database)
-        self.statements = statements
+        statements = try TransactionStatements(connection)
         self.connection = connection
         self.logger = logger
         self.lock = lock
@@ -94,13 +94,14 @@ extension SQLiteStore {
     public func begin() throws(StoreError) {
         if let obstacle = files.obstacle { throw StoreError(.unavailable, obstacle) }
         try statements.begin.run()
-        switch try outsiders.look(rows, current: epoch) {
+        switch try outsiders.look(log, current: epoch) {
         case .nothing: return
         case .restored:
             var random = SystemRandomNumberGenerator()
             current.change(to: Name.random(using: &random))
-            try statements.setEpoch.bind(epoch).run()
-        case .epochDue: try statements.setEpoch.bind(epoch).run()
+            rows.discard()
+            try rows.setEpoch(epoch)
+        case .epochDue: try rows.setEpoch(epoch)
         case .replaced:
             throw StoreError(
                 .unavailable,
@@ -115,20 +116,23 @@ extension SQLiteStore {
     public func rollbackToSavepoint() throws(StoreError) {
         try statements.rollbackTo.run()
         try statements.release.run()
+        rows.discard()
     }
 
     public func proveWritable() throws(StoreError) {
         try begin()
-        try statements.setEpoch.bind(epoch).run()
+        try rows.setEpoch(epoch)
         try commit()
     }
 
     public func commit() throws(StoreError) {
+        try rows.finish()
         try statements.commit.run()
         outsiders.committed()
     }
 
     public func rollback() {
+        rows.discard()
         // SQLite may have rolled back by itself; then there is nothing to leave.
         guard sqlite3_get_autocommit(connection.raw) == 0 else { return }
         sqlite3_exec(connection.raw, "ROLLBACK", nil, nil, nil)
@@ -137,13 +141,13 @@ extension SQLiteStore {
 
 /// Reads the same file from another thread, on a connection of its own.
 final class SQLiteReader: SyncReader, RowSource {
-    let rows: LogRows
+    let log: LogRows
     private let begin: Statement
     private let end: Statement
 
     init(path: String, epoch: CurrentEpoch) throws(StoreError) {
         let connection = try Connection(path, as: .reader)
-        rows = try LogRows(connection, epoch: epoch)
+        log = try LogRows(connection, epoch: epoch)
         begin = try Statement(connection, "BEGIN")
         end = try Statement(connection, "ROLLBACK")
     }

@@ -63,6 +63,14 @@ enum Schema {
         CREATE INDEX clients_by_user ON clients(scope, user, pushed);
         """
 
+    /// - journal: one row, the commit journal that belongs to the file: which one it is, and the
+    ///   last record of it whose rows are all in here.
+    private static let journal = """
+        CREATE TABLE IF NOT EXISTS journal(
+            id INTEGER PRIMARY KEY CHECK(id = 1), identity INTEGER NOT NULL,
+            folded INTEGER NOT NULL);
+        """
+
     /// Makes the tables in an empty file, takes a file of ours, refuses any other.
     static func prepare(_ connection: Connection) throws(StoreError) {
         let version = try connection.number("PRAGMA user_version")
@@ -83,12 +91,14 @@ enum Schema {
         // Ours, but of no version that ever was.
         guard version >= 1 else { throw foreign(connection) }
         if version < Self.version { try Migration.upgrade(connection) }
+        try connection.run(journal)
     }
 
     private static func create(_ connection: Connection) throws(StoreError) {
         try connection.run("BEGIN IMMEDIATE")
         do {
             try connection.run(tables)
+            try connection.run(journal)
             try connection.run("PRAGMA application_id=\(applicationID)")
             try connection.run("PRAGMA user_version=\(version)")
             try connection.run("COMMIT")

@@ -1,10 +1,24 @@
-// All statements of the writer's side, prepared once when the database is opened.
+// All statements of the writer's side, prepared once when the database is opened: those that begin
+// and end transactions, and those of the rows.
 
 import MizuSync
 
+/// What begins and ends transactions. Confined to the writer's thread, like its connection.
+final class TransactionStatements {
+    let begin, commit, savepoint, release, rollbackTo: Statement
+
+    init(_ connection: Connection) throws(StoreError) {
+        begin = try Statement(connection, "BEGIN IMMEDIATE")
+        commit = try Statement(connection, "COMMIT")
+        savepoint = try Statement(connection, "SAVEPOINT mutation")
+        release = try Statement(connection, "RELEASE mutation")
+        rollbackTo = try Statement(connection, "ROLLBACK TO mutation")
+    }
+}
+
 /// Confined to the writer's thread, like their connection.
 final class WriterStatements {
-    let begin, commit, savepoint, release, rollbackTo: Statement
+    let journal, setJournal, setFolded: Statement
     let account, setAccount, totals, setTotals: Statement
     let setEpoch, setScope, beginEpoch, append, setRecord, removeRecord: Statement
     let outcome, setOutcome, removeOutcome, dueOutcomes: Statement
@@ -20,12 +34,10 @@ final class WriterStatements {
         ) throws(StoreError) -> Statement {
             try Statement(connection, sql, columns: columns)
         }
-        begin = try prepare("BEGIN IMMEDIATE")
-        commit = try prepare("COMMIT")
-        savepoint = try prepare("SAVEPOINT mutation")
-        release = try prepare("RELEASE mutation")
-        rollbackTo = try prepare("ROLLBACK TO mutation")
-
+        journal = try prepare("SELECT identity, folded FROM journal", JournalColumn.self)
+        setJournal = try prepare(
+            "INSERT OR REPLACE INTO journal(id, identity, folded) VALUES(1, ?, ?)")
+        setFolded = try prepare("UPDATE journal SET folded = ?")
         setEpoch = try prepare(
             "INSERT OR REPLACE INTO settings(key, value) VALUES('epoch', ?)")
         setScope = try prepare(
@@ -103,6 +115,8 @@ final class WriterStatements {
 }
 
 // MARK: Columns, in the order of the statements above
+
+enum JournalColumn: Int32, Columns { case identity, folded }
 
 enum TotalsColumn: Int32, Columns { case aging, outcomes }
 

@@ -362,7 +362,7 @@ extension Schedule {
         hold(checksum == truth.checksum, "the checksum is wrong")
         var logBytes = 0
         try reader.visitLog(of: scope, after: 0) { entry in
-            logBytes += entry.bytes.count
+            logBytes += entry.changeByteCount
             return .next
         }
         hold(state.logByteCount == logBytes, "the log's bytes are counted wrong")
