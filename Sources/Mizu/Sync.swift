@@ -41,7 +41,7 @@ public struct Sync: Sendable {
             (reader, check) throws(StoreError) -> Response in
             // The reader may be ahead of the tail, and the tail must not then show less than this.
             try tail.reading(of: scope, from: reader) { (reader) throws(StoreError) in
-                try reader.beginReading()
+                try reader.beginReading(of: scope)
                 defer { reader.endReading() }
                 do {
                     return try respond(Snapshot(reader: reader, scope: scope, check: check))

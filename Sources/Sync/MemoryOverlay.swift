@@ -47,6 +47,7 @@ final class MemoryReader: SyncReader {
         self.epoch = epoch
     }
 
+    func beginReading(of scope: Name) throws(StoreError) { seen = [:] }
     func beginReading() throws(StoreError) { seen = [:] }
     func endReading() { seen = [:] }
 

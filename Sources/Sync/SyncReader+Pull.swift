@@ -9,7 +9,7 @@ extension SyncReader {
     public func pull(
         _ request: PullRequest, limits: SyncLimits
     ) throws(StoreError) -> Result<PullPage, Refusal> {
-        try beginReading()
+        try beginReading(of: request.scope)
         defer { endReading() }
         let state = try scopeState(request.scope)
         if let refusal = try refusal(
@@ -34,7 +34,7 @@ extension SyncReader {
 
     /// Where the scope's log ends.
     public func head(of scope: Name) throws(StoreError) -> ScopeHead {
-        try beginReading()
+        try beginReading(of: scope)
         defer { endReading() }
         let state = try scopeState(scope)
         return ScopeHead(state.head, checksum: state.checksum)

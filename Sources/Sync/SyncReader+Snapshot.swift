@@ -49,7 +49,7 @@ extension SyncReader {
     public func snapshot(
         _ request: SnapshotRequest, limits: SyncLimits
     ) throws(StoreError) -> Result<[ByteSlice], Refusal> {
-        try beginReading()
+        try beginReading(of: request.scope)
         defer { endReading() }
         let state = try scopeState(request.scope)
         if let first = request.next?.first,

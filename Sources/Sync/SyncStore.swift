@@ -86,6 +86,16 @@ public protocol SyncStore: LogSource {
     /// store moves to its thread, or on that thread.
     func makeReader() throws(StoreError) -> sending any SyncReader
 
+    // Folding: what is durable and not yet where readers look.
+
+    /// Whether anything waits to be folded, and how urgently.
+    var foldNeed: FoldNeed { get }
+    /// Brings what is durable to where readers look, as far as `extent` says. Outside of
+    /// transactions. Nothing is lost where it throws: it is tried again.
+    func fold(_ extent: FoldExtent) throws(StoreError)
+    /// Says whom to call when a reader waits for `fold(.whole)`: any thread, and it must not wait.
+    func onFoldDemand(_ wake: @escaping @Sendable () -> Void)
+
     func begin() throws(StoreError)
     /// Marks the place that `rollbackToSavepoint` returns to; they are not nested.
     func savepoint() throws(StoreError)
@@ -150,11 +160,40 @@ extension SyncStore {
         try begin()
         try commit()
     }
+
+    // A store whose readers see each commit at once.
+
+    public var foldNeed: FoldNeed { .nothing }
+    public func fold(_ extent: FoldExtent) throws(StoreError) {}
+    public func onFoldDemand(_ wake: @escaping @Sendable () -> Void) {}
 }
 
-/// A reader's side. Confined to one thread; every call may block. It sees what was committed
-/// before `beginReading`, all of it, and nothing later until `endReading`.
+/// What a store has to fold.
+public enum FoldNeed: Sendable {
+    /// Readers see everything.
+    case nothing
+    /// Something waits, and may wait until nobody pushes.
+    case whenIdle
+    /// A fold is under way, or so much waits that one is due: a slice after each transaction.
+    case now
+}
+
+/// How much of a fold to do.
+public enum FoldExtent: Sendable {
+    /// What takes some 2 ms.
+    case slice
+    /// All that is committed.
+    case whole
+}
+
+/// A reader's side. Confined to one thread; every call may block.
 public protocol SyncReader: LogSource {
+    /// Begins a view in which everything is that was committed to `scope` before the call, and
+    /// nothing later until `endReading`. May wait for a fold, for a bounded time.
+    /// - Throws: `.unavailable` where the fold does not come.
+    func beginReading(of scope: Name) throws(StoreError)
+    /// Begins a view of what is folded: of a scope it may be a little old, never torn. Waits for
+    /// nobody. For who can tell that the view has all that is asked for.
     func beginReading() throws(StoreError)
     func endReading()
 }

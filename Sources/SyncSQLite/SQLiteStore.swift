@@ -154,6 +154,7 @@ final class SQLiteReader: SyncReader, RowSource {
 
     /// The view begins with the first read behind it, which is later still: nothing is missed.
     func beginReading() throws(StoreError) { try begin.run() }
+    func beginReading(of scope: Name) throws(StoreError) { try beginReading() }
 
     func endReading() {
         do { try end.run() } catch {

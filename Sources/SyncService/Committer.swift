@@ -3,6 +3,7 @@
 // do answers leave. So nobody can be shown a change that another look would not show.
 //
 //   any thread ──push──► mailbox ──drain──► SyncEngine.commit ──► LogTail ──► workers ──► answers
+//   a reader ────demand──► mailbox           └── between two batches, or when idle: fold
 //
 // Beyond `pendingMutationsMax` or `pendingBytesMax` a push is refused with `unavailable` instead of
 // waiting.
@@ -21,6 +22,8 @@ final class Committer: Sendable {
     static let pendingBytesMax = 128 << 20
     /// Mutations of one transaction: more only makes the first of them wait longer.
     static let batchMutationsMax = 1_000
+    /// Bytes of the requests of one transaction; the last one may pass it.
+    static let batchBytesMax = 2 << 20
     /// How often the log is looked through for what is too old. Where more was found than one look
     /// may take away, the next one follows as soon as nobody waits.
     static let trimMilliseconds: UInt64 = 1_000
@@ -34,7 +37,13 @@ final class Committer: Sendable {
         let answer: @Sendable (PushAnswer) -> Void
     }
 
-    private let thread: MailThread<Job>
+    private enum Mail: Sendable {
+        case push(Job)
+        /// A reader waits for a fold.
+        case foldDemand
+    }
+
+    private let thread: MailThread<Mail>
     private let pendingMutations = Atomic<Int>(0)
     private let pendingBytes = Atomic<Int>(0)
     /// Whether writes can be made.
@@ -63,6 +72,8 @@ final class Committer: Sendable {
 
     /// Starts the thread, which takes the engine over.
     func start(_ engine: sending SyncEngine) throws(SystemError) {
+        let thread = thread
+        engine.onFoldDemand { thread.post(.foldDemand) }
         try thread.start(handover: engine) { self.run($0, &$1) }
     }
 
@@ -78,7 +89,7 @@ final class Committer: Sendable {
             forget(mutations: count, bytes: byteCount)
             return answer(.failure(.unavailable("too many pushes wait; try again")))
         }
-        thread.post(Job(request: request, byteCount: byteCount, answer: answer))
+        thread.post(.push(Job(request: request, byteCount: byteCount, answer: answer)))
     }
 
     private func forget(mutations: Int, bytes: Int) {
@@ -95,20 +106,47 @@ final class Committer: Sendable {
 
     // MARK: The thread
 
-    private func run(_ engine: SyncEngine, _ inbox: inout MailInbox<Job>) {
+    private func run(_ engine: SyncEngine, _ inbox: inout MailInbox<Mail>) {
         var nextTrim = Instant.now
         var isBehind = false
         var floor = DiskFloor(bytesMin: diskFreeBytesMin)
+        var pace = FoldPace()
         while true {
             let now = Instant.now
             if now >= nextTrim || (isBehind && inbox.mail.isEmpty) {
                 isBehind = trim(engine, &floor) == .behind
                 nextTrim = now.adding(milliseconds: Self.trimMilliseconds)
             }
-            let wait = isBehind ? 0 : Int(clamping: nextTrim.milliseconds(since: .now)) + 1
+            let due = fold(engine, &pace, before: nextTrim)
+            let until = isBehind ? now : due
+            let wait = Int(clamping: until.milliseconds(since: .now)) + (until > .now ? 1 : 0)
             guard inbox.receive(withinMilliseconds: wait) == .goOn else { return }
-            commit(inbox.mail, engine, &floor)
+            commit(inbox.mail, engine, &floor, &pace)
             sayLeap(of: engine)
+        }
+    }
+
+    /// Folds what is due.
+    /// - Returns: when to come back, if no mail comes before.
+    private func fold(
+        _ engine: SyncEngine, _ pace: inout FoldPace, before end: Instant
+    ) -> Instant {
+        defer { noticeRestore(engine) }
+        do throws(StoreError) {
+            switch pace.step(engine.foldNeed, at: .now) {
+            case .nothing:
+                pace.foldedAll()
+                return end
+            case .wait(let until): return min(until, end)
+            case .slice: try engine.fold(.slice)
+            case .whole: try engine.fold(.whole)
+            }
+            // There may be more; but first whoever pushes.
+            return Instant.now
+        } catch {
+            pace.failed(at: .now)
+            takeIn(error, "the database could not be brought up to date")
+            return Instant.now
         }
     }
 
@@ -120,21 +158,29 @@ final class Committer: Sendable {
         var bytes = 0
     }
 
-    private func commit(_ jobs: [Job], _ engine: SyncEngine, _ floor: inout DiskFloor) {
+    private func commit(
+        _ mail: [Mail], _ engine: SyncEngine, _ floor: inout DiskFloor, _ pace: inout FoldPace
+    ) {
         var batch = Batch()
-        for job in jobs {
+        for case .foldDemand in mail { pace.demanded() }
+        for case .push(let job) in mail {
             batch.requests.append(job.request)
             batch.answers.append(job.answer)
             batch.mutations += job.request.mutations.count
             batch.bytes += job.byteCount
-            guard batch.mutations >= Self.batchMutationsMax else { continue }
-            commit(batch, engine, &floor)
+            guard
+                batch.mutations >= Self.batchMutationsMax || batch.bytes >= Self.batchBytesMax
+            else { continue }
+            commit(batch, engine, &floor, &pace)
             batch = Batch()
+            _ = fold(engine, &pace, before: .now)
         }
-        commit(batch, engine, &floor)
+        commit(batch, engine, &floor, &pace)
     }
 
-    private func commit(_ batch: Batch, _ engine: SyncEngine, _ floor: inout DiskFloor) {
+    private func commit(
+        _ batch: Batch, _ engine: SyncEngine, _ floor: inout DiskFloor, _ pace: inout FoldPace
+    ) {
         guard !batch.requests.isEmpty else { return }
         guard hasSpace(engine, &floor) else {
             for answer in batch.answers { answer(.failure(.noSpace)) }
@@ -145,6 +191,7 @@ final class Committer: Sendable {
             result.accident?.kind == .statement
             ? "a mutation could not be decided" : "the store refused a commit"
         takeIn(result.accident, what)
+        pace.committed(at: .now)
         noticeRestore(engine)
         for changes in result.feed { tail.append(changes) }
         if !result.feed.isEmpty { publish(result.feed) }

@@ -29,6 +29,10 @@ final class FailingStore: SyncStore {
         self.faults = faults
     }
 
+    var foldNeed: FoldNeed { inner.foldNeed }
+    func fold(_ extent: FoldExtent) throws(StoreError) { try inner.fold(extent) }
+    func onFoldDemand(_ wake: @escaping @Sendable () -> Void) { inner.onFoldDemand(wake) }
+
     func makeReader() throws(StoreError) -> sending any SyncReader { try inner.makeReader() }
 
     func begin() throws(StoreError) {

@@ -220,7 +220,7 @@ struct SnapshotTests {
         let harness = try Harness(kind)
         for id in ["b", "a"] { _ = try harness.mutate(id, "note.put", "{\"id\":\"\(id)\"}") }
         let reader = try #require(harness.reader)
-        try reader.beginReading()
+        try reader.beginReading(of: "s")
         defer { reader.endReading() }
         for (entity, expected) in [("note", ["a", "b"]), ("other", [])] as [(Name, [Name])] {
             var found: [Name] = []

@@ -349,7 +349,7 @@ extension Schedule {
     /// What was counted change by change is what is there.
     private func judgeSums(_ truth: [RecordKey: ModelRecord]) throws {
         let reader = try #require(harness.reader)
-        try reader.beginReading()
+        try reader.beginReading(of: scope)
         defer { reader.endReading() }
         let state = try reader.scopeState(scope)
         hold(state.recordCount == truth.count, "records are counted wrong")
