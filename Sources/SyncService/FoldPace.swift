@@ -1,6 +1,6 @@
-// When the committer folds: between two batches where much waits, at once where a reader waits, else
-// when nobody has pushed for a moment, and never later than a second after the commit, so that who
-// opens the database with other tools finds what there is. Knows times only; its owner acts.
+// When the committer folds: between two batches where much waits, at once where a reader waits,
+// else when nobody has pushed for a moment, and never later than a second after the commit, so that
+// who opens the database with other tools finds what there is. Knows times only; its owner acts.
 
 import MizuEventLoop
 import MizuSync
