@@ -64,7 +64,7 @@ struct DatabaseLock: ~Copyable {
     /// Takes the rights of every other user from files that are ours: an older version left them.
     /// - Returns: the names of those.
     func closeToOthers() -> [String] {
-        ["", "-wal", "-shm", "-lock"].map { path + $0 }
+        (["", "-wal", "-shm", "-lock"] + JournalSegment.suffixes).map { path + $0 }
             .filter { csqlite_close_to_others($0) != 0 }
     }
 
