@@ -32,7 +32,7 @@ public struct EntityTag: Sendable, Equatable {
     public var text: String { strength == .weak ? "W/" + opaque : opaque }
 
     /// The tag of the same content packed by gzip: other bytes, so another tag (§8.8.3.3).
-    var packed: EntityTag {
+    public var packed: EntityTag {
         EntityTag(
             name: String(opaque.dropFirst().dropLast()) + "-gzip", strength: strength)
     }

@@ -224,7 +224,10 @@ public final class App {
         let client = self.client
         routes.append { service.mount(on: &$0) }
         routes.append { client.mount(on: &$0) }
-        return Sync(service: service, workers: workers, feed: feed)
+        // A page that is kept would hide what has become of its template.
+        let isKept = configuration.pageCacheBytesMax > 0 && !configuration.isDevelopment
+        let pages = isKept ? PageStore(byteCountMax: configuration.pageCacheBytesMax) : nil
+        return Sync(service: service, workers: workers, feed: feed, pages: pages)
     }
 
     private func openService(

@@ -179,6 +179,11 @@ extension Configuration {
             help: "MiB of each worker for compressing WebSocket messages with a window that is "
                 + "kept. `off`: no permessage-deflate."),
         Setting(
+            "PAGE_CACHE", reads: .either("off", as: 0, or: .mebibytes(1...1_048_576)),
+            into: \.pageCacheBytesMax,
+            help: "MiB of pages that are kept for as long as their scope does not change. Those "
+                + "that were not asked for longest go first. `off`: every page is made anew."),
+        Setting(
             "HEARTBEAT", reads: .seconds(0.1...3600), into: \.limits.heartbeatMilliseconds,
             help: "Seconds of silence after which a socket is sent a heartbeat. Clients count on "
                 + "25."),

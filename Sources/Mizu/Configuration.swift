@@ -59,6 +59,8 @@ public struct Configuration: Sendable {
     public var memory = PeerMemory.quarter
     /// Memory for compressing WebSocket messages; nil: no permessage-deflate.
     public var deflate: DeflateMemory? = DeflateMemory()
+    /// Bytes of pages that `Sync.page` keeps; 0: none is kept.
+    public var pageCacheBytesMax = 16 << 20
 
     // Its state.
 

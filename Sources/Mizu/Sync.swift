@@ -13,12 +13,15 @@ import MizuSyncService
 public struct Sync: Sendable {
     let service: SyncService
     let workers: Workers
+    /// What `page` keeps; nil: nothing.
+    let pages: PageStore?
     /// The sockets that are connected: publish to topics, send to users, close sessions.
     public let live: LiveFeed
 
-    init(service: SyncService, workers: Workers, feed: LiveFeed) {
+    init(service: SyncService, workers: Workers, feed: LiveFeed, pages: PageStore?) {
         self.service = service
         self.workers = workers
+        self.pages = pages
         live = feed
     }
 
@@ -35,9 +38,19 @@ public struct Sync: Sendable {
         _ respond: @escaping @Sendable (borrowing Snapshot) throws -> Response
     ) throws -> Response {
         try check(request, of: scope, may: .snapshot)
-        let (workers, exchange) = (self.workers, request.exchange)
-        let (tail, watch) = (service.tail, ExchangeWatch())
-        service.read(for: service.asker(request.peer, watchedBy: watch), of: scope) {
+        let watch = ExchangeWatch()
+        let asker = service.asker(request.peer, watchedBy: watch)
+        read(for: asker, of: scope, to: request.exchange, respond)
+        return .pending(watchedBy: watch)
+    }
+
+    /// Answers the exchange with what `respond` makes, on a reader's thread.
+    func read(
+        for asker: ReadAsker, of scope: Name, to exchange: ExchangeID,
+        _ respond: @escaping @Sendable (borrowing Snapshot) throws -> Response
+    ) {
+        let (workers, tail) = (self.workers, service.tail)
+        service.read(for: asker, of: scope) {
             (reader, check) throws(StoreError) -> Response in
             // The reader may be ahead of the tail, and the tail must not then show less than this.
             try tail.reading(of: scope, from: reader) { (reader) throws(StoreError) in
@@ -59,12 +72,11 @@ public struct Sync: Sendable {
             case .failure(let refusal): workers.respond(to: exchange, Response(refusal))
             }
         }
-        return .pending(watchedBy: watch)
     }
 
     /// The answer of a read that was ended: nobody is there to get it, or it took too long, which
     /// is worth a line in the log.
-    private static func ended(_ check: ReadCheck) -> Response {
+    static func ended(_ check: ReadCheck) -> Response {
         let message = "the read took too long; try again"
         var response = Response(Refusal.unavailable(message))
         if !check.hasLeft {
@@ -110,8 +122,9 @@ public struct Sync: Sendable {
         return .pending
     }
 
+    /// Who asks, as Sync knows users.
     @discardableResult
-    private func check(
+    func check(
         _ request: borrowing Request, of scope: Name, may action: SyncAction
     ) throws -> Name? {
         let user = request.user.flatMap { Name($0) }
