@@ -13,6 +13,23 @@ extension UnsafeRawBufferPointer {
     package func part(_ range: some RangeExpression<Int>) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: self[range])
     }
+
+    /// Whether these bytes come before `other` in byte order, as SQLite sorts BLOBs. O(n).
+    package func precedes(_ other: UnsafeRawBufferPointer) -> Bool {
+        let common = Swift.min(count, other.count)
+        var index = 0
+        while common - index >= 8 {
+            let left = loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            let right = other.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            guard left == right else { return left.bigEndian < right.bigEndian }
+            index += 8
+        }
+        while index < common {
+            guard self[index] == other[index] else { return self[index] < other[index] }
+            index += 1
+        }
+        return count < other.count
+    }
 }
 
 extension UnsafeMutableRawBufferPointer {

@@ -18,11 +18,17 @@ extension ByteBuffer {
     }
 
     /// Appends well-formed UTF-8 as a JSON string: runs that need no escape are copied whole.
-    mutating func appendJSON(string utf8: UnsafeRawBufferPointer, escaping: JSONEscaping) {
+    package mutating func appendJSON(
+        string utf8: UnsafeRawBufferPointer, escaping: JSONEscaping = .standard
+    ) {
         reserve(utf8.count + 2)
         append(UInt8(ascii: "\""))
         var (runStart, index) = (0, 0)
         while index < utf8.count {
+            if escaping == .standard {
+                index = JSONCursor.plainEnd(in: utf8, from: index)
+                guard index < utf8.count else { break }
+            }
             let length = Self.escapedLength(in: utf8, at: index, escaping: escaping)
             guard length > 0 else {
                 index += 1

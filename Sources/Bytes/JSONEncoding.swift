@@ -1,8 +1,8 @@
 // Encodes an `Encodable` value as JSON text, as Foundation's JSONEncoder would, without it.
 // The same value gives the same bytes: members stand in the order in which the type encoded them,
 // dictionaries with text keys in the byte order of their keys. (A `Set` keeps its own order, which
-// is random: sort it before.) Builds a small tree first, because a type may go back and forth
-// between the containers that it opened.
+// is random: sort it before.) Most types are written at once (`JSONStreamEncoder`); for those that
+// go back and forth between the containers that they opened a small tree is built first.
 
 public enum JSONEncoding {
     /// The JSON text of `value`. O(n).
@@ -20,6 +20,7 @@ public enum JSONEncoding {
     public static func encode<T: Encodable>(
         _ value: T, into buffer: inout ByteBuffer, escaping: JSONEscaping = .standard
     ) throws {
+        if JSONStream.write(value, into: &buffer, escaping: escaping) { return }
         let root = JSONNode()
         try JSONNodeEncoder(node: root, codingPath: []).encode(value)
         root.write(into: &buffer, escaping: escaping)

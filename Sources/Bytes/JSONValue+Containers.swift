@@ -43,20 +43,33 @@ extension JSONValue {
             var cursor = JSONCursor(raw, at: 1)
             while let member = cursor.nextMember() {
                 // Slices are made for what was asked for only: most of the walk counts nothing.
-                for (index, name) in names.enumerated() {
-                    let wanted = UnsafeRawBufferPointer(
-                        start: name.utf8Start, count: name.utf8CodeUnitCount)
-                    guard has(member, wanted, in: raw) else { continue }
-                    guard found[index] == nil else {
-                        throw JSONError(
-                            offset: member.key.lowerBound - 1, reason: .duplicateKey("\(name)"))
-                    }
-                    found[index] = JSONValue(exactly: bytes[member.value])
-                    break
+                guard let index = self.index(of: member, in: names, raw) else { continue }
+                guard found[index] == nil else {
+                    throw JSONError(
+                        offset: member.key.lowerBound - 1,
+                        reason: .duplicateKey("\(names[index])"))
                 }
+                found[index] = JSONValue(exactly: bytes[member.value])
             }
             return found
         }
+    }
+
+    /// Which of `names` is the key of `member`.
+    private func index(
+        of member: JSONCursor.Member, in names: [StaticString], _ raw: UnsafeRawBufferPointer
+    ) -> Int? {
+        for index in names.indices {
+            let name = names[index]
+            // Unescaping makes nothing longer.
+            guard name.utf8CodeUnitCount <= member.key.count,
+                member.form == .escaped || name.utf8CodeUnitCount == member.key.count
+            else { continue }
+            let wanted = UnsafeRawBufferPointer(
+                start: name.utf8Start, count: name.utf8CodeUnitCount)
+            if has(member, wanted, in: raw) { return index }
+        }
+        return nil
     }
 
     /// Whether the key of `member` is `name`, after unescaping.

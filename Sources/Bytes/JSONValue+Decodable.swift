@@ -11,7 +11,8 @@ extension JSONValue {
     public func decode<T: Decodable>(
         _ type: T.Type = T.self, depthMax: Int = 64
     ) throws(JSONError) -> T {
-        guard depth <= depthMax else {
+        // Each container takes two bytes, so a short text needs no count.
+        guard bytes.count / 2 <= depthMax || depth <= depthMax else {
             throw JSONError(offset: 0, reason: .tooDeep(max: depthMax))
         }
         let decoder = JSONValueDecoder(value: self, start: bytes.offset, codingPath: [])

@@ -53,6 +53,18 @@ public struct JSONValue: Sendable {
         return JSONString(content, form: isEscaped ? .escaped : .plain)
     }
 
+    /// Where in `bytes` a string's content stands as it is meant; nil for other kinds and where
+    /// there are escapes. O(n).
+    public var plainContent: Range<Int>? {
+        guard kind == .string, bytes.count >= 2 else { return nil }
+        let content = 1..<bytes.count - 1
+        let end = bytes.withUnsafeBytes { raw in
+            var cursor = JSONCursor(raw)
+            return cursor.skipString() == .plain ? cursor.at : 0
+        }
+        return end == bytes.count ? content : nil
+    }
+
     /// A string's content in UTF-8; the document's own bytes if nothing is escaped. Nil for other
     /// kinds and for half a surrogate pair.
     public var utf8: ByteSlice? { jsonString?.utf8 }
