@@ -243,7 +243,7 @@ public final class App {
                 return try SyncService.start(
                     store, mutator: mutator, limits: configuration.sync, workers: workers,
                     logger: logger, reads: reads, limiter: limiter, authorize: authorize,
-                    publish: { feed.publish($0) }, onRestore: { feed.positionsLost() })
+                    publish: { feed.publish($0, in: &$1) }, onRestore: { feed.positionsLost() })
             } catch {
                 throw StoreError(.unavailable, error.description)
             }

@@ -109,9 +109,9 @@ public struct Sync: Sendable {
             }, user: user, origin: service.origin(of: request.peer))
         push.isByReader = service.mayUse(scope, for: .pull, by: user)
         service.charge(mutations: intents.count, to: request)
-        let (workers, exchange) = (self.workers, request.exchange)
-        service.push(push, byteCount: intents.reduce(0) { $0 + $1.byteCount }) { answer in
-            workers.respond(to: exchange) {
+        let exchange = request.exchange
+        service.push(push, byteCount: intents.reduce(0) { $0 + $1.byteCount }) { answer, mail in
+            mail.respond(to: exchange) {
                 do {
                     return try respond(try MutationOutcome.all(of: answer))
                 } catch {

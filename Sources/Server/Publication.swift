@@ -3,7 +3,6 @@
 
 import MizuBytes
 import MizuWebSocket
-import Synchronization
 
 /// One message as an unmasked frame. Any thread.
 public struct Publication: Sendable {
@@ -29,22 +28,4 @@ public struct Publication: Sendable {
 
     /// The message itself.
     var payload: ByteSlice { frame[headerBytes..<frame.count] }
-}
-
-/// A publication that is made when the first worker needs it, and never where none does. Any
-/// thread.
-public final class LazyPublication: Sendable {
-    private let made = Mutex<Publication?>(nil)
-
-    public init() {}
-
-    /// The publication; `make` is called once, by whoever comes first, while the others wait.
-    public func get(_ make: () -> Publication) -> Publication {
-        made.withLock { made in
-            if let made { return made }
-            let fresh = make()
-            made = fresh
-            return fresh
-        }
-    }
 }

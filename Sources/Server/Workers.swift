@@ -87,6 +87,54 @@ public final class Workers: Sendable {
     }
 }
 
+/// Mail that leaves together: each worker's mailbox is locked once for all of it, and the worker is
+/// woken once and finds all of it. For a thread that answers many exchanges at a time; nothing
+/// leaves before `send`.
+public struct MailBatch: Sendable {
+    private let workers: Workers
+    private var mail: [[WorkerMail]]
+
+    public init(to workers: Workers) {
+        self.workers = workers
+        mail = Array(repeating: [], count: workers.count)
+    }
+
+    /// As `Workers.respond`.
+    public mutating func respond(
+        to exchange: ExchangeID, making make: @escaping @Sendable () -> Response
+    ) {
+        guard Int(exchange.worker) < mail.count else { return }
+        mail[Int(exchange.worker)].append(.respondMaking(exchange, make))
+    }
+
+    /// As `Workers.perform`.
+    public mutating func perform<Service: WebSocketService>(
+        on index: Int, _ type: Service.Type,
+        _ body: @escaping @Sendable (Service, Worker) -> Void
+    ) {
+        guard index < mail.count else { return }
+        mail[index].append(.perform { worker in worker.with(type, body) })
+    }
+
+    /// As `Workers.performOnAll`.
+    public mutating func performOnAll<Service: WebSocketService>(
+        _ type: Service.Type, _ body: @escaping @Sendable (Service, Worker) -> Void
+    ) {
+        for index in mail.indices { perform(on: index, type, body) }
+    }
+
+    /// Sends all of it, in order, and is empty then.
+    public mutating func send() {
+        for index in mail.indices where !mail[index].isEmpty {
+            workers.mailbox(index).post(contentsOf: mail[index])
+            mail[index].removeAll(keepingCapacity: mail[index].capacity <= Self.keptMax)
+        }
+    }
+
+    /// More room than this is not kept for the next time.
+    private static let keptMax = 1024
+}
+
 extension Worker {
     /// Calls `body` with this worker's service of type `Service`, if it has one.
     fileprivate func with<Service: WebSocketService>(

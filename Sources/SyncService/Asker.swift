@@ -45,6 +45,18 @@ extension Workers {
     }
 }
 
+extension MailBatch {
+    /// As `Workers.performLive`.
+    mutating func performLive(on index: Int, _ body: @escaping @Sendable (LiveWorker) -> Void) {
+        perform(on: index, LiveService.self) { body(LiveWorker(service: $0, worker: $1)) }
+    }
+
+    /// As `Workers.performLiveOnAll`.
+    mutating func performLiveOnAll(_ body: @escaping @Sendable (LiveWorker) -> Void) {
+        performOnAll(LiveService.self) { body(LiveWorker(service: $0, worker: $1)) }
+    }
+}
+
 /// What was asked, as far as answers need it.
 struct Question: Sendable {
     let socket: Token
@@ -70,6 +82,12 @@ struct ReturnPath: Sendable {
     func resume(_ body: @escaping @Sendable (Asker) -> Void) {
         let question = question
         workers.performLive(on: worker) { body($0.asker(question)) }
+    }
+
+    /// The same with other mail.
+    func resume(in mail: inout MailBatch, _ body: @escaping @Sendable (Asker) -> Void) {
+        let question = question
+        mail.performLive(on: worker) { body($0.asker(question)) }
     }
 }
 

@@ -11,6 +11,7 @@
 import Logging
 import MizuBytes
 import MizuEventLoop
+import MizuServer
 import MizuSync
 import Synchronization
 
@@ -34,7 +35,7 @@ final class Committer: Sendable {
     private struct Job: Sendable {
         let request: PushRequest
         let byteCount: Int
-        let answer: @Sendable (PushAnswer) -> Void
+        let answer: PushReply
     }
 
     private enum Mail: Sendable {
@@ -48,21 +49,24 @@ final class Committer: Sendable {
     private let pendingBytes = Atomic<Int>(0)
     /// Whether writes can be made.
     let health = StoreHealth()
+    private let workers: Workers
     private let tail: LogTail
-    private let publish: @Sendable ([CommittedChanges]) -> Void
+    private let publish: Publish
     private let onRestore: @Sendable () -> Void
     private let logger: Logger
     private let diskFreeBytesMin: Int?
 
     /// - Parameters:
-    ///   - publish: gets every commit's changes, on the committer's thread, before the answers.
+    ///   - publish: gets every commit's changes, on the committer's thread, before the answers;
+    ///     what it makes of them leaves before these.
     ///   - onRestore: called there when an older state was put back under the server.
     init(
-        tail: LogTail, logger: Logger, diskFreeBytesMin: Int? = 0,
-        publish: @escaping @Sendable ([CommittedChanges]) -> Void,
+        workers: Workers, tail: LogTail, logger: Logger, diskFreeBytesMin: Int? = 0,
+        publish: @escaping Publish,
         onRestore: @escaping @Sendable () -> Void
     ) throws(SystemError) {
         thread = try MailThread("mizu-committer")
+        self.workers = workers
         self.tail = tail
         self.publish = publish
         self.onRestore = onRestore
@@ -80,16 +84,23 @@ final class Committer: Sendable {
     /// Commits `request` with whatever waits beside it. `answer` is called on the committer's
     /// thread, once everything is durable and published, or at once where too much waits.
     func push(
-        _ request: PushRequest, byteCount: Int, answer: @escaping @Sendable (PushAnswer) -> Void
+        _ request: PushRequest, byteCount: Int, answer: @escaping PushReply
     ) {
         let count = request.mutations.count
         let waiting = pendingMutations.add(count, ordering: .relaxed).newValue
         let bytes = pendingBytes.add(byteCount, ordering: .relaxed).newValue
         guard waiting <= Self.pendingMutationsMax, bytes <= Self.pendingBytesMax else {
             forget(mutations: count, bytes: byteCount)
-            return answer(.failure(.unavailable("too many pushes wait; try again")))
+            return refuse(answer, .unavailable("too many pushes wait; try again"))
         }
         thread.post(.push(Job(request: request, byteCount: byteCount, answer: answer)))
+    }
+
+    /// Answers at once. Any thread.
+    func refuse(_ answer: PushReply, _ refusal: Refusal) {
+        var mail = MailBatch(to: workers)
+        answer(.failure(refusal), &mail)
+        mail.send()
     }
 
     private func forget(mutations: Int, bytes: Int) {
@@ -111,6 +122,7 @@ final class Committer: Sendable {
         var isBehind = false
         var floor = DiskFloor(bytesMin: diskFreeBytesMin)
         var pace = FoldPace()
+        var outbox = MailBatch(to: workers)
         while true {
             let now = Instant.now
             if now >= nextTrim || (isBehind && inbox.mail.isEmpty) {
@@ -121,7 +133,7 @@ final class Committer: Sendable {
             let until = isBehind ? now : due
             let wait = Int(clamping: until.milliseconds(since: .now)) + (until > .now ? 1 : 0)
             guard inbox.receive(withinMilliseconds: wait) == .goOn else { return }
-            commit(inbox.mail, engine, &floor, &pace)
+            commit(inbox.mail, engine, &floor, &pace, &outbox)
             sayLeap(of: engine)
         }
     }
@@ -153,13 +165,14 @@ final class Committer: Sendable {
     /// What goes into one transaction.
     private struct Batch {
         var requests: [PushRequest] = []
-        var answers: [@Sendable (PushAnswer) -> Void] = []
+        var answers: [PushReply] = []
         var mutations = 0
         var bytes = 0
     }
 
     private func commit(
-        _ mail: [Mail], _ engine: SyncEngine, _ floor: inout DiskFloor, _ pace: inout FoldPace
+        _ mail: [Mail], _ engine: SyncEngine, _ floor: inout DiskFloor, _ pace: inout FoldPace,
+        _ outbox: inout MailBatch
     ) {
         var batch = Batch()
         for case .foldDemand in mail { pace.demanded() }
@@ -171,19 +184,21 @@ final class Committer: Sendable {
             guard
                 batch.mutations >= Self.batchMutationsMax || batch.bytes >= Self.batchBytesMax
             else { continue }
-            commit(batch, engine, &floor, &pace)
+            commit(batch, engine, &floor, &pace, &outbox)
             batch = Batch()
             _ = fold(engine, &pace, before: .now)
         }
-        commit(batch, engine, &floor, &pace)
+        commit(batch, engine, &floor, &pace, &outbox)
     }
 
     private func commit(
-        _ batch: Batch, _ engine: SyncEngine, _ floor: inout DiskFloor, _ pace: inout FoldPace
+        _ batch: Batch, _ engine: SyncEngine, _ floor: inout DiskFloor, _ pace: inout FoldPace,
+        _ outbox: inout MailBatch
     ) {
         guard !batch.requests.isEmpty else { return }
+        defer { outbox.send() }
         guard hasSpace(engine, &floor) else {
-            for answer in batch.answers { answer(.failure(.noSpace)) }
+            for answer in batch.answers { answer(.failure(.noSpace), &outbox) }
             return forget(mutations: batch.mutations, bytes: batch.bytes)
         }
         let result = engine.commit(batch.requests)
@@ -194,8 +209,8 @@ final class Committer: Sendable {
         pace.committed(at: .now)
         noticeRestore(engine)
         for changes in result.feed { tail.append(changes) }
-        if !result.feed.isEmpty { publish(result.feed) }
-        for (answer, outcome) in zip(batch.answers, result.answers) { answer(outcome) }
+        if !result.feed.isEmpty { publish(result.feed, &outbox) }
+        for (answer, outcome) in zip(batch.answers, result.answers) { answer(outcome, &outbox) }
         forget(mutations: batch.mutations, bytes: batch.bytes)
     }
 

@@ -58,10 +58,10 @@ extension SyncService {
         push.origin = origin(of: request.peer)
         try check(push.scope, for: .push, by: push.user)
         push.isByReader = mayUse(push.scope, for: .pull, by: push.user)
-        let (workers, exchange, limits) = (self.workers, request.exchange, self.limits)
-        self.push(push, byteCount: body.count) { answer in
+        let (exchange, limits) = (request.exchange, self.limits)
+        self.push(push, byteCount: body.count) { answer, mail in
             // The text is the worker's work: the committer has the next batch to commit.
-            workers.respond(to: exchange) {
+            mail.respond(to: exchange) {
                 switch answer {
                 case .success(let results): .json(results.body(limits: limits)).uncached
                 case .failure(let refusal): Response(refusal)

@@ -14,11 +14,11 @@ public final class LiveFeed: Sendable {
 
     public init(workers: Workers) { self.workers = workers }
 
-    /// Publishes what a commit added to its subscribers. Called by the committer before its answers
-    /// leave.
-    public func publish(_ feed: [CommittedChanges]) {
-        let commit = feed.map(ScopePublication.init)
-        workers.performLiveOnAll { $0.service.fanOuts.publish(commit) }
+    /// Publishes what a commit added to its subscribers: into the mail to which the committer then
+    /// adds the commit's answers.
+    public func publish(_ feed: [CommittedChanges], in mail: inout MailBatch) {
+        let commit = CommitPublication(feed)
+        mail.performLiveOnAll { $0.service.fanOuts.publish(commit) }
     }
 
     /// Pokes the subscribers of a scope, which may have moved, at its position: the one seam by

@@ -172,8 +172,8 @@ public final class LiveService: WebSocketService {
             return asker.refuse(error)
         }
         let (path, limits) = (asker.returnPath, sync.limits)
-        sync.push(request, byteCount: byteCount) { answer in
-            path.resume { asker in
+        sync.push(request, byteCount: byteCount) { answer, mail in
+            path.resume(in: &mail) { asker in
                 switch answer {
                 case .success(let results):
                     asker.acknowledge(payload: results.body(limits: limits))

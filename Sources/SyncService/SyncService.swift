@@ -21,6 +21,12 @@ public enum SyncAction: Sendable {
 public typealias Authorize =
     @Sendable (_ user: Name?, _ scope: Name, _ action: SyncAction) -> Bool
 
+/// What is done with the changes of a commit. On the committer's thread.
+public typealias Publish = @Sendable ([CommittedChanges], inout MailBatch) -> Void
+
+/// What is done with the answer to a push: it goes into the mail, beside those of the same commit.
+public typealias PushReply = @Sendable (PushAnswer, inout MailBatch) -> Void
+
 public final class SyncService: Sendable {
     public let limits: SyncLimits
     public let tail: LogTail
@@ -39,22 +45,23 @@ public final class SyncService: Sendable {
     ///   - reads: how many reads may wait, of whom and how long.
     ///   - limiter: asked for each message of a socket; pushes pay there for their mutations. The
     ///     server asks the same one for each request.
-    ///   - publish: gets every commit's changes before any answer leaves: the seam by which
-    ///     topics are fed.
+    ///   - publish: gets every commit's changes, and puts what it makes of them into the mail that
+    ///     has the answers behind it: the seam by which topics are fed.
     ///   - onRestore: called on the committer's thread when a backup was put back into the open
     ///     database: subscribers stand at positions that are no more.
     package static func start(
         _ store: sending any SyncStore, mutator: any Mutator, limits: SyncLimits,
         workers: Workers, logger: Logger, reads: ReadLimits = ReadLimits(),
         limiter: RateLimiter? = nil, authorize: @escaping Authorize,
-        publish: @escaping @Sendable ([CommittedChanges]) -> Void,
+        publish: @escaping Publish,
         onRestore: @escaping @Sendable () -> Void = {}
     ) throws(SyncStartError) -> SyncService {
         let tail = LogTail(limits: limits)
         do {
             let committer = try Committer(
-                tail: tail, logger: logger, diskFreeBytesMin: limits.diskFreeBytesMin,
-                publish: publish, onRestore: onRestore)
+                workers: workers, tail: tail, logger: logger,
+                diskFreeBytesMin: limits.diskFreeBytesMin, publish: publish,
+                onRestore: onRestore)
             let readers = try Readers(reads, logger: logger)
             for index in 0..<readers.count {
                 let reader = try store.makeReader()
@@ -106,10 +113,10 @@ public final class SyncService: Sendable {
     /// Commits `request`; `answer` is called once, on the committer's thread or at once.
     /// - Parameter byteCount: bytes that the request holds in memory while it waits.
     public func push(
-        _ request: PushRequest, byteCount: Int, answer: @escaping @Sendable (PushAnswer) -> Void
+        _ request: PushRequest, byteCount: Int, answer: @escaping PushReply
     ) {
         guard !workers.isDraining else {
-            return answer(.failure(.unavailable("the server is going down")))
+            return committer.refuse(answer, .unavailable("the server is going down"))
         }
         committer.push(request, byteCount: byteCount, answer: answer)
     }

@@ -2,7 +2,7 @@
 // favour"). A frame is written once and shared by everyone who gets it; a fan-out to many is cut
 // into slices of a tick. No allocation for a subscriber. Confined to its worker.
 //
-//   committer: ScopePublication ─┐
+//   committer: CommitPublication ┐
 //   an app's message             ├─ publish ─► FanOutQueue<TopicPublication> ─ visit ─► a socket's
 //   a scope may have moved       ┘                                                       send queue
 
@@ -12,14 +12,31 @@ import MizuServer
 import MizuSync
 import MizuTopics
 import MizuWire
+import Synchronization
 
-/// What a commit added to a scope, and the frames that say it: each framed once for all workers.
-struct ScopePublication: Sendable {
-    let changes: CommittedChanges
-    let poke = LazyPublication()
-    let delta = LazyPublication()
+/// What a commit added to scopes, and the frames that say it: each is framed once for all workers,
+/// by the first that needs it, and never where none does. Any thread.
+final class CommitPublication: Sendable {
+    let feed: [CommittedChanges]
+    /// Of each scope's changes the poke, and then the delta. Empty until one is needed.
+    private let frames = Mutex<[Publication?]>([])
 
-    init(_ changes: CommittedChanges) { self.changes = changes }
+    enum Frame: Int { case poke, delta }
+
+    init(_ feed: [CommittedChanges]) { self.feed = feed }
+
+    /// The frame of the changes at `index`; `make` is called once for all workers, by whoever comes
+    /// first, while the others wait.
+    func get(_ frame: Frame, at index: Int, _ make: () -> Publication) -> Publication {
+        let place = 2 * index + frame.rawValue
+        return frames.withLock { frames in
+            if frames.isEmpty { frames = Array(repeating: nil, count: 2 * feed.count) }
+            if let made = frames[place] { return made }
+            let fresh = make()
+            frames[place] = fresh
+            return fresh
+        }
+    }
 }
 
 /// What was published to one topic, for the sockets of this worker.
@@ -61,21 +78,21 @@ final class TopicFanOuts {
     // MARK: Publishing
 
     /// Queues what a commit added for those who are subscribed here.
-    func publish(_ commit: [ScopePublication]) {
-        for publication in commit {
-            let changes = publication.changes
+    func publish(_ commit: CommitPublication) {
+        guard subscriptions.topics.topicCount > 0 else { return }
+        for (index, changes) in commit.feed.enumerated() {
             let name = TopicName.sync(scope: ByteSlice(changes.scope.bytes))
             guard let topic = subscriptions.topics.topic(named: name) else { continue }
             let span = ChangeSpan(
                 base: changes.base.cursor, cursor: changes.head.cursor,
                 byteCount: changes.bytes.count)
             let mayCompress = mayCompress(name)
-            let poke = publication.poke.get { frame(pokeOf: name, at: changes.headWithSum) }
+            let poke = commit.get(.poke, at: index) { frame(pokeOf: name, at: changes.headWithSum) }
             var queued = TopicPublication(
                 content: .changes(span),
                 notice: broadcast(poke, to: topic, mode: .pokes, compresses: mayCompress))
             if span.byteCount <= subscriptions.limits.deltaBytesMax {
-                let delta = publication.delta.get {
+                let delta = commit.get(.delta, at: index) {
                     frame { text in
                         LiveWriter.delta(
                             topic: name, after: span.base, to: changes.head,

@@ -63,7 +63,7 @@ extension ServerStorey {
                     ByteSlice(
                         #"{"scope":"s","mutations":[{"id":"r\#(number)","name":"put","#
                             + #""args":{"id":"n\#(number % 7)"}}]}"#), limits: service.limits)
-                service.push(request, byteCount: 100) { _ in }
+                service.push(request, byteCount: 100) { _, _ in }
                 guard number % 5 == 0 else { continue }
                 let client = try server.socket()
                 client.subscribe("sync:s", cursor: 1)
