@@ -29,6 +29,19 @@ public struct Account: Hashable, Sendable {
     var isUser: Bool { bytes.first == Self.userLetter }
 }
 
+extension Account {
+    public static func == (left: Account, right: Account) -> Bool {
+        left.bytes.withUnsafeBytes { left in
+            right.bytes.withUnsafeBytes { ASCII.equal(left, $0) }
+        }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        // All at once: an array would be hashed byte by byte.
+        bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+    }
+}
+
 /// What an account's scopes come to.
 public struct AccountState: Hashable, Sendable {
     /// Scopes that it has made.

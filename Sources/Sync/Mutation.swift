@@ -26,9 +26,20 @@ public struct Mutation: Sendable {
     public let scope: Name
     /// When it is applied, in milliseconds since 1970 (UTC). For people: order nothing by it.
     public let timeMilliseconds: Int64
+    /// The same for all mutations of a batch, so it is written once; nil: nobody has written it.
+    private let timeText: String?
 
     public init(
         name: Name, args: Arguments, id: Name, user: Name?, scope: Name, timeMilliseconds: Int64
+    ) {
+        self.init(
+            name: name, args: args, id: id, user: user, scope: scope,
+            timeMilliseconds: timeMilliseconds, timeText: nil)
+    }
+
+    init(
+        name: Name, args: Arguments, id: Name, user: Name?, scope: Name, timeMilliseconds: Int64,
+        timeText: String?
     ) {
         self.name = name
         self.args = args
@@ -36,11 +47,18 @@ public struct Mutation: Sendable {
         self.user = user
         self.scope = scope
         self.timeMilliseconds = timeMilliseconds
+        self.timeText = timeText
     }
 
     /// `timeMilliseconds` as in a change: RFC 3339, UTC, with milliseconds.
     public var time: String {
-        String(decoding: RFC3339.text(millisecondsSince1970: Int(timeMilliseconds)), as: UTF8.self)
+        timeText ?? Self.time(timeMilliseconds)
+    }
+}
+
+extension Mutation {
+    static func time(_ milliseconds: Int64) -> String {
+        String(decoding: RFC3339.text(millisecondsSince1970: Int(milliseconds)), as: UTF8.self)
     }
 }
 

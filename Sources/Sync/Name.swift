@@ -24,6 +24,14 @@ public struct Name: Hashable, Sendable {
         self = name
     }
 
+    /// The name that a JSON string says, or nil where it says none. O(n).
+    init?(_ json: JSONValue) {
+        guard let content = json.plainContent.map({ json.bytes[$0] }) ?? json.utf8,
+            let name = Name(content)
+        else { return nil }
+        self = name
+    }
+
     /// The name with the text's UTF-8, or nil where it is no name. O(n).
     public init?(_ text: String) {
         var text = text
@@ -46,6 +54,16 @@ public struct Name: Hashable, Sendable {
         }
     }
 
+    /// Whether a JSON string without escapes says this name. O(n).
+    func isPlain(in json: JSONValue) -> Bool {
+        guard json.bytes.count == bytes.count + 2, let content = json.plainContent else {
+            return false
+        }
+        return json.bytes[content].withUnsafeBytes { content in
+            withUnsafeBytes { ASCII.equal($0, content) }
+        }
+    }
+
     private static func isName(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count >= 1, bytes.count <= bytesMax else { return false }
         var isASCII = true
@@ -54,6 +72,19 @@ public struct Name: Hashable, Sendable {
             if byte >= 0x80 { isASCII = false }
         }
         return isASCII || String(validating: bytes, as: UTF8.self) != nil
+    }
+}
+
+extension Name {
+    public static func == (left: Name, right: Name) -> Bool {
+        left.withUnsafeBytes { left in right.withUnsafeBytes { ASCII.equal(left, $0) } }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        // All at once: an array would be hashed byte by byte.
+        withUnsafeBytes { hasher.combine(bytes: $0) }
+        // No UTF-8 holds this byte, so two names in a row are never hashed like two others.
+        hasher.combine(0xFF as UInt8)
     }
 }
 
@@ -68,17 +99,14 @@ extension Name: ExpressibleByStringLiteral {
 
     /// Lets a mutator `switch` over `mutation.name` without making a `Name` for each case.
     public static func ~= (literal: StaticString, name: Name) -> Bool {
-        guard literal.utf8CodeUnitCount == name.bytes.count else { return false }
-        let literal = UnsafeBufferPointer(
-            start: literal.utf8Start, count: literal.utf8CodeUnitCount)
-        return name.bytes.elementsEqual(literal)
+        name.withUnsafeBytes { ASCII.equal($0, literal) }
     }
 }
 
 extension Name: Comparable {
     /// Byte order, the order of records in a snapshot; the same as SQLite's for BLOBs.
     public static func < (left: Name, right: Name) -> Bool {
-        left.bytes.lexicographicallyPrecedes(right.bytes)
+        left.withUnsafeBytes { left in right.withUnsafeBytes { left.precedes($0) } }
     }
 }
 

@@ -31,20 +31,8 @@ struct PageCut {
 }
 
 extension ByteBuffer {
-    /// Appends a name as a JSON string. A name holds no control character, so only the quote and
-    /// the backslash need an escape.
+    /// Appends a name as a JSON string.
     mutating func append(name: Name) {
-        append(UInt8(ascii: "\""))
-        name.withUnsafeBytes { bytes in
-            let isPlain = bytes.allSatisfy { $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
-            guard !isPlain else { return append(bytes) }
-            for byte in bytes {
-                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-                    append(UInt8(ascii: "\\"))
-                }
-                append(byte)
-            }
-        }
-        append(UInt8(ascii: "\""))
+        name.withUnsafeBytes { appendJSON(string: $0) }
     }
 }

@@ -22,18 +22,23 @@ extension PushRequest {
         return try parse(scanned.json, scanned.reading, limits: limits)
     }
 
+    private static let members: [StaticString] = ["scope", "client", "mutations"]
+
     /// Reads a push from an object that has been read already, such as a message on /ws.
     public static func parse(
         _ json: JSONValue, _ reading: Reading, limits: SyncLimits
     ) throws(Refusal) -> PushRequest {
         let envelope = try SyncEnvelope(
-            json, members: ["scope", "client", "mutations"], reading, nestingMax: limits.nestingMax)
+            json, members: Self.members, reading, nestingMax: limits.nestingMax)
         let scope = try envelope.name("scope", at: 0)
         let client = try envelope.name("client", at: 1)
         guard let array = envelope.found[2], array.kind == .array else {
             throw .invalidRequest("mutations: expected an array")
         }
-        var parser = MutationParser(reading, limits: limits, scope: scope, client: client)
+        var parser = MutationParser(
+            reading, limits: limits, scope: scope, client: client,
+            // About as many as there can be in so many bytes.
+            expected: min(limits.pushMutationsMax, 1 + array.bytes.count / 100))
         for element in array.elements {
             try parser.take(element)
         }
@@ -53,8 +58,16 @@ private struct MutationParser {
     private(set) var scope: Name?
     private(set) var client: Name?
     private(set) var mutations: [PushedMutation] = []
+    /// What the last mutation does: most do the same as the one before.
+    private var lastName: Name?
 
-    init(_ reading: PushRequest.Reading, limits: SyncLimits, scope: Name?, client: Name?) {
+    private static let members: [StaticString] = ["id", "name", "args", "scope", "client"]
+
+    init(
+        _ reading: PushRequest.Reading, limits: SyncLimits, scope: Name?, client: Name?,
+        expected: Int
+    ) {
+        mutations.reserveCapacity(expected)
         self.reading = reading
         self.limits = limits
         envelopeScope = scope
@@ -70,11 +83,11 @@ private struct MutationParser {
         }
         let parts: [JSONValue?]
         do {
-            parts = try json.members(named: ["id", "name", "args", "scope", "client"])
+            parts = try json.members(named: Self.members)
         } catch {
             throw .invalidRequest("mutations[\(index)]: \(error.reason)")
         }
-        guard let id = parts[0]?.utf8.flatMap({ Name($0) }) else {
+        guard let id = parts[0].flatMap({ Name($0) }) else {
             throw .invalidRequest("mutations[\(index)].id: expected a name")
         }
         let scope = try name(parts[3], "scope", at: index) ?? envelopeScope ?? .defaultScope
@@ -96,13 +109,13 @@ private struct MutationParser {
         _ json: JSONValue?, _ member: String, at index: Int
     ) throws(Refusal) -> Name? {
         guard let json else { return nil }
-        guard let name = json.utf8.flatMap({ Name($0) }) else {
+        guard let name = Name(json) else {
             throw .invalidRequest("mutations[\(index)].\(member): expected a name")
         }
         return name
     }
 
-    private func content(
+    private mutating func content(
         _ json: JSONValue, name: JSONValue?, args: JSONValue?
     ) -> PushedMutation.Content {
         if reading == .lenient {
@@ -113,7 +126,7 @@ private struct MutationParser {
                 return .faulty(.invalid("\(error.reason)"))
             }
         }
-        guard let name = name?.utf8.flatMap({ Name($0) }) else {
+        guard let name = name.flatMap({ self.name($0) }) else {
             return .faulty(.invalid("name: expected a name"))
         }
         guard let args else { return .ready(name: name, args: .none) }
@@ -121,6 +134,14 @@ private struct MutationParser {
             return .faulty(.invalid("args: expected an object"))
         }
         return .ready(name: name, args: Arguments(args))
+    }
+}
+
+extension MutationParser {
+    private mutating func name(_ json: JSONValue) -> Name? {
+        if let lastName, lastName.isPlain(in: json) { return lastName }
+        lastName = Name(json)
+        return lastName
     }
 }
 

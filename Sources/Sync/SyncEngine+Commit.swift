@@ -9,7 +9,8 @@ extension SyncEngine {
     /// every answer is `unavailable`. Append `feed` to the `LogTail` before any answer is sent.
     public func commit(_ batch: [PushRequest]) -> CommitResult {
         let time = now()
-        var run = BatchRun(timeMilliseconds: time)
+        var run = BatchRun(timeMilliseconds: time, pushCount: batch.count)
+        writer.begin(time: run.time)
         do {
             try store.begin()
             run.ageMilliseconds = try age(wall: time)
@@ -25,17 +26,18 @@ extension SyncEngine {
                 answers: batch.map { _ in .failure(refusal) }, feed: [], accident: error)
         }
         totals = run.totals ?? totals
-        let feed = run.scopes.compactMap { scope, turn in turn.committed(scope) }
+        let feed = run.turns.compactMap { $0.committed() }
         return CommitResult(answers: run.answers, feed: feed, accident: run.accident)
     }
 
     /// Writes what the batch has come to in all, and takes away of what is too much as many rows as
     /// the batch has added, and more.
     private func close(_ run: inout BatchRun) throws(StoreError) {
-        for (scope, turn) in run.scopes where !turn.entries.isEmpty {
+        for index in run.turns.indices where run.turns[index].entryCount > 0 {
+            let turn = run.turns[index]
             var state = turn.state
-            try trimExcess(of: scope, &state, behind: turn.entries.count, &run)
-            try store.setScopeState(state, of: scope)
+            try trimExcess(of: turn.scope, &state, behind: turn.entryCount, &run)
+            try store.setScopeState(state, of: turn.scope)
         }
         for (account, state) in run.accounts { try store.setAccountState(state, of: account) }
         guard run.newOutcomes > 0 else { return }
@@ -57,6 +59,7 @@ extension SyncEngine {
         case .refused(let refusal): return .failure(refusal)
         case .admitted(let state): client = state
         }
+        writer.begin(scope: push.scope)
         guard !push.mutations.isEmpty else { return .success(PushResults([])) }
         var results: [MutationResult] = []
         results.reserveCapacity(push.mutations.count)
@@ -119,7 +122,8 @@ extension SyncEngine {
 /// What one batch has come to so far. Thrown away whole when the commit fails.
 struct BatchRun {
     let timeMilliseconds: Int64
-    let time: ByteSlice
+    /// The same as in a change.
+    let time: String
     /// The store's own time.
     var ageMilliseconds: Int64 = 0
     /// Sums of accounts whose scopes have changed.
@@ -128,28 +132,46 @@ struct BatchRun {
     /// What the batch leaves, once it is written.
     var totals: StoreTotals?
     var answers: [PushAnswer] = []
-    var scopes: [Name: ScopeTurn] = [:]
+    /// Scopes in the order in which they were first written to.
+    var turns: [ScopeTurn] = []
+    /// Where in `turns` a scope is.
+    private var places: [Name: Int] = [:]
     /// The last statement that failed, for the log.
     var accident: StoreError?
 
-    init(timeMilliseconds: Int64) {
+    init(timeMilliseconds: Int64, pushCount: Int) {
         self.timeMilliseconds = timeMilliseconds
-        time = ByteSlice(RFC3339.text(millisecondsSince1970: Int(timeMilliseconds)))
+        time = Mutation.time(timeMilliseconds)
+        answers.reserveCapacity(pushCount)
+    }
+
+    /// Where in `turns` the scope is, with what the store says of it if it was not there yet.
+    mutating func place(of scope: Name, _ store: any SyncStore) throws(StoreError) -> Int {
+        // Pushes to one scope often follow one another.
+        if let last = turns.last, last.scope == scope { return turns.count - 1 }
+        if let known = places[scope] { return known }
+        turns.append(ScopeTurn(scope, try store.scopeState(scope)))
+        places[scope] = turns.count - 1
+        return turns.count - 1
     }
 }
 
 /// What a batch adds to one scope's log.
 struct ScopeTurn {
+    let scope: Name
     let base: Position
     private(set) var state: ScopeState
-    private(set) var entries: [LogEntry] = []
+    private var entries: [LogEntry] = []
     /// Whether all who added to it may read the scope.
     private var isByReaders = true
 
-    init(_ state: ScopeState) {
+    init(_ scope: Name, _ state: ScopeState) {
+        self.scope = scope
         base = state.head
         self.state = state
     }
+
+    var entryCount: Int { entries.count }
 
     /// Takes in what a mutation did.
     mutating func add(_ entry: LogEntry?, _ state: ScopeState, isByReader: Bool) {
@@ -160,14 +182,14 @@ struct ScopeTurn {
     }
 
     /// All entries as one run of bytes; nil where nothing changed.
-    func committed(_ scope: Name) -> CommittedChanges? {
+    func committed() -> CommittedChanges? {
         guard let first = entries.first else { return nil }
         guard entries.count > 1 else {
             return CommittedChanges(
                 scope: scope, base: base, head: state.head, bytes: first.bytes, ends: first.ends,
                 borders: [first.last], checksum: state.checksum, isByReaders: isByReaders)
         }
-        var buffer = ByteBuffer(capacity: entries.reduce(0) { $0 + $1.bytes.count + 1 })
+        var buffer = ByteBuffer(capacity: entries.reduce(-1) { $0 + $1.bytes.count + 1 })
         var ends: [Int] = []
         ends.reserveCapacity(state.head.cursor - base.cursor)
         for entry in entries {

@@ -10,28 +10,24 @@ extension SyncEngine {
         _ mutation: PushedMutation, of push: PushRequest, by client: inout ClientState?,
         in run: inout BatchRun
     ) throws(StoreError) -> MutationResult.Decision {
-        let before: ScopeState
-        if let known = run.scopes[push.scope] {
-            before = known.state
-        } else {
-            before = try store.scopeState(push.scope)
-        }
+        let place = try run.place(of: push.scope, store)
+        let before = run.turns[place].state
         var state = before
         if before.head.cursor == 0 { state.owner = maker(push) }
         var entry: LogEntry?
         let decision: MutationResult.Decision
         let verdict: StoredOutcome.Verdict
-        switch try effect(of: mutation, push, at: run.timeMilliseconds) {
+        switch try effect(of: mutation, push, in: run) {
         case .failure(let rejection):
             decision = .refused(rejection)
             verdict = .refused(rejection)
-        case .success(let changes):
+        case .success(var changes):
             let growth = Growth(of: changes)
             if !changes.isEmpty, let refusal = try quotaRefusal(of: growth, in: state, run) {
                 return .refused(refusal)
             }
             entry = try append(
-                changes, of: mutation.id, to: push.scope, state: &state, in: run)
+                &changes, of: mutation.id, to: push.scope, state: &state, in: run)
             let applied = entry.map { AppliedChanges(changes: changes, bytes: $0.bytes) }
             decision = .applied(state.head, applied ?? .none)
             verdict = .applied(state.head)
@@ -48,15 +44,13 @@ extension SyncEngine {
         client = counted
         run.newOutcomes += 1
         if let booked { run.accounts[booked.owner] = booked.state }
-        // In place: a copy of the turn would copy the entries of the batch with each mutation.
-        run.scopes[push.scope, default: ScopeTurn(before)].add(
-            entry, state, isByReader: push.isByReader)
+        run.turns[place].add(entry, state, isByReader: push.isByReader)
         return decision
     }
 
     /// What the mutation would change, or why it is refused. Writes nothing.
     private func effect(
-        of mutation: PushedMutation, _ push: PushRequest, at time: Int64
+        of mutation: PushedMutation, _ push: PushRequest, in run: BatchRun
     ) throws(StoreError) -> Result<[RecordChange], Rejection> {
         let name: Name
         let args: Arguments
@@ -72,7 +66,7 @@ extension SyncEngine {
             try mutator.apply(
                 Mutation(
                     name: name, args: args, id: mutation.id, user: push.user, scope: push.scope,
-                    timeMilliseconds: time),
+                    timeMilliseconds: run.timeMilliseconds, timeText: run.time),
                 to: &transaction)
         } catch {
             // Not the mutation's fault: it is not decided, and keeps its place in the queue.
@@ -80,7 +74,8 @@ extension SyncEngine {
             rejection = error
         }
         do {
-            let changes = try transaction.finish()
+            // Their records become slices of the log's text.
+            let changes = try transaction.finishSharing()
             return if let rejection { .failure(rejection) } else { .success(changes) }
         } catch {
             switch error {
@@ -90,10 +85,11 @@ extension SyncEngine {
         }
     }
 
-    /// Writes the changes to the records and the log, from the scope's next cursor on.
+    /// Writes the changes to the records and the log, from the scope's next cursor on. Their
+    /// records become slices of what was appended.
     /// - Returns: what was appended; nil where nothing changed.
     private func append(
-        _ changes: [RecordChange], of mutation: Name, to scope: Name,
+        _ changes: inout [RecordChange], of mutation: Name, to scope: Name,
         state: inout ScopeState, in run: BatchRun
     ) throws(StoreError) -> LogEntry? {
         guard !changes.isEmpty else { return nil }
@@ -101,15 +97,11 @@ extension SyncEngine {
         if state.head.epoch != store.epoch || first == 1 {
             try store.beginEpoch(store.epoch, at: first, in: scope)
         }
-        var writer = ChangeWriter(scope: scope, mutation: mutation, time: run.time)
-        for (index, change) in changes.enumerated() {
-            writer.append(change, cursor: first + index)
-        }
+        let (bytes, ends) = writer.write(&changes, of: mutation, from: first)
         let last = first + changes.count - 1
-        let ends = writer.ends
         let entry = LogEntry(
-            first: first, last: last, timeMilliseconds: run.ageMilliseconds,
-            bytes: writer.finish(), ends: ends)
+            first: first, last: last, timeMilliseconds: run.ageMilliseconds, bytes: bytes,
+            ends: ends)
         try store.append(entry, to: scope)
         // Several writes to one record are each a change, but only the last is its state.
         if changes.count == 1 {

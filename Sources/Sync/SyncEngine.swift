@@ -30,6 +30,8 @@ public final class SyncEngine {
     var areOutcomesBehind = false
     /// Where `trim` goes on; the scopes before it have had their turn.
     var trimScope: Name?
+    /// Composes what stands in the log.
+    var writer = ChangeWriter()
     /// The store's epoch when it was last asked for.
     private var knownEpoch: Name
 

@@ -106,7 +106,7 @@ public struct SyncEnvelope {
     /// The member at `index` as a name, nil if it is missing.
     func name(_ member: String, at index: Int) throws(Refusal) -> Name? {
         guard let json = found[index] else { return nil }
-        guard let name = json.utf8.flatMap({ Name($0) }) else {
+        guard let name = Name(json) else {
             throw .invalidRequest("\(member): expected a name")
         }
         return name

@@ -12,8 +12,9 @@ public struct RecordChange: Sendable {
 
     public let key: RecordKey
     public let operation: Operation
-    /// The whole record after it; nil for `delete`.
-    public let json: ByteSlice?
+    /// The whole record after it; nil for `delete`. Once the change stands in a log, a slice of
+    /// that.
+    public internal(set) var json: ByteSlice?
     /// What the source had under this key before the mutation; nil for nothing.
     public let replaced: StoredRecord?
 }
@@ -24,16 +25,18 @@ public struct Transaction: ~Copyable {
     private let scope: Name
     private let limits: SyncLimits
     private let changeOverhead: Int
-    /// What is written so far: nil for a deleted record.
-    private var written: [RecordKey: ByteSlice?] = [:]
-    /// What the source had under the keys in `written`, if anything.
-    private var replaced: [RecordKey: StoredRecord] = [:]
+    /// What is written so far, in order.
     private var changes: [RecordChange] = []
+    /// The last change of each key in `changes`; empty while these are few.
+    private var latest: [RecordKey: Int] = [:]
     private var changeBytes = 0
     /// A stored record that could not be read, and what was thrown because of it.
     private var unreadable: (told: Rejection, accident: StoreError)?
     /// What ends the mutation even if the mutator catches the error that told it.
     private var ending: Ending?
+
+    /// Up to this many changes are looked through, which is quicker than hashing their keys.
+    private static let searchedMax = 8
 
     /// Why a mutation cannot commit, whatever its mutator says.
     public enum Ending: Error, Sendable {
@@ -56,6 +59,14 @@ public struct Transaction: ~Copyable {
     /// Hands over what was written, in order.
     /// - Throws: what ended the mutation, even if the mutator swallowed the error.
     public consuming func finish() throws(Ending) -> [RecordChange] {
+        var changes = try finishSharing()
+        // A copy of its own: a slice of the arguments would keep the whole request alive.
+        for index in changes.indices { changes[index].json = changes[index].json?.compacted }
+        return changes
+    }
+
+    /// The same, but records may be slices of the mutation's arguments, and keep them alive.
+    consuming func finishSharing() throws(Ending) -> [RecordChange] {
         if let ending { throw ending }
         return changes
     }
@@ -106,22 +117,24 @@ extension Transaction {
     /// All records of an entity in the order of their ids. O(n): for small sets.
     public mutating func list(_ entity: Name) throws(Rejection) -> [(id: Name, record: JSONValue)] {
         var found: [(id: Name, record: JSONValue)] = []
-        let written = self.written
+        // What this mutation wrote is put in below, as it is now.
+        var own: [Name: ByteSlice?] = [:]
+        for change in changes where change.key.entity == entity {
+            own[change.key.id] = .some(change.json)
+        }
         try reading { (source, scope) throws(StoreError) in
             try source.visitRecords(of: entity, in: scope) { id, json in
-                // What this mutation wrote is put in below, as it is now.
-                if written[RecordKey(entity: entity, id: id)] == nil {
+                if own.isEmpty || own[id] == nil {
                     found.append((id, JSONValue(validated: json)))
                 }
                 return .next
             }
         }
-        let own = written.compactMap { key, json -> (id: Name, record: JSONValue)? in
-            guard key.entity == entity, let json else { return nil }
-            return (key.id, JSONValue(validated: json))
-        }
         guard !own.isEmpty else { return found }
-        return (found + own).sorted { $0.id < $1.id }
+        for (id, json) in own {
+            if let json { found.append((id, JSONValue(validated: json))) }
+        }
+        return found.sorted { $0.id < $1.id }
     }
 
     /// The same, decoded.
@@ -137,8 +150,12 @@ extension Transaction {
     }
 
     private mutating func json(_ key: RecordKey) throws(Rejection) -> ByteSlice? {
-        if let own = written[key] { return own }
+        if let own = lastChange(of: key) { return changes[own].json }
         return try stored(key)?.json
+    }
+
+    private func lastChange(of key: RecordKey) -> Int? {
+        latest.isEmpty ? changes.lastIndex { $0.key == key } : latest[key]
     }
 
     private mutating func stored(_ key: RecordKey) throws(Rejection) -> StoredRecord? {
@@ -147,13 +164,24 @@ extension Transaction {
         }
     }
 
-    /// Whether there is such a record now. Asked before each write, so that what is to be replaced
-    /// is known without a second look.
-    private mutating func isThere(_ key: RecordKey) throws(Rejection) -> Bool {
-        if let own = written[key] { return own != nil }
-        guard let stored = try stored(key) else { return false }
-        replaced[key] = stored
-        return true
+    /// What stands under a key before a write.
+    private struct Place {
+        let key: RecordKey
+        /// Whether there is such a record now.
+        let isTaken: Bool
+        /// What the source has there.
+        let replaced: StoredRecord?
+    }
+
+    /// Looks before each write, so that what is to be replaced is known without a second look.
+    private mutating func place(_ entity: Name, _ id: String) throws(Rejection) -> Place {
+        let key = try key(entity, id)
+        if let own = lastChange(of: key) {
+            return Place(
+                key: key, isTaken: changes[own].json != nil, replaced: changes[own].replaced)
+        }
+        let stored = try stored(key)
+        return Place(key: key, isTaken: stored != nil, replaced: stored)
     }
 
     /// Reads from the store. A failure ends the mutation: what a mutator would decide without the
@@ -185,11 +213,11 @@ extension Transaction {
     public mutating func create(
         _ entity: Name, id: String, json: JSONValue
     ) throws(Rejection) {
-        let key = try key(entity, id)
-        guard try !isThere(key) else {
+        let place = try place(entity, id)
+        guard !place.isTaken else {
             throw Rejection(code: Rejection.conflict.code, message: "\(entity) \(id) exists")
         }
-        try record(.create, key, json)
+        try record(.create, at: place, json)
     }
 
     /// Replaces a whole record.
@@ -203,9 +231,9 @@ extension Transaction {
     public mutating func update(
         _ entity: Name, id: String, json: JSONValue
     ) throws(Rejection) {
-        let key = try key(entity, id)
-        guard try isThere(key) else { throw missing(key) }
-        try record(.update, key, json)
+        let place = try place(entity, id)
+        guard place.isTaken else { throw missing(place.key) }
+        try record(.update, at: place, json)
     }
 
     /// Creates the record or replaces it.
@@ -218,16 +246,16 @@ extension Transaction {
     public mutating func put(
         _ entity: Name, id: String, json: JSONValue
     ) throws(Rejection) {
-        let key = try key(entity, id)
-        try record(try isThere(key) ? .update : .create, key, json)
+        let place = try place(entity, id)
+        try record(place.isTaken ? .update : .create, at: place, json)
     }
 
     /// Removes a record.
     /// - Throws: `not_found` where there is none.
     public mutating func delete(_ entity: Name, id: String) throws(Rejection) {
-        let key = try key(entity, id)
-        guard try isThere(key) else { throw missing(key) }
-        try record(.delete, key, nil)
+        let place = try place(entity, id)
+        guard place.isTaken else { throw missing(place.key) }
+        try record(.delete, at: place, nil)
     }
 
     private func key(_ entity: Name, _ id: String) throws(Rejection) -> RecordKey {
@@ -252,8 +280,9 @@ extension Transaction {
 
     /// The one place that writes: record and change together, or neither.
     private mutating func record(
-        _ operation: RecordChange.Operation, _ key: RecordKey, _ value: JSONValue?
+        _ operation: RecordChange.Operation, at place: Place, _ value: JSONValue?
     ) throws(Rejection) {
+        let key = place.key
         guard value == nil || value?.kind == .object else {
             throw .invalid("a record is a JSON object")
         }
@@ -267,13 +296,15 @@ extension Transaction {
         guard changeBytes + size + changeOverhead <= limits.mutationBytesMax else {
             throw tooLarge("a mutation's changes have at most \(limits.mutationBytesMax) bytes")
         }
-        // A copy of its own: a slice of the arguments would keep the whole request alive.
-        let json = value?.bytes.compacted
         changeBytes += size + changeOverhead
-        written[key] = .some(json)
         changes.append(
             RecordChange(
-                key: key, operation: operation, json: json, replaced: replaced[key]))
+                key: key, operation: operation, json: value?.bytes, replaced: place.replaced))
+        if !latest.isEmpty {
+            latest[key] = changes.count - 1
+        } else if changes.count > Self.searchedMax {
+            for (index, change) in changes.enumerated() { latest[change.key] = index }
+        }
     }
 
     /// A limit is no conflict that a mutator may catch and go round: it ends the mutation.
