@@ -47,6 +47,7 @@ uninstall: ## remove exactly that
 	rm -f "$(command)" "$(bash)" "$(zsh)" "$(fish)"
 
 assets: ## write the tables of embedded files (CShims/CTemplates, each template's CShims/CAssets)
+	@Tests/run setup-assets
 	@sh CShims/assets.sh
 
 tables: ## write what is written from the sources: flags, tables of the guides, examples of the units

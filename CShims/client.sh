@@ -1,7 +1,7 @@
 #!/bin/sh
 # Writes what the library embeds of the browser client (Assets/Client): Assets/Client/version.js, its
 # name by content; CShims/CClient/mizu.js, all of its modules as one (join.sh); CShims/CClient/CClient.c,
-# the table of its files, with the import map that pages get and the map's hash for their
+# the table of its files, packed by brotli too (pack.sh), with the import map that pages get and the map's hash for their
 # Content-Security-Policy. `make assets` runs this. With --check it writes nothing and exits 1 if a
 # file would change.
 set -eu
@@ -46,6 +46,10 @@ END
 joined=$(sh CShims/join.sh Assets/Client/mizu.js)
 printf '%s\n' "$joined" | update CShims/CClient/mizu.js
 
+# For browsers that take brotli.
+if [ "$check" = --check ]; then mode=check; else mode=write; fi
+sh CShims/pack.sh "$mode" CShims/packed CShims/CClient/mizu.js
+
 # The hash by which a policy lets an inline script through: sha256 in base64 (CSP Level 3 §2.3.1).
 hash() { printf %s "$1" | sha256sum | cut -c 1-64 | tr a-f A-F | basenc --base16 -d | base64; }
 # map VERSION ENTRY: the import map (HTML §8.1.5.3); "mizu/" is for the parts, one by one.
@@ -60,6 +64,12 @@ edited=$(map dev parts/mizu.js)
     echo
     echo '#include "CClient.h"'
     echo
+    echo '#if __has_include("../packed/packed.h")'
+    echo '#include "../packed/packed.h"'
+    echo '#else'
+    echo '#define PACKED_ASSETS'
+    echo '#endif'
+    echo
     echo 'static const unsigned char joined[] = {'
     echo '#embed "mizu.js" suffix(, 0)'
     echo '};'
@@ -71,6 +81,7 @@ edited=$(map dev parts/mizu.js)
     echo 'static const mizu_client_file files[] = {'
     echo '    {"mizu.js", joined, sizeof joined - 1},'
     parts | awk '{ printf "    {\"parts/%s\", part_%d, sizeof part_%d - 1},\n", $0, NR, NR }'
+    echo '    PACKED_ASSETS'
     echo '};'
     echo
     echo 'const size_t mizu_client_files_count = sizeof files / sizeof files[0];'

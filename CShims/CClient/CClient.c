@@ -3,6 +3,12 @@
 
 #include "CClient.h"
 
+#if __has_include("../packed/packed.h")
+#include "../packed/packed.h"
+#else
+#define PACKED_ASSETS
+#endif
+
 static const unsigned char joined[] = {
 #embed "mizu.js" suffix(, 0)
 };
@@ -169,6 +175,7 @@ static const mizu_client_file files[] = {
     {"parts/transaction.js", part_30, sizeof part_30 - 1},
     {"parts/turn.js", part_31, sizeof part_31 - 1},
     {"parts/version.js", part_32, sizeof part_32 - 1},
+    PACKED_ASSETS
 };
 
 const size_t mizu_client_files_count = sizeof files / sizeof files[0];

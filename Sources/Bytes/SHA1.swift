@@ -1,6 +1,6 @@
-// SHA-1 (RFC 3174), for `Sec-WebSocket-Accept` alone (RFC 6455 §4.2.2), where it proves that the
-// peer speaks WebSocket and protects nothing. It is broken as a cryptographic hash: never use it
-// for a password, a signature or a token.
+// SHA-1 (RFC 3174), for `Sec-WebSocket-Accept` (RFC 6455 §4.2.2), where it proves that the peer
+// speaks WebSocket and protects nothing, and for the names of what `make assets` has packed. It is
+// broken as a cryptographic hash: never use it for a password, a signature or a token.
 
 public enum SHA1 {
     /// The 20 bytes of the digest. O(n).

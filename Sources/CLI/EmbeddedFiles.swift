@@ -5,9 +5,10 @@ import Mizu
 import MizuScaffold
 
 enum EmbeddedFiles {
-    /// All of it, for `mizu new`. The bytes are not copied.
+    /// All of it, for `mizu new`. The bytes are not copied. Files packed by brotli are left out: an
+    /// app has names of its own in its files, and `make assets` packs them anew.
     static func all() -> [EmbeddedFile] {
-        (0..<mizu_templates_count).map { index in
+        (0..<mizu_templates_count).filter { !name($0).contains("/CShims/packed/") }.map { index in
             let file = mizu_template_at(index)
             return EmbeddedFile(
                 name: String(cString: file.name),
@@ -19,16 +20,19 @@ enum EmbeddedFiles {
     static func ofTodoApp() -> Assets {
         let folder = "Templates/sync/Assets/"
         let script = folder + "static/js/app.js"
+        let packed = "Templates/sync/CShims/packed/"
         let all = 0..<mizu_templates_count
-        let own = all.filter { name($0).hasPrefix(folder) }
+        let own = all.filter {
+            name($0).hasPrefix(folder) || name($0).hasPrefix(packed) && name($0).hasSuffix(".br")
+        }
         let joined = all.first { name($0) == "Templates/sync/CShims/CAssets/app.js" }
         return Assets(count: own.count) { index in
             let file = mizu_template_at(own[index])
-            let isScript = String(cString: file.name) == script
-            let content = isScript ? joined.map { mizu_template_at($0) } ?? file : file
-            return (
-                file.name + folder.utf8.count, UnsafeRawPointer(content.bytes), content.count
-            )
+            let name = String(cString: file.name)
+            let content = name == script ? joined.map { mizu_template_at($0) } ?? file : file
+            // "packed/SHA1.br", as the table of its own program names it.
+            let left = name.hasPrefix(folder) ? folder : "Templates/sync/CShims/"
+            return (file.name + left.utf8.count, UnsafeRawPointer(content.bytes), content.count)
         }
     }
 

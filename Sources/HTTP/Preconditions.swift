@@ -31,11 +31,13 @@ public struct EntityTag: Sendable, Equatable {
     /// As it stands in a field.
     public var text: String { strength == .weak ? "W/" + opaque : opaque }
 
-    /// The tag of the same content packed by gzip: other bytes, so another tag (§8.8.3.3).
-    public var packed: EntityTag {
-        EntityTag(
-            name: String(opaque.dropFirst().dropLast()) + "-gzip", strength: strength)
+    /// The tag of the same content in another coding: other bytes, so another tag (§8.8.3.3).
+    public func coded(as coding: ContentCoding) -> EntityTag {
+        EntityTag(name: "\(opaque.dropFirst().dropLast())-\(coding.name)", strength: strength)
     }
+
+    /// The same, packed by gzip.
+    public var packed: EntityTag { coded(as: .gzip) }
 
     enum Comparison {
         case strong, weak

@@ -1,5 +1,5 @@
-// A file in memory, ready to be asked for: its bytes, perhaps packed as well, its tag and its
-// fields, all made once (RFC 9110 §8, §13, §14). Answering copies no content.
+// A file in memory, ready to be asked for: its bytes, perhaps packed as well, its tags and its
+// answers, all made once (RFC 9110 §8, §13, §14). Answering copies no content.
 // Does not open files: whoever has the bytes (embedded assets, a dev server) makes one.
 
 import MizuBytes
@@ -27,14 +27,52 @@ public enum CachePolicy: Sendable, Equatable {
 public struct Representation: Sendable {
     public let bytes: ByteSlice
     public let mediaType: MediaType
-    public let tag: EntityTag
     /// Seconds since 1970.
     public let lastModified: Int?
-    /// Packed by gzip, where that makes it smaller.
-    private var packed: ByteSlice?
-    /// Field lines of the plain and the packed form, in wire form.
-    private var fields: [UInt8]
-    private var packedFields: [UInt8] = []
+    private var plain: Form
+    /// Where that makes it smaller.
+    private var gzip: Form?
+    private var brotli: Form?
+
+    /// The content in one coding, with the answers that nearly everybody gets.
+    private final class Form: Sendable {
+        let content: ByteSlice
+        let tag: EntityTag
+        let tagBytes: [UInt8]
+        /// 200 with all of it, and 304.
+        let whole: Response
+        let notModified: Response
+
+        init(
+            _ content: ByteSlice, _ mediaType: MediaType, _ coding: ContentCoding, _ tag: EntityTag,
+            _ common: Response
+        ) {
+            self.content = content
+            self.tag = tag
+            tagBytes = Array(tag.text.utf8)
+            var response = common
+            response.appendField("ETag", checked: tag.text)
+            // With the fields that a 200 has (§15.4.5), but those about content.
+            var notModified = Response(status: .notModified)
+            notModified.fields = response.fields
+            if coding != .identity {
+                response.appendField("Content-Encoding", literal: coding.name)
+            }
+            var whole = Response(status: .ok, mediaType: mediaType, body: .slice(content))
+            whole.fields = response.fields
+            (self.whole, self.notModified) = (whole, notModified)
+        }
+
+        private init(preparing form: Form) {
+            (content, tag, tagBytes) = (form.content, form.tag, form.tagBytes)
+            whole = form.whole.preparing()
+            notModified = form.notModified.preparing()
+        }
+
+        var prepared: Form { Form(preparing: self) }
+    }
+
+    public var tag: EntityTag { plain.tag }
 
     /// - Parameters:
     ///   - mediaType: by the extension of the file's name: `MediaType.of(path:)`.
@@ -46,52 +84,87 @@ public struct Representation: Sendable {
         self.bytes = bytes
         self.mediaType = mediaType
         self.lastModified = lastModified
-        tag = EntityTag(of: bytes)
-        var response = Response(status: .ok)
-        response.appendField("Cache-Control", checked: caching.text)
+        var common = Response(status: .ok)
+        common.appendField("Cache-Control", checked: caching.text)
         if let lastModified {
             let date = HTTPDate.text(secondsSince1970: lastModified)
-            response.appendField("Last-Modified", checked: String(decoding: date, as: UTF8.self))
+            common.appendField("Last-Modified", checked: String(decoding: date, as: UTF8.self))
         }
-        response.appendField("Accept-Ranges", literal: "bytes")
-        fields = response.fields
-        setTags(response)
+        common.appendField("Accept-Ranges", literal: "bytes")
+        plain = Form(bytes, mediaType, .identity, EntityTag(of: bytes), common)
     }
 
-    /// Adds the packed form, where content and media type are worth it.
-    public mutating func pack(using encoder: inout GzipEncoder) {
-        guard mediaType.isCompressible, bytes.count >= GzipEncoder.contentBytesMin,
-            let gzip = encoder.encode(.slice(bytes)), gzip.count < bytes.count
-        else { return }
-        packed = gzip.permanent
-        var response = Response(status: .ok)
-        response.fields = fields
-        response.remove("ETag")
-        response.appendField("Vary", literal: "Accept-Encoding")
-        setTags(response)
+    /// Adds the packed forms, where content and media type are worth it.
+    /// - Parameter brotli: the same content as a brotli stream (RFC 7932), if there is one.
+    public mutating func pack(using encoder: inout GzipEncoder, brotli: ByteSlice? = nil) {
+        guard mediaType.isCompressible, bytes.count >= GzipEncoder.contentBytesMin else { return }
+        let zipped = encoder.encode(.slice(bytes)).flatMap { $0.count < bytes.count ? $0 : nil }
+        let smallest = zipped?.count ?? bytes.count
+        let brotli = brotli.flatMap { $0.count < smallest ? $0 : nil }
+        guard zipped != nil || brotli != nil else { return }
+        var common = plain.notModified
+        common.remove("ETag")
+        common.appendField("Vary", literal: "Accept-Encoding")
+        plain = Form(bytes, mediaType, .identity, tag, common)
+        gzip = zipped.map {
+            Form($0.permanent, mediaType, .gzip, tag.coded(as: .gzip), common)
+        }
+        self.brotli = brotli.map {
+            Form($0, mediaType, .brotli, tag.coded(as: .brotli), common)
+        }
     }
 
-    private mutating func setTags(_ common: Response) {
-        var (plain, zipped) = (common, common)
-        plain.appendField("ETag", checked: tag.text)
-        zipped.appendField("ETag", checked: tag.packed.text)
-        zipped.appendField("Content-Encoding", literal: "gzip")
-        fields = plain.fields
-        packedFields = zipped.fields
+    /// Writes the usual answers out, once for all who ask: for what is kept and asked for often.
+    public mutating func prepare() {
+        plain = plain.prepared
+        gzip = gzip?.prepared
+        brotli = brotli?.prepared
     }
 
     // MARK: Answering
 
     /// The answer to a GET or HEAD: 200, 206, 304, 412 or 416.
     public func respond(to request: borrowing Request) -> Response {
-        // A range counts in the plain bytes, so a request for one gets those.
-        let ranges = self.ranges(request)
-        if ranges == nil, let packed, ContentCoding.preferred(by: request) == .gzip {
-            return answer(request, packed, tag.packed, packedFields)
+        let asked = FileConditions(of: request)
+        if asked.isUnusual { return respondInFull(to: request, asked.codings) }
+        return withForm(asked.codings) { form in
+            guard let match = asked.noneMatch else { return form.whole }
+            if form.tagBytes.withUnsafeBytes({
+                ASCII.equal($0, match.bytes(in: request.headBytes))
+            }) {
+                return form.notModified
+            }
+            return conditional(request, form) ?? form.whole
         }
-        if let refusal = conditional(request, tag, fields) { return refusal }
-        switch isRangeWanted(request) ? ranges ?? .whole : .whole {
-        case .whole: return whole(bytes, fields)
+    }
+
+    @inline(__always)
+    private func withForm(
+        _ codings: ContentCoding.Weights, _ body: (Form) -> Response
+    ) -> Response {
+        if let brotli {
+            switch codings.choiceWithBrotli {
+            case .brotli: return body(brotli)
+            case .gzip: return body(gzip ?? plain)
+            case .identity: return body(plain)
+            }
+        }
+        guard let gzip, codings.choice == .gzip else { return body(plain) }
+        return body(gzip)
+    }
+
+    /// With every condition of RFC 9110 §13 and §14.
+    @inline(never)
+    private func respondInFull(
+        to request: borrowing Request, _ codings: ContentCoding.Weights
+    ) -> Response {
+        // A range counts in the plain bytes, so a request for one gets those.
+        guard let ranges = ranges(request) else {
+            return withForm(codings) { conditional(request, $0) ?? $0.whole }
+        }
+        if let refusal = conditional(request, plain) { return refusal }
+        switch isRangeWanted(request) ? ranges : .whole {
+        case .whole: return plain.whole
         case .parts(let parts) where parts.count == 1: return part(parts[0])
         case .parts(let parts): return multipart(parts)
         case .unsatisfiable:
@@ -101,31 +174,12 @@ public struct Representation: Sendable {
         }
     }
 
-    private func answer(
-        _ request: borrowing Request, _ content: ByteSlice, _ tag: EntityTag, _ fields: [UInt8]
-    ) -> Response {
-        conditional(request, tag, fields) ?? whole(content, fields)
-    }
-
-    private func conditional(
-        _ request: borrowing Request, _ tag: EntityTag, _ fields: [UInt8]
-    ) -> Response? {
-        switch Preconditions.evaluate(request, tag: tag, lastModified: lastModified) {
-        case .proceed: return nil
-        case .failed: return .text("Precondition Failed\n", status: .preconditionFailed)
-        case .notModified:
-            // With the fields that a 200 would have had (§15.4.5), but those about content.
-            var response = Response(status: .notModified)
-            response.fields = fields
-            response.remove("Content-Encoding")
-            return response
+    private func conditional(_ request: borrowing Request, _ form: Form) -> Response? {
+        switch Preconditions.evaluate(request, tag: form.tag, lastModified: lastModified) {
+        case .proceed: nil
+        case .failed: .text("Precondition Failed\n", status: .preconditionFailed)
+        case .notModified: form.notModified
         }
-    }
-
-    private func whole(_ content: ByteSlice, _ fields: [UInt8]) -> Response {
-        var response = Response(status: .ok, mediaType: mediaType, body: .slice(content))
-        response.fields = fields
-        return response
     }
 
     // MARK: Ranges
@@ -152,7 +206,7 @@ public struct Representation: Sendable {
     private func part(_ range: Range<Int>) -> Response {
         var response = Response(
             status: .partialContent, mediaType: mediaType, body: .slice(bytes[range]))
-        response.fields = fields
+        response.fields = plain.whole.fields
         response.appendField("Content-Range", checked: contentRange(range))
         return response
     }
@@ -178,7 +232,7 @@ public struct Representation: Sendable {
             status: .partialContent,
             mediaType: MediaType(checked: "multipart/byteranges; boundary=\(boundary)"),
             body: .slices(slices))
-        response.fields = fields
+        response.fields = plain.whole.fields
         return response
     }
 }

@@ -21,14 +21,16 @@ public struct Response: Sendable {
     final class Rare: Sendable {
         let kind: Kind
         let problem: Problem?
+        let prepared: PreparedResponse?
 
-        init(_ kind: Kind, _ problem: Problem?) {
+        init(_ kind: Kind, _ problem: Problem?, _ prepared: PreparedResponse? = nil) {
             self.kind = kind
             self.problem = problem
+            self.prepared = prepared
         }
     }
 
-    /// Complete, and no error's: nothing is done with it but sending.
+    /// Complete, no error's and not prepared: nothing is done with it but sending.
     @inlinable @inline(__always)
     public var isPlain: Bool { rare == nil }
 

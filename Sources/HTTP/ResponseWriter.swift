@@ -107,7 +107,7 @@ public enum ResponseWriter {
 
     /// Bytes that the lines of `writeHead` take at most, media type and handler's fields aside:
     /// status line 44, Date 37, Content-Length 38, Content-Type 16, Connection 28, Keep-Alive 40.
-    private static let headBytesMax = 256
+    static let headBytesMax = 256
 
     /// Appends `response`, which is no stream, to `output`.
     /// - Returns: whether the body is too large to copy, and whether the connection goes on.

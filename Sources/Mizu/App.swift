@@ -158,19 +158,23 @@ public final class App {
     }
 
     /// Serves the files below `folder` of the assets at `prefix`: `files("/static", from:
-    /// "static")`. Answers have ETag, ranges and gzip; browsers ask each time whether a file has
-    /// changed. In production each file is compressed once, in this call.
+    /// "static")`. Answers have ETag, ranges, brotli and gzip; browsers ask each time whether a
+    /// file has changed. In production each file is compressed once: by brotli in `make assets`, by
+    /// gzip in this call.
     public func files(_ prefix: String, from folder: String) {
         let files = StaticFiles(assets, folder: folder + "/")
-        get(prefix + "/*path", cost: .file) { request in
-            request.fileName("path").flatMap { files.respond($0, to: request) } ?? .notFound
+        let shortcuts = files.shortcuts(below: prefix)
+        routes.append { routes in
+            routes.get(prefix + "/*path", cost: .file, shortcuts: shortcuts) { request in
+                request.fileName("path").flatMap { files.respond($0, to: request) } ?? .notFound
+            }
         }
     }
 
     /// Serves the file `name` of the assets at `path`, as `files` does.
     public func file(_ path: String, from name: String) {
         let files = StaticFiles(assets, folder: "", only: name)
-        get(path, cost: .file) { request in files.respond(name, to: request) ?? .notFound }
+        get(path, cost: .file, files.handler(of: name))
     }
 
     // MARK: Sync and live

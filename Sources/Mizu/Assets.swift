@@ -4,10 +4,14 @@
 
 import Glibc
 import MizuBytes
+import MizuHTTP
 
 /// The files of an app, by name. A value; any thread.
 public struct Assets: Sendable {
     private let embedded: [String: ByteSlice]
+    /// What `make assets` has packed by brotli, by the name `packed/SHA1.br`, where SHA1 is of the
+    /// content: a file that has changed since has no packed form, and never a wrong one.
+    private let packed: [String: ByteSlice]
     /// Where files are read from in development; nil: only what is embedded.
     private let folder: String?
 
@@ -20,20 +24,29 @@ public struct Assets: Sendable {
         count: Int,
         entry: (Int) -> (name: UnsafePointer<CChar>, bytes: UnsafeRawPointer, count: Int)
     ) {
-        var embedded: [String: ByteSlice] = [:]
+        var (embedded, packed): ([String: ByteSlice], [String: ByteSlice]) = ([:], [:])
         for index in 0..<count {
-            let (name, bytes, size) = entry(index)
-            embedded[String(cString: name)] = ByteSlice(SharedBytes(static: bytes, count: size))
+            let (entry, bytes, size) = entry(index)
+            let (name, file) = (
+                String(cString: entry), ByteSlice(SharedBytes(static: bytes, count: size))
+            )
+            if name.hasPrefix(Self.packedPrefix) {
+                packed[name] = file
+            } else {
+                embedded[name] = file
+            }
         }
-        self.embedded = embedded
-        folder = nil
+        self.init(embedded: embedded, packed: packed, folder: nil)
     }
 
     /// No files, for an app that makes all of its answers itself.
-    public static let none = Assets(embedded: [:], folder: nil)
+    public static let none = Assets(embedded: [:], packed: [:], folder: nil)
 
-    private init(embedded: [String: ByteSlice], folder: String?) {
+    private static let packedPrefix = "packed/"
+
+    private init(embedded: [String: ByteSlice], packed: [String: ByteSlice], folder: String?) {
         self.embedded = embedded
+        self.packed = packed
         self.folder = folder
     }
 
@@ -41,7 +54,7 @@ public struct Assets: Sendable {
     /// none has, from the binary.
     public func reading(from folders: [String]) -> Assets {
         let found = folders.first { access($0 + "/views", R_OK | X_OK) == 0 }
-        return Assets(embedded: embedded, folder: found)
+        return Assets(embedded: embedded, packed: packed, folder: found)
     }
 
     /// Whether each look reads the disk, so that an edit shows at once.
@@ -61,6 +74,14 @@ public struct Assets: Sendable {
         let segments = name.split(separator: "/", omittingEmptySubsequences: false)
         guard segments.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else { return nil }
         return Self.read(folder + "/" + name)
+    }
+
+    /// What `make assets` has packed of these bytes by brotli (RFC 7932); nil where it has not.
+    /// O(bytes): it is found by their hash.
+    func brotli(of bytes: ByteSlice) -> ByteSlice? {
+        guard !packed.isEmpty, bytes.count >= GzipEncoder.contentBytesMin else { return nil }
+        let hash = Hex.encode(bytes.withUnsafeBytes { SHA1.digest($0) })
+        return packed["\(Self.packedPrefix)\(String(decoding: hash, as: UTF8.self)).br"]
     }
 
     /// A whole regular file of at most 16 MiB.

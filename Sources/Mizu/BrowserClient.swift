@@ -70,7 +70,11 @@ struct BrowserClient: Sendable {
     func mount(on routes: inout Routes) {
         let prepared = isReadFromDisk ? [:] : Self.prepared()
         let isReadFromDisk = isReadFromDisk
-        routes.get(Self.prefix + version + "/*path", cost: .file) { request in
+        let folder = Self.prefix + version
+        let shortcuts = prepared.map { name, file in
+            Shortcut("\(folder)/\(name)") { file.respond(to: $0) }
+        }
+        routes.get(folder + "/*path", cost: .file, shortcuts: shortcuts) { request in
             guard let name = request.fileName("path") else { return .notFound }
             if isReadFromDisk { return Self.edited(name, request) ?? .notFound }
             return prepared[name]?.respond(to: request) ?? .notFound
@@ -81,12 +85,16 @@ struct BrowserClient: Sendable {
     private static func prepared() -> [String: Representation] {
         var prepared: [String: Representation] = [:]
         var encoder = GzipEncoder()
-        for index in 0..<mizu_client_files_count {
+        let files = Assets(count: mizu_client_files_count) { index in
             let file = mizu_client_file_at(index)
-            let bytes = ByteSlice(SharedBytes(static: file.bytes, count: file.count))
+            return (file.name, UnsafeRawPointer(file.bytes), file.count)
+        }
+        for name in files.names(below: "") {
+            guard let bytes = files[name] else { continue }
             var content = Representation(bytes, mediaType: .javaScript, caching: .immutable)
-            content.pack(using: &encoder)
-            prepared[String(cString: file.name)] = content
+            content.pack(using: &encoder, brotli: files.brotli(of: bytes))
+            content.prepare()
+            prepared[name] = content
         }
         return prepared
     }

@@ -1,8 +1,9 @@
-// Files as answers. In production each is prepared once (tag, packed form) and then only read; in
-// development it is read and prepared for each request. Any thread.
+// Files as answers. In production each is prepared once (tags, packed forms, answers as they are
+// sent) and then only read; in development it is read and prepared for each request. Any thread.
 
 import MizuBytes
 import MizuHTTP
+import MizuRouting
 
 struct StaticFiles: Sendable {
     private let assets: Assets
@@ -21,7 +22,8 @@ struct StaticFiles: Sendable {
             for name in only.map({ [$0] }) ?? assets.names(below: folder) {
                 guard let bytes = assets[folder + name] else { continue }
                 var file = Representation(bytes, mediaType: .of(path: name))
-                file.pack(using: &encoder)
+                file.pack(using: &encoder, brotli: assets.brotli(of: bytes))
+                file.prepare()
                 prepared[name] = file
             }
         }
@@ -34,5 +36,23 @@ struct StaticFiles: Sendable {
         return assets[folder + name].map {
             Representation($0, mediaType: .of(path: name)).respond(to: request)
         }
+    }
+
+    /// The files that are prepared as handlers of their own, by where they are served, so that no
+    /// name has to be looked up in a request for one.
+    /// - Parameter prefix: of the route `prefix/*path`.
+    func shortcuts(below prefix: String) -> [Shortcut] {
+        // What `SafePath` makes another name of, or none, is not what stands in a request.
+        prepared.filter { name, _ in
+            ByteSlice(name).withUnsafeBytes { SafePath.name($0) } == name
+        }.map { name, file in
+            Shortcut("\(prefix)/\(name)") { file.respond(to: $0) }
+        }
+    }
+
+    /// The file as the handler of a route of its own.
+    func handler(of name: String) -> Handler {
+        guard let file = prepared[name] else { return { respond(name, to: $0) ?? .notFound } }
+        return { file.respond(to: $0) }
     }
 }

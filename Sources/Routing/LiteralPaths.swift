@@ -1,7 +1,8 @@
 // The patterns that are plain text, found by the whole path in one look: most requests of most
 // apps. A path that is written otherwise (percent-escapes), or whose method is not there, is not
 // found and goes to the tree, which knows everything. No other result is possible: in the tree,
-// text comes before parameters at each segment, so what is found here is what it would find.
+// text comes before parameters at each segment, so what is found here is what it would find. A
+// shortcut is the one thing that is here alone: of its path the tree knows the pattern.
 
 import MizuBytes
 import MizuHTTP

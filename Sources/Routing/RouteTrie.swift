@@ -138,6 +138,12 @@ struct RouteTrie: Sendable {
         return find(path, from: 1, below: 0, &search)
     }
 
+    /// The route of `method` on a path; nil if there is none.
+    func route(of method: HTTPMethod, on path: String) -> Int? {
+        var (path, search) = (path, RouteSearch(method: method, pathOffset: 0))
+        return path.withUTF8 { find(UnsafeRawBufferPointer($0), &search) }
+    }
+
     /// `from` is behind a slash of `path`: there the next segment begins. Recursion is as deep as
     /// the tree, whatever the path.
     private func find(

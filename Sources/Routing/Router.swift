@@ -14,7 +14,7 @@ public final class Router: Sendable {
     private let routes: [Route]
     /// Each route's pattern, as it was written.
     private let patterns: [String]
-    /// Runs where no route matched.
+    /// Run where no route matched.
     private let middleware: [Middleware]
     private let hooks: [AfterHook]
     private let notFoundHandler: Handler
@@ -61,12 +61,26 @@ public final class Router: Sendable {
                         : Surroundings(
                             names: names, middleware: entry.middleware, hooks: entry.hooks)))
         }
+        var patterns = collected.wrapped.map(\.pattern)
+        for (index, entry) in collected.wrapped.enumerated() {
+            for shortcut in entry.shortcuts
+            where trie.route(of: entry.method, on: shortcut.path) == index {
+                literals.insert(shortcut.path, method: entry.method, route: routes.count)
+                let around = routes[index].surroundings
+                let isBare = around?.middleware.isEmpty != false && around?.hooks.isEmpty != false
+                routes.append(
+                    Route(
+                        handler: shortcut.handler, cost: entry.cost,
+                        surroundings: isBare ? nil : around))
+                patterns.append(entry.pattern)
+            }
+        }
         self.trie = trie
         self.literals = literals
         self.routes = routes
-        patterns = collected.wrapped.map(\.pattern)
+        self.patterns = patterns
         middleware = collected.middleware
-        hooks = collected.hooks
+        hooks = collected.unmatchedHooks + collected.hooks
         notFoundHandler = collected.notFoundHandler ?? { _ in Response.notFound }
         mapper = collected.errorMapper ?? { error, _ in Router.response(for: error) }
         userLimit = collected.userLimit

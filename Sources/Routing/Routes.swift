@@ -21,6 +21,17 @@ public typealias UserLimit =
 /// Makes an answer of whatever a handler or middleware threw.
 public typealias ErrorMapper = @Sendable (any Error, borrowing Request) -> Response
 
+/// One path of a route with parameters, and who answers there: found by the whole path in one look.
+public struct Shortcut: Sendable {
+    let path: String
+    let handler: Handler
+
+    public init(_ path: String, _ handler: @escaping Handler) {
+        self.path = path
+        self.handler = handler
+    }
+}
+
 /// Routes under one prefix. Patterns begin with `/`; a segment is text, `:name`, or, as the last,
 /// `*rest`. Middleware of a group runs for all of its routes, wherever in the group it was added;
 /// the outermost group's runs first, and for requests without a route too.
@@ -29,6 +40,7 @@ public struct Routes {
     var entries: [Entry] = []
     var middleware: [Middleware] = []
     var hooks: [AfterHook] = []
+    var unmatchedHooks: [AfterHook] = []
     var notFoundHandler: Handler?
     var errorMapper: ErrorMapper?
     var userLimit: UserLimit?
@@ -38,6 +50,7 @@ public struct Routes {
         let pattern: String
         let handler: Handler
         let cost: RouteCost
+        var shortcuts: [Shortcut] = []
         /// Outermost first.
         var middleware: [Middleware] = []
         /// Innermost first.
@@ -63,6 +76,19 @@ public struct Routes {
         _ pattern: String, cost: RouteCost = .one, _ handler: @escaping Handler
     ) {
         on(.get, pattern, cost: cost, handler)
+    }
+
+    /// The same; for some of the paths that match, another handler is known.
+    /// - Parameter shortcuts: each answers GET on its path in place of `handler`, and answers the
+    ///   same. One whose path is another route's, or is not written as it is sent, is left out.
+    public mutating func get(
+        _ pattern: String, cost: RouteCost = .one, shortcuts: [Shortcut],
+        _ handler: @escaping Handler
+    ) {
+        get(pattern, cost: cost, handler)
+        entries[entries.count - 1].shortcuts = shortcuts.map {
+            Shortcut(prefix + $0.path, $0.handler)
+        }
     }
 
     public mutating func post(
@@ -98,9 +124,10 @@ public struct Routes {
         var inner = Routes(prefix: self.prefix + prefix)
         build(&inner)
         precondition(
-            inner.notFoundHandler == nil && inner.errorMapper == nil && inner.userLimit == nil,
-            "notFound, mapErrors, limitUsers belong to the whole router, not to the group "
-                + prefix)
+            inner.notFoundHandler == nil && inner.errorMapper == nil && inner.userLimit == nil
+                && inner.unmatchedHooks.isEmpty,
+            "notFound, afterUnmatched, mapErrors, limitUsers belong to the whole router, not to "
+                + "the group \(prefix)")
         entries += inner.wrapped
     }
 
@@ -112,6 +139,11 @@ public struct Routes {
     /// Runs `hook` on each answer of this group, the one added last first.
     public mutating func after(_ hook: @escaping AfterHook) {
         hooks.insert(hook, at: 0)
+    }
+
+    /// Runs `hook` on each answer to a request that no route has answered: 404, 405, 501, OPTIONS.
+    public mutating func afterUnmatched(_ hook: @escaping AfterHook) {
+        unmatchedHooks.insert(hook, at: 0)
     }
 
     /// Answers where no pattern matches; instead of the plain 404.

@@ -197,6 +197,12 @@ extension Worker {
         _ context: ResponseContext, on connection: Connection
     ) {
         if !response.isPlain {
+            if let prepared = response.prepared, context.crossOrigin == 0,
+                context.defaults != .none, prepared.isUnchanged(in: response)
+            {
+                if logsAccess { noteAccess(connection, user: request.user) }
+                return write(prepared, of: response, for: context, to: connection)
+            }
             guard case .complete = response.kind else {
                 return goOn(with: response.kind, connection, request, context)
             }
@@ -292,6 +298,28 @@ extension Worker {
             }
         }
         wrote(written, isWatched: isWatched, to: connection)
+    }
+
+    /// An answer that was written out before; a large body is sent from where it stands.
+    private func write(
+        _ prepared: PreparedResponse, of response: Response, for context: ResponseContext,
+        to connection: Connection
+    ) {
+        guard response.body.count <= smallBytesMax else {
+            return write(response, for: context, to: connection)
+        }
+        if logsAccess { endAccess(connection, response, method: context.method) }
+        let policy = context.defaults == .secureWeb ? transportPolicy : []
+        var written = WrittenResponse(owesBody: false, persistence: .close)
+        compose(for: connection) { output in
+            written = prepared.write(
+                for: context, date: state.pointee.date, policy: policy, into: &output)
+        }
+        if written.owesBody { enqueue(prepared.owedBody, for: connection) }
+        wrote(
+            written,
+            isWatched: written.owesBody && prepared.owedBody.count > limits.unwatchedAnswerBytesMax,
+            to: connection)
     }
 
     /// The answer is on its way as a whole.

@@ -43,6 +43,8 @@ public final class Worker {
     let smallBytesMax: Int
     let proxyProtocol: ServerConfiguration.ProxyProtocolUse
     let transportSecurity: String?
+    /// The same as a whole line; empty where there is none.
+    let transportPolicy: [UInt8]
     /// Asked before anything is done for the access log, so that it costs nothing where it is off.
     let logsAccess: Bool
     let accessLines: AccessLines?
@@ -93,6 +95,10 @@ public final class Worker {
         proxyProtocol = server.configuration.proxyProtocol
         limiter = server.configuration.rateLimiter
         transportSecurity = server.configuration.strictTransportSecurity
+        transportPolicy =
+            transportSecurity.map {
+                Array("Strict-Transport-Security: \($0)\r\n".utf8)
+            } ?? []
         compression = server.configuration.compression
         messageLimits = WebSocketLimits(
             messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.messageFragmentsMax)

@@ -253,6 +253,43 @@ struct GzipTests {
         #expect(other.status == .ok)
     }
 
+    static let brotliCases: [(String, String?)] = [
+        ("gzip, deflate, br, zstd", "br"), ("br", "br"), ("BR;q=0.001", "br"), ("gzip", "gzip"),
+        ("br;q=0.9, gzip", "gzip"), ("br, gzip", "br"), ("br;q=0", nil), ("br;q=0, gzip", "gzip"),
+        ("*", "gzip"), ("br;q=0.5, *", "gzip"), ("br, *;q=0", "br"), ("identity, br;q=0.5", nil),
+        ("br ; q=1.000 ,", "br"), (",,br", "br"), ("brx", nil), ("br;q=2", nil), ("", nil),
+    ]
+
+    @Test(
+        "brotli is sent to who names it, by weight, with a tag of its own", arguments: brotliCases)
+    func brotli(value: String, expected: String?) throws {
+        var encoder = GzipEncoder()
+        var file = Representation(long, mediaType: .css)
+        file.pack(using: &encoder, brotli: "not really")
+        for _ in 0..<2 {
+            let answer = try ask(file, "Accept-Encoding: \(value)\r\n")
+            #expect(answer.field("Content-Encoding") == expected)
+            #expect(answer.field("Vary") == "Accept-Encoding")
+            let tag = try #require(answer.field("ETag"))
+            #expect(tag == file.tag.text.dropLast() + (expected.map { "-\($0)" } ?? "") + "\"")
+            let fields = "Accept-Encoding: \(value)\r\nIf-None-Match: \(tag)\r\n"
+            #expect(try ask(file, fields).status == .notModified)
+            #expect(try ask(file, fields).field("Vary") == "Accept-Encoding")
+            let range = try ask(file, "Range: bytes=0-1\r\nAccept-Encoding: \(value)\r\n")
+            #expect(range.field("Content-Encoding") == nil && text(range.body) == "li")
+            // The same once its answers are written out.
+            file.prepare()
+        }
+    }
+
+    @Test("a packed form that is larger than another is left out")
+    func largeBrotli() throws {
+        var encoder = GzipEncoder()
+        var file = Representation(long, mediaType: .css)
+        file.pack(using: &encoder, brotli: long)
+        #expect(try ask(file, "Accept-Encoding: br, gzip\r\n").field("Content-Encoding") == "gzip")
+    }
+
     @Test("media types by extension")
     func mediaTypes() {
         #expect(MediaType.of(path: "/a.b/x.CSS") == .css && MediaType.of(path: "x") == .octets)

@@ -43,6 +43,73 @@ struct ResponseWriterTests {
         #expect(written(.status(.created)).contains("Content-Length: 0\r\n"))
     }
 
+    @Test("a prepared answer is the same bytes, however it is asked for")
+    func prepared() throws {
+        for count in [0, 1, 8_192, 9_000] {
+            let text = String(repeating: "y", count: count)
+            var page = Response.html(text)
+            try page.set("ETag", "\"a\"")
+            var same = Response(status: .notModified)
+            try same.set("ETag", "\"a\"")
+            for response in [page, same, .text(text), Response(status: .ok)] {
+                for method in [HTTPMethod.get, .head] {
+                    for persistence in [
+                        ResponseContext.Persistence.keepAlive, .close, .keepAliveTold,
+                    ] {
+                        let context = ResponseContext(
+                            method: method, minorVersion: 1, persistence: persistence)
+                        try expectSame(response, in: context, policy: nil)
+                        try expectSame(response, in: context, policy: "max-age=1")
+                    }
+                }
+            }
+        }
+    }
+
+    private func expectSame(
+        _ response: Response, in context: ResponseContext, policy: String?
+    ) throws {
+        let ready = response.preparing()
+        let prepared = try #require(ready.prepared)
+        #expect(prepared.isUnchanged(in: ready))
+        var expected = response
+        let name = "Strict-Transport-Security"
+        if let policy { try expected.set(name, policy) }
+        var ordinary = ByteBuffer(capacity: 16)
+        let first = ResponseWriter.write(expected, for: context, date: someDate, into: &ordinary)
+        if first.owesBody, case .slice(let slice) = expected.body { ordinary.append(slice) }
+        var quick = ByteBuffer(capacity: 16)
+        let second = prepared.write(
+            for: context, date: someDate,
+            policy: policy.map { Array("\(name): \($0)\r\n".utf8) } ?? [], into: &quick)
+        if second.owesBody { quick.append(prepared.owedBody) }
+        #expect(first.persistence == second.persistence)
+        #expect([UInt8](ordinary.readable) == [UInt8](quick.readable))
+    }
+
+    @Test("what was changed after it was prepared is known, and what cannot be prepared is not")
+    func changedAfterPreparing() throws {
+        let ready = Response.html("x").preparing()
+        let prepared = try #require(ready.prepared)
+        let changes: [(inout Response) throws -> Void] = [
+            { $0.status = .created }, { $0.mediaType = .text }, { $0.body = .slice("x") },
+            { try $0.set("X-A", "b") }, { $0.connection = .close }, { $0.mediaType = nil },
+        ]
+        for change in changes {
+            var response = ready
+            try change(&response)
+            #expect(!prepared.isUnchanged(in: response))
+        }
+        var pending = ready
+        pending.kind = .pending
+        #expect(pending.prepared == nil)
+        var last = Response.text("x")
+        last.connection = .close
+        for response in [last, .status(.notFound), .pending, .json(["[", "]"])] {
+            #expect(response.preparing().prepared == nil)
+        }
+    }
+
     @Test("a large body is handed back, not copied")
     func large() {
         let slice = ByteSlice([UInt8](repeating: 0x61, count: 5_000))

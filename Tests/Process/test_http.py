@@ -7,6 +7,7 @@ import hashlib
 import random
 import re
 import socket
+import subprocess
 import time
 
 import pytest
@@ -394,15 +395,41 @@ def test_if_range(server):
         assert fresh.status == 206 and len(fresh.body) == 2
 
 
+@pytest.mark.parametrize("path", [CSS, "/static/js/app.js", "/sw.js"])
+def test_brotli_where_it_is_accepted(server, path):
+    plain = fetch(server, "GET", path)
+    zipped = fetch(server, "GET", path, [("Accept-Encoding", "gzip")])
+    packed = fetch(server, "GET", path, [("Accept-Encoding", "gzip, deflate, br, zstd")])
+    assert packed.get("content-encoding") == "br" and len(packed.body) < len(zipped.body)
+    unpacked = subprocess.run(
+        ["brotli", "--decompress", "--stdout"], input=packed.body, capture_output=True, check=True)
+    assert unpacked.stdout == plain.body
+    tags = [answer.get("etag") for answer in (plain, zipped, packed)]
+    assert len(set(tags)) == 3 and not any(tag.startswith("W/") for tag in tags), tags
+    assert packed.get("vary") == "Accept-Encoding"
+    for name in ("x-content-type-options", "referrer-policy", "cross-origin-resource-policy",
+                 "cache-control", "content-type", "accept-ranges"):
+        assert packed.get(name) == plain.get(name) and plain.get(name), name
+    with Connection(server) as connection:
+        again = connection.request(
+            "GET", path, [("Accept-Encoding", "br"), ("If-None-Match", packed.get("etag"))])
+        assert again.status == 304 and again.get("etag") == packed.get("etag"), again
+        assert again.get("content-encoding") is None and not again.body
+        head = connection.request("HEAD", path, [("Accept-Encoding", "br")])
+        assert head.status == 200 and head.get("content-length") == str(len(packed.body))
+        part = connection.request("GET", path, [("Accept-Encoding", "br"), ("Range", "bytes=0-9")])
+        assert part.status == 206 and part.body == plain.body[:10]
+
+
 def test_gzip_where_it_is_accepted(server):
     plain = fetch(server, "GET", CSS)
-    packed = fetch(server, "GET", CSS, [("Accept-Encoding", "br, gzip;q=0.5")])
+    packed = fetch(server, "GET", CSS, [("Accept-Encoding", "br;q=0.1, gzip;q=0.5")])
     assert packed.get("content-encoding") == "gzip" and len(packed.body) < len(plain.body)
     assert gzip.decompress(packed.body) == plain.body
     for answer in (plain, packed):
         assert "accept-encoding" in answer.get("vary", "").lower(), answer
     assert packed.get("etag") != plain.get("etag") or plain.get("etag").startswith("W/")
-    for value in ("gzip;q=0", "identity", "br", "", "gzip;q=0, *;q=0"):
+    for value in ("gzip;q=0", "identity", "", "gzip;q=0, *;q=0"):
         answer = fetch(server, "GET", CSS, [("Accept-Encoding", value)])
         assert answer.get("content-encoding") is None and answer.status == 200, (value, answer)
     page = fetch(server, "GET", "/", [("Accept-Encoding", "gzip")])

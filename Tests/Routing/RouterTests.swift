@@ -331,3 +331,39 @@ struct LiteralPathTests {
         #expect(body(try ask(router, "GET", "/xx")) == "rest")
     }
 }
+
+@Suite("Routes: shortcuts")
+struct ShortcutTests {
+    @Test("a shortcut answers on its path and nowhere else, with what stands around its route")
+    func shortcuts() throws {
+        let router = Router { routes in
+            routes.group("/static") { routes in
+                routes.use { request in
+                    request.user = "u"
+                    return nil
+                }
+                routes.get(
+                    "/*path", cost: .file,
+                    shortcuts: ["/a.css", "/own", "/x/b", "/%41"].map { path in
+                        Shortcut(path) { .text("short \(path) \($0.user ?? "-")") }
+                    }, echo("file", "path"))
+                routes.get("/own", echo("own"))
+                routes.get("/x/:name", echo("x", "name"))
+            }
+        }
+        for (method, target, text) in [
+            ("GET", "/static/a.css", "short /a.css u"), ("GET", "/static/own", "own"),
+            ("GET", "/static/x/b", "x b"), ("GET", "/static/b.css", "file b.css"),
+            ("HEAD", "/static/a.css", "file a.css"), ("GET", "/static/%61.css", "file a.css"),
+            ("GET", "/static/A", "file A"), ("GET", "/static/%41", "file A"),
+        ] {
+            #expect(body(try ask(router, method, target)) == text, "\(target)")
+        }
+        #expect(try ask(router, "POST", "/static/a.css").status == .methodNotAllowed)
+        let route = try withRequest("GET", "/static/a.css") { request in
+            _ = router.respond(to: &request)
+            return router.pattern(of: request.route)
+        }
+        #expect(route == "/static/*path")
+    }
+}

@@ -7,9 +7,20 @@ set -eu
 LC_ALL=C
 export LC_ALL
 cd "$(dirname "$0")/.."
-table=CShims/CAssets/CAssets.c
+check=${1:-}
 new=$(mktemp)
 trap 'rm -f "$new"' EXIT
+
+# update FILE: takes what lies in $new as the file's content.
+update() {
+    if cmp -s "$new" "$1"; then return 0; fi
+    if [ "$check" = --check ]; then
+        echo "assets: $1 is out of date: run 'make assets' and commit it" >&2
+        exit 1
+    fi
+    cat "$new" >"$1"
+    echo "wrote $1"
+}
 
 # Names are C strings and `#embed` paths at once, so a name that would need escaping is refused.
 list() {
@@ -29,6 +40,12 @@ symbol() {
     echo '// Each array ends with a zero byte that its count leaves out, so an empty file has an address too.'
     echo
     echo '#include "CAssets.h"'
+    echo
+    echo '#if __has_include("../packed/packed.h")'
+    echo '#include "../packed/packed.h"'
+    echo '#else'
+    echo '#define PACKED_ASSETS'
+    echo '#endif'
     list | while read -r name; do
         echo
         echo "static const unsigned char $(symbol "$name")[] = {"
@@ -40,19 +57,25 @@ symbol() {
     list | while read -r name; do
         echo "    {\"$name\", $(symbol "$name"), sizeof($(symbol "$name")) - 1},"
     done
+    echo '    PACKED_ASSETS'
     echo '    {0, 0, 0},'
     echo '};'
     echo
     echo 'const size_t mizu_counter_assets_count ='
     echo '    sizeof(mizu_counter_assets) / sizeof(mizu_counter_assets[0]) - 1;'
 } >"$new"
+update CShims/CAssets/CAssets.c
 
-if cmp -s "$new" "$table"; then
-    exit 0
+# The static files packed by brotli, for browsers that take it (pack.sh). What is not there is packed
+# by gzip when the server starts.
+set --
+for name in $(list); do
+    case $name in static/*) set -- "$@" "Assets/$name" ;; esac
+done
+if [ "$check" = --check ]; then mode=check; else mode=write; fi
+before=$(cat CShims/packed/packed.h 2>/dev/null || true)
+sh CShims/pack.sh "$mode" CShims/packed "$@"
+# The compiler does not know that a header which was not there would have been read.
+if [ "$before" != "$(cat CShims/packed/packed.h 2>/dev/null || true)" ]; then
+    touch CShims/CAssets/CAssets.c
 fi
-if [ "${1:-}" = --check ]; then
-    echo "assets: $table is out of date: run 'make assets' and commit it" >&2
-    exit 1
-fi
-cat "$new" >"$table"
-echo "wrote $table: $(list | wc -l) files"

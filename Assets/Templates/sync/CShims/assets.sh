@@ -43,6 +43,12 @@ symbol() {
     echo '// Each array ends with a zero byte that its count leaves out, so an empty file has an address too.'
     echo
     echo '#include "CAssets.h"'
+    echo
+    echo '#if __has_include("../packed/packed.h")'
+    echo '#include "../packed/packed.h"'
+    echo '#else'
+    echo '#define PACKED_ASSETS'
+    echo '#endif'
     list | while read -r name; do
         echo
         echo "static const unsigned char $(symbol "$name")[] = {"
@@ -56,6 +62,7 @@ symbol() {
     list | while read -r name; do
         echo "    {\"$name\", $(symbol "$name"), sizeof($(symbol "$name")) - 1},"
     done
+    echo '    PACKED_ASSETS'
     echo '    {0, 0, 0},'
     echo '};'
     echo
@@ -66,3 +73,17 @@ update CShims/CAssets/CAssets.c
 
 sh CShims/join.sh "Assets/$entry" >"$new"
 update CShims/CAssets/app.js
+
+# The static files packed by brotli, for browsers that take it (pack.sh). What is not there is packed
+# by gzip when the server starts.
+set -- CShims/CAssets/app.js
+for name in $(list); do
+    case $name in "$entry") ;; static/*) set -- "$@" "Assets/$name" ;; esac
+done
+if [ "$check" = --check ]; then mode=check; else mode=write; fi
+before=$(cat CShims/packed/packed.h 2>/dev/null || true)
+sh CShims/pack.sh "$mode" CShims/packed "$@"
+# The compiler does not know that a header which was not there would have been read.
+if [ "$before" != "$(cat CShims/packed/packed.h 2>/dev/null || true)" ]; then
+    touch CShims/CAssets/CAssets.c
+fi

@@ -3,6 +3,12 @@
 
 #include "CAssets.h"
 
+#if __has_include("../packed/packed.h")
+#include "../packed/packed.h"
+#else
+#define PACKED_ASSETS
+#endif
+
 static const unsigned char asset_static_css_app_css[] = {
 #embed "../../Assets/static/css/app.css" suffix(, 0) if_empty(0)
 };
@@ -54,6 +60,7 @@ const mizu_counter_asset mizu_counter_assets[] = {
     {"views/layouts/default.html", asset_views_layouts_default_html, sizeof(asset_views_layouts_default_html) - 1},
     {"views/pages/error.html", asset_views_pages_error_html, sizeof(asset_views_pages_error_html) - 1},
     {"views/pages/home.html", asset_views_pages_home_html, sizeof(asset_views_pages_home_html) - 1},
+    PACKED_ASSETS
     {0, 0, 0},
 };
 

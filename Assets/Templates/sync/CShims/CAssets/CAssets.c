@@ -3,6 +3,12 @@
 
 #include "CAssets.h"
 
+#if __has_include("../packed/packed.h")
+#include "../packed/packed.h"
+#else
+#define PACKED_ASSETS
+#endif
+
 static const unsigned char asset_static_app_webmanifest[] = {
 #embed "../../Assets/static/app.webmanifest" suffix(, 0) if_empty(0)
 };
@@ -149,6 +155,7 @@ const mizu_todo_asset mizu_todo_assets[] = {
     {"views/pages/home.html", asset_views_pages_home_html, sizeof(asset_views_pages_home_html) - 1},
     {"views/partials/footer.html", asset_views_partials_footer_html, sizeof(asset_views_partials_footer_html) - 1},
     {"views/partials/header.html", asset_views_partials_header_html, sizeof(asset_views_partials_header_html) - 1},
+    PACKED_ASSETS
     {0, 0, 0},
 };
 
