@@ -54,7 +54,7 @@ tables: ## write what is written from the sources: flags, tables of the guides, 
 	@Tests/run setup-build
 	@MIZU_TABLES=write swift test --disable-xctest --filter WrittenTablesTests
 
-soak: ## the long rounds: 500 kills, 10,000 schedules, ten minutes for each fuzzer
+soak: ## the long rounds: 1,000 kills, a disk that fails, 10,000 schedules, ten minutes for each fuzzer
 	@Tests/run soak
 
 asan: ## Swift tests under the address sanitizer

@@ -53,6 +53,16 @@ uint32_t csqlite_crc32c(uint32_t seed, const void *bytes, size_t count) {
     return ~crc32c_plain(~seed, bytes, count);
 }
 
+size_t csqlite_find_word(const void *bytes, size_t offset, size_t end, uint32_t a, uint32_t b) {
+    for (; offset < end; offset += 8) {
+        const uint8_t *byte = (const uint8_t *)bytes + offset;
+        uint32_t word = (uint32_t)byte[0] | (uint32_t)byte[1] << 8 | (uint32_t)byte[2] << 16 |
+                        (uint32_t)byte[3] << 24;
+        if (word == a || word == b) return offset;
+    }
+    return end;
+}
+
 // --- Files ----------------------------------------------------------------------------------------
 
 int csqlite_create_segment(const char *path) {
@@ -137,8 +147,18 @@ int csqlite_read_at(int descriptor, void *bytes, size_t count, uint64_t offset) 
     return 0;
 }
 
-int csqlite_sync_data(int descriptor) { return fdatasync(descriptor) < 0 ? -errno : 0; }
-int csqlite_sync_all(int descriptor) { return fsync(descriptor) < 0 ? -errno : 0; }
+// A signal that comes first says nothing of the pages: only then may it be asked again.
+int csqlite_sync_data(int descriptor) {
+    while (fdatasync(descriptor) < 0)
+        if (errno != EINTR) return -errno;
+    return 0;
+}
+
+int csqlite_sync_all(int descriptor) {
+    while (fsync(descriptor) < 0)
+        if (errno != EINTR) return -errno;
+    return 0;
+}
 
 int csqlite_sync_folder(const char *path) {
     char folder[4096];

@@ -37,12 +37,12 @@ public final class CommitJournal {
 
     private let path: String
     private let logger: Logger
-    private var segments: [JournalSegment]
+    private(set) var segments: [JournalSegment]
     /// For each file: the highest sequence number that is anywhere in it.
     private var highest: [UInt64]
     /// Which file is written, and where.
-    private var current = 0
-    private var position = JournalHeader.recordsOffset
+    private(set) var current = 0
+    private(set) var position = JournalHeader.recordsOffset
     private var released: UInt64 = 0
     /// The commit with which the current file was half full; nil before that.
     private var halfway: UInt64?
@@ -76,17 +76,25 @@ public final class CommitJournal {
     ///   - identity: which the database knows its journal by.
     ///   - foldedThrough: the last commit that the database has.
     /// - Throws: one line for people: damage, a journal of another database, or no room for one.
-    public init(
+    public convenience init(
         openingBeside path: String, identity: UInt64, foldedThrough: UInt64,
         presence: Presence = .optional, logger: Logger
     ) throws(StoreError) {
-        self.path = path
-        self.identity = identity
+        try self.init(
+            JournalOpener(path: path, identity: identity, presence: presence),
+            foldedThrough: foldedThrough, logger: logger)
+    }
+
+    init(
+        _ opener: JournalOpener, foldedThrough: UInt64, logger: Logger
+    ) throws(StoreError) {
+        path = opener.path
+        identity = opener.identity
         self.logger = logger
-        var opener = JournalOpener(path: path, identity: identity, presence: presence)
         scratch.initializeMemory(as: UInt8.self, repeating: 0)
+        var opener = opener
         segments = try opener.open()
-        let history = try opener.history(of: segments, foldedThrough: foldedThrough)
+        let history = try opener.history(foldedThrough: foldedThrough)
         unfolded = history.unfolded
         highest = opener.scans.map(\.lastSequence)
         lastSequence = max(history.last?.found.sequence ?? 0, foldedThrough)

@@ -105,6 +105,15 @@ struct JournalFrame: Equatable {
         payloadChecksum = bytes.number(at: offset + 24)
     }
 
+    /// The next place from `offset` on at which a frame may begin; `bytes.count` if there is none.
+    static func candidate(in bytes: UnsafeRawBufferPointer, from offset: Int) -> Int {
+        let end = bytes.count - byteCount + 1
+        guard offset >= 0, offset < end, let base = bytes.baseAddress else { return bytes.count }
+        let found = csqlite_find_word(
+            base, offset, end, Kind.record.rawValue, Kind.mark.rawValue)
+        return found < end ? Int(clamping: found) : bytes.count
+    }
+
     /// Whether the payload of the frame at `offset` is there and is what was written.
     func hasPayload(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Bool {
         let start = offset + Self.byteCount

@@ -16,6 +16,14 @@ struct JournalScan {
         var payloadByteCount: Int
         var checksum: UInt32
 
+        init(_ frame: JournalFrame, offset: Int) {
+            kind = frame.kind
+            sequence = frame.sequence
+            self.offset = offset
+            payloadByteCount = frame.payloadByteCount
+            checksum = frame.payloadChecksum
+        }
+
         var end: Int { offset + JournalFrame.byteCount(payload: payloadByteCount) }
         var payload: Range<Int> {
             offset + JournalFrame.byteCount..<offset + JournalFrame.byteCount + payloadByteCount
@@ -28,20 +36,22 @@ struct JournalScan {
 
     /// - Parameter bytes: the whole file.
     init(_ bytes: UnsafeRawBufferPointer, identity: UInt64) {
-        var offset = JournalHeader.recordsOffset
-        while offset <= bytes.count - JournalFrame.byteCount {
-            guard let frame = JournalFrame(bytes, at: offset, identity: identity),
-                frame.hasPayload(bytes, at: offset)
-            else {
-                // Whatever is broken here, what comes behind it must be seen: it is the proof.
-                offset += 8
-                continue
+        var offset = JournalFrame.candidate(in: bytes, from: JournalHeader.recordsOffset)
+        while offset < bytes.count {
+            // Whatever is broken here, what comes behind it must be seen: it is the proof.
+            var next = offset + 8
+            if let frame = JournalFrame(bytes, at: offset, identity: identity) {
+                if frame.hasPayload(bytes, at: offset) {
+                    found.append(Found(frame, offset: offset))
+                    next = offset + frame.totalByteCount
+                } else if frame.sequence > 0 {
+                    // A torn record was begun when the one before it was durable.
+                    let mark = JournalFrame(
+                        .mark, identity: identity, sequence: frame.sequence - 1)
+                    found.append(Found(mark, offset: offset))
+                }
             }
-            found.append(
-                Found(
-                    kind: frame.kind, sequence: frame.sequence, offset: offset,
-                    payloadByteCount: frame.payloadByteCount, checksum: frame.payloadChecksum))
-            offset += frame.totalByteCount
+            offset = JournalFrame.candidate(in: bytes, from: next)
         }
     }
 
@@ -75,7 +85,8 @@ struct JournalHistory {
         var places: [UInt64: Place] = [:]
         for (file, scan) in scans.enumerated() {
             for found in scan.found where found.kind == .record {
-                let other = places.updateValue(Place(file: file, found: found), forKey: found.sequence)
+                let place = Place(file: file, found: found)
+                let other = places.updateValue(place, forKey: found.sequence)
                 if let other, other.found.checksum != found.checksum, found.sequence > folded {
                     throw .damaged(file: file, offset: found.offset, sequence: found.sequence)
                 }

@@ -12,65 +12,86 @@ struct JournalOpener {
     let path: String
     let identity: UInt64
     let presence: CommitJournal.Presence
+    /// Of new files, where the disk has room enough.
+    let byteCount: Int
     /// What `open` found in each file.
     private(set) var scans = [JournalScan(), JournalScan()]
 
-    init(path: String, identity: UInt64, presence: CommitJournal.Presence) {
+    init(
+        path: String, identity: UInt64, presence: CommitJournal.Presence = .optional,
+        byteCount: Int = CommitJournal.startByteCount
+    ) {
         self.path = path
         self.identity = identity
         self.presence = presence
+        self.byteCount = byteCount
     }
 
     private var paths: [String] { JournalSegment.suffixes.map { path + $0 } }
 
     /// Both files, in order.
     mutating func open() throws(StoreError) -> [JournalSegment] {
-        var segments: [JournalSegment?] = []
         for path in paths {
             // What an end in the middle of growing has left.
             try JournalSegment.check(
                 csqlite_remove(path + JournalSegment.newSuffix), "remove", path)
-            segments.append(try JournalSegment.open(path))
         }
-        var isForeign = false
-        for (file, segment) in segments.enumerated() {
+        let found = try inspect()
+        let segments = found.compactMap { $0 }
+        // They are made one after the other, empty: until both are there nothing was committed.
+        if segments.count < paths.count {
+            if presence == .required { throw missing(found[0] == nil ? 0 : 1) }
+            return try make()
+        }
+        let isForeign = segments.contains { $0.header.identity != identity }
+        return isForeign ? try make() : segments
+    }
+
+    /// The files that are there, read and changed in nothing.
+    /// - Throws: one line for people, if what is there cannot be the whole journal.
+    mutating func inspect() throws(StoreError) -> [JournalSegment?] {
+        var found: [JournalSegment?] = []
+        for path in paths { found.append(try JournalSegment.open(path)) }
+        for (file, segment) in found.enumerated() {
             guard let segment else { continue }
             let bytes = ByteSlice(try segment.read())
             scans[file] = bytes.withUnsafeBytes {
                 JournalScan($0, identity: segment.header.identity)
             }
-            isForeign = isForeign || segment.header.identity != identity
         }
-        // They are made one after the other, empty: until both are there nothing was committed.
-        if scans.allSatisfy(\.found.isEmpty) {
-            if presence == .required, segments.contains(where: { $0 == nil }) {
-                throw missing(segments[0] == nil ? 0 : 1)
-            }
-            if isForeign || segments.contains(where: { $0 == nil }) { return try make() }
-        }
-        if isForeign { throw foreign }
-        var opened: [JournalSegment] = []
-        for (file, segment) in segments.enumerated() {
+        guard scans.contains(where: { !$0.found.isEmpty }) else { return found }
+        for (file, segment) in found.enumerated() {
             guard let segment else { throw missing(file) }
-            opened.append(segment)
+            if segment.header.identity != identity { throw foreign }
         }
-        return opened
+        return found
     }
 
     /// Two new files, as large as the disk allows within reason.
     private func make() throws(StoreError) -> [JournalSegment] {
-        var byteCount = CommitJournal.startByteCount
-        var (free, total) = (Int64(0), Int64(0))
-        if csqlite_disk_space(path, &free, &total) == 0 {
-            // Two files beside a database that grows: not more than an eighth of what is free.
-            while byteCount > CommitJournal.byteCountMin, Int64(byteCount) * 16 > free {
+        var byteCount = byteCount
+        while true {
+            do throws(StoreError) {
+                return try make(of: byteCount)
+            } catch {
+                guard byteCount / 2 >= CommitJournal.byteCountMin else { throw error }
                 byteCount /= 2
             }
         }
+    }
+
+    private func make(of byteCount: Int) throws(StoreError) -> [JournalSegment] {
+        // Beside them the database and its WAL grow: a small disk is not for the journal.
+        let isSmallest = byteCount / 2 < CommitJournal.byteCountMin
+        let growths = paths.map {
+            JournalGrowth(path: $0, identity: identity, byteCount: byteCount)
+        }
+        guard isSmallest || growths[0].isAffordable else {
+            throw StoreError(.unavailable, "\(paths[0]) would fill the disk")
+        }
+        for growth in growths { try growth.write() }
         var opened: [JournalSegment] = []
         for path in paths {
-            let growth = JournalGrowth(path: path, identity: identity, byteCount: byteCount)
-            try growth.write()
             try JournalSegment.putInPlace(path)
             guard let segment = try JournalSegment.open(path) else {
                 throw JournalSegment.damage(path, at: 0)
@@ -82,7 +103,7 @@ struct JournalOpener {
 
     /// What is to be replayed.
     func history(
-        of segments: [JournalSegment], foldedThrough folded: UInt64
+        foldedThrough folded: UInt64
     ) throws(StoreError) -> JournalHistory {
         do {
             return try JournalHistory(scans, foldedThrough: folded)

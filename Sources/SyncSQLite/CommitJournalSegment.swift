@@ -13,7 +13,7 @@ final class JournalSegment {
     let path: String
     let byteCount: Int
     let header: JournalHeader
-    private let descriptor: Int32
+    let descriptor: Int32
     private let identity: csqlite_identity
 
     static let suffixes = ["-commits0", "-commits1"]
@@ -73,7 +73,8 @@ final class JournalSegment {
         if [-ELOOP, -EMLINK, -EINVAL].contains(descriptor) {
             throw StoreError(
                 .unavailable,
-                "\(path) is a link, has a second name or is no plain file: put the file itself there")
+                "\(path) is a link, has a second name or is no plain file: put the file itself there"
+            )
         }
         try check(descriptor, "open", path)
         var bytes = [UInt8](repeating: 0, count: JournalHeader.byteCount)

@@ -58,3 +58,176 @@ struct CommitJournalTests {
         #expect(try files.replay(after: 9) == [10: [2]])
     }
 }
+
+@Suite("The files of the commit journal")
+struct CommitJournalFileTests {
+    /// As many commits as one file takes, and the number of the last.
+    private func fill(_ journal: CommitJournal) throws -> UInt64 {
+        let file = journal.current
+        while true {
+            let free = journal.segments[file].byteCount
+            guard journal.current == file, free > 0 else { return journal.lastSequence - 1 }
+            try journal.append(bytes: Array(repeating: 1, count: 5_000))
+        }
+    }
+
+    @Test("the other file is taken once all in it is released, and not before")
+    func turns() throws {
+        let files = try JournalFiles()
+        let journal = try files.open()
+        let first = try fill(journal)
+        #expect(journal.current == 1 && journal.needsRelease)
+        #expect(throws: StoreError.self) {
+            for _ in 0..<100 { try journal.append(bytes: Array(repeating: 2, count: 5_000)) }
+        }
+        #expect(!journal.canTake(byteCount: 5_000))
+        let last = journal.lastSequence
+        // The part that is kept for them takes many.
+        for _ in 0..<60 { try journal.append(bytes: [3], as: .control) }
+        journal.release(through: first - 1)
+        #expect(throws: StoreError.self) {
+            try journal.append(bytes: Array(repeating: 2, count: 5_000))
+        }
+        #expect(try files.replay().count == Int(last) + 60)
+        journal.release(through: first)
+        #expect(journal.canTake(byteCount: 5_000) && !journal.needsRelease)
+        #expect(
+            try journal.append(bytes: Array(repeating: 2, count: 5_000)) == last + 61)
+        #expect(journal.current == 0)
+        #expect(try files.replay(after: first).count == Int(last - first) + 61)
+    }
+
+    @Test("a growing journal takes a larger file as soon as the old one is free")
+    func growth() throws {
+        let files = try JournalFiles()
+        let journal = try files.open()
+        let first = try fill(journal)
+        let growth = try #require(journal.takeGrowth())
+        #expect(journal.takeGrowth() == nil)
+        #expect(growth.byteCount == 2 * CommitJournal.byteCountMin)
+        try growth.write()
+        journal.use(growth)
+        journal.release(through: first)
+        _ = try fill(journal)
+        #expect(journal.current == 0)
+        #expect(journal.segments[0].byteCount == growth.byteCount)
+        #expect(journal.byteCapacity == 3 * CommitJournal.byteCountMin)
+        #expect(journal.obstacle == nil)
+        #expect(try files.replay(after: first).count == Int(journal.lastSequence - first))
+    }
+
+    @Test("a commit that no file has room for gets a file of its size")
+    func large() throws {
+        let files = try JournalFiles()
+        let large = [UInt8](repeating: 9, count: 3 * CommitJournal.byteCountMin)
+        do {
+            let journal = try files.open()
+            try journal.append(bytes: [1])
+            #expect(try journal.append(bytes: large) == 2)
+            #expect(throws: StoreError.self) { try journal.append(bytes: large + large) }
+            #expect(try journal.append(bytes: [3]) == 3)
+        }
+        #expect(try files.replay() == [1: [1], 2: large, 3: [3]])
+    }
+
+    @Test("files are for their owner alone, and gone when they are removed")
+    func names() throws {
+        let files = try JournalFiles()
+        let journal = try files.open()
+        for file in 0...1 {
+            var status = stat()
+            #expect(stat(files.path(file), &status) == 0 && status.st_mode & 0o7777 == 0o600)
+            #expect(status.st_size == off_t(CommitJournal.byteCountMin))
+        }
+        #expect(journal.obstacle == nil)
+        rename(files.path(1), files.path(1) + "x")
+        #expect(journal.obstacle?.contains("-commits1 has been deleted") == true)
+        try journal.removeFiles()
+        rename(files.path(1) + "x", files.path(1))
+        unlink(files.path(1))
+        #expect(files.refusal(presence: .required)?.contains("-commits0 is missing") == true)
+        #expect(files.refusal() == nil)
+    }
+
+    @Test("a link, a second name and a folder are refused")
+    func links() throws {
+        let files = try JournalFiles()
+        do { try files.open().append(bytes: [1]) }
+        let aside = files.path(0) + "x"
+        rename(files.path(0), aside)
+        symlink(aside, files.path(0))
+        #expect(files.refusal()?.contains("is a link") == true)
+        unlink(files.path(0))
+        link(aside, files.path(0))
+        #expect(files.refusal()?.contains("is a link") == true)
+        unlink(files.path(0))
+        mkdir(files.path(0), 0o700)
+        #expect(files.refusal()?.contains("-commits0") == true)
+        rmdir(files.path(0))
+        rename(aside, files.path(0))
+        #expect(files.refusal() == nil)
+    }
+
+    @Test("the journal of another database is refused, unless it holds nothing")
+    func foreign() throws {
+        let files = try JournalFiles()
+        _ = try files.open(identity: 1)
+        do { try files.open(identity: 2).append(bytes: [1]) }
+        #expect(files.refusal(identity: 3)?.contains("of another database") == true)
+        #expect(try files.open(identity: 2).lastSequence == 1)
+    }
+
+    @Test("a file that is missing is refused if the other one holds a commit")
+    func halfGone() throws {
+        let files = try JournalFiles()
+        _ = try files.open()
+        unlink(files.path(1))
+        #expect(files.refusal() == nil)
+        do { try files.open().append(bytes: [1]) }
+        unlink(files.path(1))
+        #expect(files.refusal()?.contains("-commits1 is missing") == true)
+    }
+
+    @Test("after a write that failed the tail is mended, and the failed commit is nowhere")
+    func failedWrite() throws {
+        let files = try JournalFiles()
+        let journal = try files.open()
+        try journal.append(bytes: Array(repeating: 1, count: 6_000))
+        let descriptor = journal.segments[0].descriptor
+        let kept = dup(descriptor)
+        let full = open("/dev/full", O_WRONLY)
+        dup2(full, descriptor)
+        for _ in 0..<2 {
+            #expect(throws: StoreError.self) { try journal.append(bytes: [2]) }
+        }
+        // What a write leaves that fails behind the disk's cache: a whole record, never acknowledged.
+        dup2(kept, descriptor)
+        close(kept)
+        close(full)
+        var bytes = try files.bytes(0)
+        var frame = JournalFrame(.record, identity: files.identity, sequence: 2)
+        frame.payloadByteCount = 0
+        bytes.withUnsafeMutableBytes {
+            frame.write(to: UnsafeMutableRawBufferPointer(rebasing: $0[(4_096 + 6_032)...]))
+        }
+        #expect(pwrite(descriptor, bytes, bytes.count, 0) == bytes.count)
+        #expect(try files.replay().keys.sorted() == [1, 2])
+        #expect(try journal.append(bytes: [3]) == 2)
+        #expect(try journal.append(bytes: [4]) == 3)
+        #expect(
+            try files.replay() == [1: Array(repeating: 1, count: 6_000), 2: [3], 3: [4]])
+    }
+
+    @Test("an inspection tells what is there, and changes nothing")
+    func inspection() throws {
+        let files = try JournalFiles()
+        let journal = try files.open()
+        for number in 1...5 as ClosedRange<UInt8> { try journal.append(bytes: [number]) }
+        let before = try files.bytes(0)
+        let found = try JournalInspection(
+            beside: files.database, identity: files.identity, foldedThrough: 3)
+        #expect(found.files.map(\.commitCount) == [5, 0])
+        #expect(found.lastSequence == 5 && found.unfoldedCount == 2)
+        #expect(try files.bytes(0) == before)
+    }
+}

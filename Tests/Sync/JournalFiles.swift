@@ -21,9 +21,10 @@ final class JournalFiles {
         foldedThrough folded: UInt64 = 0, identity: UInt64? = nil,
         presence: CommitJournal.Presence = .optional
     ) throws(StoreError) -> CommitJournal {
-        try CommitJournal(
-            openingBeside: database, identity: identity ?? self.identity, foldedThrough: folded,
-            presence: presence, logger: Backing.quiet)
+        let opener = JournalOpener(
+            path: database, identity: identity ?? self.identity, presence: presence,
+            byteCount: CommitJournal.byteCountMin)
+        return try CommitJournal(opener, foldedThrough: folded, logger: Backing.quiet)
     }
 
     /// What a start would replay behind `folded`.
@@ -45,9 +46,12 @@ final class JournalFiles {
     }
 
     /// Why the journal does not open; nil if it does.
-    func refusal(foldedThrough folded: UInt64 = 0, identity: UInt64? = nil) -> String? {
+    func refusal(
+        foldedThrough folded: UInt64 = 0, identity: UInt64? = nil,
+        presence: CommitJournal.Presence = .optional
+    ) -> String? {
         do throws(StoreError) {
-            _ = try open(foldedThrough: folded, identity: identity)
+            _ = try open(foldedThrough: folded, identity: identity, presence: presence)
             return nil
         } catch { return error.message }
     }

@@ -10,6 +10,10 @@
 // before, 0 for none.
 uint32_t csqlite_crc32c(uint32_t seed, const void *bytes, size_t count);
 
+// The first of `offset`, `offset` + 8 … below `end` at which the little-endian word `a` or `b` stands;
+// `end` if there is none. All below `end` + 4 can be read.
+size_t csqlite_find_word(const void *bytes, size_t offset, size_t end, uint32_t a, uint32_t b);
+
 // Makes a file for the process's user alone, without following a link. The name must be free.
 int csqlite_create_segment(const char *path);
 // Opens a file that csqlite_create_segment made, and gives its size. -ELOOP for a symbolic link,
