@@ -19,6 +19,9 @@ final class Connection {
     /// a commit once it has 1,000 pages (4 MiB), as far as no reader still needs the old pages, and
     /// cuts a WAL that has grown beyond 64 MiB. `busy_timeout` matters only for outsiders, such as
     /// a backup with the sqlite3 shell: this process has one writer, and no other has the lock.
+    ///
+    /// The writer's cache holds what a transaction of some thousand mutations touches (engine.md,
+    /// "The tables"). What is deleted is overwritten where that costs no page more.
     init(_ path: String, as role: Role) throws(StoreError) {
         var opened: OpaquePointer?
         let create = role == .writer ? SQLITE_OPEN_CREATE : 0
@@ -39,7 +42,8 @@ final class Connection {
             try run("PRAGMA synchronous=FULL")
             try run("PRAGMA wal_autocheckpoint=1000")
             try run("PRAGMA journal_size_limit=67108864")
-            try run("PRAGMA cache_size=-4000")
+            try run("PRAGMA secure_delete=FAST")
+            try run("PRAGMA cache_size=-16000")
         case .reader:
             try run("PRAGMA query_only=ON")
             try run("PRAGMA cache_size=-1000")
@@ -62,6 +66,23 @@ final class Connection {
         let code = sqlite3_exec(raw, sql, nil, nil, nil)
         guard code == SQLITE_OK else { throw error(code) }
     }
+
+    /// Runs `body` in a transaction, which is rolled back where it throws.
+    func transaction(_ body: () throws(StoreError) -> Void) throws(StoreError) {
+        try run("BEGIN IMMEDIATE")
+        do {
+            try body()
+            try run("COMMIT")
+        } catch {
+            sqlite3_exec(raw, "ROLLBACK", nil, nil, nil)
+            throw error
+        }
+    }
+
+    /// The key that the last INSERT gave to its row.
+    var insertedRowID: Int { Int(sqlite3_last_insert_rowid(raw)) }
+    /// Rows that the last statement has changed.
+    var changedRowCount: Int { Int(sqlite3_changes(raw)) }
 
     /// The first column of the first row, as text.
     func text(_ sql: String) throws(StoreError) -> String? {

@@ -1,5 +1,4 @@
-// The statements that read records and logs, the same for the writer and for readers, and the form
-// of a log entry's `ends` in its column.
+// The statements that read records and logs, the same for the writer and for readers.
 
 import MizuBytes
 import MizuSync
@@ -14,16 +13,16 @@ final class LogRows {
     private let recordsOfEntity: Statement
     /// What stands at cursor 0.
     private let epoch: CurrentEpoch
+    let ids: ScopeIDs
 
     init(_ connection: Connection, epoch: CurrentEpoch) throws(StoreError) {
         self.epoch = epoch
+        ids = try ScopeIDs(connection)
         scope = try Statement(
             connection,
             """
-            SELECT cursor, base, records, (SELECT epoch FROM epochs
-                WHERE epochs.scope = scopes.scope ORDER BY first DESC LIMIT 1) AS epoch,
-                checksum, bytes, log_bytes AS logBytes, owner
-            FROM scopes WHERE scope = ?
+            SELECT id, cursor, base, records, checksum, bytes, log_bytes AS logBytes, epoch, owner
+            FROM scopes WHERE name = ?
             """, columns: ScopeColumn.self)
         epochAt = try Statement(
             connection,
@@ -31,28 +30,34 @@ final class LogRows {
         entries = try Statement(
             connection,
             """
-            SELECT first, last, time, ends, bytes FROM changes
+            SELECT last, first, time, marks, bytes FROM log
             WHERE scope = ? AND last > ? ORDER BY last
-            """, columns: EntryColumn.self)
+            """, columns: BlockColumn.self)
         record = try Statement(
             connection,
-            "SELECT data, version FROM records WHERE scope = ? AND entity = ? AND id = ?",
+            "SELECT version, data FROM records WHERE scope = ? AND entity = ? AND id = ?",
             columns: RecordColumn.self)
         recordsOfScope = try Statement(
             connection,
             """
-            SELECT data, version, id, entity FROM records
+            SELECT version, data, id, entity FROM records
             WHERE scope = ? AND (entity, id) > (?, ?) ORDER BY entity, id
             """, columns: RecordColumn.self)
         recordsOfEntity = try Statement(
             connection,
-            "SELECT data, version, id FROM records WHERE scope = ? AND entity = ? ORDER BY id",
+            "SELECT version, data, id FROM records WHERE scope = ? AND entity = ? ORDER BY id",
             columns: RecordColumn.self)
     }
 
+    /// Forgets what is remembered of rows: the view of the database is another one now.
+    func forget() { ids.forget() }
+
     func scopeState(_ name: Name) throws(StoreError) -> ScopeState {
-        let found = try scope.bind(name).first { (row) throws(StoreError) in
-            ScopeState(
+        let found = try scope.bind(name).first { (row) throws(StoreError) -> ScopeState? in
+            ids.learn(row.int(ScopeColumn.id), of: name)
+            // It has a number, and nothing more yet.
+            guard row.int(ScopeColumn.cursor) > 0 else { return nil }
+            return ScopeState(
                 head: Position(
                     cursor: row.int(ScopeColumn.cursor), epoch: try row.key(ScopeColumn.epoch)),
                 base: row.int(ScopeColumn.base), recordCount: row.int(ScopeColumn.records),
@@ -62,42 +67,42 @@ final class LogRows {
                 logByteCount: row.int(ScopeColumn.logBytes),
                 owner: Account(stored: row.blob(ScopeColumn.owner).array))
         }
-        return found ?? ScopeState(unwrittenIn: epoch.value)
+        return (found ?? nil) ?? ScopeState(unwrittenIn: epoch.value)
     }
 
     func epoch(at cursor: Int, in scope: Name) throws(StoreError) -> Name? {
-        try epochAt.bind(scope).bind(cursor).first { (row) throws(StoreError) in try row.key() }
+        guard let id = try ids.id(of: scope) else { return nil }
+        return try epochAt.bind(id).bind(cursor).first { (row) throws(StoreError) in
+            try row.key()
+        }
     }
 
     func visitLog(
         of scope: Name, after cursor: Int, _ visit: (LogEntry) -> Visit
     ) throws(StoreError) {
-        try entries.bind(scope).bind(cursor).each { (row) throws(StoreError) in
-            let bytes = row.blob(EntryColumn.bytes)
-            let (first, last) = (row.int(EntryColumn.first), row.int(EntryColumn.last))
-            guard first >= 1, first <= last, last <= Position.cursorMax,
-                let ends = EntryEnds.read(
-                    row.blob(EntryColumn.ends), of: bytes, count: last - first + 1)
-            else {
-                throw StoreError(.statement, "the change \(last) of \(scope) is damaged")
-            }
-            return visit(
-                LogEntry(
-                    first: first, last: last,
-                    timeMilliseconds: Int64(row.int(EntryColumn.time)), bytes: bytes, ends: ends))
+        guard let id = try ids.id(of: scope) else { return }
+        try entries.bind(id).bind(cursor).each { (row) throws(StoreError) in
+            guard
+                let entry = LogBlock.read(
+                    Self.header(row), marks: row.blob(BlockColumn.marks),
+                    bytes: row.blob(BlockColumn.bytes))
+            else { throw Self.damaged(row, of: scope) }
+            return visit(entry)
         }
     }
 
     func storedRecord(_ key: RecordKey, in scope: Name) throws(StoreError) -> StoredRecord? {
-        try record.bind(scope).bind(key.entity).bind(key.id)
+        guard let scopeID = try ids.id(of: scope) else { return nil }
+        return try record.bind(scopeID).bind(key.entity).bind(key.id)
             .first { (row) throws(StoreError) in Self.record(row) }
     }
 
     func visitRecords(
         in scope: Name, after key: RecordKey?, _ visit: (RecordKey, StoredRecord) -> Visit
     ) throws(StoreError) {
+        guard let scopeID = try ids.id(of: scope) else { return }
         // An empty BLOB is before every name.
-        try recordsOfScope.bind(scope).bind(key?.entity).bind(key?.id)
+        try recordsOfScope.bind(scopeID).bind(key?.entity).bind(key?.id)
             .each { (row) throws(StoreError) in
                 visit(
                     RecordKey(
@@ -109,7 +114,8 @@ final class LogRows {
     func visitRecords(
         of entity: Name, in scope: Name, _ visit: (Name, ByteSlice) -> Visit
     ) throws(StoreError) {
-        try recordsOfEntity.bind(scope).bind(entity).each { (row) throws(StoreError) in
+        guard let scopeID = try ids.id(of: scope) else { return }
+        try recordsOfEntity.bind(scopeID).bind(entity).each { (row) throws(StoreError) in
             visit(try row.key(RecordColumn.id), row.blob(RecordColumn.data))
         }
     }
@@ -119,16 +125,32 @@ final class LogRows {
     }
 }
 
+// MARK: Blocks of the log
+
+extension LogRows {
+    static func header(_ row: Statement) -> LogBlock.Header {
+        LogBlock.Header(
+            first: row.int(BlockColumn.first), last: row.int(BlockColumn.last),
+            time: Int64(row.int(BlockColumn.time)))
+    }
+
+    static func damaged(_ row: Statement, of scope: Name) -> StoreError {
+        StoreError(
+            .statement, "the change \(row.int(BlockColumn.last)) of \(scope) is damaged")
+    }
+}
+
+/// Of a row of the log; the last one may be its length in place of the bytes.
+enum BlockColumn: Int32, Columns { case last, first, time, marks, bytes }
+
 // MARK: Columns, in the order of the statements above
 
 private enum ScopeColumn: Int32, Columns {
-    case cursor, base, records, epoch, checksum, bytes, logBytes, owner
+    case id, cursor, base, records, checksum, bytes, logBytes, epoch, owner
 }
 
-private enum EntryColumn: Int32, Columns { case first, last, time, ends, bytes }
-
 /// The last ones are those of the statements that find more than one record.
-private enum RecordColumn: Int32, Columns { case data, version, id, entity }
+private enum RecordColumn: Int32, Columns { case version, data, id, entity }
 
 /// Whoever reads by `LogRows`: the store on its connection, each reader on its own.
 protocol RowSource: LogSource {
@@ -166,29 +188,5 @@ extension RowSource {
         of entity: Name, in scope: Name, _ visit: (Name, ByteSlice) -> Visit
     ) throws(StoreError) {
         try log.visitRecords(of: entity, in: scope, visit)
-    }
-}
-
-/// `LogEntry.ends` as bytes. One change, the usual case, needs none.
-enum EntryEnds {
-    static func write(_ ends: [Int]) -> [UInt8] {
-        guard ends.count > 1 else { return [] }
-        return ends.flatMap { end in
-            (0..<4).map { UInt8(truncatingIfNeeded: end >> ($0 * 8)) }
-        }
-    }
-
-    /// Nil where the column does not fit the bytes.
-    static func read(_ column: ByteSlice, of bytes: ByteSlice, count: Int) -> [Int]? {
-        if count == 1, column.isEmpty { return [bytes.count] }
-        guard count > 1, count <= column.count, column.count == count * 4 else { return nil }
-        var ends: [Int] = []
-        ends.reserveCapacity(count)
-        for index in 0..<count {
-            let end = (0..<4).reduce(0) { $0 | Int(column[index * 4 + $1]) << ($1 * 8) }
-            guard end > ends.last ?? 0 else { return nil }
-            ends.append(end)
-        }
-        return ends.last == bytes.count ? ends : nil
     }
 }

@@ -1,13 +1,33 @@
-// Takes a file of version 1 to version 2, in place and in one transaction: either all of it is
-// there afterwards or nothing has changed. Rows are not rewritten: new columns have their default
-// (a record's version is 0) and one row for each scope gets its sums. An older program refuses the
-// file from then on, by its `user_version`.
+// Takes a file of an earlier version to this one, in place and in one transaction: either all of it
+// is there afterwards or nothing has changed. An older program refuses the file from then on, by
+// its `user_version`. Memory is bounded by the page cache; the disk needs room for the WAL, which
+// grows to the size of the database, until the upgrade is over.
+//
+//   1 ──sums──► 2 ──numbers for scopes, blocks, runs (Migration+Version3.swift)──► 3
 
 import CSQLite
+import Logging
 import MizuBytes
 import MizuSync
 
 enum Migration {
+    static func upgrade(
+        _ connection: Connection, from version: Int, logger: Logger
+    ) throws(StoreError) {
+        let versions: Logger.Metadata = [
+            "path": "\(connection.path)", "from": "\(version)", "to": "\(Schema.version)",
+        ]
+        logger.notice("database is of an older version: upgrading it", metadata: versions)
+        try connection.transaction { () throws(StoreError) in
+            if version < 2 { try upgradeTo2(connection) }
+            try upgradeTo3(connection)
+            try connection.run("PRAGMA user_version=\(Schema.version)")
+        }
+        logger.notice("database upgraded", metadata: versions)
+    }
+
+    // MARK: Version 2
+
     private static let columns = """
         ALTER TABLE records ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE scopes ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
@@ -35,18 +55,12 @@ enum Migration {
             WHERE latest IS NOT NULL;
         """
 
-    static func upgrade(_ connection: Connection) throws(StoreError) {
-        try connection.run("BEGIN IMMEDIATE")
-        do {
-            try connection.run(columns)
-            try sumUp(connection)
-            try connection.run(totals)
-            try connection.run("PRAGMA user_version=\(Schema.version)")
-            try connection.run("COMMIT")
-        } catch {
-            sqlite3_exec(connection.raw, "ROLLBACK", nil, nil, nil)
-            throw error
-        }
+    /// Rows are not rewritten: new columns have their default (a record's version is 0) and one row
+    /// for each scope gets its sums.
+    private static func upgradeTo2(_ connection: Connection) throws(StoreError) {
+        try connection.run(columns)
+        try sumUp(connection)
+        try connection.run(totals)
     }
 
     /// What the records of one scope come to.

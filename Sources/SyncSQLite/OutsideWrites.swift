@@ -42,19 +42,20 @@ struct OutsideWrites {
     }
 
     /// - Parameters:
-    ///   - rows: of the transaction.
+    ///   - rows: of the transaction; they forget what they remember where others have written.
     ///   - current: the epoch that we write in.
-    mutating func look(_ rows: LogRows, current: Name) throws(StoreError) -> Finding {
+    mutating func look(_ rows: SQLiteRows, current: Name) throws(StoreError) -> Finding {
         nextMark = nil
         let found = try Self.number(version)
         guard found != seen else { return isEpochDue ? .epochDue : .nothing }
         // Not `seen` before it is known to be ours: each later look must find it again.
+        rows.discard()
         guard try Self.number(schema) == Schema.version,
             try Self.number(application) == Schema.applicationID
         else { return .replaced }
         let stored = try epoch.first { (row) throws(StoreError) in row.name() } ?? nil
         seen = found
-        if !isEpochDue, stored == current, try isThere(mark, rows) { return .nothing }
+        if !isEpochDue, stored == current, try isThere(mark, rows.log) { return .nothing }
         mark = nil
         isEpochDue = true
         return .restored

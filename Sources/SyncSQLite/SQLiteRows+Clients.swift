@@ -16,6 +16,9 @@ extension SQLiteRows {
     func setClient(
         _ state: ClientState, of client: Name, in scope: Name
     ) throws(StoreError) {
+        try statements.countClient.bind(state.outcomeCount).bind(client).bind(scope)
+            .bind(state.user).bind(Int(state.lastPushMilliseconds)).run()
+        guard connection.changedRowCount == 0 else { return }
         try statements.setClient.bind(client).bind(scope).bind(state.user)
             .bind(Int(state.lastPushMilliseconds)).bind(state.outcomeCount).run()
     }

@@ -12,18 +12,45 @@ final class SQLiteRows {
     /// The half that readers have too.
     let log: LogRows
     let statements: WriterStatements
+    let outcomes: OutcomeTable
+    let blocks: LogBlockWriter
+    let connection: Connection
 
     init(_ connection: Connection, epoch: CurrentEpoch) throws(StoreError) {
+        self.connection = connection
         log = try LogRows(connection, epoch: epoch)
         statements = try WriterStatements(connection)
+        outcomes = try OutcomeTable(connection)
+        blocks = try LogBlockWriter(connection)
     }
 
     /// Writes what was gathered. To be called before COMMIT.
-    func finish() throws(StoreError) {}
+    func finish() throws(StoreError) { try outcomes.finish() }
 
-    /// Forgets what was gathered or is remembered of rows. To be called after a ROLLBACK, also of a
-    /// savepoint, and where another program has written to the database.
-    func discard() {}
+    /// Forgets what was gathered or is remembered of rows. To be called after a ROLLBACK, and where
+    /// another program has written to the database.
+    func discard() {
+        log.forget()
+        outcomes.discard()
+    }
+
+    /// To be called with SAVEPOINT.
+    func savepoint() { outcomes.savepoint() }
+
+    /// To be called with ROLLBACK TO: what was gathered since the savepoint is forgotten.
+    func returnToSavepoint() {
+        log.forget()
+        outcomes.returnToSavepoint()
+    }
+
+    /// The scope's number, made where it has none.
+    private func makeID(of scope: Name) throws(StoreError) -> Int {
+        if let id = try log.ids.id(of: scope) { return id }
+        try statements.makeScope.bind(scope).run()
+        let id = connection.insertedRowID
+        log.ids.learn(id, of: scope)
+        return id
+    }
 }
 
 // MARK: The database
@@ -64,32 +91,34 @@ extension SQLiteRows {
 
 extension SQLiteRows {
     func setScopeState(_ state: ScopeState, of scope: Name) throws(StoreError) {
-        try statements.setScope.bind(scope).bind(state.head.cursor).bind(state.base)
+        let id = try makeID(of: scope)
+        try statements.setScope.bind(state.head.cursor).bind(state.base)
             .bind(state.recordCount).bind(Int(truncatingIfNeeded: state.checksum.bits))
-            .bind(state.byteCount).bind(state.logByteCount).bind(state.owner?.bytes ?? []).run()
+            .bind(state.byteCount).bind(state.logByteCount).bind(state.head.epoch)
+            .bind(state.owner?.bytes ?? []).bind(id).run()
     }
 
     func beginEpoch(_ epoch: Name, at first: Int, in scope: Name) throws(StoreError) {
-        try statements.beginEpoch.bind(scope).bind(first).bind(epoch).run()
+        let id = try makeID(of: scope)
+        try statements.beginEpoch.bind(id).bind(first).bind(epoch).run()
     }
 
-    /// Appends entries that follow each other without a gap, of one mutation each.
+    /// Appends entries that follow each other without a gap. They become one block with the scope's
+    /// last one, if that is small, and with each other.
     func append(_ entries: [LogEntry], to scope: Name) throws(StoreError) {
-        for entry in entries {
-            try statements.append.bind(scope).bind(entry.last).bind(entry.first)
-                .bind(Int(entry.timeMilliseconds)).bind(EntryEnds.write(entry.ends))
-                .bind(entry.bytes).run()
-        }
+        try blocks.append(entries, to: try makeID(of: scope))
     }
 
     func setRecord(
         _ key: RecordKey, in scope: Name, to record: StoredRecord?
     ) throws(StoreError) {
         guard let record else {
-            return try statements.removeRecord.bind(scope).bind(key.entity).bind(key.id).run()
+            guard let id = try log.ids.id(of: scope) else { return }
+            return try statements.removeRecord.bind(id).bind(key.entity).bind(key.id).run()
         }
-        try statements.setRecord.bind(scope).bind(key.entity).bind(key.id).bind(record.json)
-            .bind(record.version).run()
+        let id = try makeID(of: scope)
+        try statements.setRecord.bind(id).bind(key.entity).bind(key.id).bind(record.version)
+            .bind(record.json).run()
     }
 
     func totals() throws(StoreError) -> StoreTotals? {
@@ -134,24 +163,17 @@ extension SQLiteRows {
         return names
     }
 
+    /// The oldest mutations of the log.
     func oldestEntries(
         of scope: Name, countMax: Int
     ) throws(StoreError) -> [OldEntry] {
-        var oldest: [OldEntry] = []
-        try statements.oldestEntries.bind(scope).bind(countMax)
-            .each { (row) throws(StoreError) in
-                oldest.append(
-                    OldEntry(
-                        last: row.int(OldEntryColumn.last),
-                        timeMilliseconds: Int64(row.int(OldEntryColumn.time)),
-                        byteCount: row.int(OldEntryColumn.bytes)))
-                return .next
-            }
-        return oldest
+        guard let id = try log.ids.id(of: scope) else { return [] }
+        return try blocks.oldest(of: id, named: scope, countMax: countMax)
     }
 
     func trimLog(of scope: Name, through base: Int) throws(StoreError) {
-        try statements.trimLog.bind(scope).bind(base).run()
-        try statements.trimEpochs.bind(scope).bind(base).run()
+        guard let id = try log.ids.id(of: scope) else { return }
+        try blocks.trim(id, named: scope, through: base)
+        try statements.trimEpochs.bind(id).bind(base).run()
     }
 }

@@ -1,4 +1,4 @@
-// The store's rows: each call goes to `SQLiteRows`, inside the transaction that the store has begun.
+// The store's rows: each call goes to `SQLiteRows`, in the transaction that the store has begun.
 
 import MizuBytes
 import MizuSync

@@ -31,7 +31,7 @@ public final class SQLiteStore: SyncStore, RowSource {
     public init(path: String, epoch: Name, logger: Logger) throws(StoreError) {
         let lock = try DatabaseLock(forDatabase: path)
         let connection = try Connection(lock.path, as: .writer)
-        try Schema.prepare(connection)
+        try Schema.prepare(connection, logger: logger)
         // Not before it is known that the file is a database of ours.
         for name in lock.closeToOthers() {
             logger.notice("\(name) was open to every user of the machine: it is closed to them")
@@ -40,7 +40,7 @@ public final class SQLiteStore: SyncStore, RowSource {
         rows = try SQLiteRows(connection, epoch: current)
         // Durable before the first change under it; and the first proof that writing works.
         try rows.setEpoch(epoch)
-        salt = try Self.salt(connection)
+        salt = try Schema.salt(connection)
         outsiders = try OutsideWrites(connection)
         files = DatabaseFiles(lock.path, descriptor: lock.database)
         statements = try TransactionStatements(connection)
@@ -64,16 +64,6 @@ public final class SQLiteStore: SyncStore, RowSource {
         }
     }
 
-    /// Made with the database.
-    private static func salt(_ connection: Connection) throws(StoreError) -> UInt64 {
-        try connection.run(
-            "INSERT OR IGNORE INTO settings(key, value) VALUES('salt', randomblob(8))")
-        let statement = try Statement(
-            connection, "SELECT value FROM settings WHERE key = 'salt'")
-        let bytes = try statement.first { (row) throws(StoreError) in row.blob() }
-        return (bytes ?? .empty).array.reduce(0) { $0 << 8 | UInt64($1) }
-    }
-
     public func diskSpace() -> DiskSpace? {
         var (free, total) = (Int64(0), Int64(0))
         guard csqlite_disk_space(connection.path, &free, &total) == 0 else { return nil }
@@ -94,12 +84,11 @@ extension SQLiteStore {
     public func begin() throws(StoreError) {
         if let obstacle = files.obstacle { throw StoreError(.unavailable, obstacle) }
         try statements.begin.run()
-        switch try outsiders.look(log, current: epoch) {
+        switch try outsiders.look(rows, current: epoch) {
         case .nothing: return
         case .restored:
             var random = SystemRandomNumberGenerator()
             current.change(to: Name.random(using: &random))
-            rows.discard()
             try rows.setEpoch(epoch)
         case .epochDue: try rows.setEpoch(epoch)
         case .replaced:
@@ -110,13 +99,17 @@ extension SQLiteStore {
         }
     }
 
-    public func savepoint() throws(StoreError) { try statements.savepoint.run() }
+    public func savepoint() throws(StoreError) {
+        try statements.savepoint.run()
+        rows.savepoint()
+    }
+
     public func releaseSavepoint() throws(StoreError) { try statements.release.run() }
 
     public func rollbackToSavepoint() throws(StoreError) {
         try statements.rollbackTo.run()
         try statements.release.run()
-        rows.discard()
+        rows.returnToSavepoint()
     }
 
     public func proveWritable() throws(StoreError) {
@@ -153,10 +146,14 @@ final class SQLiteReader: SyncReader, RowSource {
     }
 
     /// The view begins with the first read behind it, which is later still: nothing is missed.
-    func beginReading() throws(StoreError) { try begin.run() }
+    func beginReading() throws(StoreError) {
+        log.forget()
+        try begin.run()
+    }
     func beginReading(of scope: Name) throws(StoreError) { try beginReading() }
 
     func endReading() {
+        log.forget()
         do { try end.run() } catch {
             // There is no transaction any more, which is what was wanted.
         }

@@ -1,5 +1,6 @@
 // One prepared statement, used again and again: bind, step, read columns, reset. The binding copies
-// bytes, so nothing need outlive the call. Confined to its connection's thread.
+// bytes, so nothing need outlive the call: short ones into memory of the statement's own, because
+// SQLite would allocate for each of them. Confined to its connection's thread.
 
 import CSQLite
 import MizuBytes
@@ -10,6 +11,13 @@ final class Statement {
     private let connection: Connection
     private let raw: OpaquePointer
     private var bound: Int32 = 0
+    /// Where short parameters are kept until `reset`; they never move.
+    private let shorts = UnsafeMutableRawPointer.allocate(
+        byteCount: Statement.shortsMax, alignment: 1)
+    private var shortsCount = 0
+    /// Whether SQLite holds a copy of a long one.
+    private var isHoldingLong = false
+    private static let shortsMax = 512
 
     /// Prepares a statement whose rows are read by the names of `columns`, which may go on after
     /// the statement's last column.
@@ -29,7 +37,11 @@ final class Statement {
         raw = prepared
     }
 
-    deinit { sqlite3_finalize(raw) }
+    deinit {
+        sqlite3_finalize(raw)
+        // Behind the statement, whose parameters may point into it.
+        shorts.deallocate()
+    }
 
     /// Binds the next parameter.
     @discardableResult
@@ -58,7 +70,16 @@ final class Statement {
     /// Binds a copy of the bytes as a BLOB.
     private func bind(_ bytes: UnsafeRawBufferPointer) -> Statement {
         bound += 1
-        _ = csqlite_bind_blob(raw, bound, bytes.baseAddress, Int64(bytes.count))
+        guard bytes.count <= Self.shortsMax - shortsCount else {
+            isHoldingLong = true
+            _ = csqlite_bind_blob(raw, bound, bytes.baseAddress, Int64(bytes.count))
+            return self
+        }
+        let short = shorts + shortsCount
+        if let source = bytes.baseAddress { short.copyMemory(from: source, byteCount: bytes.count) }
+        shortsCount += bytes.count
+        // No destructor: SQLITE_STATIC. The bytes stay until the statement is reset.
+        sqlite3_bind_blob64(raw, bound, short, UInt64(bytes.count), nil)
         return self
     }
 
@@ -101,8 +122,13 @@ final class Statement {
     /// Ends the reading, which would otherwise hold its view of the database open.
     func reset() {
         sqlite3_reset(raw)
-        sqlite3_clear_bindings(raw)
+        assert(
+            bound == 0 || bound == sqlite3_bind_parameter_count(raw),
+            "all parameters are bound each time")
+        if isHoldingLong { sqlite3_clear_bindings(raw) }
+        isHoldingLong = false
         bound = 0
+        shortsCount = 0
     }
 }
 

@@ -20,10 +20,10 @@ final class TransactionStatements {
 final class WriterStatements {
     let journal, setJournal, setFolded: Statement
     let account, setAccount, totals, setTotals: Statement
-    let setEpoch, setScope, beginEpoch, append, setRecord, removeRecord: Statement
-    let outcome, setOutcome, removeOutcome, dueOutcomes: Statement
-    let client, owner, setClient, claim, clientCount, longestSilent, removeClient: Statement
-    let scopesAfter, oldestEntries, trimLog, trimEpochs: Statement
+    let setEpoch, makeScope, setScope, beginEpoch, setRecord, removeRecord: Statement
+    let client, owner, countClient, setClient, claim: Statement
+    let clientCount, longestSilent, removeClient: Statement
+    let scopesAfter, trimEpochs: Statement
 
     init(_ connection: Connection) throws(StoreError) {
         func prepare(_ sql: String) throws(StoreError) -> Statement {
@@ -40,11 +40,12 @@ final class WriterStatements {
         setFolded = try prepare("UPDATE journal SET folded = ?")
         setEpoch = try prepare(
             "INSERT OR REPLACE INTO settings(key, value) VALUES('epoch', ?)")
+        makeScope = try prepare("INSERT INTO scopes(name) VALUES(?)")
         setScope = try prepare(
             """
-            INSERT OR REPLACE INTO scopes(
-                scope, cursor, base, records, checksum, bytes, log_bytes, owner)
-            VALUES(?, ?, ?, ?, ?, ?, ?, ?)
+            UPDATE scopes SET cursor = ?, base = ?, records = ?, checksum = ?, bytes = ?,
+                log_bytes = ?, epoch = ?, owner = ?
+            WHERE id = ?
             """)
         totals = try prepare("SELECT aging, outcomes FROM totals", TotalsColumn.self)
         setTotals = try prepare(
@@ -54,35 +55,25 @@ final class WriterStatements {
         setAccount = try prepare(
             "INSERT OR REPLACE INTO accounts(account, scopes, bytes) VALUES(?, ?, ?)")
         beginEpoch = try prepare("INSERT INTO epochs(scope, first, epoch) VALUES(?, ?, ?)")
-        append = try prepare(
-            "INSERT INTO changes(scope, last, first, time, ends, bytes) VALUES(?, ?, ?, ?, ?, ?)")
         setRecord = try prepare(
             """
-            INSERT OR REPLACE INTO records(scope, entity, id, data, version)
+            INSERT OR REPLACE INTO records(scope, entity, id, version, data)
             VALUES(?, ?, ?, ?, ?)
             """)
         removeRecord = try prepare(
             "DELETE FROM records WHERE scope = ? AND entity = ? AND id = ?")
 
-        let columns = "high, low, user, client, sequence, review, cursor, epoch, code, error"
-        outcome = try prepare(
-            "SELECT \(columns) FROM outcomes WHERE scope = ? AND mutation = ?", OutcomeColumn.self)
-        setOutcome = try prepare(
-            """
-            INSERT OR REPLACE INTO outcomes(scope, mutation, \(columns))
-            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """)
-        removeOutcome = try prepare("DELETE FROM outcomes WHERE scope = ? AND mutation = ?")
-        dueOutcomes = try prepare(
-            """
-            SELECT \(columns), scope, mutation FROM outcomes
-            WHERE review <= ? ORDER BY review LIMIT ?
-            """, OutcomeColumn.self)
-
         client = try prepare(
             "SELECT user, pushed, outcomes FROM clients WHERE client = ? AND scope = ?",
             ClientColumn.self)
         owner = try prepare("SELECT user FROM clients WHERE client = ? LIMIT 1")
+        // The usual case, in which no index is touched: SQLite rewrites the entries of an index
+        // whose columns a statement sets, also where nothing of them changes.
+        countClient = try prepare(
+            """
+            UPDATE clients SET outcomes = ?
+            WHERE client = ? AND scope = ? AND user = ? AND pushed = ?
+            """)
         setClient = try prepare(
             """
             INSERT INTO clients(client, scope, user, pushed, outcomes) VALUES(?, ?, ?, ?, ?)
@@ -98,13 +89,8 @@ final class WriterStatements {
             """, ClientColumn.self)
         removeClient = try prepare("DELETE FROM clients WHERE client = ? AND scope = ?")
 
-        scopesAfter = try prepare("SELECT scope FROM scopes WHERE scope > ? ORDER BY scope LIMIT ?")
-        oldestEntries = try prepare(
-            """
-            SELECT last, time, length(bytes) AS bytes FROM changes
-            WHERE scope = ? ORDER BY last LIMIT ?
-            """, OldEntryColumn.self)
-        trimLog = try prepare("DELETE FROM changes WHERE scope = ? AND last <= ?")
+        scopesAfter = try prepare(
+            "SELECT name FROM scopes WHERE name > ? AND cursor > 0 ORDER BY name LIMIT ?")
         // The epoch of the change at the border itself is still asked for.
         trimEpochs = try prepare(
             """
@@ -122,12 +108,5 @@ enum TotalsColumn: Int32, Columns { case aging, outcomes }
 
 enum AccountColumn: Int32, Columns { case scopes, bytes }
 
-/// The last two are those of `dueOutcomes` only.
-enum OutcomeColumn: Int32, Columns {
-    case high, low, user, client, sequence, review, cursor, epoch, code, error, scope, mutation
-}
-
 /// The last one is that of `longestSilent` only.
 enum ClientColumn: Int32, Columns { case user, pushed, outcomes, client }
-
-enum OldEntryColumn: Int32, Columns { case last, time, bytes }
