@@ -179,6 +179,12 @@ extension Configuration {
             help: "MiB of each worker for compressing WebSocket messages with a window that is "
                 + "kept. `off`: no permessage-deflate."),
         Setting(
+            "LOG_CACHE", reads: .either("off", as: 0, or: .mebibytes(1...1_048_576)),
+            into: \.sync.tailBytesMax,
+            help: "MiB of the latest changes that are kept in memory, for pulls and sockets; "
+                + "others are read from the database. The scope that was used longest ago goes "
+                + "first, and one scope has an eighth at most."),
+        Setting(
             "PAGE_CACHE", reads: .either("off", as: 0, or: .mebibytes(1...1_048_576)),
             into: \.pageCacheBytesMax,
             help: "MiB of pages that are kept for as long as their scope does not change. Those "

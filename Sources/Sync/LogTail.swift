@@ -10,7 +10,9 @@
 import MizuBytes
 import Synchronization
 
-/// The tails of all scopes' logs. Thread-safe; holds its lock only while it copies references.
+/// The tails of all scopes' logs, within one budget (`SyncLimits.tailBytesMax`) from which the
+/// scope that was used longest ago falls out first. Thread-safe; holds its lock only while it
+/// copies references, or joins small neighbours in `append`.
 public final class LogTail: Sendable {
     private let limits: SyncLimits
     private let table: Mutex<TailTable>
@@ -39,6 +41,9 @@ public final class LogTail: Sendable {
         case askStore
         case refused(Refusal)
     }
+
+    /// Bytes of memory that all tails hold. Any thread.
+    public var byteCount: Int { table.withLock { $0.byteCount } }
 
     /// A moment in the tail's life; see `learn`.
     public struct Moment: Sendable {
@@ -153,6 +158,6 @@ extension LogTail {
     }
 
     private func tail(of scope: Name) -> ScopeTail? {
-        table.withLock { $0.scopes[scope] }
+        table.withLock { $0.use(scope) }
     }
 }

@@ -1,6 +1,7 @@
 // The tail of one scope's log: immutable segments, each the bytes of neighbouring changes with
-// their ends and the borders of mutations. Small neighbours of one epoch are merged, so that many
-// small commits do not make a pull of many slices; each byte is copied O(log) times at most.
+// their ends and the borders of mutations. Small neighbours of one epoch are joined, four of a kind
+// at a time, so that many small commits do not make a pull of many slices; each byte is copied
+// O(log) times at most.
 
 import MizuBytes
 
@@ -12,12 +13,13 @@ struct ScopeTail: Sendable {
     private(set) var checksum: ScopeChecksum?
     /// Ascending, without a gap.
     private(set) var segments: [CommittedChanges] = []
+    /// How often the bytes of each segment were copied.
+    private var levels: [UInt8] = []
+    /// Bytes of memory that the segments hold.
     private(set) var byteCount = 0
     /// How far a reader has seen the store's log. Above `head` means that a commit is on its way
     /// here; until it has come, only the store knows where the log ends.
     var seen = 0
-    /// Set by `TailTable`: when it was last written to.
-    var stamp = 0
     /// Known from a reader alone; no commit has been appended.
     var isLearned = false
 
@@ -40,38 +42,59 @@ struct ScopeTail: Sendable {
     mutating func append(_ changes: CommittedChanges, limits: SyncLimits) {
         assert(changes.base.cursor == head.cursor, "a gap in the tail")
         segments.append(changes)
+        levels.append(0)
         byteCount += Self.cost(changes)
         head = changes.head
         checksum = changes.checksum
-        merge(bytesMax: limits.tailSegmentBytesMax)
+        join(bytesMax: limits.tailSegmentBytesMax)
+        let bytesMax = limits.tailScopeBytesMax ?? limits.tailBytesMax / 8
         var dropped = 0
-        while byteCount > limits.tailScopeBytesMax, dropped < segments.count {
+        while byteCount > bytesMax, dropped < segments.count {
             byteCount -= Self.cost(segments[dropped])
             base = segments[dropped].head
             dropped += 1
         }
+        guard dropped > 0 else { return }
         segments.removeFirst(dropped)
+        levels.removeFirst(dropped)
     }
 
-    /// Merges the last two segments while the older is not much larger: as in a binary counter,
-    /// sizes then grow towards the front and each byte moves seldom.
-    private mutating func merge(bytesMax: Int) {
-        while segments.count >= 2 {
-            let (older, newer) = (segments[segments.count - 2], segments[segments.count - 1])
-            guard older.head.epoch == newer.head.epoch,
-                older.bytes.count <= 2 * newer.bytes.count,
-                older.bytes.count + newer.bytes.count < bytesMax
+    /// That many neighbours are joined at a time: with more, bytes are copied less often and a pull
+    /// has more slices.
+    private static let joinedCount = 4
+
+    /// Joins the last segments while enough of them were copied equally often: as in a counter to
+    /// base four, sizes then grow towards the front and each byte moves seldom.
+    private mutating func join(bytesMax: Int) {
+        while segments.count >= Self.joinedCount {
+            let last = segments.suffix(Self.joinedCount)
+            let level = levels[levels.count - 1]
+            guard levels.suffix(Self.joinedCount).allSatisfy({ $0 == level }),
+                last.allSatisfy({ $0.head.epoch == head.epoch }),
+                last.reduce(0, { $0 + $1.bytes.count + 1 }) <= bytesMax
             else { return }
-            let merged = older.merged(with: newer)
-            byteCount += Self.cost(merged) - Self.cost(older) - Self.cost(newer)
-            segments.removeLast(2)
-            segments.append(merged)
+            let joined = CommittedChanges(joining: last)
+            for segment in last { byteCount -= Self.cost(segment) }
+            byteCount += Self.cost(joined)
+            segments.removeLast(Self.joinedCount)
+            segments.append(joined)
+            levels.removeLast(Self.joinedCount)
+            levels.append(level + 1)
         }
     }
 
+    /// Bytes of memory: the whole buffer that the segment keeps alive, both arrays, and the places
+    /// of all these in the tail and on the heap.
     private static func cost(_ segment: CommittedChanges) -> Int {
-        segment.bytes.count + 8 * (segment.ends.count + segment.borders.count) + 128
+        segment.bytes.owner.count + 8 * (segment.ends.capacity + segment.borders.capacity)
+            + MemoryLayout<CommittedChanges>.stride + objectBytes
     }
+
+    /// A shared buffer's object, two arrays' headers, and what malloc adds to four blocks.
+    private static let objectBytes = 80 + 2 * 32 + 4 * 16
+
+    /// Whether no changes are known.
+    var isEmpty: Bool { segments.isEmpty }
 
     /// Whether nothing has been shown to anybody that is not here.
     var isComplete: Bool { seen <= head.cursor }
@@ -127,17 +150,25 @@ extension CommittedChanges {
         return reached
     }
 
-    /// Both as one; `next` begins where this ends and is of the same epoch.
-    func merged(with next: CommittedChanges) -> CommittedChanges {
-        let shift = bytes.count + 1
-        var buffer = ByteBuffer(capacity: shift + next.bytes.count)
-        buffer.append(bytes)
-        buffer.append(UInt8(ascii: ","))
-        buffer.append(next.bytes)
-        return CommittedChanges(
-            scope: scope, base: base, head: next.head, bytes: buffer.finish(),
-            ends: ends + next.ends.map { $0 + shift }, borders: borders + next.borders,
-            checksum: next.checksum, isByReaders: isByReaders && next.isByReaders)
+    /// All of `parts` as one, in memory of exactly its size; each begins where the one before ends,
+    /// all are of one epoch, and there is at least one.
+    init(joining parts: ArraySlice<CommittedChanges>) {
+        let (first, last) = (parts[parts.startIndex], parts[parts.endIndex - 1])
+        var buffer = ByteBuffer(capacity: parts.reduce(-1) { $0 + $1.bytes.count + 1 })
+        var (ends, borders): ([Int], [Int]) = ([], [])
+        ends.reserveCapacity(last.head.cursor - first.base.cursor)
+        borders.reserveCapacity(parts.reduce(0) { $0 + $1.borders.count })
+        for part in parts {
+            if buffer.count > 0 { buffer.append(UInt8(ascii: ",")) }
+            let shift = buffer.count
+            buffer.append(part.bytes)
+            for end in part.ends { ends.append(end + shift) }
+            borders.append(contentsOf: part.borders)
+        }
+        self.init(
+            scope: first.scope, base: first.base, head: last.head, bytes: buffer.finish(),
+            ends: ends, borders: borders, checksum: last.checksum,
+            isByReaders: parts.allSatisfy(\.isByReaders))
     }
 }
 

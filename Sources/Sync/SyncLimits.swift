@@ -72,13 +72,14 @@ public struct SyncLimits: Sendable {
 
     // The tail in memory; beyond these the oldest changes are read from the store instead.
 
-    /// Bytes of changes kept for one scope.
-    public var tailScopeBytesMax = 4 << 20
-    /// Bytes of changes kept in all; the scope that was written to longest ago gives way.
+    /// Bytes of memory for all scopes; the scope that was used longest ago gives way.
     public var tailBytesMax = 32 << 20
+    /// Bytes of memory for one scope; nil: an eighth of `tailBytesMax`, so that a scope that is
+    /// written to without end leaves room for others.
+    public var tailScopeBytesMax: Int?
     /// Scopes of which only the end of the log is kept, because somebody asked for it.
     public var tailLearnedMax = 8192
-    /// Neighbouring segments are merged up to this size: larger means fewer slices in a pull and
+    /// Neighbouring segments are joined up to this size: larger means fewer slices in a pull and
     /// more bytes copied for each commit.
     public var tailSegmentBytesMax = 64 << 10
 

@@ -1,124 +1,171 @@
-// What LogTail's lock protects: which scope has which tail, how many bytes they have in all, and
-// which of them was written to longest ago and gives way first.
+// What LogTail's lock protects: which scope has which tail, how many bytes all of them hold, and
+// which of them was used longest ago and gives way first. A commit and a read are uses.
+// The count is of what is really held: a segment's whole buffer, its arrays, and what an entry of
+// the table takes; so LOG_CACHE is what the process pays.
 
 import MizuBytes
 
 struct TailTable {
-    private(set) var scopes: [Name: ScopeTail] = [:]
+    /// Where in `slots` a scope is.
+    private var places: [Name: Int] = [:]
+    private var slots: [Slot] = []
+    /// Places of `slots` that nobody has.
+    private var free: [Int] = []
+    private var written = Recency()
+    /// Scopes of which only the head is known, because a reader told it. They are bounded by
+    /// themselves: asking for scopes, which needs no more than their names, puts nobody's changes
+    /// out of memory.
+    private var learned = Recency()
     /// Scopes forgotten so far, to tell whether a reader's view may be too old.
     private(set) var evictions = 0
     private(set) var byteCount = 0
     private let limits: SyncLimits
-    /// Scopes that were written to, the one written to longest ago first.
-    private var written = StampQueue()
-    /// Scopes of which only the head is known, because a reader told it. They are bounded by
-    /// themselves: asking for scopes, which needs no more than their names, puts nobody's changes
-    /// out of memory.
-    private var learned = StampQueue()
-    private var learnedCount = 0
-    private var stamp = 0
 
-    /// What a scope costs without any change, about.
-    private static let scopeBytes = 256
+    private struct Slot {
+        var scope: Name
+        var tail: ScopeTail
+        /// The neighbours in the order of use.
+        var newer: Int?
+        var older: Int?
+    }
+
+    /// The ends of a list of scopes in the order of use.
+    private struct Recency {
+        var newest: Int?
+        var oldest: Int?
+        var count = 0
+    }
 
     init(limits: SyncLimits) { self.limits = limits }
 
+    // MARK: Using
+
+    /// The scope's tail; nil if nothing is known of it.
+    mutating func use(_ scope: Name) -> ScopeTail? {
+        guard let place = places[scope] else { return nil }
+        touch(place)
+        return slots[place].tail
+    }
+
     mutating func append(_ changes: CommittedChanges) {
-        let known = take(changes.scope)
-        if let known, changes.head.cursor <= known.head.cursor, !known.segments.isEmpty {
-            scopes[changes.scope] = known
-            byteCount += known.byteCount + Self.scopeBytes
-            return
+        guard let place = places[changes.scope] else {
+            var tail = ScopeTail(base: changes.base)
+            tail.append(changes, limits: limits)
+            return insert(tail, for: changes.scope)
         }
-        var grown = ScopeTail(base: changes.base)
-        if let known, known.head == changes.base { grown = known }
-        if let known { grown.seen = max(known.seen, known.head.cursor) }
-        grown.isLearned = false
-        grown.append(changes, limits: limits)
-        store(grown, for: changes.scope)
+        let head = slots[place].tail.head
+        if changes.head.cursor <= head.cursor, !slots[place].tail.isEmpty { return }
+        unlink(place)
+        let seen = max(slots[place].tail.seen, head.cursor)
+        if head != changes.base { slots[place].tail = ScopeTail(base: changes.base) }
+        slots[place].tail.seen = seen
+        slots[place].tail.isLearned = false
+        slots[place].tail.append(changes, limits: limits)
+        link(place)
+        evict()
     }
 
     /// What is known grows by `append` alone; of it a reader can only say that it is not all.
     mutating func learn(_ head: ScopeHead, of scope: Name, since moment: LogTail.Moment) {
-        if let known = scopes[scope] {
-            scopes[scope]?.seen = max(known.seen, head.cursor)
+        if let place = places[scope] {
+            slots[place].tail.seen = max(slots[place].tail.seen, head.cursor)
+            touch(place)
         } else if evictions == moment.evictions {
-            store(ScopeTail(head: head), for: scope)
+            insert(ScopeTail(head: head), for: scope)
         }
     }
 
     /// Forgets everything; what readers have read until now is not learned from.
     mutating func forgetAll() {
-        evictions += 1
-        scopes.removeAll()
-        byteCount = 0
-        written = StampQueue()
-        learned = StampQueue()
-        learnedCount = 0
+        let evictions = evictions
+        self = TailTable(limits: limits)
+        self.evictions = evictions + 1
     }
 
-    private mutating func store(_ tail: ScopeTail, for scope: Name) {
-        stamp += 1
-        var tail = tail
-        tail.stamp = stamp
-        byteCount += tail.byteCount + Self.scopeBytes
-        scopes[scope] = tail
-        if tail.isLearned {
-            learnedCount += 1
-            learned.append(scope, stamp)
-            while learnedCount > limits.tailLearnedMax, let scope = learned.next(in: scopes) {
-                forget(scope)
-            }
-            learned.sweep(scopes)
+    // MARK: Making room
+
+    private mutating func insert(_ tail: ScopeTail, for scope: Name) {
+        let slot = Slot(scope: scope, tail: tail)
+        let place: Int
+        if let reused = free.popLast() {
+            place = reused
+            slots[place] = slot
         } else {
-            written.append(scope, stamp)
-            evict()
-            written.sweep(scopes)
+            place = slots.count
+            slots.append(slot)
         }
+        places[scope] = place
+        link(place)
+        while learned.count > limits.tailLearnedMax, let oldest = learned.oldest {
+            forget(oldest)
+        }
+        evict()
     }
 
-    /// Forgets the scopes written to longest ago until the rest fits; never the last one.
+    /// Forgets the scopes that were used longest ago until the rest fits; never the last one.
     private mutating func evict() {
-        while byteCount > limits.tailBytesMax, scopes.count > 1 {
-            guard let scope = learned.next(in: scopes) ?? written.next(in: scopes) else { return }
-            forget(scope)
+        while byteCount > limits.tailBytesMax, places.count > 1,
+            let place = learned.oldest ?? written.oldest
+        {
+            forget(place)
         }
     }
 
-    private mutating func forget(_ scope: Name) {
-        guard take(scope) != nil else { return }
+    private mutating func forget(_ place: Int) {
+        unlink(place)
+        places[slots[place].scope] = nil
+        slots[place].tail = ScopeTail(base: .start)
+        free.append(place)
         evictions += 1
     }
 
-    private mutating func take(_ scope: Name) -> ScopeTail? {
-        guard let tail = scopes.removeValue(forKey: scope) else { return nil }
-        byteCount -= tail.byteCount + Self.scopeBytes
-        if tail.isLearned { learnedCount -= 1 }
-        return tail
+    // MARK: The order of use
+
+    private mutating func touch(_ place: Int) {
+        guard slots[place].newer != nil else { return }
+        unlink(place)
+        link(place)
     }
-}
 
-/// Scopes in the order of their stamps. Only a scope's last stamp counts; older ones are skipped
-/// when they come up, and swept when they outnumber the scopes.
-private struct StampQueue: Sendable {
-    private var order: [(stamp: Int, scope: Name)] = []
-    private var start = 0
-
-    mutating func append(_ scope: Name, _ stamp: Int) { order.append((stamp, scope)) }
-
-    /// Takes out the scope with the oldest stamp.
-    mutating func next(in scopes: [Name: ScopeTail]) -> Name? {
-        while start < order.count {
-            let (stamp, scope) = order[start]
-            start += 1
-            if scopes[scope]?.stamp == stamp { return scope }
+    /// Puts a scope at the newest end of its list, and counts what it holds.
+    private mutating func link(_ place: Int) {
+        let isLearned = slots[place].tail.isLearned
+        let newest = isLearned ? learned.newest : written.newest
+        slots[place].newer = nil
+        slots[place].older = newest
+        if let newest { slots[newest].newer = place }
+        change(isLearned) { list in
+            list.newest = place
+            if list.oldest == nil { list.oldest = place }
+            list.count += 1
         }
-        return nil
+        byteCount += cost(of: place)
     }
 
-    mutating func sweep(_ scopes: [Name: ScopeTail]) {
-        guard order.count > 2 * scopes.count + 64 else { return }
-        order = order[start...].filter { scopes[$0.scope]?.stamp == $0.stamp }
-        start = 0
+    private mutating func unlink(_ place: Int) {
+        let (newer, older) = (slots[place].newer, slots[place].older)
+        if let newer { slots[newer].older = older }
+        if let older { slots[older].newer = newer }
+        change(slots[place].tail.isLearned) { list in
+            if newer == nil { list.newest = older }
+            if older == nil { list.oldest = newer }
+            list.count -= 1
+        }
+        byteCount -= cost(of: place)
     }
+
+    @inline(__always)
+    private mutating func change(_ isLearned: Bool, _ body: (inout Recency) -> Void) {
+        if isLearned { body(&learned) } else { body(&written) }
+    }
+
+    /// Bytes that the scope holds here: its changes, its place, its name and its entry in the
+    /// dictionary, which is between half and three quarters full.
+    private func cost(of place: Int) -> Int {
+        slots[place].tail.byteCount + MemoryLayout<Slot>.stride + slots[place].scope.bytes.count
+            + Self.entryBytes
+    }
+
+    /// An array's header, and twice a key and a value of the dictionary.
+    private static let entryBytes = 64
 }

@@ -143,6 +143,67 @@ struct LogTailTests {
         #expect(tail.head("t99")?.cursor == 110)
     }
 
+    @Test("a scope that is read stays, and one that nobody uses goes first")
+    func recency() throws {
+        var limits = SyncLimits()
+        limits.tailBytesMax = 12_000
+        let tail = LogTail(limits: limits)
+        tail.append(changes("s", after: 0))
+        for index in 0..<100 {
+            tail.append(changes(try #require(Name("t\(index)")), after: 0))
+            #expect(try pull(tail, 0)?.cursors == [1])
+        }
+        #expect(tail.head("t0") == nil)
+        #expect(tail.head("t99") != nil)
+        // Without a reader it goes like any other.
+        for index in 100..<200 { tail.append(changes(try #require(Name("t\(index)")), after: 0)) }
+        #expect(try pull(tail, 0) == nil)
+    }
+
+    @Test("it counts what it holds: whole buffers, whatever slices of them it has")
+    func accounting() throws {
+        var limits = SyncLimits()
+        limits.tailBytesMax = 1 << 20
+        let tail = LogTail(limits: limits)
+        let empty = tail.byteCount
+        #expect(empty == 0)
+        // A slice of a large buffer.
+        let text = changes("s", after: 0, count: 2)
+        var buffer = ByteBuffer(capacity: 100_000)
+        for _ in 0..<100_000 { buffer.append(UInt8(ascii: " ")) }
+        let large = buffer.finish()
+        let held = CommittedChanges(
+            scope: "s", base: text.base, head: text.head, bytes: large[0..<text.bytes.count],
+            ends: text.ends, borders: text.borders)
+        tail.append(held)
+        #expect(tail.byteCount > 100_000 && tail.byteCount < 102_000)
+        // One scope has an eighth: it keeps where the log ends.
+        tail.append(changes("s", after: 2, count: 1, bytesEach: 200_000))
+        #expect(tail.byteCount < 1_000)
+        #expect(tail.head("s")?.cursor == 3)
+        // What went is counted no more.
+        for round in 0..<3_000 {
+            let scope = try #require(Name("t\(round % 700)"))
+            tail.append(changes(scope, after: round, bytesEach: 900))
+            #expect(tail.byteCount <= limits.tailBytesMax)
+        }
+        tail.forgetAll()
+        #expect(tail.byteCount == empty)
+    }
+
+    @Test("without any room it keeps where the latest scope's log ends, and no changes")
+    func noRoom() throws {
+        var limits = SyncLimits()
+        limits.tailBytesMax = 0
+        let tail = LogTail(limits: limits)
+        for base in 0..<10 { tail.append(changes("s", after: base)) }
+        #expect(tail.head("s")?.cursor == 10)
+        #expect(try pull(tail, 9) == nil)
+        #expect(try pull(tail, 10)?.cursors == [])
+        tail.append(changes("t", after: 0))
+        #expect(tail.head("s") == nil)
+    }
+
     @Test("behind a gap it begins anew, and what it knows already it ignores")
     func gaps() throws {
         let tail = LogTail(limits: SyncLimits())
@@ -207,7 +268,8 @@ struct LogTailTests {
     @Test("it learns a head from a reader, unless it may be too old")
     func learning() throws {
         var limits = SyncLimits()
-        limits.tailBytesMax = 1000
+        limits.tailBytesMax = 700
+        limits.tailScopeBytesMax = 700
         let tail = LogTail(limits: limits)
         let before = tail.moment()
         tail.learn(
