@@ -38,20 +38,27 @@ extension JSONValue {
         guard kind == .object else {
             throw JSONError(offset: 0, reason: .mismatch(path: "", expected: "an object"))
         }
-        return try bytes.withUnsafeBytes { (raw) throws(JSONError) -> [JSONValue?] in
-            var found = [JSONValue?](repeating: nil, count: names.count)
+        var found = [JSONValue?](repeating: nil, count: names.count)
+        try bytes.withUnsafeBytes { (raw) throws(JSONError) in
             var cursor = JSONCursor(raw, at: 1)
-            while let member = cursor.nextMember() {
-                // Slices are made for what was asked for only: most of the walk counts nothing.
-                guard let index = self.index(of: member, in: names, raw) else { continue }
-                guard found[index] == nil else {
-                    throw JSONError(
-                        offset: member.key.lowerBound - 1,
-                        reason: .duplicateKey("\(names[index])"))
-                }
-                found[index] = JSONValue(exactly: bytes[member.value])
+            try collect(named: names, &cursor, in: raw, into: &found)
+        }
+        return found
+    }
+
+    /// Walks to the end of the object that the cursor is in, and collects its members.
+    fileprivate func collect(
+        named names: [StaticString], _ cursor: inout JSONCursor, in raw: UnsafeRawBufferPointer,
+        into found: inout [JSONValue?]
+    ) throws(JSONError) {
+        while let member = cursor.nextMember() {
+            // Slices are made for what was asked for only: most of the walk counts nothing.
+            guard let index = self.index(of: member, in: names, raw) else { continue }
+            guard found[index] == nil else {
+                throw JSONError(
+                    offset: member.key.lowerBound - 1, reason: .duplicateKey("\(names[index])"))
             }
-            return found
+            found[index] = JSONValue(exactly: bytes[member.value])
         }
     }
 
@@ -125,5 +132,50 @@ public struct JSONElements: Sequence, IteratorProtocol, Sendable {
         }
         at = found?.upperBound ?? bytes.count
         return found.map { JSONValue(exactly: bytes[$0]) }
+    }
+}
+
+/// The objects of an array, each with its members of certain names, in one walk over the text.
+public struct JSONObjects {
+    private let array: JSONValue
+    private let names: [StaticString]
+    private var at: Int
+    /// The members of the object that `next` returned last, in the order of the names; nil where
+    /// one is missing.
+    public private(set) var found: [JSONValue?]
+
+    /// - Parameter array: a value of any kind; what is no array has no elements.
+    public init(_ array: JSONValue, membersNamed names: [StaticString]) {
+        self.array = array
+        self.names = names
+        at = array.kind == .array ? 1 : array.bytes.count
+        found = Array(repeating: nil, count: names.count)
+    }
+
+    /// The next element, whose members are in `found` then; nil at the end.
+    /// - Throws: `.mismatch` if it is no object, `.duplicateKey` if one of the names stands twice;
+    ///   the offset is inside the array. Nothing follows then.
+    public mutating func next() throws(JSONError) -> JSONValue? {
+        for index in found.indices { found[index] = nil }
+        let range = try array.bytes.withUnsafeBytes {
+            (raw) throws(JSONError) -> Range<Int>? in
+            var cursor = JSONCursor(raw, at: at)
+            // If this throws, it is over.
+            at = raw.count
+            cursor.skipSeparators()
+            guard let first = cursor.current, first != UInt8(ascii: "]") else { return nil }
+            let start = cursor.at
+            guard first == UInt8(ascii: "{") else {
+                let reason = JSONError.Reason.mismatch(path: "", expected: "an object")
+                throw JSONError(offset: start, reason: reason)
+            }
+            cursor.step()
+            try array.collect(named: names, &cursor, in: raw, into: &found)
+            // The closing brace.
+            cursor.step()
+            at = cursor.at
+            return start..<at
+        }
+        return range.map { JSONValue(exactly: array.bytes[$0]) }
     }
 }

@@ -39,9 +39,8 @@ extension PushRequest {
             reading, limits: limits, scope: scope, client: client,
             // About as many as there can be in so many bytes.
             expected: min(limits.pushMutationsMax, 1 + array.bytes.count / 100))
-        for element in array.elements {
-            try parser.take(element)
-        }
+        var elements = JSONObjects(array, membersNamed: MutationParser.members)
+        while try parser.take(&elements) == .goOn {}
         return PushRequest(
             scope: parser.scope ?? .defaultScope, client: parser.client,
             mutations: parser.mutations)
@@ -61,7 +60,7 @@ private struct MutationParser {
     /// What the last mutation does: most do the same as the one before.
     private var lastName: Name?
 
-    private static let members: [StaticString] = ["id", "name", "args", "scope", "client"]
+    static let members: [StaticString] = ["id", "name", "args", "scope", "client"]
 
     init(
         _ reading: PushRequest.Reading, limits: SyncLimits, scope: Name?, client: Name?,
@@ -76,17 +75,22 @@ private struct MutationParser {
         self.client = client
     }
 
-    mutating func take(_ json: JSONValue) throws(Refusal) {
+    enum Progress { case goOn, done }
+
+    /// Reads the next mutation, if there is one.
+    mutating func take(_ elements: inout JSONObjects) throws(Refusal) -> Progress {
         let index = mutations.count
-        guard index < limits.pushMutationsMax else {
-            throw .tooLarge("a push has at most \(limits.pushMutationsMax) mutations")
-        }
-        let parts: [JSONValue?]
+        let element: JSONValue?
         do {
-            parts = try json.members(named: Self.members)
+            element = try elements.next()
         } catch {
+            // Nothing of what is too much is looked at.
+            guard index < limits.pushMutationsMax else { throw tooMany }
             throw .invalidRequest("mutations[\(index)]: \(error.reason)")
         }
+        guard let json = element else { return .done }
+        guard index < limits.pushMutationsMax else { throw tooMany }
+        let parts = elements.found
         guard let id = parts[0].flatMap({ Name($0) }) else {
             throw .invalidRequest("mutations[\(index)].id: expected a name")
         }
@@ -103,6 +107,11 @@ private struct MutationParser {
             PushedMutation(
                 id: id, content: content(json, name: parts[1], args: parts[2]),
                 name: parts[1]?.bytes, args: parts[2]?.bytes))
+        return .goOn
+    }
+
+    private var tooMany: Refusal {
+        .tooLarge("a push has at most \(limits.pushMutationsMax) mutations")
     }
 
     private func name(

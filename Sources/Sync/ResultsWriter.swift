@@ -7,7 +7,13 @@ extension PushResults {
     /// `{"results":[…]}` as JSON text. O(n) over the changes.
     /// - Parameter limits: changes are left out if the text would pass `resultsBytesMax` with them.
     public func body(limits: SyncLimits) -> ByteSlice {
-        var writer = ResultsWriter(bytesMax: limits.resultsBytesMax)
+        // About as much as there will be: two names and a position beside the changes.
+        let expected = results.reduce(64) { sum, result in
+            guard case .applied(_, let changes) = result.decision else { return sum + 256 }
+            return sum + 192 + changes.bytes.count
+        }
+        var writer = ResultsWriter(
+            bytesMax: limits.resultsBytesMax, capacity: min(expected, limits.resultsBytesMax))
         for (index, result) in results.enumerated() {
             writer.append(result, othersToCome: results.count - index - 1)
         }
@@ -17,15 +23,16 @@ extension PushResults {
 
 /// Composes `{"results":[…]}`.
 private struct ResultsWriter: ~Copyable {
-    private var buffer = ByteBuffer(capacity: 512)
+    private var buffer: ByteBuffer
     private var isFirst = true
     private let bytesMax: Int
 
     /// More than any result without its changes: two names with escapes, a code and a message.
     private static let resultBytesMax = 4096
 
-    init(bytesMax: Int) {
+    init(bytesMax: Int, capacity: Int) {
         self.bytesMax = bytesMax
+        buffer = ByteBuffer(capacity: capacity)
         buffer.append("{\"results\":[" as StaticString)
     }
 

@@ -93,7 +93,7 @@ struct TodoMutator: Mutator {
             let last = scalars.lastIndex(where: { !isSpace($0) })
         else { throw .invalid("title: write at least one character") }
         let trimmed = scalars[first...last]
-        guard trimmed.count <= 500 else {
+        guard title.utf8.count <= 500 || trimmed.count <= 500 else {
             throw .invalid("title: at most 500 characters, not \(trimmed.count)")
         }
         return String(trimmed)
