@@ -81,23 +81,22 @@ public final class CommitJournal {
         presence: Presence = .optional, logger: Logger
     ) throws(StoreError) {
         try self.init(
-            JournalOpener(path: path, identity: identity, presence: presence),
-            foldedThrough: foldedThrough, logger: logger)
+            JournalOpener(
+                path: path, identity: identity, foldedThrough: foldedThrough, presence: presence),
+            logger: logger)
     }
 
-    init(
-        _ opener: JournalOpener, foldedThrough: UInt64, logger: Logger
-    ) throws(StoreError) {
+    init(_ opener: JournalOpener, logger: Logger) throws(StoreError) {
         path = opener.path
         identity = opener.identity
         self.logger = logger
         scratch.initializeMemory(as: UInt8.self, repeating: 0)
         var opener = opener
         segments = try opener.open()
-        let history = try opener.history(foldedThrough: foldedThrough)
+        let history = try opener.history()
         unfolded = history.unfolded
         highest = opener.scans.map(\.lastSequence)
-        lastSequence = max(history.last?.found.sequence ?? 0, foldedThrough)
+        lastSequence = max(history.last?.found.sequence ?? 0, opener.folded)
         if let last = history.last { try resume(behind: last) }
     }
 

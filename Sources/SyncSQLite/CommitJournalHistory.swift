@@ -55,6 +55,9 @@ struct JournalScan {
         }
     }
 
+    /// Whether nothing in it tells of a commit behind `folded`.
+    func isFolded(through folded: UInt64) -> Bool { found.allSatisfy { $0.sequence <= folded } }
+
     /// The highest sequence number of a record; 0 if there is none.
     var lastSequence: UInt64 {
         found.lazy.filter { $0.kind == .record }.map(\.sequence).max() ?? 0

@@ -26,9 +26,10 @@ public struct JournalInspection: Sendable {
     public init(
         beside path: String, identity: UInt64, foldedThrough: UInt64
     ) throws(StoreError) {
-        var opener = JournalOpener(path: path, identity: identity)
+        var opener = JournalOpener(
+            path: path, identity: identity, foldedThrough: foldedThrough)
         let segments = try opener.inspect()
-        let history = try opener.history(foldedThrough: foldedThrough)
+        let history = try opener.history()
         files = segments.enumerated().compactMap { file, segment in
             guard let segment else { return nil }
             return File(

@@ -12,17 +12,20 @@ struct JournalOpener {
     let path: String
     let identity: UInt64
     let presence: CommitJournal.Presence
+    /// The last commit that the database has.
+    let folded: UInt64
     /// Of new files, where the disk has room enough.
     let byteCount: Int
     /// What `open` found in each file.
     private(set) var scans = [JournalScan(), JournalScan()]
 
     init(
-        path: String, identity: UInt64, presence: CommitJournal.Presence = .optional,
-        byteCount: Int = CommitJournal.startByteCount
+        path: String, identity: UInt64, foldedThrough folded: UInt64,
+        presence: CommitJournal.Presence = .optional, byteCount: Int = CommitJournal.startByteCount
     ) {
         self.path = path
         self.identity = identity
+        self.folded = folded
         self.presence = presence
         self.byteCount = byteCount
     }
@@ -38,9 +41,10 @@ struct JournalOpener {
         }
         let found = try inspect()
         let segments = found.compactMap { $0 }
-        // They are made one after the other, empty: until both are there nothing was committed.
+        // They are made one after the other, empty, and so nothing was committed before both were.
         if segments.count < paths.count {
             if presence == .required { throw missing(found[0] == nil ? 0 : 1) }
+            scans = [JournalScan(), JournalScan()]
             return try make()
         }
         let isForeign = segments.contains { $0.header.identity != identity }
@@ -61,7 +65,13 @@ struct JournalOpener {
         }
         guard scans.contains(where: { !$0.found.isEmpty }) else { return found }
         for (file, segment) in found.enumerated() {
-            guard let segment else { throw missing(file) }
+            guard let segment else {
+                // After a clean end they are removed, one after the other.
+                if presence == .optional, scans.allSatisfy({ $0.isFolded(through: folded) }) {
+                    continue
+                }
+                throw missing(file)
+            }
             if segment.header.identity != identity { throw foreign }
         }
         return found
@@ -102,9 +112,7 @@ struct JournalOpener {
     }
 
     /// What is to be replayed.
-    func history(
-        foldedThrough folded: UInt64
-    ) throws(StoreError) -> JournalHistory {
+    func history() throws(StoreError) -> JournalHistory {
         do {
             return try JournalHistory(scans, foldedThrough: folded)
         } catch {
@@ -124,14 +132,15 @@ struct JournalOpener {
     private func missing(_ file: Int) -> StoreError {
         StoreError(
             .unavailable,
-            "\(paths[file]) is missing, and commits that were acknowledged are in it: put it back, "
-                + "or put a backup in place of the database with: mizu sync restore")
+            "\(paths[file]) is missing, and commits that were acknowledged may be in it: put it "
+                + "back, or put a backup in place of the database with: mizu sync restore")
     }
 
     private var foreign: StoreError {
         StoreError(
             .unavailable,
             "\(paths[0]) and \(paths[1]) are the journal of another database than \(path), and hold "
-                + "commits of it: put that database back, or a backup with: mizu sync restore")
+                + "commits of it: put that database back, or move the two away if nobody wants "
+                + "them")
     }
 }

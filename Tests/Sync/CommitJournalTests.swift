@@ -186,6 +186,11 @@ struct CommitJournalFileTests {
         do { try files.open().append(bytes: [1]) }
         unlink(files.path(1))
         #expect(files.refusal()?.contains("-commits1 is missing") == true)
+        #expect(files.refusal(foldedThrough: 1, presence: .required) != nil)
+        // A clean end was interrupted.
+        let journal = try files.open(foldedThrough: 1)
+        #expect(journal.lastSequence == 1)
+        #expect(try journal.append(bytes: [2]) == 2)
     }
 
     @Test("after a write that failed the tail is mended, and the failed commit is nowhere")

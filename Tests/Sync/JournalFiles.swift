@@ -22,9 +22,9 @@ final class JournalFiles {
         presence: CommitJournal.Presence = .optional
     ) throws(StoreError) -> CommitJournal {
         let opener = JournalOpener(
-            path: database, identity: identity ?? self.identity, presence: presence,
-            byteCount: CommitJournal.byteCountMin)
-        return try CommitJournal(opener, foldedThrough: folded, logger: Backing.quiet)
+            path: database, identity: identity ?? self.identity, foldedThrough: folded,
+            presence: presence, byteCount: CommitJournal.byteCountMin)
+        return try CommitJournal(opener, logger: Backing.quiet)
     }
 
     /// What a start would replay behind `folded`.
