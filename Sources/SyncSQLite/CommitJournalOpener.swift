@@ -139,8 +139,7 @@ struct JournalOpener {
     private var foreign: StoreError {
         StoreError(
             .unavailable,
-            "\(paths[0]) and \(paths[1]) are the journal of another database than \(path), and hold "
-                + "commits of it: put that database back, or move the two away if nobody wants "
-                + "them")
+            "\(paths[0]) and the file beside it hold commits of another database than \(path): put "
+                + "that one back, with its -wal, or a backup with: mizu sync restore")
     }
 }
