@@ -10,7 +10,11 @@ final class Connection {
     let raw: OpaquePointer
     let path: String
 
-    enum Role { case writer, reader }
+    enum Role {
+        case writer, reader
+        /// A database of this connection alone, in a file that has no name; `path` is empty.
+        case scratch
+    }
 
     /// Opens the file.
     ///
@@ -24,7 +28,7 @@ final class Connection {
     /// "The tables"). What is deleted is overwritten where that costs no page more.
     init(_ path: String, as role: Role) throws(StoreError) {
         var opened: OpaquePointer?
-        let create = role == .writer ? SQLITE_OPEN_CREATE : 0
+        let create = role == .reader ? 0 : SQLITE_OPEN_CREATE
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | create
         let code = sqlite3_open_v2(path, &opened, flags, nil)
         guard let opened else { throw StoreError(.unavailable, "\(path): out of memory") }
@@ -47,6 +51,10 @@ final class Connection {
         case .reader:
             try run("PRAGMA query_only=ON")
             try run("PRAGMA cache_size=-1000")
+        case .scratch:
+            try run("PRAGMA journal_mode=OFF")
+            try run("PRAGMA synchronous=OFF")
+            try run("PRAGMA cache_size=-8000")
         }
     }
 

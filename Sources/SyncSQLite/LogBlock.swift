@@ -13,9 +13,6 @@ enum LogBlock {
     /// A block is ended before it would pass this; only a larger mutation makes a larger one. So a
     /// page of a hundred changes is a few rows, and no page reads much that it does not need.
     static let bytesMax = 16 << 10
-    /// A scope's last block takes in what follows while it is no larger than this: what is written
-    /// again then costs a page or two.
-    static let growingBytesMax = 4 << 10
 
     /// The place and the time of a block in its columns.
     struct Header {

@@ -5,20 +5,24 @@ import MizuBytes
 import MizuSync
 
 final class LogBlockWriter {
-    private let insertBlock, last, oldest, first, removeThrough, remove: Statement
+    private let insertBlock, sizes, fromBlock, removeFrom: Statement
+    private let oldest, first, removeThrough, remove: Statement
 
     init(_ connection: Connection) throws(StoreError) {
         insertBlock = try Statement(
             connection,
             "INSERT INTO log(scope, last, first, time, marks, bytes) VALUES(?, ?, ?, ?, ?, ?)")
-        // A large block's bytes are not read: `length` is in its head.
-        last = try Statement(
+        sizes = try Statement(
+            connection,
+            "SELECT last, length(bytes) AS bytes FROM log WHERE scope = ? ORDER BY last DESC",
+            columns: SizeColumn.self)
+        fromBlock = try Statement(
             connection,
             """
-            SELECT last, first, time, marks,
-                CASE WHEN length(bytes) <= \(LogBlock.growingBytesMax) THEN bytes END AS bytes
-            FROM log WHERE scope = ? ORDER BY last DESC LIMIT 1
+            SELECT last, first, time, marks, bytes FROM log
+            WHERE scope = ? AND last >= ? ORDER BY last
             """, columns: BlockColumn.self)
+        removeFrom = try Statement(connection, "DELETE FROM log WHERE scope = ? AND last >= ?")
         oldest = try Statement(
             connection,
             """
@@ -41,25 +45,60 @@ final class LogBlockWriter {
             .bind(block.bytes).run()
     }
 
-    /// Appends entries that follow each other without a gap.
+    /// Appends entries that follow each other without a gap. They become one block with the last
+    /// ones while these are not much larger: as in a binary counter, blocks grow towards the front,
+    /// and each byte is written again a few times at most, however rare changes are.
     func append(_ entries: [LogEntry], to scopeID: Int) throws(StoreError) {
         guard let first = entries.first else { return }
         var waiting = entries
-        if let growing = try growingBlock(of: scopeID), growing.last + 1 == first.first {
-            try remove.bind(scopeID).bind(growing.last).run()
-            waiting.insert(growing, at: 0)
+        let size = entries.reduce(0) { $0 + $1.bytes.count + 1 }
+        if let start = try mergedFrom(scopeID, before: size),
+            let blocks = try blocks(of: scopeID, from: start, before: first.first)
+        {
+            try removeFrom.bind(scopeID).bind(start).run()
+            waiting = blocks + entries
         }
         for block in LogBlock.cut(waiting) { try insert(block, scopeID) }
     }
 
-    /// The scope's last block if it is small. One that is damaged does not grow.
-    private func growingBlock(of scopeID: Int) throws(StoreError) -> LogEntry? {
-        try last.bind(scopeID).first { (row) throws(StoreError) in
-            let bytes = row.blob(BlockColumn.bytes)
-            guard !bytes.isEmpty else { return nil }
-            return LogBlock.read(
-                LogRows.header(row), marks: row.blob(BlockColumn.marks), bytes: bytes)
-        } ?? nil
+    /// The last cursor of the first block to merge with `byteCount` new bytes; nil for none.
+    private func mergedFrom(
+        _ scopeID: Int, before byteCount: Int
+    ) throws(StoreError) -> Int? {
+        var size = byteCount
+        var start: Int?
+        // Of a block's bytes only the number is read.
+        try sizes.bind(scopeID).each { (row) throws(StoreError) in
+            let older = row.int(SizeColumn.bytes)
+            guard older <= 2 * size, older + size <= LogBlock.bytesMax else { return .stop }
+            size += older + 1
+            start = row.int(SizeColumn.last)
+            return .next
+        }
+        return start
+    }
+
+    /// The blocks from the one that ends at cursor `start` on, which must lead to `next` without a
+    /// gap. Nil where one is damaged: then nothing is merged.
+    private func blocks(
+        of scopeID: Int, from start: Int, before next: Int
+    ) throws(StoreError) -> [LogEntry]? {
+        var found: [LogEntry] = []
+        var isWhole = true
+        try fromBlock.bind(scopeID).bind(start).each { (row) throws(StoreError) in
+            guard
+                let block = LogBlock.read(
+                    LogRows.header(row), marks: row.blob(BlockColumn.marks),
+                    bytes: row.blob(BlockColumn.bytes)),
+                found.last.map({ $0.last + 1 == block.first }) ?? true
+            else {
+                isWhole = false
+                return .stop
+            }
+            found.append(block)
+            return .next
+        }
+        return isWhole && found.last.map { $0.last + 1 == next } == true ? found : nil
     }
 
     /// The oldest mutations.
@@ -97,3 +136,5 @@ final class LogBlockWriter {
         if let rest = LogBlock.rest(of: cut, after: base) { try insert(rest, scopeID) }
     }
 }
+
+private enum SizeColumn: Int32, Columns { case last, bytes }

@@ -19,18 +19,15 @@ final class OutcomeTable {
     private let allRuns, setRun, setFilter, removeRun, removeFilter: Statement
     private let block, blocks, setBlock, removeBlock, removeBlocks: Statement
     /// Oldest first; nil until they are read.
-    private var known: [OutcomeRun]?
+    var known: [OutcomeRun]?
     private let salt: UInt64
     /// What is not written yet; an inner nil is a removed outcome.
-    private var gathered: [OutcomeKey: StoredOutcome?] = [:]
+    var gathered: [OutcomeKey: StoredOutcome?] = [:]
     /// How `gathered` was, since the savepoint.
     private var undo: [(key: OutcomeKey, before: StoredOutcome??)] = []
 
     /// A merge rewrites no more than this, and a run that is larger is no more merged.
     static let runCountMax = 8192
-    /// In a run of no more than this the earliest review comes first; in a larger one, blocks come
-    /// as they are.
-    private static let sortedCountMax = 1024
 
     init(_ connection: Connection) throws(StoreError) {
         self.connection = connection
@@ -147,7 +144,7 @@ final class OutcomeTable {
         }
     }
 
-    private func read(_ id: Int) throws(StoreError) -> OutcomeBlock? {
+    func read(_ id: Int) throws(StoreError) -> OutcomeBlock? {
         let bytes = try block.bind(id).first { (row) throws(StoreError) in
             row.blob(OutcomeBlockColumn.rows)
         }
@@ -156,60 +153,20 @@ final class OutcomeTable {
         return block
     }
 
-    private func visit(
-        _ run: OutcomeRun, _ body: (Int, OutcomeBlock) throws(StoreError) -> Visit
+    /// Visits the blocks of a run; nil stands for one that cannot be read.
+    func visit(
+        _ run: OutcomeRun, _ body: (Int, OutcomeBlock?) throws(StoreError) -> Visit
     ) throws(StoreError) {
         try blocks.bind(run.blockIDs.lowerBound).bind(run.blockIDs.upperBound)
             .each { (row) throws(StoreError) in
-                let id = row.int(OutcomeBlockColumn.id)
-                guard let block = OutcomeBlock(row.blob(OutcomeBlockColumn.rows)) else {
-                    throw damaged(id)
-                }
-                return try body(id, block)
+                try body(
+                    row.int(OutcomeBlockColumn.id),
+                    OutcomeBlock(row.blob(OutcomeBlockColumn.rows)))
             }
     }
 
-    private func damaged(_ id: Int) -> StoreError {
+    func damaged(_ id: Int) -> StoreError {
         StoreError(.statement, "\(connection.path): the block \(id) of outcomes is damaged")
-    }
-
-    // MARK: Due ones
-
-    /// Outcomes whose review is due, those of the oldest run first. What is gathered is left out.
-    /// - Parameter isPassedOver: of outcomes that the caller knows better.
-    func due(
-        at now: Int64, countMax: Int, passingOver isPassedOver: (Name, Name) -> Bool
-    ) throws(StoreError) -> [(scope: Name, mutation: Name, outcome: StoredOutcome)] {
-        var due: [(scope: Name, mutation: Name, outcome: StoredOutcome)] = []
-        for index in try runs().indices {
-            guard let run = known?[index], due.count < countMax else { break }
-            guard run.reviewMin <= now else { continue }
-            let isSorted = run.count <= Self.sortedCountMax
-            let start = due.count
-            var reviewMin = Int64.max
-            try visit(run) { (id, block) throws(StoreError) in
-                for row in block.rows {
-                    guard let review = block.review(row) else { throw damaged(id) }
-                    reviewMin = min(reviewMin, review)
-                    guard review <= now else { continue }
-                    guard let found = block.outcome(row) else { throw damaged(id) }
-                    let key = found.key
-                    guard gathered[key] == nil, !isPassedOver(key.scope, key.mutation) else {
-                        continue
-                    }
-                    due.append((key.scope, key.mutation, found.outcome))
-                }
-                return isSorted || due.count < countMax ? .next : .stop
-            }
-            if isSorted {
-                due[start...].sort {
-                    $0.outcome.reviewMilliseconds < $1.outcome.reviewMilliseconds
-                }
-            }
-            // All of it was looked at, and nothing is due: no need to look before.
-            if due.count == start, reviewMin > now { known?[index].reviewMin = reviewMin }
-        }
-        return Array(due.prefix(countMax))
     }
 
     // MARK: Writing
@@ -282,7 +239,8 @@ final class OutcomeTable {
     private func blocksIfReadable(of run: OutcomeRun) throws(StoreError) -> [OutcomeBlock]? {
         var found: [OutcomeBlock] = []
         do throws(StoreError) {
-            try visit(run) { (_, block) throws(StoreError) in
+            try visit(run) { (id, block) throws(StoreError) in
+                guard let block else { throw damaged(id) }
                 found.append(block)
                 return .next
             }
@@ -295,7 +253,7 @@ final class OutcomeTable {
 
     // MARK: The list of runs
 
-    private func runs() throws(StoreError) -> [OutcomeRun] {
+    func runs() throws(StoreError) -> [OutcomeRun] {
         if let known { return known }
         var read: [OutcomeRun] = []
         try allRuns.each { (row) throws(StoreError) in
@@ -325,6 +283,7 @@ final class OutcomeTable {
     private func mended(_ run: OutcomeRun) throws(StoreError) -> OutcomeRun {
         var (firsts, hashes): ([UInt64], [UInt64]) = ([], [])
         try visit(run) { (id, block) throws(StoreError) in
+            guard let block else { throw damaged(id) }
             let index = id - run.blockIDs.lowerBound
             // Where a block is gone, the one before it goes on.
             while firsts.count <= index { firsts.append(block.rows.first?.hash ?? 0) }

@@ -103,8 +103,8 @@ extension SQLiteRows {
         try statements.beginEpoch.bind(id).bind(first).bind(epoch).run()
     }
 
-    /// Appends entries that follow each other without a gap. They become one block with the scope's
-    /// last one, if that is small, and with each other.
+    /// Appends entries that follow each other without a gap. They become one block with each
+    /// other, and with the scope's last ones while these are not much larger.
     func append(_ entries: [LogEntry], to scope: Name) throws(StoreError) {
         try blocks.append(entries, to: try makeID(of: scope))
     }

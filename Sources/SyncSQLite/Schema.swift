@@ -100,13 +100,16 @@ enum Schema {
         }
     }
 
-    /// Random, made with the database and the same as long as it lives.
+    /// Random, and the same as long as the database lives. Made where there is none, which a
+    /// connection that only reads cannot.
     static func salt(_ connection: Connection) throws(StoreError) -> UInt64 {
-        try connection.run(
-            "INSERT OR IGNORE INTO settings(key, value) VALUES('salt', randomblob(8))")
         let statement = try Statement(
             connection, "SELECT value FROM settings WHERE key = 'salt'")
-        let bytes = try statement.first { (row) throws(StoreError) in row.blob() }
+        var bytes = try statement.first { (row) throws(StoreError) in row.blob() }
+        if bytes == nil {
+            try connection.run("INSERT INTO settings(key, value) VALUES('salt', randomblob(8))")
+            bytes = try statement.first { (row) throws(StoreError) in row.blob() }
+        }
         return (bytes ?? .empty).array.reduce(0) { $0 << 8 | UInt64($1) }
     }
 

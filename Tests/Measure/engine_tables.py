@@ -153,10 +153,11 @@ class Blocks(Tables):
         self.write_states(mutations, run)
 
     def write_log(self, scope, entries):
-        old = self.database.execute(
-            "SELECT last, CASE WHEN length(bytes) <= 4096 THEN bytes END FROM changes "
-            "WHERE scope = ? ORDER BY last DESC LIMIT 1", (scope,)).fetchone()
         blocks, first = [one.change for one in entries], entries[0].cursor
+        size = min(2 * 261 * len(entries), 16384 - 261 * len(entries))
+        old = self.database.execute(
+            f"SELECT last, CASE WHEN length(bytes) <= {size} THEN bytes END FROM changes "
+            "WHERE scope = ? ORDER BY last DESC LIMIT 1", (scope,)).fetchone()
         if old and old[1]:
             self.database.execute(
                 "DELETE FROM changes WHERE scope = ? AND last = ?", (scope, old[0]))

@@ -139,3 +139,65 @@ struct LogBlockTests {
         }
     }
 }
+
+/// Blocks in their table.
+@Suite("Blocks of the log in the database")
+struct LogBlockWriterTests {
+    private let directory: TemporaryDirectory
+    private let connection: Connection
+    private let rows: SQLiteRows
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        connection = try Connection(directory.path + "/x.db", as: .writer)
+        try Schema.prepare(connection, logger: Backing.quiet)
+        rows = try SQLiteRows(connection, epoch: CurrentEpoch("e"))
+    }
+
+    private func log(after cursor: Int = 0) throws -> (text: String, borders: [Int], rows: Int) {
+        var (texts, borders): ([String], [Int]) = ([], [])
+        try rows.log.visitLog(of: "s", after: cursor) { entry in
+            texts.append(entry.bytes.string)
+            borders += entry.borders
+            return .next
+        }
+        return (texts.joined(separator: ","), borders, texts.count)
+    }
+
+    @Test("one mutation at a time makes few rows, and trimming cuts through them")
+    func trickle() throws {
+        let entries = LogBlockTests.entries(500, from: 1, changesMax: 2, size: 200, seed: 8)
+        try connection.run("BEGIN")
+        for entry in entries { try rows.append([entry], to: "s") }
+        try connection.run("COMMIT")
+        let written = try log()
+        #expect(written.text == entries.map(\.bytes.string).joined(separator: ","))
+        #expect(written.borders == entries.map(\.last))
+        #expect(written.rows < 20, "\(written.rows) rows")
+        for index in [0, 1, 150, 151, 300, 498] {
+            try rows.trimLog(of: "s", through: entries[index].last)
+            let left = entries[(index + 1)...]
+            #expect(try log().text == left.map(\.bytes.string).joined(separator: ","))
+            let oldest = try rows.oldestEntries(of: "s", countMax: 40)
+            #expect(oldest.map(\.last) == left.prefix(40).map(\.last))
+            #expect(oldest.map(\.byteCount) == left.prefix(40).map(\.bytes.count))
+        }
+        // Into a mutation: it stays whole.
+        let last = try #require(entries.last)
+        try rows.trimLog(of: "s", through: last.last - 1)
+        #expect(try log().borders == [last.last])
+        try rows.trimLog(of: "s", through: last.last)
+        #expect(try log().rows == 0)
+    }
+
+    @Test("a damaged block says so, and what follows it is appended all the same")
+    func damage() throws {
+        let entries = LogBlockTests.entries(6, from: 1, changesMax: 3, size: 90, seed: 4)
+        try rows.append(Array(entries[..<3]), to: "s")
+        try connection.run("UPDATE log SET marks = x'FF'")
+        try rows.append(Array(entries[3...]), to: "s")
+        #expect(try log(after: entries[2].last).borders == entries[3...].map(\.last))
+        #expect(throws: StoreError.self) { try log() }
+        #expect(throws: StoreError.self) { try rows.oldestEntries(of: "s", countMax: 10) }
+    }
+}

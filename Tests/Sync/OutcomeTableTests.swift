@@ -80,6 +80,17 @@ struct OutcomeTableTests {
         let runs = try connection.number("SELECT count(*) FROM outcome_runs")
         #expect(runs < 20, "small runs are merged: \(runs)")
         #expect(try connection.number("SELECT sum(count) FROM outcome_runs") == model.count)
+        let reader = try Connection(directory.path + "/x.db", as: .reader)
+        let listing = try OutcomeListing(of: reader)
+        #expect(try listing.scope(after: nil) == "s")
+        #expect(try listing.scope(after: "s") == nil)
+        var listed: [Name: StoredOutcome] = [:]
+        try listing.visit(in: "s") { mutation, outcome in
+            listed[mutation] = outcome
+            return .next
+        }
+        for (number, outcome) in model { #expect(listed[try name(number)] == outcome) }
+        #expect(listed.count == model.count)
         // All of them are due some time, and gone when they are removed.
         var seen: Set<Name> = []
         while true {
@@ -174,6 +185,7 @@ struct OutcomeTableTests {
         try connection.run("UPDATE outcome_blocks SET rows = x'FF'")
         let broken = try OutcomeTable(connection)
         #expect(throws: StoreError.self) { try broken.outcome(of: "mutation 1", in: "s") }
+        #expect(try broken.due(at: .max, countMax: 10) { _, _ in false }.isEmpty)
         try transaction {
             try broken.set(outcome(50, review: 5, &random), of: "mutation 50", in: "s")
             try broken.finish()
