@@ -96,7 +96,7 @@ let package = Package(
         room("Sync", ["MizuBytes"]),
         room("Wire", ["MizuSync", "MizuTopics", "MizuBytes"]),
         room("SyncSQLite", ["MizuSync", "MizuBytes", "CSQLite", "CLinux", log]),
-        room("View", ["MizuBytes"]),
+        room("View", ["MizuBytes", "CScan"]),
         room("Door", ["MizuRouting", "MizuHTTP", "MizuEventLoop", "MizuBytes", "CLinux"]),
         room("AccessLog", ["MizuHTTP", "MizuEventLoop", "MizuBytes", "CLinux", log]),
         room(
@@ -221,4 +221,12 @@ if Context.environment["MIZU_FUZZ"] != nil {
                 swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
         package.products.append(.executable(name: name, targets: [name]))
     }
+}
+
+// What measurements run, and nobody else.
+if Context.environment["MIZU_MEASURE"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "measure-view", dependencies: ["MizuView", "MizuBytes"],
+            path: "Tests/Measure/View"))
 }

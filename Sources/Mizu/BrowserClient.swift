@@ -23,7 +23,8 @@ struct BrowserClient: Sendable {
     let policy: String
     /// The package's version and a hash of the files, or `dev`.
     let version: String
-    private let head: ViewValue
+    /// `mizu.head`, which a layout puts into its head: `{{{mizu.head}}}`.
+    let members: ViewValue
     private let isReadFromDisk: Bool
 
     /// - Parameter isDevelopment: read the files from a checkout, if the working directory is one.
@@ -42,23 +43,16 @@ struct BrowserClient: Sendable {
             hash = String(cString: mizu_client_map_hash())
         }
         let entry = Self.prefix + version + (isReadFromDisk ? "/parts/mizu.js" : "/mizu.js")
-        head = [
-            "head": .string(
-                """
-                <script type="importmap">\(map)</script>
-                <link rel="modulepreload" href="\(entry)">
-                """)
+        members = [
+            "mizu": [
+                "head": .string(
+                    """
+                    <script type="importmap">\(map)</script>
+                    <link rel="modulepreload" href="\(entry)">
+                    """)
+            ]
         ]
         policy = "\(SafeDefaults.contentSecurityPolicy); script-src 'self' '\(hash)'"
-    }
-
-    /// `data` with `mizu.head`, which a layout puts into its head: `{{{mizu.head}}}`.
-    func adding(to data: ViewValue) -> ViewValue {
-        switch data {
-        case .object(let members): .object(members.setting("mizu", to: head))
-        case .null: ["mizu": head]
-        default: data
-        }
     }
 
     /// Where the script of `mizu dev` goes in a page: behind the import map, because a browser may

@@ -13,6 +13,8 @@ public struct Views: Sendable {
     private let isDevelopment: Bool
     private let development: DevPages?
     private let client: BrowserClient
+    /// Answers without their body: around a page that a handler renders, and around any other.
+    private let handlersFrame, frame: Response
     private let logger: Logger
 
     /// Compiles every template below `views/`.
@@ -32,6 +34,12 @@ public struct Views: Sendable {
         self.isDevelopment = isDevelopment
         self.development = development
         self.client = client
+        var frame = Response.html(.empty)
+        // Cannot fail: the policy is made of what this program was built with.
+        try? frame.set("Content-Security-Policy", client.policy)
+        self.frame = frame
+        frame.set("Cache-Control", literal: "no-cache")
+        handlersFrame = frame
         self.logger = logger
     }
 
@@ -44,8 +52,7 @@ public struct Views: Sendable {
         _ name: String, _ data: ViewValue, status: HTTPStatus = .ok
     ) -> Response {
         do throws(TemplateError) {
-            var response = try page(name, data, status: status)
-            response.set("Cache-Control", literal: "no-cache")
+            let response = try page(name, data, status: status, in: handlersFrame)
             return development?.adding(to: response) ?? response
         } catch {
             guard isDevelopment else { return Response(internal: error) }
@@ -58,12 +65,16 @@ public struct Views: Sendable {
     }
 
     /// The page `name`, or the error, for a caller that has an answer for it.
-    func page(
-        _ name: String, _ data: ViewValue, status: HTTPStatus = .ok
+    func page(_ name: String, _ data: ViewValue) throws(TemplateError) -> Response {
+        try page(name, data, status: .ok, in: frame)
+    }
+
+    private func page(
+        _ name: String, _ data: ViewValue, status: HTTPStatus, in frame: Response
     ) throws(TemplateError) -> Response {
-        var response = Response.html(try set.render(name, client.adding(to: data)), status: status)
-        // Cannot fail: the policy is made of what this program was built with.
-        try? response.set("Content-Security-Policy", client.policy)
+        var response = frame
+        response.status = status
+        response.body = .slice(try set.render(name, data, adding: client.members))
         return response
     }
 

@@ -1,97 +1,145 @@
-// Walks a template's operations and writes the page. One renderer for one page, on the caller's
-// thread. No strings are made here but for dynamic names; values are copied as bytes.
+// Walks a program's steps and writes the page. One renderer for one page, on the caller's thread.
+// Allocates a few lists for a page and nothing for a hole or a row; values are copied as bytes.
 // What is nested is kept in `frames`, not on the call stack: a template as deep as the limit costs
 // memory, and threads with small stacks render as well as others.
 // A page that cannot be finished is taken back: the buffer then holds what it held before.
+//
+//   section ──enter──► frame ──end of its steps──► leave ──► its next element, or behind its tag
+//   partial, parent, argument: the same, with other steps, and its own indentation and scope
 
+import CScan
 import MizuBytes
 
-struct Renderer {
-    private var library: TemplateLibrary
-    /// The template being walked, its index in the library, and what is left of it: up to `end`,
-    /// where the section, partial or block ends that the last frame stands for.
-    private var template: Template
+/// Why a page was not finished.
+enum RenderStop: Error {
+    case failed(TemplateError)
+    /// The data names a template that the program has not looked for.
+    case unknown(Program.DynamicName)
+}
+
+struct Renderer: ~Copyable {
+    private let program: Program
+    // The program's tables, which it keeps.
+    private let steps: UnsafePointer<Program.Step>
+    private let paths: UnsafePointer<Program.Path>
+    private let statics: UnsafePointer<UInt8>
+    private let bytesMax: Int
+    private let depthMax: Int
+
+    /// The template being walked, for errors.
     private var unit: Int
+    /// What is left of its steps: up to `end`, where the section, partial or block ends that the
+    /// last frame stands for.
     private var next: Int
     private var end: Int
     /// Frames that were entered and not left, outermost first.
-    private var frames: [Frame] = []
-    /// Values that names are looked up in, the innermost last.
-    private var contexts: [ViewValue]
+    private var frames = Stack<Frame>()
+    /// Values that are entered, the innermost last.
+    private var contexts = Stack<PageValue>()
+    /// What names mean in `contexts`.
+    private var bindings: Bindings
     /// Arguments of the parents around this place; see `argument(for:)`.
-    private var scopes: [Scope] = []
+    private var scopes = Stack<Scope>(capacity: 4)
     /// The innermost of `scopes` that counts here; -1 when there is none.
     private var scope = -1
-    /// Written at the start of each line of the current template; mostly empty.
-    private var indentation: [UInt8] = []
+    /// Written at the start of each line of the current template, a run of `indentationBytes`;
+    /// mostly empty.
+    private var indentation = Program.Run()
+    private var indentationBytes: [UInt8] = []
     /// Bytes that the buffer held before this page.
     private let start: Int
 
-    private struct Frame {
-        let kind: Kind
+    private struct Frame: BitwiseCopyable {
+        var kind: Kind
         /// The tag that was entered: where the outer template goes on, and where errors point.
         let unit: Int
         let offset: Int
         let next: Int
         let end: Int
-        /// How many elements of a section are begun.
-        var begun = 1
 
-        enum Kind {
+        enum Kind: BitwiseCopyable {
             /// An inverted section, or a block with its default.
             case plain
-            /// A list's elements; none for any other value, whose only turn has begun.
-            case section(elements: [ViewValue], body: Range<Int>)
+            case section(Rows, body: Program.Run, bindings: Int)
             /// A partial, a parent or an argument: what counted outside of it.
-            case included(scope: Int, scopesCount: Int, indentation: [UInt8])
+            case included(scope: Int, scopesCount: Int, Indentation)
+        }
+
+        struct Indentation: BitwiseCopyable {
+            let run: Program.Run
+            let bytesCount: Int
         }
     }
 
+    /// What a section has still to go through, behind the element that it is at.
+    private enum Rows: BitwiseCopyable {
+        /// No list: its only turn has begun.
+        case none
+        case values(UnsafePointer<ViewValue>, left: Int)
+        case texts(UnsafePointer<JSONValue>, left: Int)
+        case elements(JSONText.Elements)
+    }
+
     /// The arguments of one parent tag, and which scope its own template was rendered in.
-    private struct Scope {
-        let unit: Int
-        let arguments: Range<Int>
+    private struct Scope: BitwiseCopyable {
+        let arguments: Program.Run
         let outer: Int
     }
 
-    /// Renders the template at `index` of `library`, which is linked, at the end of `page`.
+    /// Renders the template at `index` of `program` at the end of `page`.
+    /// - Parameters:
+    ///   - data: what names are looked up in.
+    ///   - added: members that count as the data's own, before those of that name there.
     /// - Throws: the first thing that cannot be rendered; `page` is then as it was.
     static func render(
-        _ index: Int, of library: TemplateLibrary, _ data: ViewValue,
+        _ index: Int, of program: Program, _ data: ViewValue, adding added: ViewValue,
         into page: inout ByteBuffer
-    ) throws(TemplateError) {
+    ) throws(RenderStop) {
         let before = page.count
-        var renderer = Renderer(index, of: library, data: data, start: before)
-        do throws(TemplateError) {
-            try renderer.run(into: &page)
+        do throws(RenderStop) {
+            try withUnsafePointer(to: data) { (data) throws(RenderStop) in
+                try withUnsafePointer(to: added) { (added) throws(RenderStop) in
+                    var renderer = Renderer(index, of: program, data, added, start: before)
+                    try renderer.run(into: &page)
+                }
+            }
         } catch {
             page.truncate(to: before)
             throw error
         }
     }
 
-    private init(_ index: Int, of library: TemplateLibrary, data: ViewValue, start: Int) {
-        self.library = library
+    private init(
+        _ index: Int, of program: Program, _ data: UnsafePointer<ViewValue>,
+        _ added: UnsafePointer<ViewValue>, start: Int
+    ) {
+        self.program = program
         self.start = start
-        contexts = [data]
+        steps = program.steps.base
+        paths = program.paths.base
+        statics = program.statics.base
+        bytesMax = program.library.options.limits.pageBytesMax
+        depthMax = program.library.options.limits.renderDepthMax
+        contexts.push(PageValue(data))
+        bindings = Bindings(program.symbols)
+        bindings.bind(membersOf: PageValue(data))
+        bindings.bind(membersOf: PageValue(added))
         unit = index
-        template = library.entries[index].template
-        next = 0
-        end = template.operations.count
+        next = program.units[index].start
+        end = program.units[index].end
     }
 
-    private mutating func run(into page: inout ByteBuffer) throws(TemplateError) {
-        let bytesMax = library.options.limits.pageBytesMax
+    private mutating func run(into page: inout ByteBuffer) throws(RenderStop) {
         repeat {
             while next < end {
-                let operation = template.operations[next]
+                let step = steps[next]
                 next += 1
-                switch operation {
-                case .text(let run): write(run, into: &page)
+                switch step {
+                case .text(let bytes, let lines): write(bytes, lines, into: &page)
                 case .escaped(let path):
-                    if let value = value(of: template.paths[path]) { page.append(escaping: value) }
+                    if let value = value(of: path) { page.append(escaping: value) }
                 case .raw(let path):
-                    if let value = value(of: template.paths[path]) { page.append(raw: value) }
+                    if let value = value(of: path) { page.append(raw: value) }
                 case .section(let path, let end): try section(path, upTo: end)
                 case .inverted(let path, let end): try inverted(path, upTo: end)
                 case .partial(let reference): try include(reference, thenAt: next)
@@ -99,55 +147,79 @@ struct Renderer {
                 case .block(let block, let end): try fill(block, upTo: end)
                 }
             }
-            guard page.count - start <= bytesMax else { throw pageTooLarge(bytesMax) }
+            guard page.count - start <= bytesMax else { throw pageTooLarge() }
         } while leave()
     }
 
     // MARK: - Entering and leaving
 
-    private mutating func section(_ path: Int, upTo end: Int) throws(TemplateError) {
-        let body = next..<end
+    private mutating func section(_ path: Int, upTo end: Int) throws(RenderStop) {
+        let body = Program.Run(start: next, end: end)
         next = end
-        guard let value = value(of: template.paths[path]), value.isTruthy else { return }
-        let offset = template.paths[path].offset
-        if case .list(let elements) = value, let first = elements.first {
-            try enter(.section(elements: elements, body: body), at: offset)
-            contexts.append(first)
-        } else {
-            try enter(.section(elements: [], body: body), at: offset)
-            contexts.append(value)
-        }
+        guard let value = value(of: path), value.isTruthy else { return }
+        let (first, rows) = Renderer.rows(of: value)
+        try enter(
+            .section(rows, body: body, bindings: bindings.count), at: paths[path].offset)
+        contexts.push(first)
+        bindings.bind(membersOf: first)
         walk(body)
     }
 
-    private mutating func inverted(_ path: Int, upTo end: Int) throws(TemplateError) {
-        let body = next..<end
+    /// The first element of a list and the rest; any other value is its own only one.
+    private static func rows(of value: PageValue) -> (first: PageValue, Rows) {
+        switch value {
+        case .value(let pointer):
+            switch pointer.pointee {
+            case .list(let elements):
+                guard let first = elements.start else { return (value, .none) }
+                return (PageValue(first), .values(first, left: elements.count - 1))
+            case .rows(let rows):
+                guard let first = rows.start else { return (value, .none) }
+                return (Renderer.text(at: first), .texts(first, left: rows.count - 1))
+            default:
+                return (value, .none)
+            }
+        case .json(let text):
+            guard text.kind == .array else { return (value, .none) }
+            var elements = text.elements
+            guard let first = elements.next() else { return (value, .none) }
+            return (.json(first), .elements(elements))
+        }
+    }
+
+    @inline(__always)
+    private static func text(at row: UnsafePointer<JSONValue>) -> PageValue {
+        .json(JSONText(heldElsewhere: row.pointee.bytes))
+    }
+
+    private mutating func inverted(_ path: Int, upTo end: Int) throws(RenderStop) {
+        let body = Program.Run(start: next, end: end)
         next = end
-        guard value(of: template.paths[path])?.isTruthy != true else { return }
-        try enter(.plain, at: template.paths[path].offset)
+        guard value(of: path)?.isTruthy != true else { return }
+        try enter(.plain, at: paths[path].offset)
         walk(body)
     }
 
     /// Goes into the partial or parent that `reference` leads to; the template goes on at `after`.
-    private mutating func include(_ reference: Int, thenAt after: Int) throws(TemplateError) {
+    private mutating func include(_ reference: Int, thenAt after: Int) throws(RenderStop) {
         next = after
-        guard let target = try target(reference) else { return }
-        try enterIncluded(at: template.references[reference].offset)
-        indent(template.references[reference].indentation)
-        let arguments = template.references[reference].arguments
-        if !arguments.isEmpty {
-            scopes.append(Scope(unit: unit, arguments: arguments, outer: scope))
+        let reference = program.references.base[reference]
+        guard let target = try target(of: reference) else { return }
+        try enterIncluded(at: reference.offset)
+        indent(reference.indentation)
+        if !reference.arguments.isEmpty {
+            scopes.push(Scope(arguments: reference.arguments, outer: scope))
             scope = scopes.count - 1
         }
-        switchTo(target)
-        walk(template.operations.indices)
+        unit = target
+        walk(program.units[target])
     }
 
     /// Goes into what fills a block here, or into its default.
-    private mutating func fill(_ block: Int, upTo end: Int) throws(TemplateError) {
-        let body = next..<end
+    private mutating func fill(_ block: Int, upTo end: Int) throws(RenderStop) {
+        let body = Program.Run(start: next, end: end)
         next = end
-        let block = template.blocks[block]
+        let block = program.blocks.base[block]
         guard let found = argument(for: block.name) else {
             try enter(.plain, at: block.offset)
             return walk(body)
@@ -155,79 +227,109 @@ struct Renderer {
         try enterIncluded(at: block.offset)
         indent(block.indentation)
         scope = found.outer
-        switchTo(found.unit)
-        walk(found.body)
+        unit = found.argument.unit
+        walk(found.argument.body)
     }
 
-    private mutating func enterIncluded(at offset: Int) throws(TemplateError) {
-        let kind = Frame.Kind.included(
-            scope: scope, scopesCount: scopes.count, indentation: indentation)
-        try enter(kind, at: offset)
+    private mutating func enterIncluded(at offset: Int) throws(RenderStop) {
+        let outer = Frame.Indentation(run: indentation, bytesCount: indentationBytes.count)
+        try enter(.included(scope: scope, scopesCount: scopes.count, outer), at: offset)
     }
 
     /// Keeps where the current template goes on, once what is entered now is left.
-    private mutating func enter(_ kind: Frame.Kind, at offset: Int) throws(TemplateError) {
-        let depthMax = library.options.limits.renderDepthMax
-        guard frames.count < depthMax else {
-            throw template.error(
-                at: offset,
-                "more than \(depthMax) sections, partials and blocks in each other: "
-                    + "does a partial include itself?")
-        }
-        frames.append(Frame(kind: kind, unit: unit, offset: offset, next: next, end: end))
+    @inline(__always)
+    private mutating func enter(_ kind: Frame.Kind, at offset: Int) throws(RenderStop) {
+        guard frames.count < depthMax else { throw tooDeep(at: offset) }
+        frames.push(Frame(kind: kind, unit: unit, offset: offset, next: next, end: end))
     }
 
-    private mutating func switchTo(_ index: Int) {
-        unit = index
-        template = library.entries[index].template
-    }
-
-    private mutating func walk(_ operations: Range<Int>) {
-        next = operations.lowerBound
-        end = operations.upperBound
+    @inline(__always)
+    private mutating func walk(_ steps: Program.Run) {
+        next = steps.start
+        end = steps.end
     }
 
     /// Begins a section's next element, or goes back to behind the tag that was entered last.
     /// Says whether there was one: if not, the page is written.
     private mutating func leave() -> Bool {
-        guard let frame = frames.last else { return false }
-        switch frame.kind {
+        guard frames.count > 0 else { return false }
+        switch frames.top.kind {
         case .plain: break
-        case .section(let elements, let body):
-            if frame.begun < elements.count {
-                contexts[contexts.count - 1] = elements[frame.begun]
-                frames[frames.count - 1].begun += 1
+        case .section(var rows, let body, let count):
+            bindings.unbind(to: count)
+            if let element = Renderer.next(&rows) {
+                frames.top.kind = .section(rows, body: body, bindings: count)
+                contexts.top = element
+                bindings.bind(membersOf: element)
                 walk(body)
                 return true
             }
-            contexts.removeLast()
-        case .included(let scope, let scopesCount, let indentation):
+            _ = contexts.pop()
+        case .included(let scope, let scopesCount, let outer):
             self.scope = scope
-            self.indentation = indentation
-            scopes.removeLast(scopes.count - scopesCount)
-            switchTo(frame.unit)
+            scopes.truncate(to: scopesCount)
+            indentation = outer.run
+            if indentationBytes.count > outer.bytesCount {
+                indentationBytes.removeLast(indentationBytes.count - outer.bytesCount)
+            }
+            unit = frames.top.unit
         }
-        walk(frame.next..<frame.end)
-        frames.removeLast()
+        next = frames.top.next
+        end = frames.top.end
+        _ = frames.pop()
         return true
     }
 
-    // MARK: - Where names of templates lead
+    @inline(__always)
+    private static func next(_ rows: inout Rows) -> PageValue? {
+        switch rows {
+        case .none: return nil
+        case .values(let at, let left):
+            guard left > 0 else { return nil }
+            rows = .values(at + 1, left: left - 1)
+            return PageValue(at + 1)
+        case .texts(let at, let left):
+            guard left > 0 else { return nil }
+            rows = .texts(at + 1, left: left - 1)
+            return text(at: at + 1)
+        case .elements(var elements):
+            guard let element = elements.next() else { return nil }
+            rows = .elements(elements)
+            return .json(element)
+        }
+    }
+
+    // MARK: - Where names lead
+
+    /// The value of a name here: the first part means what it does in all contexts, each further
+    /// part is looked for only in what the part before it gave.
+    @inline(__always)
+    private func value(of path: Int) -> PageValue? {
+        let symbol = paths[path].symbol
+        let first = symbol >= 0 ? bindings.meaning(of: symbol) : contexts.top
+        return paths[path].parts.isEmpty ? first : member(of: first, paths[path].parts)
+    }
+
+    private func member(of first: PageValue?, _ parts: Program.Run) -> PageValue? {
+        var value = first
+        for part in program.parts[parts.start..<parts.end] {
+            value = value?.member(part)
+        }
+        return value
+    }
 
     /// The argument for a block's name. The outermost parent tag wins: a page overrules the layout
     /// that it extends, and that the layout below. What the argument itself contains belongs to
     /// the template that wrote it, and so sees only the scopes around that one (`outer`): a
     /// block inside an argument may have the argument's own name.
-    private func argument(
-        for name: ViewKey
-    ) -> (unit: Int, body: Range<Int>, outer: Int)? {
-        var found: (unit: Int, body: Range<Int>, outer: Int)?
+    private func argument(for name: Int) -> (argument: Program.Argument, outer: Int)? {
+        var found: (argument: Program.Argument, outer: Int)?
         var index = scope
         while index >= 0 {
             let scope = scopes[index]
-            let template = library.entries[scope.unit].template
-            for argument in template.arguments[scope.arguments] where argument.name == name {
-                found = (scope.unit, argument.body, scope.outer)
+            for place in scope.arguments.start..<scope.arguments.end {
+                let argument = program.arguments.base[place]
+                if argument.name == name { found = (argument, scope.outer) }
             }
             index = scope.outer
         }
@@ -235,109 +337,94 @@ struct Renderer {
     }
 
     /// The template that a reference leads to; `nil` if it leads nowhere and may do so.
-    private mutating func target(_ reference: Int) throws(TemplateError) -> Int? {
-        switch library.entries[unit].links?[reference] {
-        case .template(let target): target
-        case .nothing, nil: nil
-        case .dynamic(let path): try dynamicTarget(reference, path, of: library.entries[unit])
-        }
+    @inline(__always)
+    private func target(of reference: Program.Reference) throws(RenderStop) -> Int? {
+        if reference.target >= 0 { return reference.target }
+        guard reference.target == Program.Reference.dynamic else { return nil }
+        return try dynamicTarget(reference)
     }
 
-    /// The template of a reference whose name is in the data.
-    private mutating func dynamicTarget(
-        _ index: Int, _ path: Int, of entry: TemplateLibrary.Entry
-    ) throws(TemplateError) -> Int? {
-        let reference = entry.template.references[index]
-        let name = dynamicName(entry.template.paths[path])
-        if let name, let target = try library.find(name, reference.use, from: entry.path) {
-            try library.link(from: target)
-            return target
+    private func dynamicTarget(_ place: Program.Reference) throws(RenderStop) -> Int? {
+        let entry = program.library.entries[place.unit]
+        let reference = entry.template.references[place.index]
+        let name = value(of: place.path)?.templateName
+        if let name {
+            let dynamic = Program.DynamicName(name: name, use: reference.use, path: entry.path)
+            let target: Int?
+            if program.library.source == nil {
+                target = program.library.known(name, reference.use, from: entry.path)
+            } else if let found = program.found[dynamic] {
+                target = found
+            } else {
+                throw .unknown(dynamic)
+            }
+            if let target { return target }
         }
-        guard library.options.unknownPartials == .fail else { return nil }
+        guard program.library.options.unknownPartials == .fail else { return nil }
         guard let name else {
-            throw entry.template.error(
-                at: reference.offset, "the data has no name for this \(reference.use.noun)")
+            throw .failed(
+                entry.template.error(
+                    at: reference.offset, "the data has no name for this \(reference.use.noun)"))
         }
-        throw library.unknown(name, reference, in: entry)
+        throw .failed(program.library.unknown(name, reference, in: entry))
     }
 
-    private func dynamicName(_ path: Template.NamePath) -> String? {
-        switch value(of: path) {
-        case .text(let bytes), .number(let bytes): bytes.string
-        default: nil
-        }
-    }
+    // MARK: - Text, limits
 
-    // MARK: - Values, text, limits
-
-    /// The value of a name here (Mustache spec, interpolation): the first part is looked for in all
-    /// contexts from the innermost, each further part only in what the part before it gave.
-    private func value(of path: Template.NamePath) -> ViewValue? {
-        guard let first = path.parts.first else { return contexts.last }
-        var index = contexts.count
-        while index > 0 {
-            index -= 1
-            guard case .object(let object) = contexts[index],
-                var value = object.value(for: first)
-            else { continue }
-            for part in path.parts.dropFirst() {
-                guard case .object(let object) = value, let next = object.value(for: part) else {
-                    return nil
+    @inline(__always)
+    private func write(
+        _ bytes: Program.Run, _ lines: Program.Run, into page: inout ByteBuffer
+    ) {
+        var position = bytes.start
+        if !indentation.isEmpty {
+            for line in lines.start..<lines.end {
+                let start = program.lineStarts.base[line]
+                append(position, start, to: &page)
+                indentationBytes.withUnsafeBytes {
+                    page.append($0.part(indentation.start..<indentation.end))
                 }
-                value = next
+                position = start
             }
-            return value
         }
-        return nil
+        append(position, bytes.end, to: &page)
     }
 
-    private func write(_ run: Template.TextRun, into page: inout ByteBuffer) {
-        template.statics.withUnsafeBytes { statics in
-            var position = run.bytes.lowerBound
-            if !indentation.isEmpty {
-                for start in template.lineStarts[run.lines] {
-                    page.append(statics.part(position..<start))
-                    page.append(indentation)
-                    position = start
-                }
+    /// Appends static bytes, which have 16 more behind them.
+    @inline(__always)
+    private func append(_ start: Int, _ end: Int, to page: inout ByteBuffer) {
+        let count = end - start
+        page.reserve(count + 16)
+        cscan_copy_padded(page.end, statics + start, count)
+        page.advance(written: count)
+    }
+
+    private mutating func indent(_ inner: Program.Indentation) {
+        if inner.isInline {
+            indentation = Program.Run()
+        } else if !inner.bytes.isEmpty {
+            let start = indentationBytes.count
+            indentationBytes += indentationBytes[indentation.start..<indentation.end]
+            for index in inner.bytes.start..<inner.bytes.end {
+                indentationBytes.append(program.indentations.base[index])
             }
-            let rest = statics[position..<run.bytes.upperBound]
-            page.append(UnsafeRawBufferPointer(rebasing: rest))
+            indentation = Program.Run(start: start, end: indentationBytes.count)
         }
     }
 
-    private mutating func indent(_ inner: Template.Indentation) {
-        switch inner {
-        case .inline: if !indentation.isEmpty { indentation = [] }
-        case .lines(let bytes): if !bytes.isEmpty { indentation += bytes }
-        }
+    private func tooDeep(at offset: Int) -> RenderStop {
+        .failed(
+            program.library.entries[unit].template.error(
+                at: offset,
+                "more than \(depthMax) sections, partials and blocks in each other: "
+                    + "does a partial include itself?"))
     }
 
     /// The error for too many bytes, at the tag that was entered last.
-    private func pageTooLarge(_ bytesMax: Int) -> TemplateError {
-        let template = frames.last.map { library.entries[$0.unit].template } ?? template
-        return template.error(
-            at: frames.last?.offset ?? 0, "the page is larger than \(bytesMax) bytes")
-    }
-}
-
-extension ByteBuffer {
-    /// Appends a value as HTML shows it. `null`, lists and objects show nothing.
-    fileprivate mutating func append(escaping value: ViewValue) {
-        switch value {
-        case .text(let bytes): append(escapingHTML: bytes)
-        case .number(let digits): append(escapingHTML: digits)
-        case .bool(let isTrue): append(isTrue ? "true" : "false" as StaticString)
-        case .null, .list, .object: break
-        }
-    }
-
-    /// Appends a value as it is. `null`, lists and objects show nothing.
-    fileprivate mutating func append(raw value: ViewValue) {
-        switch value {
-        case .text(let bytes), .number(let bytes): append(bytes)
-        case .bool(let isTrue): append(isTrue ? "true" : "false" as StaticString)
-        case .null, .list, .object: break
-        }
+    private func pageTooLarge() -> RenderStop {
+        let isOutermost = frames.count == 0
+        return .failed(
+            program.library.entries[isOutermost ? unit : frames.top.unit].template.error(
+                at: isOutermost ? 0 : frames.top.offset,
+                "the page is larger than \(bytesMax) bytes"))
     }
 }

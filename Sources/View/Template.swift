@@ -1,6 +1,6 @@
 // The compiled form of one template: static bytes, and operations that say which part of them to
 // write and what goes into the holes between. Immutable; any thread.
-// Made by `TemplateCompiler`, linked by `TemplateLibrary`, walked by `Renderer`.
+// Made by `TemplateCompiler`, linked by `TemplateLibrary`; a `Program` is made of all of a set.
 
 import MizuBytes
 
@@ -122,8 +122,8 @@ public final class Template: Sendable {
         let index = library.register(self, path: name)
         try library.link(from: index)
         var page = ByteBuffer(capacity: 1024)
-        try Renderer.render(index, of: library, data, into: &page)
-        return page.takeSlice()
+        try Program.render(index, of: library, data, into: &page)
+        return page.finish()
     }
 
     /// An error at a byte of this template.

@@ -1,6 +1,6 @@
 // Templates that know each other: which name means which template, and where each partial and
 // parent of a template leads. A value: the library of a running server never changes; one that
-// rereads its source is made anew for each page, and grows while it is rendered.
+// rereads its source is made anew for each page, and grows if data names one more template.
 
 import MizuBytes
 
@@ -28,7 +28,7 @@ struct TemplateLibrary: Sendable {
     }
 
     /// The use of a name; it decides the folder in which a bare name is looked for.
-    enum Use {
+    enum Use: Sendable {
         case page, partial, parent
 
         var folders: [String] {
@@ -89,6 +89,12 @@ struct TemplateLibrary: Sendable {
             }
         }
         return nil
+    }
+
+    /// The same among the templates that are registered.
+    func known(_ name: String, _ use: Use, from path: String) -> Int? {
+        if let index = indexByPath[name] { return index }
+        return candidates(for: name, use, from: path).lazy.compactMap { indexByPath[$0] }.first
     }
 
     /// Paths that `name` may mean, best first; none when it leads out of the views.

@@ -3,6 +3,7 @@
 // development each page is read and compiled anew, so that an edit shows at once.
 
 import MizuBytes
+import Synchronization
 
 /// Named templates over a source of bytes: files embedded in the binary, or a folder on the disk.
 ///
@@ -18,6 +19,10 @@ import MizuBytes
 public struct ViewSet: Sendable {
     private let library: TemplateLibrary
     private let mode: Mode
+    /// Of all templates; of none for a set that rereads.
+    private let program: Program
+    /// For each page, how large it was last.
+    private let sizes: [PageSize]
     /// Pages by their path and by their bare name; empty for a set that rereads.
     private let pages: [String: Int]
 
@@ -43,7 +48,9 @@ public struct ViewSet: Sendable {
         self.mode = mode
         guard mode == .compiledOnce else {
             library = TemplateLibrary(options: options, source: source)
+            program = Program(library)
             pages = [:]
+            sizes = []
             return
         }
         var library = TemplateLibrary(options: options, source: nil)
@@ -66,7 +73,9 @@ public struct ViewSet: Sendable {
         errors += library.linkAll()
         guard errors.isEmpty else { throw TemplateErrors(errors: errors) }
         self.library = library
+        program = Program(library)
         pages = ViewSet.pages(of: library)
+        sizes = library.entries.map { _ in PageSize() }
     }
 
     /// What `render` may be asked for without a search: the same that the search would find.
@@ -86,13 +95,16 @@ public struct ViewSet: Sendable {
     public var names: [String] { library.entries.map(\.path) }
 
     /// Writes the page `name` with `data` at the end of `page`.
+    /// - Parameter added: members that count as the data's own, instead of those of the same names
+    ///   there: what every page gets.
     /// - Throws: what is wrong, with its place; `page` then holds what it held before, so that
     ///   half a page is never sent.
     public func render(
-        _ name: String, _ data: ViewValue, into page: inout ByteBuffer
+        _ name: String, _ data: ViewValue, adding added: ViewValue = .null,
+        into page: inout ByteBuffer
     ) throws(TemplateError) {
         if let index = pages[name] {
-            return try Renderer.render(index, of: library, data, into: &page)
+            return try program.render(index, data, adding: added, into: &page)
         }
         var library = library
         guard let index = try library.find(name, .page, from: "") else {
@@ -103,20 +115,43 @@ public struct ViewSet: Sendable {
                 reason: "page \"\(name)\" does not exist"
                     + (looked.isEmpty ? "" : " (looked for \(looked.joined(separator: ", ")))"))
         }
-        if mode == .rereadOnChange { try library.link(from: index) }
-        try Renderer.render(index, of: library, data, into: &page)
+        guard mode == .rereadOnChange else {
+            return try program.render(index, data, adding: added, into: &page)
+        }
+        try library.link(from: index)
+        try Program.render(index, of: library, data, adding: added, into: &page)
     }
 
-    /// The page `name` with `data`, in memory of its own.
-    public func render(_ name: String, _ data: ViewValue) throws(TemplateError) -> ByteSlice {
-        var page = ByteBuffer(capacity: 4096)
-        try render(name, data, into: &page)
-        return page.takeSlice()
+    /// The page `name` with `data`, in memory of its own: as much as the page needed last, so that
+    /// one that is like it is written without moving. See the other `render`.
+    public func render(
+        _ name: String, _ data: ViewValue, adding added: ViewValue = .null
+    ) throws(TemplateError) -> ByteSlice {
+        let size = pages[name].map { sizes[$0] }
+        var page = ByteBuffer(capacity: size?.capacity ?? 4096)
+        try render(name, data, adding: added, into: &page)
+        size?.note(page.count)
+        return page.finish()
     }
 
     /// The page `name` with the data that `value` encodes itself to.
     /// - Throws: `TemplateError`, or what `ViewValue(encoding:)` throws.
     public func render(_ name: String, encoding value: some Encodable) throws -> ByteSlice {
         try render(name, ViewValue(encoding: value))
+    }
+}
+
+/// How large a page was when it was rendered last. Any thread: a hint, which may be stale.
+private final class PageSize: Sendable {
+    private let bytes = Atomic(4096)
+
+    /// Memory for a page that is a little larger.
+    var capacity: Int {
+        let bytes = bytes.load(ordering: .relaxed)
+        return bytes + bytes / 16 + 256
+    }
+
+    func note(_ count: Int) {
+        if bytes.load(ordering: .relaxed) != count { bytes.store(count, ordering: .relaxed) }
     }
 }

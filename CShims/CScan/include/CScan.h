@@ -163,3 +163,5 @@ static inline __attribute__((always_inline)) bool cscan_equal(
     const uint8_t *left, const uint8_t *right, intptr_t count) {
     return memcmp(left, right, (size_t)count) == 0;
 }
+
+#include "CScanText.h"
