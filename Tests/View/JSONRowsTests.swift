@@ -71,6 +71,29 @@ struct JSONRowsTests {
         }
     }
 
+    @Test("strings of any length and with any escape at any place mean the same in place")
+    func everyPosition() throws {
+        let template = try Template(name: "t", source: "{{s}}|{{{s}}}|{{#r}}{{.}},{{/r}}")
+        let marks = [
+            "<", "'", #"\""#, #"\\"#, #"\n"#, #"\u003e"#, #"\u00e9"#, #"\u20ac"#, #"\ud83d\ude00"#,
+            "é",
+        ]
+        for count in 0..<36 {
+            for place in 0...count {
+                let mark = marks[(count + place) % marks.count]
+                let text =
+                    "\"" + String(repeating: "x", count: place) + mark
+                    + String(repeating: "y", count: count - place) + "\""
+                // With bytes of its own, so that a checker of memory sees a look beyond the end.
+                let json = try JSON.parse(ByteSlice(text))
+                let list = try JSON.parse(ByteSlice("[\(text),\(text)]"))
+                let page = try template.render(["s": .json(json), "r": .json(list)])
+                let expected = try template.render(["s": ViewValue(json), "r": ViewValue(list)])
+                #expect(page == expected, "\(text)")
+            }
+        }
+    }
+
     @Test("a template's name may come from JSON")
     func dynamicNames() throws {
         let json = try JSON.parse(ByteSlice(#"[{"n":"p\u0031"},{"n":2},{"n":[]}]"#))

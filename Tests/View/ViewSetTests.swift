@@ -147,6 +147,33 @@ struct ViewSetTests {
         #expect(files.reads == 2)
     }
 
+    @Test("rereading, templates that only the data names are found, each read once for a page")
+    func rereadsDynamicNames() throws {
+        let files = Files([
+            "a.html": "{{#x}}{{>*n}}{{#y}}{{>*n}}{{/y}},{{/x}}", "b.html": "[{{>*m}}]",
+        ])
+        let data: ViewValue = [
+            "m": "c", "y": true, "x": [["n": "b"], ["n": "c"], ["n": "d"], ["n": "b"]],
+        ]
+        files["c.html"] = "c"
+        let lenient = ViewOptions(unknownPartials: .renderEmpty)
+        let set = try ViewSet(paths: [], mode: .rereadOnChange, options: lenient) { files[$0] }
+        #expect(try set.render("a", data).string == "[c][c],cc,,[c][c],")
+        #expect(files.reads == 3)
+        let strict = try ViewSet(paths: [], mode: .rereadOnChange) { files[$0] }
+        let error = try #require(throws: TemplateError.self) { _ = try strict.render("a", data) }
+        #expect(error.reason.hasPrefix("partial \"d\" does not exist"))
+    }
+
+    @Test("added members count before the data's own, in every page and row")
+    func added() throws {
+        let set = try views(["a.html": "{{x.y}}{{z}}{{#l}}{{x.y}}{{.}}{{/l}}"])
+        let added: ViewValue = ["x": ["y": "new"]]
+        let page = try set.render("a", ["x": ["y": "old"], "z": "-", "l": [1, 2]], adding: added)
+        #expect(page.string == "new-new1new2")
+        #expect(try set.render("a", .null, adding: added).string == "new")
+    }
+
     @Test("a page is written behind what the buffer holds; a failed one leaves no byte")
     func neverHalf() throws {
         let set = try views(["a.html": "written {{>*gone}}", "b.html": "b"])
