@@ -18,7 +18,7 @@ struct Table<Row: BitwiseCopyable & Sendable>: Sendable {
 
     /// The first row; valid while the table lives.
     var base: UnsafePointer<Row> {
-        // Bound to `Row` in init; SharedBytes aligns to 8 bytes, and no row here asks for more.
+        // Bound to that type in init; SharedBytes aligns to 8 bytes, and no row here asks for more.
         memory.base.assumingMemoryBound(to: Row.self)
     }
 

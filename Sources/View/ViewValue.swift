@@ -21,7 +21,7 @@ public enum ViewValue: Sendable {
     case list([ViewValue])
     case object(ViewObject)
     /// One value as it stands in JSON text, such as a stored record: a template reads it in place,
-    /// without a value of its own for each member. What it shows is what `ViewValue.init` of the
+    /// without a value of its own for each member. What it shows is what `ViewValue(_:)` of the
     /// same JSON shows.
     case json(JSONValue)
     /// A list whose elements are read from their JSON text, such as the records of a page:
@@ -69,7 +69,7 @@ public enum ViewValue: Sendable {
 
 extension ViewValue: Equatable {
     /// Whether a template shows both alike: strings by their bytes, numbers by their text, JSON by
-    /// what `ViewValue.init` makes of it.
+    /// what `ViewValue(_:)` makes of it.
     public static func == (left: ViewValue, right: ViewValue) -> Bool {
         switch (left.plain, right.plain) {
         case (.null, .null): true
