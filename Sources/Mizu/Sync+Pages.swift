@@ -114,6 +114,9 @@ extension Sync {
         }
     }
 
+    /// - Note: not inlined: the optimizer of Swift 6.3.1 aborts where it clones `Snapshot`, which
+    ///   cannot be copied, into the closure (`forwardToInit` at SILValue.h).
+    @inline(never)
     private static func make(
         _ key: PageKey, _ pages: PageStore, _ reader: any SyncReader, _ check: ReadCheck,
         _ make: (borrowing Snapshot) throws -> Response
