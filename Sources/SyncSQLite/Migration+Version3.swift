@@ -117,10 +117,10 @@ extension Migration {
                 try outcome(row), of: try row.key(OldOutcomeColumn.mutation),
                 in: try row.key(OldOutcomeColumn.scope))
             count += 1
-            if count % OutcomeTable.runCountMax == 0 { try table.finish() }
+            if count % OutcomeTable.runCountMax == 0 { try table.finish(earlier: .none) }
             return .next
         }
-        try table.finish()
+        try table.finish(earlier: .none)
     }
 
     private static func outcome(_ row: Statement) throws(StoreError) -> StoredOutcome {

@@ -96,14 +96,17 @@ final class OutcomeTable {
         known = nil
     }
 
-    /// Writes what was gathered.
-    func finish() throws(StoreError) {
+    /// What the table has of the outcomes that are written.
+    enum Earlier { case some, none }
+
+    /// Writes what was gathered, in place of what there is of it.
+    func finish(earlier: Earlier = .some) throws(StoreError) {
         guard !gathered.isEmpty else { return }
         var gathering = OutcomeGathering(count: gathered.count)
         var gone: [Int: Set<OutcomeKey>] = [:]
         for (key, outcome) in gathered {
             let hash = key.hash(salt: salt)
-            if let place = try placeIfReadable(key, hash: hash) {
+            if case .some = earlier, let place = try placeIfReadable(key, hash: hash) {
                 gone[place, default: []].insert(key)
             }
             if let outcome { gathering.add(outcome, of: key, hash: hash) }
