@@ -98,6 +98,20 @@ extension Response {
         appendLine("\(name)", present + ", \(member)")
     }
 
+    /// The same with `Cache-Control: no-store`.
+    public var uncached: Response {
+        var response = self
+        if response.fields.isEmpty {
+            // Nearly always: the line as it is, which all such answers share.
+            response.fields = Self.noStoreLine
+        } else if response.fields != Self.noStoreLine {
+            response.set("Cache-Control", literal: "no-store")
+        }
+        return response
+    }
+
+    private static let noStoreLine = Array("Cache-Control: no-store\r\n".utf8)
+
     // MARK: Lines
 
     /// For names and values that this room knows to be sound.

@@ -46,7 +46,7 @@ public final class LogTail: Sendable {
     public var byteCount: Int { table.withLock { $0.byteCount } }
 
     /// A moment in the tail's life; see `learn`.
-    public struct Moment: Sendable {
+    public struct Moment: Hashable, Sendable {
         let evictions: Int
     }
 }
@@ -70,6 +70,31 @@ extension LogTail {
     /// Now; to be asked before a store is read whose answer goes to `learn`.
     public func moment() -> Moment {
         table.withLock { Moment(evictions: $0.evictions) }
+    }
+
+    /// What the tail shows of a scope at one moment. Two that are equal had no commit to the scope
+    /// between them that anybody was told of: a commit is here before it is answered, and shows as
+    /// another end of the log, or as an eviction of it.
+    public struct Sight: Hashable, Sendable {
+        /// Where the log ends; nil if only the store knows.
+        public let head: Position?
+        private let appended: Position?
+        public let moment: Moment
+
+        init(head: Position?, appended: Position?, moment: Moment) {
+            self.head = head
+            self.appended = appended
+            self.moment = moment
+        }
+    }
+
+    public func sight(of scope: Name) -> Sight {
+        table.withLock { table in
+            let tail = table.use(scope)
+            return Sight(
+                head: tail.flatMap { $0.isComplete ? $0.head : nil }, appended: tail?.head,
+                moment: Moment(evictions: table.evictions))
+        }
     }
 
     /// Takes in where a scope's log ends, as a reader found it. Any thread; to be called before

@@ -19,6 +19,16 @@ struct PageCut {
         self.bytesMax = max(0, bytesMax - Self.envelopeBytes)
     }
 
+    /// Takes several mutations if `take` would take each of them. If not, nothing is taken.
+    mutating func takeWhole(changes: Int, bytes: Int) -> Bool {
+        guard changeCount + changes <= changesMax, byteCount + bytes + 1 <= bytesMax else {
+            return false
+        }
+        changeCount += changes
+        byteCount += bytes + 1
+        return true
+    }
+
     /// Takes the next mutation's changes into the page, or says that the page ends before them.
     mutating func take(changes: Int, bytes: Int) -> Bool {
         if changeCount > 0 {

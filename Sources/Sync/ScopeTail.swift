@@ -137,12 +137,25 @@ extension CommittedChanges {
         return bytes[start..<ends[last - 1]]
     }
 
+    /// How many bytes `slice` has.
+    private func byteCount(after cursor: Int, through end: Int) -> Int {
+        let first = max(0, cursor - base.cursor)
+        let last = min(ends.count, end - base.cursor)
+        guard first < last else { return 0 }
+        return ends[last - 1] - (first == 0 ? 0 : ends[first - 1] + 1)
+    }
+
     /// The last border above `cursor` to which the page can go; `cursor` itself if it is full.
+    /// O(mutations of the page); O(1) where all of them fit.
     func cut(after cursor: Int, _ cut: inout PageCut) -> Int {
+        let end = head.cursor
+        if cut.takeWhole(changes: end - cursor, bytes: byteCount(after: cursor, through: end)) {
+            return end
+        }
         var reached = cursor
         var index = borders.partitioningIndex { $0 > cursor }
         while index < borders.count {
-            let size = slice(after: reached, through: borders[index]).count
+            let size = byteCount(after: reached, through: borders[index])
             guard cut.take(changes: borders[index] - reached, bytes: size) else { break }
             reached = borders[index]
             index += 1

@@ -127,6 +127,14 @@ public struct LogEntry: Sendable {
         self.timesMilliseconds = timesMilliseconds
     }
 
+    /// How many bytes `slice` has.
+    func byteCount(after cursor: Int, through end: Int) -> Int {
+        let start = max(0, cursor + 1 - first)
+        let stop = min(ends.count, end + 1 - first)
+        guard start < stop else { return 0 }
+        return ends[stop - 1] - (start == 0 ? 0 : ends[start - 1] + 1)
+    }
+
     /// The bytes of the changes above `cursor`, up to and with the one at `end`.
     func slice(after cursor: Int, through end: Int) -> ByteSlice {
         let start = max(0, cursor + 1 - first)

@@ -171,7 +171,10 @@ extension SyncEngine {
             state.logByteCount -= entry.byteCount
             count += 1
         }
-        if count > 0 { try store.trimLog(of: scope, through: state.base) }
+        if count > 0 {
+            try store.trimLog(of: scope, through: state.base)
+            trimmedScopes.insert(scope)
+        }
         return (count == oldest.count && count == rowsMax ? .behind : .done, count)
     }
 

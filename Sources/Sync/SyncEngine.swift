@@ -30,6 +30,8 @@ public final class SyncEngine {
     var areOutcomesBehind = false
     /// Where `trim` goes on; the scopes before it have had their turn.
     var trimScope: Name?
+    /// Scopes whose logs have lost entries, where nobody has been told yet.
+    var trimmedScopes: Set<Name> = []
     /// Composes what stands in the log.
     var writer = ChangeWriter()
     /// The store's epoch when it was last asked for.
@@ -52,6 +54,13 @@ public final class SyncEngine {
         agingEpoch = store.epoch
         started = AgingClock.Reading(wall: now(), steady: self.steady())
     }
+    /// The scopes whose logs have lost entries since the last call.
+    public func takeTrimmedScopes() -> Set<Name> {
+        guard !trimmedScopes.isEmpty else { return [] }
+        defer { trimmedScopes = [] }
+        return trimmedScopes
+    }
+
     /// Whether an older state was put back since the last call: then nothing that was said of the
     /// logs before holds any more.
     public func takeRestore() -> Bool {

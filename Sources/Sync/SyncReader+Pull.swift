@@ -9,27 +9,63 @@ extension SyncReader {
     public func pull(
         _ request: PullRequest, limits: SyncLimits
     ) throws(StoreError) -> Result<PullPage, Refusal> {
+        try read(request, limits: limits).answer
+    }
+
+    /// The same, and where the log ended in the view that the page is of; nil where the page ends
+    /// before what was folded and did not need to know.
+    public func read(
+        _ request: PullRequest, limits: SyncLimits
+    ) throws(StoreError) -> (answer: Result<PullPage, Refusal>, head: ScopeHead?) {
+        if let page = try foldedPage(request, limits: limits) { return (.success(page), nil) }
         try beginReading(of: request.scope)
         defer { endReading() }
         let state = try scopeState(request.scope)
+        let head = ScopeHead(state.head, checksum: state.checksum)
         if let refusal = try refusal(
             cursor: request.cursor, epoch: request.epoch, in: request.scope, state)
         {
-            return .failure(refusal)
+            return (.failure(refusal), head)
         }
+        return (.success(try page(request, state, limits: limits)), head)
+    }
+
+    /// A page that ends before the end of what is folded: more will not change it, so it waits for
+    /// nobody. Nil where it does not, or where there is none.
+    private func foldedPage(
+        _ request: PullRequest, limits: SyncLimits
+    ) throws(StoreError) -> PullPage? {
+        try beginReading()
+        defer { endReading() }
+        let state = try scopeState(request.scope)
+        guard request.cursor + request.limit < state.head.cursor,
+            try refusal(
+                cursor: request.cursor, epoch: request.epoch, in: request.scope, state) == nil
+        else { return nil }
+        let page = try page(request, state, limits: limits)
+        return page.rest == .more ? page : nil
+    }
+
+    /// Within `beginReading`, once it is known that the cursor stands in the log.
+    private func page(
+        _ request: PullRequest, _ state: ScopeState, limits: SyncLimits
+    ) throws(StoreError) -> PullPage {
         var page = LogPage(
             after: request.cursor,
             PageCut(changesMax: request.limit, bytesMax: limits.pageBytesMax))
         if request.cursor < state.head.cursor {
-            try visitLog(of: request.scope, after: request.cursor) { page.take($0) }
+            try visitLogRows(of: request.scope, after: request.cursor) {
+                (row) throws(StoreError) in try page.take(row)
+            }
         }
         let end = page.cursor
-        let epoch = try epoch(at: end, in: request.scope) ?? state.head.epoch
-        return .success(
-            PullPage(
-                changes: end > request.cursor ? [page.finish()] : [],
-                position: Position(cursor: end, epoch: epoch),
-                rest: end < state.head.cursor ? .more : .nothing(state.checksum)))
+        let isAll = end >= state.head.cursor
+        let epoch =
+            isAll && end > 0 ? state.head.epoch : try epoch(at: end, in: request.scope)
+        return PullPage(
+            changes: page.finish(),
+            position: Position(cursor: end, epoch: epoch ?? state.head.epoch),
+            rest: isAll ? .nothing(state.checksum) : .more)
     }
 
     /// Where the scope's log ends.
@@ -56,26 +92,44 @@ extension SyncReader {
 private struct LogPage: ~Copyable {
     private(set) var cursor: Int
     private var cut: PageCut
-    private var buffer = ByteBuffer(capacity: 4096)
+    private var buffer = ByteBuffer(capacity: 16 << 10)
 
     init(after cursor: Int, _ cut: PageCut) {
         self.cursor = cursor
         self.cut = cut
     }
 
-    mutating func take(_ entry: LogEntry) -> Visit {
+    mutating func take(_ row: borrowing LogRow) throws(StoreError) -> Visit {
+        // Nearly every row: it begins where the page has ended, and fits as a whole.
+        if row.first == cursor + 1,
+            cut.takeWhole(changes: row.last - cursor, bytes: row.bytes.count)
+        {
+            append(row.bytes)
+            cursor = row.last
+            return .next
+        }
+        return take(try row.entry())
+    }
+
+    private mutating func take(_ entry: LogEntry) -> Visit {
         // A position inside a mutation is nobody's, but it is answered like any other.
         let start = cursor
         for border in entry.borders where border > cursor {
-            let size = entry.slice(after: cursor, through: border).count
+            let size = entry.byteCount(after: cursor, through: border)
             guard cut.take(changes: border - cursor, bytes: size) else { break }
             cursor = border
         }
         guard cursor > start else { return entry.last > start ? .stop : .next }
-        if buffer.count > 0 { buffer.append(UInt8(ascii: ",")) }
-        buffer.append(entry.slice(after: start, through: cursor))
+        entry.slice(after: start, through: cursor).withUnsafeBytes { append($0) }
         return cursor == entry.last ? .next : .stop
     }
 
-    consuming func finish() -> ByteSlice { buffer.finish() }
+    private mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        if buffer.count > 0 { buffer.append(UInt8(ascii: ",")) }
+        buffer.append(bytes)
+    }
+
+    consuming func finish() -> [ByteSlice] {
+        buffer.count > 0 ? [buffer.finish()] : []
+    }
 }

@@ -49,33 +49,44 @@ extension SyncReader {
     public func snapshot(
         _ request: SnapshotRequest, limits: SyncLimits
     ) throws(StoreError) -> Result<[ByteSlice], Refusal> {
+        try read(request, limits: limits).answer
+    }
+
+    /// The same, and where the log ended in the view that the page is of.
+    public func read(
+        _ request: SnapshotRequest, limits: SyncLimits
+    ) throws(StoreError) -> (answer: Result<[ByteSlice], Refusal>, head: ScopeHead) {
         try beginReading(of: request.scope)
         defer { endReading() }
         let state = try scopeState(request.scope)
+        let head = ScopeHead(state.head, checksum: state.checksum)
         if let first = request.next?.first,
             let refusal = try refusal(
                 cursor: first.cursor, epoch: first.epoch, in: request.scope, state)
         {
-            return .failure(refusal)
+            return (.failure(refusal), head)
         }
         var page = SnapshotPage(
             recordsMax: request.limit, bytesMax: max(0, limits.pageBytesMax - 2048))
-        try visitRecords(in: request.scope, after: request.next?.after) { page.take($0, $1) }
-        let next = page.next.map {
-            SnapshotPlace(first: request.next?.first ?? state.head, after: $0)
+        try visitRecordBytes(in: request.scope, after: request.next?.after) { page.take($0) }
+        guard let body = page.finish(state, first: request.next?.first ?? state.head) else {
+            throw StoreError(.statement, "a name of a record of \(request.scope) is damaged")
         }
-        return .success([page.finish(state, next: next)])
+        return (.success([body]), head)
     }
 }
 
-/// Gathers records until the page is full.
+/// Gathers records until the page is full: from where they lie to where they leave, in one copy.
 private struct SnapshotPage: ~Copyable {
     private let recordsMax: Int
     private let bytesMax: Int
     private var recordCount = 0
-    private var last: RecordKey?
-    private var isCut = false
-    private var buffer = ByteBuffer(capacity: 4096)
+    /// Where the last record's names stand in the page.
+    private var last: (entity: Range<Int>, id: Range<Int>)?
+    private var end = End.ofScope
+    private var buffer = ByteBuffer(capacity: 64 << 10)
+
+    private enum End { case ofScope, ofPage, damage }
 
     init(recordsMax: Int, bytesMax: Int) {
         self.recordsMax = recordsMax
@@ -83,31 +94,37 @@ private struct SnapshotPage: ~Copyable {
         buffer.append("{\"records\":[" as StaticString)
     }
 
-    /// The record behind which the next page begins; nil if this is the last page.
-    var next: RecordKey? { isCut ? last : nil }
-
-    mutating func take(_ key: RecordKey, _ record: StoredRecord) -> Visit {
-        let names = key.entity.bytes.count + key.id.bytes.count
-        let size = record.json.count + 2 * names + 70
+    mutating func take(_ record: RecordBytes) -> Visit {
+        let size = record.json.count + 2 * (record.entity.count + record.id.count) + 70
         if recordCount > 0, recordCount >= recordsMax || buffer.count + size > bytesMax {
-            isCut = true
+            end = .ofPage
             return .stop
         }
+        buffer.reserve(size)
         buffer.append(recordCount > 0 ? ",{\"entity\":" : "{\"entity\":" as StaticString)
-        buffer.append(name: key.entity)
+        guard let entity = buffer.append(nameBytes: record.entity) else { return damaged() }
         buffer.append(",\"id\":" as StaticString)
-        buffer.append(name: key.id)
+        guard let id = buffer.append(nameBytes: record.id) else { return damaged() }
         buffer.append(",\"version\":" as StaticString)
         buffer.append(decimal: record.version)
         buffer.append(",\"data\":" as StaticString)
         buffer.append(record.json)
         buffer.append(UInt8(ascii: "}"))
         recordCount += 1
-        last = key
+        last = (entity, id)
         return .next
     }
 
-    consuming func finish(_ state: ScopeState, next: SnapshotPlace?) -> ByteSlice {
+    private mutating func damaged() -> Visit {
+        end = .damage
+        return .stop
+    }
+
+    /// - Parameter first: where the scope stood when the snapshot's first page was made.
+    /// - Returns: nil where a name was damaged.
+    consuming func finish(_ state: ScopeState, first: Position) -> ByteSlice? {
+        if end == .damage { return nil }
+        let next = end == .ofPage ? lastKey().map { SnapshotPlace(first: first, after: $0) } : nil
         buffer.append("],\"cursor\":" as StaticString)
         buffer.append(decimal: state.head.cursor)
         buffer.append(",\"epoch\":" as StaticString)
@@ -123,5 +140,73 @@ private struct SnapshotPage: ~Copyable {
             buffer.append(",\"has_more\":false}" as StaticString)
         }
         return buffer.finish()
+    }
+
+    private func lastKey() -> RecordKey? {
+        guard let last, let entity = name(at: last.entity), let id = name(at: last.id) else {
+            return nil
+        }
+        return RecordKey(entity: entity, id: id)
+    }
+
+    /// A name as it was before `append(nameBytes:)`.
+    private func name(at range: Range<Int>) -> Name? {
+        var (bytes, isEscaped) = ([UInt8](), false)
+        for byte in buffer.readable[range] {
+            if byte == UInt8(ascii: "\\"), !isEscaped {
+                isEscaped = true
+            } else {
+                bytes.append(byte)
+                isEscaped = false
+            }
+        }
+        return bytes.withUnsafeBytes { Name($0) }
+    }
+}
+
+extension ByteBuffer {
+    /// Appends a stored name as a JSON string.
+    /// - Returns: where it stands between its quotes; nil where the bytes are no name.
+    mutating func append(nameBytes bytes: UnsafeRawBufferPointer) -> Range<Int>? {
+        append(UInt8(ascii: "\""))
+        let start = count
+        if bytes.isPlainName {
+            append(bytes)
+            append(UInt8(ascii: "\""))
+        } else {
+            guard let name = Name(bytes) else { return nil }
+            truncate(to: start - 1)
+            append(name: name)
+        }
+        return start..<count - 1
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether this is a name of printable ASCII without quote and backslash: it stands in JSON as
+    /// it is. Eight bytes at a time.
+    fileprivate var isPlainName: Bool {
+        guard count >= 1, count <= Name.bytesMax else { return false }
+        let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        var at = 0
+        while at + 8 <= count {
+            let word = loadUnaligned(fromByteOffset: at, as: UInt64.self)
+            // A byte's high bit is set where it is one of these.
+            let quote = word ^ (ones &* 0x22)
+            let backslash = word ^ (ones &* 0x5C)
+            let delete = word ^ (ones &* 0x7F)
+            let found =
+                word | (word &- ones &* 0x20) | (quote &- ones) | (backslash &- ones)
+                | (delete &- ones)
+            // It may also be set by the borrow of one that is, which changes nothing.
+            guard found & highs == 0 else { return false }
+            at += 8
+        }
+        while at < count {
+            let byte = self[at]
+            guard byte >= 0x20, byte < 0x7F, byte != 0x22, byte != 0x5C else { return false }
+            at += 1
+        }
+        return true
     }
 }

@@ -50,6 +50,44 @@ extension RecordSource {
     }
 }
 
+/// A record where it lies in the store. The pointers are good for the length of a visit.
+public struct RecordBytes {
+    public let entity: UnsafeRawBufferPointer
+    public let id: UnsafeRawBufferPointer
+    public let json: UnsafeRawBufferPointer
+    public let version: Int
+
+    public init(
+        entity: UnsafeRawBufferPointer, id: UnsafeRawBufferPointer,
+        json: UnsafeRawBufferPointer, version: Int
+    ) {
+        self.entity = entity
+        self.id = id
+        self.json = json
+        self.version = version
+    }
+}
+
+/// Changes of neighbouring mutations where they lie in the store. The pointer is good for the
+/// length of a visit, and `entry` is called in it or not at all.
+public struct LogRow: ~Copyable {
+    public let first: Int
+    public let last: Int
+    public let bytes: UnsafeRawBufferPointer
+    /// The same with its ends and borders.
+    public let entry: () throws(StoreError) -> LogEntry
+
+    public init(
+        first: Int, last: Int, bytes: UnsafeRawBufferPointer,
+        entry: @escaping () throws(StoreError) -> LogEntry
+    ) {
+        self.first = first
+        self.last = last
+        self.bytes = bytes
+        self.entry = entry
+    }
+}
+
 /// Where logs are read from.
 public protocol LogSource: RecordSource {
     /// The log's state; a scope that was never written to has the store's epoch and cursor 0.
@@ -196,4 +234,52 @@ public protocol SyncReader: LogSource {
     /// nobody. For who can tell that the view has all that is asked for.
     func beginReading() throws(StoreError)
     func endReading()
+
+    /// Visits, in order, the entries that have a change above `cursor`, without a copy of them.
+    func visitLogRows(
+        of scope: Name, after cursor: Int,
+        _ visit: (borrowing LogRow) throws(StoreError) -> Visit
+    ) throws(StoreError)
+    /// Visits the records behind `key` (all, if nil) in the order of keys, without a limit and
+    /// without a copy of them. The names are as they are stored, and not checked.
+    func visitRecordBytes(
+        in scope: Name, after key: RecordKey?, _ visit: (RecordBytes) -> Visit
+    ) throws(StoreError)
+}
+
+extension SyncReader {
+    public func visitLogRows(
+        of scope: Name, after cursor: Int,
+        _ visit: (borrowing LogRow) throws(StoreError) -> Visit
+    ) throws(StoreError) {
+        var failure: StoreError?
+        try visitLog(of: scope, after: cursor) { entry in
+            do throws(StoreError) {
+                return try entry.bytes.withUnsafeBytes { (bytes) throws(StoreError) in
+                    try visit(
+                        LogRow(first: entry.first, last: entry.last, bytes: bytes) { entry })
+                }
+            } catch {
+                failure = error
+                return .stop
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    public func visitRecordBytes(
+        in scope: Name, after key: RecordKey?, _ visit: (RecordBytes) -> Visit
+    ) throws(StoreError) {
+        try visitRecords(in: scope, after: key) { key, record in
+            key.entity.withUnsafeBytes { entity in
+                key.id.withUnsafeBytes { id in
+                    record.json.withUnsafeBytes { json in
+                        visit(
+                            RecordBytes(
+                                entity: entity, id: id, json: json, version: record.version))
+                    }
+                }
+            }
+        }
+    }
 }

@@ -91,6 +91,31 @@ final class LogRows {
         }
     }
 
+    /// The same as rows: a page that takes a whole one needs no look into it.
+    func visitLogRows(
+        of scope: Name, after cursor: Int,
+        _ visit: (borrowing LogRow) throws(StoreError) -> Visit
+    ) throws(StoreError) {
+        guard let id = try ids.id(of: scope) else { return }
+        try entries.bind(id).bind(cursor).each { (row) throws(StoreError) in
+            let header = Self.header(row)
+            guard header.first >= 1, header.first <= header.last,
+                header.last <= Position.cursorMax
+            else { throw Self.damaged(row, of: scope) }
+            return try visit(
+                LogRow(
+                    first: header.first, last: header.last, bytes: row.bytes(BlockColumn.bytes)
+                ) { () throws(StoreError) in
+                    guard
+                        let entry = LogBlock.read(
+                            header, marks: row.blob(BlockColumn.marks),
+                            bytes: row.blob(BlockColumn.bytes))
+                    else { throw Self.damaged(row, of: scope) }
+                    return entry
+                })
+        }
+    }
+
     func storedRecord(_ key: RecordKey, in scope: Name) throws(StoreError) -> StoredRecord? {
         guard let scopeID = try ids.id(of: scope) else { return nil }
         return try record.bind(scopeID).bind(key.entity).bind(key.id)
@@ -108,6 +133,21 @@ final class LogRows {
                     RecordKey(
                         entity: try row.key(RecordColumn.entity), id: try row.key(RecordColumn.id)),
                     Self.record(row))
+            }
+    }
+
+    /// The same without a copy: for pages that are sent as they are read.
+    func visitRecordBytes(
+        in scope: Name, after key: RecordKey?, _ visit: (RecordBytes) -> Visit
+    ) throws(StoreError) {
+        guard let scopeID = try ids.id(of: scope) else { return }
+        try recordsOfScope.bind(scopeID).bind(key?.entity).bind(key?.id)
+            .each { (row) throws(StoreError) in
+                visit(
+                    RecordBytes(
+                        entity: row.bytes(RecordColumn.entity), id: row.bytes(RecordColumn.id),
+                        json: row.bytes(RecordColumn.data),
+                        version: row.int(RecordColumn.version)))
             }
     }
 
@@ -188,5 +228,20 @@ extension RowSource {
         of entity: Name, in scope: Name, _ visit: (Name, ByteSlice) -> Visit
     ) throws(StoreError) {
         try log.visitRecords(of: entity, in: scope, visit)
+    }
+}
+
+extension SQLiteReader {
+    func visitLogRows(
+        of scope: Name, after cursor: Int,
+        _ visit: (borrowing LogRow) throws(StoreError) -> Visit
+    ) throws(StoreError) {
+        try log.visitLogRows(of: scope, after: cursor, visit)
+    }
+
+    func visitRecordBytes(
+        in scope: Name, after key: RecordKey?, _ visit: (RecordBytes) -> Visit
+    ) throws(StoreError) {
+        try log.visitRecordBytes(in: scope, after: key, visit)
     }
 }

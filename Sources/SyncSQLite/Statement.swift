@@ -139,6 +139,10 @@ protocol Columns: RawRepresentable<Int32>, CaseIterable {}
 
 extension Statement {
     func int(_ column: some Columns) -> Int { int(column.rawValue) }
+    /// The column's bytes, good until the statement goes on.
+    func bytes(_ column: some Columns) -> UnsafeRawBufferPointer {
+        withBytes(column.rawValue) { $0 }
+    }
     /// A copy of the column's bytes.
     func blob(_ column: some Columns) -> ByteSlice { blob(column.rawValue) }
     /// A name; nil if the column is empty.

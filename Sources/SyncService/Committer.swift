@@ -51,6 +51,7 @@ final class Committer: Sendable {
     let health = StoreHealth()
     private let workers: Workers
     private let tail: LogTail
+    private let pages: SharedPages
     private let publish: Publish
     private let onRestore: @Sendable () -> Void
     private let logger: Logger
@@ -61,13 +62,14 @@ final class Committer: Sendable {
     ///     what it makes of them leaves before these.
     ///   - onRestore: called there when an older state was put back under the server.
     init(
-        workers: Workers, tail: LogTail, logger: Logger, diskFreeBytesMin: Int? = 0,
-        publish: @escaping Publish,
+        workers: Workers, tail: LogTail, pages: SharedPages, logger: Logger,
+        diskFreeBytesMin: Int? = 0, publish: @escaping Publish,
         onRestore: @escaping @Sendable () -> Void
     ) throws(SystemError) {
         thread = try MailThread("mizu-committer")
         self.workers = workers
         self.tail = tail
+        self.pages = pages
         self.publish = publish
         self.onRestore = onRestore
         self.logger = logger
@@ -143,7 +145,7 @@ final class Committer: Sendable {
     private func fold(
         _ engine: SyncEngine, _ pace: inout FoldPace, before end: Instant
     ) -> Instant {
-        defer { noticeRestore(engine) }
+        defer { noticeLosses(engine) }
         do throws(StoreError) {
             switch pace.step(engine.foldNeed, at: .now) {
             case .nothing:
@@ -207,7 +209,7 @@ final class Committer: Sendable {
             ? "a mutation could not be decided" : "the store refused a commit"
         takeIn(result.accident, what)
         pace.committed(at: .now)
-        noticeRestore(engine)
+        noticeLosses(engine)
         for changes in result.feed { tail.append(changes) }
         if !result.feed.isEmpty { publish(result.feed, &outbox) }
         for (answer, outcome) in zip(batch.answers, result.answers) { answer(outcome, &outbox) }
@@ -219,7 +221,7 @@ final class Committer: Sendable {
     private func trim(
         _ engine: SyncEngine, _ floor: inout DiskFloor
     ) -> SyncEngine.TrimProgress {
-        defer { noticeRestore(engine) }
+        defer { noticeLosses(engine) }
         do throws(StoreError) {
             let progress = try engine.trim()
             // Where nothing was too old, nothing was written that could show that writing works.
@@ -255,9 +257,12 @@ final class Committer: Sendable {
         }
     }
 
-    /// A backup was put back under the server: what the tail and subscribers know is of a log that
-    /// is no more.
-    private func noticeRestore(_ engine: SyncEngine) {
+    /// Tells those who keep something of logs what has become of them: some were trimmed, or a
+    /// backup was put back under the server, and what the tail, the pages and subscribers know is
+    /// of a log that is no more.
+    private func noticeLosses(_ engine: SyncEngine) {
+        let trimmed = engine.takeTrimmedScopes()
+        if !trimmed.isEmpty { pages.forgetChanges(of: trimmed) }
         guard engine.takeRestore() else { return }
         logger.warning(
             """
@@ -265,6 +270,7 @@ final class Committer: Sendable {
             clients that saw what is not in it start over
             """)
         tail.forgetAll()
+        pages.forgetAll()
         onRestore()
     }
 

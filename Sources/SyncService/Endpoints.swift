@@ -81,45 +81,27 @@ extension SyncService {
         case .refused(let refusal): throw refusal
         case .askStore: break
         }
-        let (limits, tail) = (self.limits, self.tail)
-        return answerLater(request, of: pull.scope) { (reader) throws(StoreError) in
-            // What the store says of the log's end is worth remembering: after a restart thousands
-            // come back to the same scope.
-            let moment = tail.moment()
-            let answer = try reader.pull(pull, limits: limits)
-            tail.learn(try reader.head(of: pull.scope), of: pull.scope, since: moment)
-            return answer.map(\.body)
-        }
+        return answerLater(request, with: .changes(pull), at: nil)
     }
 
     private func snapshot(_ request: borrowing Request) throws(Refusal) -> Response {
         try checkMediaType(request)
         let snapshot = try SnapshotRequest.parse(request.bodySlice(), limits: limits)
         try check(snapshot.scope, for: .snapshot, by: user(of: request))
-        let (limits, tail) = (self.limits, self.tail)
-        return answerLater(request, of: snapshot.scope) { (reader) throws(StoreError) in
-            try tail.reading(of: snapshot.scope, from: reader) { (reader) throws(StoreError) in
-                try reader.snapshot(snapshot, limits: limits)
-            }
-        }
+        return answerLater(
+            request, with: .records(snapshot), at: tail.head(snapshot.scope)?.position)
     }
 
-    /// Answers from a reader's thread.
+    /// Answers with a page of the store: at once if there is one that holds, else from a reader's
+    /// thread.
     private func answerLater(
-        _ request: borrowing Request, of scope: Name,
-        reading read:
-            @escaping @Sendable (any SyncReader) throws(StoreError) -> Result<
-                [ByteSlice], Refusal
-            >
+        _ request: borrowing Request, with page: PageRequest, at head: Position?
     ) -> Response {
+        if let body = pages.find(page, at: head) { return .json(body).uncached }
         let (workers, exchange) = (self.workers, request.exchange)
         let watch = ExchangeWatch()
-        // A page of changes or records is bounded and not given up halfway.
-        self.read(for: asker(request.peer, watchedBy: watch), of: scope) {
-            (reader, _) throws(StoreError) in
-            try read(reader)
-        } answer: { result in
-            switch result.flatMap({ $0 }) {
+        read(page, for: asker(request.peer, watchedBy: watch)) { answer in
+            switch answer {
             case .success(let body): workers.respond(to: exchange, .json(body).uncached)
             case .failure(let refusal): workers.respond(to: exchange, Response(refusal))
             }
@@ -158,6 +140,8 @@ extension Refusal {
             retryAfterSeconds: waitSeconds)
     }
 
+    static let unreadable = Refusal.unavailable("the store cannot be read now")
+
     static func scopeDenied(_ scope: Name) -> Refusal {
         Refusal(
             status: 403, code: "scope_denied",
@@ -176,12 +160,5 @@ extension Response {
             // Digits are always a valid value.
             try? set("Retry-After", String(seconds))
         }
-    }
-
-    /// The same with `Cache-Control: no-store`.
-    var uncached: Response {
-        var response = self
-        response.set("Cache-Control", literal: "no-store")
-        return response
     }
 }

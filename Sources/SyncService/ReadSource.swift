@@ -21,6 +21,8 @@ public struct ReadLimits: Sendable {
     public var waitMilliseconds: UInt64 = 10_000
     /// How long a read of an app's handler may run; then its snapshot throws, and it is 503.
     public var runMilliseconds: UInt64 = 10_000
+    /// Bytes of pages that are kept for others who ask for the same (`SharedPages`).
+    public var pagesBytesMax = 8 << 20
     /// Whose number of reads is not bounded.
     public var exempt = AddressRanges.loopback
 

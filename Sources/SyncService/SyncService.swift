@@ -36,6 +36,8 @@ public final class SyncService: Sendable {
     let limiter: RateLimiter?
     let logger: Logger
     let readLimits: ReadLimits
+    /// What the store was asked for, for who asks the same.
+    let pages: SharedPages
     private let committer: Committer
     private let readers: Readers
 
@@ -57,9 +59,10 @@ public final class SyncService: Sendable {
         onRestore: @escaping @Sendable () -> Void = {}
     ) throws(SyncStartError) -> SyncService {
         let tail = LogTail(limits: limits)
+        let pages = SharedPages(byteCountMax: reads.pagesBytesMax)
         do {
             let committer = try Committer(
-                workers: workers, tail: tail, logger: logger,
+                workers: workers, tail: tail, pages: pages, logger: logger,
                 diskFreeBytesMin: limits.diskFreeBytesMin, publish: publish,
                 onRestore: onRestore)
             let readers = try Readers(reads, logger: logger)
@@ -73,8 +76,8 @@ public final class SyncService: Sendable {
             try committer.start(engine)
             return SyncService(
                 limits: limits, tail: tail, workers: workers, authorize: authorize,
-                limiter: limiter, logger: logger, readLimits: reads, committer: committer,
-                readers: readers)
+                limiter: limiter, logger: logger, readLimits: reads, pages: pages,
+                committer: committer, readers: readers)
         } catch let error as StoreError {
             throw .store(error)
         } catch let error as SystemError {
@@ -86,8 +89,8 @@ public final class SyncService: Sendable {
 
     private init(
         limits: SyncLimits, tail: LogTail, workers: Workers, authorize: @escaping Authorize,
-        limiter: RateLimiter?, logger: Logger, readLimits: ReadLimits, committer: Committer,
-        readers: Readers
+        limiter: RateLimiter?, logger: Logger, readLimits: ReadLimits, pages: SharedPages,
+        committer: Committer, readers: Readers
     ) {
         self.limits = limits
         self.tail = tail
@@ -96,6 +99,7 @@ public final class SyncService: Sendable {
         self.limiter = limiter
         self.logger = logger
         self.readLimits = readLimits
+        self.pages = pages
         self.committer = committer
         self.readers = readers
     }
@@ -147,9 +151,63 @@ public final class SyncService: Sendable {
                     answer(.success(try work(turn.reader, turn.check)))
                 } catch {
                     logger.error("the store cannot be read: \(error.message)")
-                    answer(.failure(.unavailable("the store cannot be read now")))
+                    answer(.failure(.unreadable))
                 }
             }
+        }
+    }
+
+    /// Answers with a page: one that holds, one that somebody makes, or one that is made for it, on
+    /// a reader's thread.
+    /// - Parameter answer: called once, on a reader's thread, or at once if too many reads wait.
+    func read(
+        _ page: PageRequest, for asker: ReadAsker, answer: @escaping SharedPages.Waiter
+    ) {
+        readers.read(for: asker, of: page.scope) { result in
+            switch result {
+            case .failure(let refusal): answer(.failure(refusal))
+            case .success(let turn): self.take(page, from: turn.reader, answer: answer)
+            }
+        }
+    }
+
+    private func take(
+        _ page: PageRequest, from reader: any SyncReader, answer: @escaping SharedPages.Waiter
+    ) {
+        let sight = tail.sight(of: page.scope)
+        switch pages.join(page, sight, answer) {
+        case .found(let body): answer(.success(body))
+        case .wait: break
+        case .lead(let flight):
+            var (result, hold) = (SharedPages.Answer.failure(.unreadable), PageHold.never)
+            do throws(StoreError) {
+                (result, hold) = try make(page, from: reader, since: sight.moment)
+            } catch {
+                logger.error("the store cannot be read: \(error.message)")
+            }
+            let waiters = pages.end(flight, result, hold: hold)
+            answer(result)
+            for waiter in waiters { waiter(result) }
+        }
+    }
+
+    private func make(
+        _ page: PageRequest, from reader: any SyncReader, since moment: LogTail.Moment
+    ) throws(StoreError) -> (SharedPages.Answer, PageHold) {
+        switch page {
+        case .changes(let request):
+            let read = try reader.read(request, limits: limits)
+            // What the store says of the log's end is worth remembering: after a restart thousands
+            // come back to the same scope.
+            if let head = read.head { tail.learn(head, of: request.scope, since: moment) }
+            var hold = PageHold.never
+            if case .success(let changes) = read.answer, changes.rest == .more { hold = .always }
+            return (read.answer.map(\.body), hold)
+        case .records(let request):
+            let read = try reader.read(request, limits: limits)
+            tail.learn(read.head, of: request.scope, since: moment)
+            // A refusal is about the log's beginning, and does not hold.
+            return (read.answer, .at(read.head.position))
         }
     }
 

@@ -215,6 +215,30 @@ struct SnapshotTests {
         #expect(throws: Refusal.cursorTooOld) { try harness.snapshot(body) }
     }
 
+    @Test(
+        "names stand in pages as they are, whatever they hold, and a page goes on behind each",
+        arguments: StoreKind.allCases)
+    func oddNames(_ kind: StoreKind) throws {
+        let harness = try Harness(kind)
+        let names = [
+            "a", "1234567", "12345678", "123456789", "quote\"", "back\\slash", "\\\"", "é",
+            "日本語の名前",
+            "tilde~~~~~", "space at end ", String(repeating: "x", count: 128), "1234567\"",
+            "1234567é",
+        ]
+        for (index, name) in names.enumerated() {
+            let id = name.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+            _ = try harness.mutate("m\(index)", "note.put", "{\"id\":\"\(id)\"}")
+        }
+        var (ids, next): ([String], String) = ([], "")
+        repeat {
+            let page = try harness.snapshot("{\"scope\":\"s\",\"limit\":1\(next)}")
+            ids += try #require(page.member("records")).elements.compactMap { $0.string("id") }
+            next = page.string("next").map { ",\"next\":\"\($0)\"" } ?? ""
+        } while !next.isEmpty
+        #expect(ids == names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) })
+    }
+
     @Test("an entity's records come in the order of ids", arguments: StoreKind.allCases)
     func records(_ kind: StoreKind) throws {
         let harness = try Harness(kind)
