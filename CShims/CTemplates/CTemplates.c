@@ -340,11 +340,11 @@ static const unsigned char file_84[] = {
 };
 
 static const unsigned char file_85[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/2306d39120fda7a8b0de00e3a6316419c3280201.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/205e3dc81e0d4b1b1b7553965bed0a86a40986ad.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_86[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/41e987f2fbf3eeadc6dbb27391bac093aacba1d5.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/2306d39120fda7a8b0de00e3a6316419c3280201.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_87[] = {
@@ -356,27 +356,27 @@ static const unsigned char file_88[] = {
 };
 
 static const unsigned char file_89[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/985039df93babd599f014de0b492c6e092239ea0.br" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_90[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/9aab4bc2e76c02b63e076cf0ea0e18d58458ba2a.br" suffix(, 0) if_empty(0)
 };
 
+static const unsigned char file_90[] = {
+#embed "../../Assets/Templates/sync/CShims/packed/a0192ae05b4b21dd51e1c3722a1d77748749bc44.br" suffix(, 0) if_empty(0)
+};
+
 static const unsigned char file_91[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/aab057ae5b79f7effcc17e8eeb2d6539df9672e5.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/a02b9ba673f8c41a96fab90ca0decc1ef9f13e93.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_92[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/b67f46876fb0bfbbf2b9cc1efe36d9b1715f1416.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/a33d9549034660b2cd8a677c689c0644bc0fa213.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_93[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/e8cc961b55654f050a936c166aaab81d3e9a50bd.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/b67f46876fb0bfbbf2b9cc1efe36d9b1715f1416.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_94[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/fb3a447e6d304eb159022cd715915700e0e4eb0a.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/c9c3d7482725b181c3f5d8b65e7aab61d7897e22.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_95[] = {
@@ -408,54 +408,58 @@ static const unsigned char file_101[] = {
 };
 
 static const unsigned char file_102[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Handlers/Home.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Handlers/Forms.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_103[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Handlers/LiveHandler.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Handlers/Home.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_104[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Handlers/TodoPage.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Handlers/LiveHandler.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_105[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Live.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Handlers/TodoPage.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_106[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Routes.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Live.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_107[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Services/TodoMutator.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Routes.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_108[] = {
-#embed "../../Assets/Templates/sync/Sources/App/Sync.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Services/TodoMutator.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_109[] = {
-#embed "../../Assets/Templates/sync/Sources/Server/EmbeddedAssets.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/App/Sync.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_110[] = {
-#embed "../../Assets/Templates/sync/Sources/Server/main.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/Server/EmbeddedAssets.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_111[] = {
-#embed "../../Assets/Templates/sync/Tests/App/MutatorBench.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Sources/Server/main.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_112[] = {
-#embed "../../Assets/Templates/sync/Tests/App/PageTests.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Tests/App/MutatorBench.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_113[] = {
-#embed "../../Assets/Templates/sync/Tests/App/TodoMutatorTests.swift" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/Tests/App/PageTests.swift" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_114[] = {
+#embed "../../Assets/Templates/sync/Tests/App/TodoMutatorTests.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_115[] = {
 #embed "../../Assets/Templates/sync/template.json" suffix(, 0) if_empty(0)
 };
 
@@ -544,16 +548,16 @@ const mizu_template mizu_templates[] = {
     {"Templates/sync/CShims/packed/0d138702c378f204a59697ecbb326dc0aeb86d56.br", file_82, sizeof(file_82) - 1},
     {"Templates/sync/CShims/packed/0e6f8a047a923ec2fb03087335bbc647e12da107.br", file_83, sizeof(file_83) - 1},
     {"Templates/sync/CShims/packed/1c5f22acb01c2efc4404bff5a9c445c24ab58177.br", file_84, sizeof(file_84) - 1},
-    {"Templates/sync/CShims/packed/2306d39120fda7a8b0de00e3a6316419c3280201.br", file_85, sizeof(file_85) - 1},
-    {"Templates/sync/CShims/packed/41e987f2fbf3eeadc6dbb27391bac093aacba1d5.br", file_86, sizeof(file_86) - 1},
+    {"Templates/sync/CShims/packed/205e3dc81e0d4b1b1b7553965bed0a86a40986ad.br", file_85, sizeof(file_85) - 1},
+    {"Templates/sync/CShims/packed/2306d39120fda7a8b0de00e3a6316419c3280201.br", file_86, sizeof(file_86) - 1},
     {"Templates/sync/CShims/packed/69f63d5cc7feb2be6498634da3b03064b0616d21.br", file_87, sizeof(file_87) - 1},
     {"Templates/sync/CShims/packed/8fdf6cdf7623869c8af724767e2df9ed884027fc.br", file_88, sizeof(file_88) - 1},
-    {"Templates/sync/CShims/packed/985039df93babd599f014de0b492c6e092239ea0.br", file_89, sizeof(file_89) - 1},
-    {"Templates/sync/CShims/packed/9aab4bc2e76c02b63e076cf0ea0e18d58458ba2a.br", file_90, sizeof(file_90) - 1},
-    {"Templates/sync/CShims/packed/aab057ae5b79f7effcc17e8eeb2d6539df9672e5.br", file_91, sizeof(file_91) - 1},
-    {"Templates/sync/CShims/packed/b67f46876fb0bfbbf2b9cc1efe36d9b1715f1416.br", file_92, sizeof(file_92) - 1},
-    {"Templates/sync/CShims/packed/e8cc961b55654f050a936c166aaab81d3e9a50bd.br", file_93, sizeof(file_93) - 1},
-    {"Templates/sync/CShims/packed/fb3a447e6d304eb159022cd715915700e0e4eb0a.br", file_94, sizeof(file_94) - 1},
+    {"Templates/sync/CShims/packed/9aab4bc2e76c02b63e076cf0ea0e18d58458ba2a.br", file_89, sizeof(file_89) - 1},
+    {"Templates/sync/CShims/packed/a0192ae05b4b21dd51e1c3722a1d77748749bc44.br", file_90, sizeof(file_90) - 1},
+    {"Templates/sync/CShims/packed/a02b9ba673f8c41a96fab90ca0decc1ef9f13e93.br", file_91, sizeof(file_91) - 1},
+    {"Templates/sync/CShims/packed/a33d9549034660b2cd8a677c689c0644bc0fa213.br", file_92, sizeof(file_92) - 1},
+    {"Templates/sync/CShims/packed/b67f46876fb0bfbbf2b9cc1efe36d9b1715f1416.br", file_93, sizeof(file_93) - 1},
+    {"Templates/sync/CShims/packed/c9c3d7482725b181c3f5d8b65e7aab61d7897e22.br", file_94, sizeof(file_94) - 1},
     {"Templates/sync/CShims/packed/packed.h", file_95, sizeof(file_95) - 1},
     {"Templates/sync/Makefile", file_96, sizeof(file_96) - 1},
     {"Templates/sync/Package.swift", file_97, sizeof(file_97) - 1},
@@ -561,19 +565,20 @@ const mizu_template mizu_templates[] = {
     {"Templates/sync/Sources/App/App.swift", file_99, sizeof(file_99) - 1},
     {"Templates/sync/Sources/App/Configuration.swift", file_100, sizeof(file_100) - 1},
     {"Templates/sync/Sources/App/Handlers/API.swift", file_101, sizeof(file_101) - 1},
-    {"Templates/sync/Sources/App/Handlers/Home.swift", file_102, sizeof(file_102) - 1},
-    {"Templates/sync/Sources/App/Handlers/LiveHandler.swift", file_103, sizeof(file_103) - 1},
-    {"Templates/sync/Sources/App/Handlers/TodoPage.swift", file_104, sizeof(file_104) - 1},
-    {"Templates/sync/Sources/App/Live.swift", file_105, sizeof(file_105) - 1},
-    {"Templates/sync/Sources/App/Routes.swift", file_106, sizeof(file_106) - 1},
-    {"Templates/sync/Sources/App/Services/TodoMutator.swift", file_107, sizeof(file_107) - 1},
-    {"Templates/sync/Sources/App/Sync.swift", file_108, sizeof(file_108) - 1},
-    {"Templates/sync/Sources/Server/EmbeddedAssets.swift", file_109, sizeof(file_109) - 1},
-    {"Templates/sync/Sources/Server/main.swift", file_110, sizeof(file_110) - 1},
-    {"Templates/sync/Tests/App/MutatorBench.swift", file_111, sizeof(file_111) - 1},
-    {"Templates/sync/Tests/App/PageTests.swift", file_112, sizeof(file_112) - 1},
-    {"Templates/sync/Tests/App/TodoMutatorTests.swift", file_113, sizeof(file_113) - 1},
-    {"Templates/sync/template.json", file_114, sizeof(file_114) - 1},
+    {"Templates/sync/Sources/App/Handlers/Forms.swift", file_102, sizeof(file_102) - 1},
+    {"Templates/sync/Sources/App/Handlers/Home.swift", file_103, sizeof(file_103) - 1},
+    {"Templates/sync/Sources/App/Handlers/LiveHandler.swift", file_104, sizeof(file_104) - 1},
+    {"Templates/sync/Sources/App/Handlers/TodoPage.swift", file_105, sizeof(file_105) - 1},
+    {"Templates/sync/Sources/App/Live.swift", file_106, sizeof(file_106) - 1},
+    {"Templates/sync/Sources/App/Routes.swift", file_107, sizeof(file_107) - 1},
+    {"Templates/sync/Sources/App/Services/TodoMutator.swift", file_108, sizeof(file_108) - 1},
+    {"Templates/sync/Sources/App/Sync.swift", file_109, sizeof(file_109) - 1},
+    {"Templates/sync/Sources/Server/EmbeddedAssets.swift", file_110, sizeof(file_110) - 1},
+    {"Templates/sync/Sources/Server/main.swift", file_111, sizeof(file_111) - 1},
+    {"Templates/sync/Tests/App/MutatorBench.swift", file_112, sizeof(file_112) - 1},
+    {"Templates/sync/Tests/App/PageTests.swift", file_113, sizeof(file_113) - 1},
+    {"Templates/sync/Tests/App/TodoMutatorTests.swift", file_114, sizeof(file_114) - 1},
+    {"Templates/sync/template.json", file_115, sizeof(file_115) - 1},
     {0, 0, 0},
 };
 

@@ -1,6 +1,7 @@
 // SHA-1 (RFC 3174), for `Sec-WebSocket-Accept` (RFC 6455 §4.2.2), where it proves that the peer
-// speaks WebSocket and protects nothing, and for the names of what `make assets` has packed. It is
-// broken as a cryptographic hash: never use it for a password, a signature or a token.
+// speaks WebSocket, for the names of what `make assets` has packed, and for the ids of forms, where
+// who makes two of one id is alone in having them. It protects nothing there, and it is broken as a
+// cryptographic hash: never use it for a password, a signature or a token.
 
 public enum SHA1 {
     /// The 20 bytes of the digest. O(n).

@@ -27,6 +27,10 @@ public struct Snapshot: ~Copyable {
     /// Records between two looks at the clock.
     private static let checkEvery = 64
 
+    /// Returns where the scope's log ends: the state that all of this read sees.
+    /// - Throws: `StoreError` if the store cannot be read.
+    public func position() throws -> Position { try reader.scopeState(scope).head }
+
     // MARK: One page
 
     /// Returns a page of an entity's records, in the order of their ids. If ids are made by

@@ -189,6 +189,29 @@ public struct Intent: Sendable {
         return Name(String(decoding: time + low.prefix(20), as: UTF8.self))
     }
 
+    /// Returns the id of the mutation that a form means if the page that it stands on is the same
+    /// for everybody (`Sync.page`): the same id whenever the same user, from the same address and
+    /// with the same browser, sends the same fields to the same path. So a form that is sent twice
+    /// does its work once. One of its fields must say which state of the records the page showed
+    /// (`Snapshot.position`), or whoever wants the same again later is taken for a sender who
+    /// repeats.
+    public static func id(ofFormIn request: borrowing Request) -> String {
+        var text = ByteBuffer(capacity: 256 + request.bodyCount)
+        let sender = [
+            request.user ?? "", request.peer.host, request.header("User-Agent") ?? "",
+            request.path,
+        ]
+        for part in sender {
+            // Each with its length, so that no two senders come to the same text.
+            text.append(decimal: part.utf8.count)
+            text.append(UInt8(ascii: ":"))
+            text.append(part)
+        }
+        request.withBody { text.append($0) }
+        let digest = SHA1.digest(text.finish().array)
+        return String(decoding: Hex.encode(Array(digest.prefix(16))), as: UTF8.self)
+    }
+
     /// Returns a random id of 128 bits.
     public static func freshID() -> Name? {
         var random = SystemRandomNumberGenerator()

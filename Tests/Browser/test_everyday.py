@@ -121,7 +121,7 @@ def test_the_keyboard_is_enough(open_page):
     todo.page.keyboard.press("Enter")
     todo.expect_titles("Two")
     todo.item("Two").locator("summary").press("Enter")
-    expect(todo.item("Two").locator(".edit-form input[name=title]")).to_be_focused()
+    expect(todo.item("Two").locator("input[name=title]")).to_be_focused()
     todo.page.keyboard.press("Escape")
     expect(todo.item("Two").locator("summary")).to_be_focused()
     todo.checkbox("Two").focus()
@@ -172,7 +172,7 @@ def test_a_change_in_a_long_list_touches_one_item(server, open_page):
             const all = { attributes: true, childList: true, characterData: true, subtree: true };
             observer.observe(list, all);
             const item = list.children[50];
-            item.querySelector(".todo-done").click();
+            item.querySelector("[name=done]").click();
             await mizu.client.sync();
             return [...ids].map((id) => id === item.dataset.id ? "it" : id);
         }""")

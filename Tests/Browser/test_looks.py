@@ -17,7 +17,7 @@ def fill(todo) -> None:
     todo.delete("Buy oat milk")
     expect(todo.page.get_by_role("button", name="Undo")).to_be_visible()
     todo.item("Water the plants").locator("summary").click()
-    expect(todo.item("Water the plants").locator(".edit-form")).to_be_visible()
+    expect(todo.item("Water the plants").locator("input[name=title]")).to_be_visible()
 
 
 def serious_findings(page) -> list[str]:

@@ -46,9 +46,9 @@ def test_what_is_typed_at_once_into_an_opened_field_stays(open_page):
     todo = open_page()
     todo.add("Bread")
     todo.expect_synced()
-    field = todo.item("Bread").locator(".edit-form input[name=title]")
+    field = todo.item("Bread").locator("input[name=title]")
     # The details' event `toggle` comes after the click, and after the first keys of a quick hand.
-    todo.item("Bread").locator(".todo-edit").evaluate(
+    todo.item("Bread").locator("details").evaluate(
         """async (details) => {
             const toggled = new Promise((done) => details.addEventListener("toggle", done));
             details.querySelector("summary").click();
@@ -209,7 +209,7 @@ def test_a_title_that_is_too_long_is_told_before_it_is_sent(server, open_page):
     todo.title_input.press("Enter")
     todo.expect_titles("🦊" * 500)
     todo.item("🦊" * 500).locator("summary").click()
-    field = todo.items.first.locator(".edit-form input[name=title]")
+    field = todo.items.first.locator("input[name=title]")
     field.fill("x" * 502)
     field.press("Enter")
     expect(todo.items.first.locator(".field-hint")).to_contain_text("502 characters, 2 too many")
@@ -233,7 +233,7 @@ def test_the_tab_key_reaches_all_of_it_in_the_order_of_the_page(open_page):
     y = "y" * 24
     assert names == [
         "What needs to be done?", "Add", f"Edit: {y}"[:24], f"Try again: {y}"[:24],
-        f"Discard: {y}"[:24], "All", "Active", "Done", "Done: Milk", "Cancel", "Delete Milk",
+        f"Discard: {y}"[:24], "All", "Active", "Done", "Done: Milk", "Edit Milk", "Delete Milk",
         "Clear done"]
 
 

@@ -31,7 +31,7 @@ def test_scripts_take_the_buttons_of_the_forms_away(open_page):
     todo = open_page()
     todo.add("Milk")
     todo.expect_synced()
-    expect(todo.page.locator(".toggle-form button")).to_be_hidden()
+    expect(todo.items.locator("button[name=tick]")).to_be_hidden()
     expect(todo.page.get_by_text("Works without JavaScript")).to_be_hidden()
     expect(todo.page.get_by_text("Works offline")).to_be_visible()
     expect(todo.page.get_by_text("Saved with each click")).to_be_hidden()
@@ -74,7 +74,7 @@ def test_a_translators_words_are_never_taken_for_data(server, new_context, open_
     assert todo.page.locator(".todo-title").first.evaluate("(one) => one.translate") is False
     todo.page.evaluate(TRANSLATE)
     todo.item("[Milk]").locator("summary").click()
-    field = todo.page.locator(".edit-form input[name=title]").first
+    field = todo.items.first.locator("input[name=title]")
     expect(field).to_have_value("Milk")
     field.press("Enter")  # unchanged, so nothing is sent
     assert todo.page.evaluate("mizu.client.edits") == []
@@ -107,7 +107,7 @@ def test_escape_within_a_composition_closes_nothing(open_page):
     todo.add("Milk")
     item = todo.item("Milk")
     item.locator("summary").click()
-    field = item.locator(".edit-form input[name=title]")
+    field = item.locator("input[name=title]")
     field.fill("牛乳")
     press(field, isComposing=True)
     press(field, keyCode=229)

@@ -18,10 +18,10 @@ def test_add_tick_edit_delete(server, plain):
     plain.add("Bread")
     plain.expect_titles("Milk", "Bread")
     plain.checkbox("Milk").check()
-    plain.item("Milk").locator(".toggle-form button").click()
+    plain.save_tick("Milk")
     expect(plain.checkbox("Milk")).to_be_checked()
     plain.checkbox("Milk").uncheck()
-    plain.item("Milk").locator(".toggle-form button").click()
+    plain.save_tick("Milk")
     expect(plain.checkbox("Milk")).not_to_be_checked()
     plain.edit("Bread", "Rye bread")
     plain.expect_titles("Milk", "Rye bread")
@@ -34,7 +34,7 @@ def test_done_items_are_cleared(server, plain):
     plain.add("One")
     plain.add("Two")
     plain.checkbox("One").check()
-    plain.item("One").locator(".toggle-form button").click()
+    plain.save_tick("One")
     expect(plain.checkbox("One")).to_be_checked()
     plain.page.get_by_role("button", name="Clear done").click()
     plain.expect_titles("Two")
@@ -53,7 +53,7 @@ def test_a_double_submit_is_harmless(server, plain):
     form = plain.form
     assert form.get_attribute("method") == "post"
     fields = {one: form.locator(f"input[name={one}]").get_attribute("value") or ""
-              for one in ("id", "mutation", "filter")}
+              for one in ("mutation", "filter")}
     assert re.fullmatch(r"[0-9A-Za-z_.-]{16,128}", fields["mutation"])
     body = urllib.parse.urlencode({**fields, "title": "Only once"}).encode()
     for _ in range(2):
@@ -63,13 +63,53 @@ def test_a_double_submit_is_harmless(server, plain):
     plain.expect_titles("Only once")
 
 
-def test_each_form_has_a_mutation_of_its_own(plain):
+def test_what_two_browsers_do_on_the_same_page_is_two_things(server, open_page, plain):
+    """The page is the same for both, down to the last byte; what they send is not."""
+    other = open_page(java_script_enabled=False, user_agent="another browser")
+    assert plain.page.content() == other.page.content()
+    plain.add("Milk")
+    other.add("Milk")
+    other.expect_titles("Milk", "Milk")
+    plain.page.reload()
+    other.page.reload()
+    first = plain.items.first
+    for one in (plain, other):
+        item = one.items.first
+        item.locator("summary").click()
+        item.locator("input[name=title]").fill("Oat milk")
+        item.locator("input[name=title]").press("Enter")
+        one.expect_titles("Oat milk", "Milk")
+    expect(first.locator(".todo-title")).to_have_text("Oat milk")
+    assert server.titles() == ["Milk", "Oat milk"]
+
+
+def test_the_same_may_be_done_again_on_a_page_of_later(server, plain):
+    plain.add("Milk")
+    for wanted in (True, False, True, False):
+        plain.checkbox("Milk").set_checked(wanted)
+        plain.save_tick("Milk")
+        expect(plain.checkbox("Milk")).to_be_checked(checked=wanted)
+        assert [one["done"] for one in server.todos()] == [wanted]
+    plain.delete("Milk")
+    expect(plain.items).to_have_count(0)
+    plain.add("Milk")
+    plain.expect_titles("Milk")
+
+
+def test_a_form_leads_back_to_the_page_that_it_was_on(server, plain):
     plain.add("One")
     plain.add("Two")
-    expect(plain.items).to_have_count(2)
-    ids = [one.get_attribute("value") for one in
-           plain.page.locator("form input[name=mutation]").all()]
-    assert len(ids) >= 7 and len(ids) == len(set(ids))
+    plain.page.goto(server.url + "?filter=active")
+    plain.checkbox("One").check()
+    plain.save_tick("One")
+    plain.expect_titles("Two")
+    assert plain.page.url == server.url + "?filter=active"
+    plain.edit("Two", " ")
+    expect(plain.page.get_by_role("alert")).to_be_visible()
+    assert plain.page.url == server.url + "?filter=active&problem=invalid_mutation"
+    plain.edit("Two", "Three")
+    plain.expect_titles("Three")
+    assert plain.page.url == server.url + "?filter=active"
 
 
 def test_a_title_that_is_too_long_is_not_sent(server, plain):

@@ -26,14 +26,19 @@ class TodoPage:
     def checkbox(self, title: str) -> Locator:
         return self.item(title).locator("input[type=checkbox]")
 
+    def save_tick(self, title: str) -> None:
+        """Without scripts a tick is saved by a button."""
+        name = f"Save the tick of {title}"
+        self.item(title).get_by_role("button", name=name, exact=True).click()
+
     def delete(self, title: str) -> None:
         self.item(title).get_by_role("button", name=f"Delete {title}", exact=True).click()
 
     def edit(self, title: str, new_title: str) -> None:
         item = self.item(title)
         item.locator("summary").click()
-        item.locator(".edit-form input[name=title]").fill(new_title)
-        item.locator(".edit-form input[name=title]").press("Enter")
+        item.locator("input[name=title]").fill(new_title)
+        item.locator("input[name=title]").press("Enter")
 
     def expect_titles(self, *titles: str) -> None:
         expect(self.page.locator(".todo-title")).to_have_text(list(titles))

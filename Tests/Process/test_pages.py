@@ -81,8 +81,9 @@ def test_forms_come_back_to_their_page_and_a_new_item_is_seen(server, listed):
     _, links, _ = shown(server)
     second, _, text = shown(server, links["next"])
     after = re.search(r'name="after" value="([^"]+)"', text)[1]
-    fields = {"id": second[5], "mutation": new_id(), "done": "true", "filter": "", "after": after}
-    answer = fetch(server, "POST", "/todos/toggle", FORM, urllib.parse.urlencode(fields).encode())
+    item, = re.findall(fr'name=id value="([0-9]+\.{second[5]})"', text)
+    fields = {"id": item, "done": "on", "tick": ""}
+    answer = fetch(server, "POST", links["next"], FORM, urllib.parse.urlencode(fields).encode())
     assert answer.status == 303 and answer.get("location") == "/?after=" + after
     new = "f" * 12 + new_id()[:20]
     fields = {"id": new, "mutation": new_id(), "title": "new", "part": "1", "after": after}

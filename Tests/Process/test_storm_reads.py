@@ -59,11 +59,11 @@ def test_aborted_page_reads_do_not_keep_another_client_waiting(start):
 def test_an_address_has_so_many_reads_and_others_are_not_touched(start):
     running = start(env=UNEXEMPT | {"RATE_LIMIT": "off", "ADDRESS_READS": "3"}).ready()
     fill(running, "_default", 5_000)
-    request = encode("GET", "/api/todos?limit=1000", running.authority)
     crowd = [Connection(running, source=STRANGER) for _ in range(40)]
     try:
-        for connection in crowd:
-            connection.send(request)
+        for number, connection in enumerate(crowd):  # each another page, or all would share one
+            target = f"/api/todos?limit={1000 - number}"
+            connection.send(encode("GET", target, running.authority))
         answers = [connection.response() for connection in crowd]
     finally:
         for connection in crowd:

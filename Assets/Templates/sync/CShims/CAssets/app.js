@@ -53,7 +53,7 @@ function watchTitles(root) {
     const problem = problemOfTitle(target.value);
     showProblem(target.form, target.value.trim() === "" ? null : problem);
   });
-  for (const form of root.querySelectorAll(".todo-form, .edit-form")) takeOver(form);
+  takeOver(root.querySelector(".todo-form"));
 }
 
 function takeOver(form) {
@@ -75,7 +75,7 @@ function showProblem(form, problem) {
     hint = document.createElement("p");
     hint.className = "field-hint";
     hint.id = `field-hint-${hints += 1}`;
-    form.append(hint);
+    input.parentElement.append(hint);
     input.setAttribute("aria-describedby", hint.id);
   }
   input.setAttribute("aria-invalid", "true");
@@ -146,19 +146,16 @@ class TodoItem {
     const find = (selector) => element.querySelector(selector);
     this.element = element;
     this.#parts = {
-      title: find(".todo-title"), checkbox: find(".todo-done"), details: find(".todo-edit"),
-      summary: find(".todo-edit > summary"), form: find(".edit-form"),
-      remove: find(".delete-form button"),
+      title: find(".todo-title"), checkbox: find("[name=done]"), details: find("details"),
+      summary: find("summary"), form: find("form"), remove: find("[name=delete]"),
     };
+    element.classList.toggle("is-done", this.checkbox.defaultChecked);
   }
 
   static make(template, id) {
     const element = template.content.firstElementChild.cloneNode(true);
     element.dataset.id = id;
-    for (const input of element.querySelectorAll("input[name=id]")) input.value = id;
-    const item = new TodoItem(element);
-    takeOver(item.#parts.form);
-    return item;
+    return new TodoItem(element);
   }
 
   get id() {
@@ -171,10 +168,8 @@ class TodoItem {
 
   get rendered() {
     const { checkbox, form } = this.#parts;
-    return {
-      id: this.id, title: form.elements.title.defaultValue, done: checkbox.defaultChecked,
-      created: this.element.dataset.created,
-    };
+    const { defaultValue: title } = form.elements.title;
+    return { id: this.id, title, done: checkbox.defaultChecked };
   }
 
   get isTickedByHand() {
@@ -193,8 +188,22 @@ class TodoItem {
     setAttribute(remove, "title", `Delete ${todo.title}`);
     setAttribute(form.elements.title, "aria-label", `New title of ${todo.title}`);
     setAttribute(this.element, "data-pending", String(isPending));
-    setAttribute(this.element, "data-created", todo.created);
     this.element.classList.toggle("is-done", todo.done);
+    this.#mark(isPending);
+  }
+
+  #mark(isPending) {
+    const mark = this.element.querySelector(".pending-mark");
+    if (isPending === Boolean(mark)) return;
+    if (mark) return mark.remove();
+    const made = document.createElement("span");
+    const words = document.createElement("span");
+    made.className = "pending-mark";
+    words.className = "visually-hidden";
+    words.translate = true;
+    words.textContent = "Waiting to be sent";
+    made.append(words);
+    this.#parts.title.after(made);
   }
 
   touched() {
@@ -644,7 +653,9 @@ class TodoListView {
   }
 
   rendered() {
-    return [...this.#items].map(([id, { rendered }]) => ({ entity: "todo", id, data: rendered }));
+    return [...this.#items].map(([id, { rendered }], place) => ({
+      entity: "todo", id, data: { ...rendered, created: String(place).padStart(6, "0") },
+    }));
   }
 
   listen() {
@@ -734,7 +745,7 @@ class TodoListView {
     while (!stays(before)) before = before.previousElementSibling;
     element.remove();
     if (!hadFocus) return;
-    const target = next?.querySelector(".todo-done, button") ?? before?.querySelector(".todo-done");
+    const target = next?.querySelector("[name=done], button") ?? before?.querySelector("[name=done]");
     if (target) target.focus();
     else this.focusHome();
   }
@@ -760,7 +771,7 @@ class TodoListView {
     const from = this.#list.querySelectorAll(".todo-item").length;
     this.#window.grow();
     this.#actions.refresh();
-    before?.nextElementSibling?.querySelector(".todo-done")?.focus();
+    before?.nextElementSibling?.querySelector("[name=done]")?.focus();
     const more = this.#list.querySelectorAll(".todo-item").length - from;
     this.#announcer.say(`${more} more shown`);
   }
@@ -798,10 +809,10 @@ class TodoListView {
     const form = event.target;
     const item = this.#itemOf(form);
     if (form.matches(".todo-form")) this.#add(form);
-    else if (item && form.matches(".edit-form")) this.#save(form, item);
-    else if (item && form.matches(".delete-form")) this.#actions.remove(item.id);
     else if (form.matches(".clear-form")) this.#actions.clear();
-    else if (!form.matches(".toggle-form")) return;
+    else if (!item) return;
+    else if (event.submitter?.name === "delete") this.#actions.remove(item.id);
+    else if (item.isOpen) this.#save(form, item); // else: Enter on its tick, which says nothing
     event.preventDefault();
   }
 
@@ -824,7 +835,7 @@ class TodoListView {
 
   #clicked(event) {
     if (event.target.closest(".show-more")) this.#showMore();
-    const item = event.target.closest(".todo-edit > summary") && this.#itemOf(event.target);
+    const item = event.target.closest(".todo-item summary") && this.#itemOf(event.target);
     if (item && !item.isOpen) {
       event.preventDefault();
       this.#open(item);
@@ -847,12 +858,12 @@ class TodoListView {
 
   #pressed(event) {
     if (event.key !== "Escape" || isComposing(event)) return;
-    const details = event.target.closest?.(".todo-edit[open]");
+    const details = event.target.closest?.(".todo-item details[open]");
     if (details) this.#itemOf(details)?.close();
   }
 
   #ticked({ target }) {
-    if (!target.matches(".todo-done")) return;
+    if (!target.matches("[name=done]")) return;
     const item = this.#itemOf(target);
     const isLeaving = this.#filter() !== "all";
     const title = item.todo?.title ?? "";
@@ -867,7 +878,7 @@ class TodoListView {
   }
 
   #toggled({ target }) {
-    if (!target.matches?.(".todo-edit")) return;
+    if (!target.matches?.("details")) return;
     const item = this.#itemOf(target);
     if (!item) return;
     if (!item.isOpen) item.closed();

@@ -3,14 +3,12 @@
 import Mizu
 
 func mountRoutes(on app: App, views: Views, sync: Sync) {
-    let home = HomeHandler(views: views, sync: sync)
+    let (home, forms) = (HomeHandler(views: views, sync: sync), FormsHandler(sync: sync))
     // Pages and lists are read from the store and rendered: dearer than most (RATE_LIMIT).
     app.get("/", cost: 4) { request in try home.show(request) }
-    app.post("/todos") { request in try home.create(request) }
-    app.post("/todos/toggle") { request in try home.toggle(request) }
-    app.post("/todos/edit") { request in try home.edit(request) }
-    app.post("/todos/delete") { request in try home.delete(request) }
-    app.post("/todos/clear-done") { request in try home.clearDone(request) }
+    app.post("/") { request in try forms.change(request) }
+    app.post("/todos") { request in try forms.create(request) }
+    app.post("/todos/clear-done") { request in try forms.clearDone(request) }
 
     let api = APIHandler(sync: sync)
     app.get("/api/todos", cost: 4) { request in try api.list(request) }

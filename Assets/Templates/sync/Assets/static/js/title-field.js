@@ -34,7 +34,7 @@ export function watchTitles(root) {
     // An empty field is no mistake as long as nobody sends it.
     showProblem(target.form, target.value.trim() === "" ? null : problem);
   });
-  for (const form of root.querySelectorAll(".todo-form, .edit-form")) takeOver(form);
+  takeOver(root.querySelector(".todo-form"));
 }
 
 /** The browser's own bubbles go: they vanish after seconds, and not everybody hears them. */
@@ -57,7 +57,7 @@ function showProblem(form, problem) {
     hint = document.createElement("p");
     hint.className = "field-hint";
     hint.id = `field-hint-${hints += 1}`;
-    form.append(hint);
+    input.parentElement.append(hint);
     input.setAttribute("aria-describedby", hint.id);
   }
   input.setAttribute("aria-invalid", "true");

@@ -2,8 +2,6 @@
 // record. What is edited is the record's title, never the text on the page: a translator may have
 // put its own words there, and what the field offers is saved for everybody.
 
-import { takeOver } from "./title-field.js";
-
 export class TodoItem {
   element;
   /** What it shows, or null while a person has changed what the record says. */
@@ -17,20 +15,17 @@ export class TodoItem {
     const find = (selector) => element.querySelector(selector);
     this.element = element;
     this.#parts = {
-      title: find(".todo-title"), checkbox: find(".todo-done"), details: find(".todo-edit"),
-      summary: find(".todo-edit > summary"), form: find(".edit-form"),
-      remove: find(".delete-form button"),
+      title: find(".todo-title"), checkbox: find("[name=done]"), details: find("details"),
+      summary: find("summary"), form: find("form"), remove: find("[name=delete]"),
     };
+    element.classList.toggle("is-done", this.checkbox.defaultChecked);
   }
 
   /** Makes the element of a record that the server has not rendered. */
   static make(template, id) {
     const element = template.content.firstElementChild.cloneNode(true);
     element.dataset.id = id;
-    for (const input of element.querySelectorAll("input[name=id]")) input.value = id;
-    const item = new TodoItem(element);
-    takeOver(item.#parts.form);
-    return item;
+    return new TodoItem(element);
   }
 
   get id() {
@@ -44,10 +39,8 @@ export class TodoItem {
   /** The record as the server has rendered it: from attributes, which stay what they were. */
   get rendered() {
     const { checkbox, form } = this.#parts;
-    return {
-      id: this.id, title: form.elements.title.defaultValue, done: checkbox.defaultChecked,
-      created: this.element.dataset.created,
-    };
+    const { defaultValue: title } = form.elements.title;
+    return { id: this.id, title, done: checkbox.defaultChecked };
   }
 
   /** Whether somebody ticked it while the scripts were still on their way. */
@@ -68,8 +61,23 @@ export class TodoItem {
     setAttribute(remove, "title", `Delete ${todo.title}`);
     setAttribute(form.elements.title, "aria-label", `New title of ${todo.title}`);
     setAttribute(this.element, "data-pending", String(isPending));
-    setAttribute(this.element, "data-created", todo.created);
     this.element.classList.toggle("is-done", todo.done);
+    this.#mark(isPending);
+  }
+
+  /** The mark of an edit that waits stands behind the title, for as long as it waits. */
+  #mark(isPending) {
+    const mark = this.element.querySelector(".pending-mark");
+    if (isPending === Boolean(mark)) return;
+    if (mark) return mark.remove();
+    const made = document.createElement("span");
+    const words = document.createElement("span");
+    made.className = "pending-mark";
+    words.className = "visually-hidden";
+    words.translate = true;
+    words.textContent = "Waiting to be sent";
+    made.append(words);
+    this.#parts.title.after(made);
   }
 
   /** Forgets what it shows, because a person has changed it: the next `show` puts it right. */

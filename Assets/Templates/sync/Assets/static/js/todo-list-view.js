@@ -61,9 +61,14 @@ export class TodoListView {
     };
   }
 
-  /** Returns the todos that the server has rendered, as records. */
+  /**
+   * Returns the todos that the server has rendered, as records. When each was made is not said, only
+   * which comes first.
+   */
   rendered() {
-    return [...this.#items].map(([id, { rendered }]) => ({ entity: "todo", id, data: rendered }));
+    return [...this.#items].map(([id, { rendered }], place) => ({
+      entity: "todo", id, data: { ...rendered, created: String(place).padStart(6, "0") },
+    }));
   }
 
   /** Takes the forms over from the browser, with what was ticked before. */
@@ -173,7 +178,7 @@ export class TodoListView {
     while (!stays(before)) before = before.previousElementSibling;
     element.remove();
     if (!hadFocus) return;
-    const target = next?.querySelector(".todo-done, button") ?? before?.querySelector(".todo-done");
+    const target = next?.querySelector("[name=done], button") ?? before?.querySelector("[name=done]");
     if (target) target.focus();
     else this.focusHome();
   }
@@ -200,7 +205,7 @@ export class TodoListView {
     const from = this.#list.querySelectorAll(".todo-item").length;
     this.#window.grow();
     this.#actions.refresh();
-    before?.nextElementSibling?.querySelector(".todo-done")?.focus();
+    before?.nextElementSibling?.querySelector("[name=done]")?.focus();
     const more = this.#list.querySelectorAll(".todo-item").length - from;
     this.#announcer.say(`${more} more shown`);
   }
@@ -240,10 +245,10 @@ export class TodoListView {
     const form = event.target;
     const item = this.#itemOf(form);
     if (form.matches(".todo-form")) this.#add(form);
-    else if (item && form.matches(".edit-form")) this.#save(form, item);
-    else if (item && form.matches(".delete-form")) this.#actions.remove(item.id);
     else if (form.matches(".clear-form")) this.#actions.clear();
-    else if (!form.matches(".toggle-form")) return;
+    else if (!item) return;
+    else if (event.submitter?.name === "delete") this.#actions.remove(item.id);
+    else if (item.isOpen) this.#save(form, item); // else: Enter on its tick, which says nothing
     event.preventDefault();
   }
 
@@ -266,7 +271,7 @@ export class TodoListView {
 
   #clicked(event) {
     if (event.target.closest(".show-more")) this.#showMore();
-    const item = event.target.closest(".todo-edit > summary") && this.#itemOf(event.target);
+    const item = event.target.closest(".todo-item summary") && this.#itemOf(event.target);
     if (item && !item.isOpen) {
       event.preventDefault();
       this.#open(item);
@@ -289,12 +294,12 @@ export class TodoListView {
 
   #pressed(event) {
     if (event.key !== "Escape" || isComposing(event)) return;
-    const details = event.target.closest?.(".todo-edit[open]");
+    const details = event.target.closest?.(".todo-item details[open]");
     if (details) this.#itemOf(details)?.close();
   }
 
   #ticked({ target }) {
-    if (!target.matches(".todo-done")) return;
+    if (!target.matches("[name=done]")) return;
     const item = this.#itemOf(target);
     const isLeaving = this.#filter() !== "all";
     const title = item.todo?.title ?? "";
@@ -310,7 +315,7 @@ export class TodoListView {
 
   /** The browser opens and closes an item by itself too, for one to show what was searched for. */
   #toggled({ target }) {
-    if (!target.matches?.(".todo-edit")) return;
+    if (!target.matches?.("details")) return;
     const item = this.#itemOf(target);
     if (!item) return;
     if (!item.isOpen) item.closed();

@@ -7,30 +7,47 @@ struct APIHandler: Sendable {
 
     /// 200 with a page of todos as a JSON array: `?limit=` of them, 1 to 1000 (default 100), behind
     /// `?after=`, and with `?filter=active` or `done` only those. Where there are more, `Link` says
-    /// where (RFC 8288).
+    /// where (RFC 8288). Whoever sends the `ETag` back is told whether anything has changed (304).
     func list(_ request: borrowing Request) throws -> Response {
         let query = request.query
         let limit = Int(query["limit"] ?? "\(TodoPage.todosDefault)") ?? 0
         guard (1...Snapshot.pageRecordsMax).contains(limit) else {
             throw Self.invalid("limit: a number from 1 to \(Snapshot.pageRecordsMax)")
         }
-        let filter = query["filter"] ?? "all"
-        guard ["all", "active", "done"].contains(filter) else {
+        guard let filter = TodoPage.Filter(rawValue: query["filter"] ?? "all") else {
             throw Self.invalid("filter: all, active or done")
         }
         let after = query["after"]
-        return try sync.read(request, scope: AppConfiguration.scope) { snapshot in
-            let page = try TodoPage(of: snapshot, after: after, limit: limit) { todo in
-                filter == "all" || (filter == "done") == todo.done
-            }
-            var response = Self.answer(try JSONEncoding.encode(page.todos))
+        let key = Self.place(after, limit, filter)
+        return try sync.page(request, scope: AppConfiguration.scope, key: key) { snapshot in
+            let page = try TodoPage(of: snapshot, after: after, limit: limit, filter: filter)
+            var response = Response.json(Self.array(page.todos))
+            response.set("Cache-Control", literal: "no-cache")
             if let next = page.next {
-                let filtered = filter == "all" ? "" : "&filter=\(filter)"
-                let place = "after=" + PercentCoding.encode(next) + "&limit=\(limit)" + filtered
-                try response.set("Link", "</api/todos?\(place)>; rel=\"next\"")
+                let place = Self.place(next, limit, filter)
+                try response.set("Link", "<\(place)>; rel=\"next\"")
             }
             return response
         }
+    }
+
+    /// Where a page of the list is.
+    private static func place(_ after: String?, _ limit: Int, _ filter: TodoPage.Filter) -> String {
+        let after = after.map { "after=" + PercentCoding.encode($0) + "&" } ?? ""
+        let filtered = filter == .all ? "" : "&filter=\(filter.rawValue)"
+        return "/api/todos?\(after)limit=\(limit)\(filtered)"
+    }
+
+    /// A JSON array of what is stored.
+    private static func array(_ todos: [JSONValue]) -> ByteSlice {
+        var body = ByteBuffer(capacity: todos.reduce(2) { $0 + $1.bytes.count + 1 })
+        body.append(UInt8(ascii: "["))
+        for (index, todo) in todos.enumerated() {
+            if index > 0 { body.append(UInt8(ascii: ",")) }
+            body.append(todo.bytes)
+        }
+        body.append(UInt8(ascii: "]"))
+        return body.finish()
     }
 
     /// 200 with one todo.

@@ -1,7 +1,7 @@
 // One page of the list, for the HTML page and for the REST interface: at most a hundred to-dos (the
 // interface may ask for up to a thousand), so that no list is too long to be shown. Pages come in
 // the order of ids, which are made so that they sort by time; within a page the oldest stands
-// first.
+// first. To-dos stay the JSON that is stored: what is shown or sent is read from there.
 
 import Mizu
 
@@ -9,7 +9,14 @@ struct TodoPage: Sendable {
     /// To-dos of a page of the HTML page, and of the interface where it names no number.
     static let todosDefault = 100
 
-    private(set) var todos: [Todo]
+    /// Which to-dos are wanted.
+    enum Filter: String {
+        case all, active, done
+
+        func shows(done: Bool) -> Bool { self == .all || (self == .done) == done }
+    }
+
+    private(set) var todos: [JSONValue]
     /// What the next page comes after; nil where this is the last.
     let next: String?
     /// What this page comes after; nil for the first.
@@ -25,31 +32,52 @@ struct TodoPage: Sendable {
     /// - Parameters:
     ///   - after: what the page before gave as `next`.
     ///   - from: begins with this to-do instead, if it is there.
-    ///   - isShown: asked for each to-do that is looked at.
     init(
         of snapshot: borrowing Snapshot, after: String? = nil, from: String? = nil,
-        limit: Int = todosDefault, where isShown: (Todo) -> Bool
+        limit: Int = todosDefault, filter: Filter
     ) throws {
-        var first: Todo?
-        if let from {
-            first = try snapshot.record(TodoMutator.entity, id: from)?.decode(Todo.self)
+        let first = try from.flatMap { try snapshot.record(TodoMutator.entity, id: $0) }
+        let start = first?.member("id")?.string ?? after
+        var (seen, remaining) = (0, 0)
+        var seenDone: [String] = []
+        func look(at todo: JSONValue) -> Bool {
+            let isDone = todo.member("done")?.bool == true
+            seen += 1
+            if !isDone { remaining += 1 }
+            if isDone, seenDone.count < 100, let id = todo.member("id")?.string {
+                seenDone.append(id)
+            }
+            return isDone
         }
-        let start = first?.id ?? after
-        var all: [Todo] = []
         let page = try snapshot.page(
-            of: TodoMutator.entity, as: Todo.self, after: start, limit: limit
+            of: TodoMutator.entity, after: start, limit: limit
         ) { todo in
-            all.append(todo)
-            return isShown(todo)
+            filter.shows(done: look(at: todo))
         }
-        todos = ((first.map { [$0] } ?? []) + page.records)
-            .sorted { ($0.created, $0.id) < ($1.created, $1.id) }
+        todos = Self.oldestFirst((first.map { [$0] } ?? []) + page.records)
         next = page.next
         self.after = start
         isWhole = start == nil && page.next == nil
-        let counted = isWhole ? all : todos
-        count = counted.count
-        remaining = counted.count { !$0.done }
-        doneIDs = counted.filter(\.done).prefix(100).map(\.id)
+        if !isWhole {
+            (seen, remaining, seenDone) = (0, 0, [])
+            for todo in todos { _ = look(at: todo) }
+        }
+        (count, self.remaining, doneIDs) = (seen, remaining, seenDone)
+    }
+
+    /// By time, then by id: nearly always the order in which they come.
+    private static func oldestFirst(_ todos: [JSONValue]) -> [JSONValue] {
+        let times = todos.map { $0.member("created")?.bytes ?? .empty }
+        let isInOrder = zip(times, times.dropFirst()).allSatisfy { !isBefore($1, $0) }
+        guard !isInOrder else { return todos }
+        // Stable, so that those of one time stay in the order of their ids.
+        return zip(times, todos).enumerated().sorted { left, right in
+            let (a, b) = (left.element.0, right.element.0)
+            return a == b ? left.offset < right.offset : isBefore(a, b)
+        }.map(\.element.1)
+    }
+
+    private static func isBefore(_ left: ByteSlice, _ right: ByteSlice) -> Bool {
+        left.withUnsafeBytes { a in right.withUnsafeBytes { b in a.lexicographicallyPrecedes(b) } }
     }
 }
