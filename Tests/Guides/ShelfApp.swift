@@ -17,6 +17,30 @@ func makeShelf(_ configuration: Configuration, assets: Assets) throws -> App {
         case .push: user != nil && scope == "library"
         }
     }
+    let views = try app.views()
+    app.get("/books") { request in
+        let after = request.query["after"]
+        return try sync.page(request, scope: "library", key: after ?? "", for: .everybody) {
+            snapshot in
+            let page = try snapshot.page(of: "book", after: after)
+            let position = try snapshot.position()
+            return views.render(
+                "books",
+                [
+                    "books": .rows(page.records), "next": page.next.map { .string($0) } ?? .null,
+                    "state": .string("\(position.epoch).\(position.cursor)"),
+                ])
+        }
+    }
+    app.post("/books/lend") { request in
+        let form = try request.form()
+        let arguments = ["id": form["id"] ?? "", "to": form["to"] ?? ""]
+        let intent = try Intent("book.lend", id: Intent.id(ofFormIn: request), arguments)
+        return try sync.push(request, scope: "library", [intent]) { outcomes in
+            if let error = outcomes.first?.error { throw error }
+            return .redirect(to: "/books")
+        }
+    }
     app.post("/books") { request in
         struct Arguments: Encodable { var id, title: String }
         let form = try request.form()
