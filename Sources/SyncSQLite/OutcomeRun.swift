@@ -87,7 +87,7 @@ struct OutcomeFilter {
     }
 
     private static func line(of hash: UInt64, _ lines: Int) -> Int {
-        Int((hash >> 32) &* UInt64(lines) >> 32)
+        Int(((hash >> 32) &* UInt64(lines)) >> 32)
     }
 
     /// Other bits than those that chose the line: seven times nine of them.

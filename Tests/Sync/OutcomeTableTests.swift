@@ -109,6 +109,16 @@ struct OutcomeTableTests {
         #expect(try connection.number("SELECT count(*) FROM outcome_filters") == 0)
     }
 
+    @Test("a filter knows what is in it, and one in a hundred of the rest at most")
+    func filter() {
+        var random = SeededGenerator(seed: 6)
+        let hashes = (0..<8192).map { _ in random.next() }
+        let filter = OutcomeFilter(hashes)
+        #expect(hashes.allSatisfy { filter.mayHold($0) })
+        let wrong = (0..<20_000).filter { _ in filter.mayHold(random.next()) }.count
+        #expect(wrong < 200, "\(wrong) of 20,000")
+    }
+
     @Test("nothing is due before its time, and what the caller knows better is left out")
     func due() throws {
         var random = SeededGenerator(seed: 1)
