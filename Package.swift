@@ -95,7 +95,9 @@ let package = Package(
         room("Topics", ["MizuBytes"]),
         room("Sync", ["MizuBytes"]),
         room("Wire", ["MizuSync", "MizuTopics", "MizuBytes"]),
-        room("SyncSQLite", ["MizuSync", "MizuBytes", "CSQLite", "CLinux", log]),
+        room(
+            "SyncSQLite",
+            ["MizuSync", "MizuEventLoop", "MizuBytes", "CSQLite", "CLinux", log]),
         room("View", ["MizuBytes", "CScan"]),
         room("Door", ["MizuRouting", "MizuHTTP", "MizuEventLoop", "MizuBytes", "CLinux"]),
         room("AccessLog", ["MizuHTTP", "MizuEventLoop", "MizuBytes", "CLinux", log]),

@@ -6,7 +6,9 @@ extension SyncEngine {
 
     /// Brings what is committed to where readers look. Committer's thread, between two batches.
     /// - Throws: where storage fails; nothing is lost, and it is to be tried again.
-    public func fold(_ extent: FoldExtent) throws(StoreError) { try store.fold(extent) }
+    public func fold(_ extent: FoldExtent) throws(StoreError) -> FoldProgress {
+        try store.fold(extent)
+    }
 
     /// Says whom to call, on any thread, when a reader waits for a whole fold.
     public func onFoldDemand(_ wake: @escaping @Sendable () -> Void) { store.onFoldDemand(wake) }

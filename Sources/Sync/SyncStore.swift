@@ -129,8 +129,9 @@ public protocol SyncStore: LogSource {
     /// Whether anything waits to be folded, and how urgently.
     var foldNeed: FoldNeed { get }
     /// Brings what is durable to where readers look, as far as `extent` says. Outside of
-    /// transactions. Nothing is lost where it throws: it is tried again.
-    func fold(_ extent: FoldExtent) throws(StoreError)
+    /// transactions. Nothing is lost where it throws: it is to be tried again.
+    @discardableResult
+    func fold(_ extent: FoldExtent) throws(StoreError) -> FoldProgress
     /// Says whom to call when a reader waits for `fold(.whole)`: any thread, and it must not wait.
     func onFoldDemand(_ wake: @escaping @Sendable () -> Void)
 
@@ -202,7 +203,7 @@ extension SyncStore {
     // A store whose readers see each commit at once.
 
     public var foldNeed: FoldNeed { .nothing }
-    public func fold(_ extent: FoldExtent) throws(StoreError) {}
+    public func fold(_ extent: FoldExtent) throws(StoreError) -> FoldProgress { .made }
     public func onFoldDemand(_ wake: @escaping @Sendable () -> Void) {}
 }
 
@@ -222,6 +223,13 @@ public enum FoldExtent: Sendable {
     case slice
     /// All that is committed.
     case whole
+}
+
+/// What came of a fold.
+public enum FoldProgress: Sendable {
+    case made
+    /// Another program has the files for a moment: to be tried again in a while.
+    case postponed
 }
 
 /// A reader's side. Confined to one thread; every call may block.

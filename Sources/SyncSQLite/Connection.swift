@@ -19,10 +19,10 @@ final class Connection {
     /// Opens the file.
     ///
     /// WAL, so that readers see a committed state while the writer goes on; `synchronous=FULL`, so
-    /// that a commit is on the disk when it returns. SQLite copies the WAL back into the file after
-    /// a commit once it has 1,000 pages (4 MiB), as far as no reader still needs the old pages, and
-    /// cuts a WAL that has grown beyond 64 MiB. `busy_timeout` matters only for outsiders, such as
-    /// a backup with the sqlite3 shell: this process has one writer, and no other has the lock.
+    /// that a commit is on the disk when it returns, until the store says otherwise. SQLite cuts a
+    /// WAL that has grown beyond 64 MiB; `Checkpointer` copies it back into the file.
+    /// `busy_timeout` matters only for outsiders, such as a backup with the sqlite3 shell: this
+    /// process has one writer, and no other has the lock.
     ///
     /// The writer's cache holds what a transaction of some thousand mutations touches (engine.md,
     /// "The tables"). What is deleted is overwritten where that costs no page more.
@@ -44,7 +44,7 @@ final class Connection {
                 throw StoreError(.unavailable, "\(path): this file system cannot do SQLite's WAL")
             }
             try run("PRAGMA synchronous=FULL")
-            try run("PRAGMA wal_autocheckpoint=1000")
+            try run("PRAGMA wal_autocheckpoint=0")
             try run("PRAGMA journal_size_limit=67108864")
             try run("PRAGMA secure_delete=FAST")
             try run("PRAGMA cache_size=-16000")

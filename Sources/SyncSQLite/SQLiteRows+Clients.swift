@@ -9,8 +9,13 @@ extension SQLiteRows {
             .first { (row) throws(StoreError) in Self.client(row) }
     }
 
-    func owner(of client: Name) throws(StoreError) -> Name?? {
-        try statements.owner.bind(client).first { (row) throws(StoreError) in row.name() }
+    /// Visits the scopes that a client has pushed to.
+    func visitScopes(
+        of client: Name, _ visit: (Name, ClientState) throws(StoreError) -> Visit
+    ) throws(StoreError) {
+        try statements.scopesOfClient.bind(client).each { (row) throws(StoreError) in
+            try visit(try row.key(ClientColumn.name), Self.client(row))
+        }
     }
 
     func setClient(
@@ -23,22 +28,19 @@ extension SQLiteRows {
             .bind(Int(state.lastPushMilliseconds)).bind(state.outcomeCount).run()
     }
 
-    func claim(_ client: Name, for user: Name) throws(StoreError) {
-        try statements.claim.bind(user).bind(client).run()
-    }
-
     func clientCount(of user: Name?, in scope: Name) throws(StoreError) -> Int {
         try statements.clientCount.bind(scope).bind(user)
             .first { (row) throws(StoreError) in row.int() } ?? 0
     }
 
-    func longestSilentClient(
-        of user: Name?, in scope: Name
-    ) throws(StoreError) -> (client: Name, state: ClientState)? {
-        try statements.longestSilent.bind(scope).bind(user)
-            .first { (row) throws(StoreError) in
-                (client: try row.key(ClientColumn.client), state: Self.client(row))
-            }
+    /// Visits the clients of `user` (nil: of nobody) in the scope, the longest silent one first.
+    func visitSilentClients(
+        of user: Name?, in scope: Name,
+        _ visit: (Name, ClientState) throws(StoreError) -> Visit
+    ) throws(StoreError) {
+        try statements.silentClients.bind(scope).bind(user).each { (row) throws(StoreError) in
+            try visit(try row.key(ClientColumn.name), Self.client(row))
+        }
     }
 
     func removeClient(_ client: Name, in scope: Name) throws(StoreError) {

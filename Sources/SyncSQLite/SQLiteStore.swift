@@ -1,31 +1,66 @@
-// Keeps Sync's rows in one SQLite file (schema: Schema.swift). The writer's connection is exclusive
-// by DatabaseLock; readers have connections of their own and see what is committed.
-// When the disk is full or fails, writes throw `.unavailable` and reads go on; nothing needs to be
+// Keeps Sync's rows in a commit journal and, behind it, in one SQLite file (engine.md, "Folding").
+// A transaction lives in memory; its commit is one record in the journal. SQLite gets the rows of
+// many commits at once, in a fold. The writer's connection is exclusive by DatabaseLock; readers
+// have connections of their own and see what is folded.
+//
+//   begin ──► writes go to pending rows and to the redo record
+//     ├─rollback──► taken back
+//     └─commit────► journal: durable ──► the gate knows the scopes ──► the caller may answer
+//   fold (between transactions): BEGIN ── rows, in slices ── COMMIT, no fsync ──► the gate opens
+//   checkpointer (its own thread): WAL ──► file, fsync ──► the journal's space is free again
+//
+// When the disk is full or fails, commits throw `.unavailable` and reads go on; nothing needs to be
 // opened again when there is space: the next transaction simply works.
 
 import CSQLite
 import Logging
 import MizuBytes
+import MizuEventLoop
 import MizuSync
 
 /// The store of one database file. Confined to the committer's thread once it is there.
-public final class SQLiteStore: SyncStore, RowSource {
+public final class SQLiteStore: SyncStore {
+    /// Bytes of redo records that may wait for SQLite; beyond it commits are `.unavailable`.
+    static let pendingBytesMax = 16 << 20
+
     public let salt: UInt64
     let rows: SQLiteRows
-    var log: LogRows { rows.log }
-    private let statements: TransactionStatements
-    private let connection: Connection
-    private let current: CurrentEpoch
-    private let files: DatabaseFiles
+    let statements: TransactionStatements
+    let connection: Connection
+    let current: CurrentEpoch
+    let gate: FoldGate
+    let files: DatabaseFiles
+    let logger: Logger
+    let journal: CommitJournal
+    let meter: WALMeter
+    let checkpointer: Checkpointer
+    let checkpointView: CheckpointView
+
     var outsiders: OutsideWrites
-    private let logger: Logger
+    var pending = PendingRows()
+    var redo = RedoWriter()
+    /// Where the savepoint is.
+    private var saved: (pending: Int, redo: RedoWriter.Mark)?
+    /// The fold that is under way; SQLite's transaction is open then.
+    var fold: Fold?
+    /// Since when another program keeps folds from the database; nil where none does.
+    var lockedSince: Instant?
+    /// The newest commit whose rows are in SQLite.
+    var foldedSequence: UInt64
+    var checkpoints = CheckpointState()
+    /// Where the committer waits for a checkpoint.
+    var seat: Seat
+    /// What is known of how many clients there are. Of no use where SQLite was changed by others.
+    var clientCounts: [ClientGroup: Int] = [:]
+    /// Nothing is known to be wrong with what is on the disk.
+    private var isOpen = false
     // Behind the connection: fields die in order, and the lock must be the last to go.
     private let lock: DatabaseLock
 
     public var epoch: Name { current.value }
 
-    /// Opens the file as its only writer, makes it and the directories above it where missing, and
-    /// writes the new epoch to it.
+    /// Opens the file as its only writer, makes it and the directories above it where missing,
+    /// folds what a crash left in the journal, and writes the new epoch.
     /// - Parameter epoch: fresh and random for each opening.
     /// - Throws: one line for people that says what to do.
     public init(path: String, epoch: Name, logger: Logger) throws(StoreError) {
@@ -38,30 +73,39 @@ public final class SQLiteStore: SyncStore, RowSource {
         }
         current = CurrentEpoch(epoch)
         rows = try SQLiteRows(connection, epoch: current)
-        // Durable before the first change under it; and the first proof that writing works.
-        try rows.setEpoch(epoch)
+        meter = WALMeter(connection)
+        journal = try Self.openJournal(of: rows, connection, logger: logger)
+        foldedSequence = try rows.foldedSequence()
         salt = try Schema.salt(connection)
-        outsiders = try OutsideWrites(connection)
-        files = DatabaseFiles(lock.path, descriptor: lock.database)
         statements = try TransactionStatements(connection)
+        outsiders = try OutsideWrites(connection)
+        let gate = FoldGate()
+        self.gate = gate
+        let seat = try Seat()
+        checkpointer = try Checkpointer(lock.path) { [mailbox = seat.mailbox] in
+            mailbox.post(())
+            gate.ring()
+        }
+        self.seat = seat
+        checkpointView = try CheckpointView(lock.path)
         self.connection = connection
         self.logger = logger
+        // The WAL is there as soon as something was written.
+        files = DatabaseFiles(lock.path, descriptor: lock.database)
         self.lock = lock
+        try replay()
+        try beginLife(in: epoch)
+        isOpen = true
         logger.debug(
             "database opened", metadata: ["path": "\(path)", "epoch": "\(epoch)"])
     }
 
-    /// The last connection to close copies the WAL into the file and removes it; so that whoever
-    /// copies that file alone has everything. A reader outside, or one that is stuck, may hold it
-    /// up; then the WAL stays, and the next opening reads it.
     deinit {
-        if !connection.checkpoint(waitMilliseconds: 1_000) {
-            logger.warning(
-                """
-                \(connection.path)-wal is in use by another program and stays: it belongs to \
-                the file
-                """)
-        }
+        checkpointer.stop()
+        checkpointView.close()
+        checkpoints.stop()
+        // What was refused stays as it is.
+        if isOpen { endLife() }
     }
 
     public func diskSpace() -> DiskSpace? {
@@ -71,64 +115,78 @@ public final class SQLiteStore: SyncStore, RowSource {
     }
 
     public func makeReader() throws(StoreError) -> sending any SyncReader {
-        try SQLiteReader(path: connection.path, epoch: current)
+        try SQLiteReader(path: connection.path, epoch: current, gate: gate)
     }
 }
 
 // MARK: Transactions
 
 extension SQLiteStore {
-    /// Begins a transaction in the files that were opened. Where what was committed last is not in
+    /// Begins a transaction over the files that were opened. Where what was folded last is not in
     /// them any more, because a backup was put back, a new epoch begins: positions after what is
     /// lost must not be taken for positions in what will be written.
     public func begin() throws(StoreError) {
-        if let obstacle = files.obstacle { throw StoreError(.unavailable, obstacle) }
-        try statements.begin.run()
-        switch try outsiders.look(rows, current: epoch) {
-        case .nothing: return
-        case .restored:
-            var random = SystemRandomNumberGenerator()
-            current.change(to: Name.random(using: &random))
-            try rows.setEpoch(epoch)
-        case .epochDue: try rows.setEpoch(epoch)
-        case .replaced:
-            throw StoreError(
-                .unavailable,
-                "\(connection.path) holds a database of another kind or version now: "
-                    + "nothing is written until the server is restarted")
+        if let obstacle = files.obstacle ?? journal.obstacle {
+            throw StoreError(.unavailable, obstacle)
         }
+        collectCheckpoints()
+        try lookOutside()
+        if pending.byteCount > Self.pendingBytesMax { try foldForRoom() }
+        // One view for all that the transaction looks up, and one lock in place of one for each.
+        if fold == nil { try statements.beginView.run() }
     }
 
-    public func savepoint() throws(StoreError) {
-        try statements.savepoint.run()
-        rows.savepoint()
-    }
-
-    public func releaseSavepoint() throws(StoreError) { try statements.release.run() }
+    public func savepoint() throws(StoreError) { saved = (pending.mark, redo.mark) }
+    public func releaseSavepoint() throws(StoreError) { saved = nil }
 
     public func rollbackToSavepoint() throws(StoreError) {
-        try statements.rollbackTo.run()
-        try statements.release.run()
-        rows.returnToSavepoint()
-    }
-
-    public func proveWritable() throws(StoreError) {
-        try begin()
-        try rows.setEpoch(epoch)
-        try commit()
+        guard let saved = saved.take() else { return }
+        pending.rollBack(to: saved.pending)
+        redo.rollBack(to: saved.redo)
+        clientCounts = [:]
     }
 
     public func commit() throws(StoreError) {
-        try rows.finish()
-        try statements.commit.run()
-        outsiders.committed()
+        endView()
+        saved = nil
+        guard pending.isTouched else { return rollback() }
+        let record = redo.take()
+        if !journal.canTake(byteCount: record.count) { try makeRoom(for: record) }
+        let sequence = try journal.append([record])
+        let scopes = pending.commit(as: sequence, byteCount: record.count)
+        gate.enter(scopes, generation: pending.fresh.number)
+        orderGrowth()
     }
 
     public func rollback() {
-        rows.discard()
-        // SQLite may have rolled back by itself; then there is nothing to leave.
-        guard sqlite3_get_autocommit(connection.raw) == 0 else { return }
-        sqlite3_exec(connection.raw, "ROLLBACK", nil, nil, nil)
+        endView()
+        saved = nil
+        // What was counted in the transaction may never have been.
+        if pending.isTouched { clientCounts = [:] }
+        pending.rollBack(to: 0)
+        redo.removeAll()
+    }
+
+    /// Writes to both: to the journal, which is what a commit needs, and to SQLite.
+    public func proveWritable() throws(StoreError) {
+        try begin()
+        endView()
+        let proof = RedoWriter.nothing
+        let sequence = try journal.append([proof])
+        _ = pending.commit(as: sequence, byteCount: proof.count)
+        try proveSQLite()
+    }
+
+    /// Ends the view that `begin` has opened; the transaction of a fold stays.
+    private func endView() {
+        guard fold == nil, connection.isInTransaction else { return }
+        connection.rollBack()
+    }
+
+    /// Writes a row and says so in the redo record.
+    func write(_ change: RowChange) {
+        pending.apply(change)
+        redo.write(change)
     }
 }
 
@@ -137,12 +195,16 @@ final class SQLiteReader: SyncReader, RowSource {
     let log: LogRows
     private let begin: Statement
     private let end: Statement
+    private let gate: FoldGate
+    private var seat: Seat
 
-    init(path: String, epoch: CurrentEpoch) throws(StoreError) {
+    init(path: String, epoch: CurrentEpoch, gate: FoldGate) throws(StoreError) {
         let connection = try Connection(path, as: .reader)
         log = try LogRows(connection, epoch: epoch)
         begin = try Statement(connection, "BEGIN")
         end = try Statement(connection, "ROLLBACK")
+        self.gate = gate
+        seat = try Seat()
     }
 
     /// The view begins with the first read behind it, which is later still: nothing is missed.
@@ -150,7 +212,11 @@ final class SQLiteReader: SyncReader, RowSource {
         log.forget()
         try begin.run()
     }
-    func beginReading(of scope: Name) throws(StoreError) { try beginReading() }
+
+    func beginReading(of scope: Name) throws(StoreError) {
+        try gate.pass(scope, &seat)
+        try beginReading()
+    }
 
     func endReading() {
         log.forget()

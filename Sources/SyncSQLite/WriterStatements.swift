@@ -5,14 +5,13 @@ import MizuSync
 
 /// What begins and ends transactions. Confined to the writer's thread, like its connection.
 final class TransactionStatements {
-    let begin, commit, savepoint, release, rollbackTo: Statement
+    /// `begin` takes the lock of writers at once; `beginView` is for reading.
+    let begin, beginView, commit: Statement
 
     init(_ connection: Connection) throws(StoreError) {
         begin = try Statement(connection, "BEGIN IMMEDIATE")
+        beginView = try Statement(connection, "BEGIN")
         commit = try Statement(connection, "COMMIT")
-        savepoint = try Statement(connection, "SAVEPOINT mutation")
-        release = try Statement(connection, "RELEASE mutation")
-        rollbackTo = try Statement(connection, "ROLLBACK TO mutation")
     }
 }
 
@@ -21,8 +20,8 @@ final class WriterStatements {
     let journal, setJournal, setFolded: Statement
     let account, setAccount, totals, setTotals: Statement
     let setEpoch, makeScope, setScope, beginEpoch, setRecord, removeRecord: Statement
-    let client, owner, countClient, setClient, claim: Statement
-    let clientCount, longestSilent, removeClient: Statement
+    let client, scopesOfClient, countClient, setClient: Statement
+    let clientCount, silentClients, removeClient: Statement
     let scopesAfter, trimEpochs: Statement
 
     init(_ connection: Connection) throws(StoreError) {
@@ -66,7 +65,9 @@ final class WriterStatements {
         client = try prepare(
             "SELECT user, pushed, outcomes FROM clients WHERE client = ? AND scope = ?",
             ClientColumn.self)
-        owner = try prepare("SELECT user FROM clients WHERE client = ? LIMIT 1")
+        scopesOfClient = try prepare(
+            "SELECT user, pushed, outcomes, scope AS name FROM clients WHERE client = ?",
+            ClientColumn.self)
         // The usual case, in which no index is touched: SQLite rewrites the entries of an index
         // whose columns a statement sets, also where nothing of them changes.
         countClient = try prepare(
@@ -80,12 +81,11 @@ final class WriterStatements {
             ON CONFLICT(client, scope) DO UPDATE SET
                 user = excluded.user, pushed = excluded.pushed, outcomes = excluded.outcomes
             """)
-        claim = try prepare("UPDATE clients SET user = ? WHERE client = ?")
         clientCount = try prepare("SELECT count(*) FROM clients WHERE scope = ? AND user = ?")
-        longestSilent = try prepare(
+        silentClients = try prepare(
             """
-            SELECT user, pushed, outcomes, client FROM clients
-            WHERE scope = ? AND user = ? ORDER BY pushed LIMIT 1
+            SELECT user, pushed, outcomes, client AS name FROM clients
+            WHERE scope = ? AND user = ? ORDER BY pushed
             """, ClientColumn.self)
         removeClient = try prepare("DELETE FROM clients WHERE client = ? AND scope = ?")
 
@@ -108,5 +108,5 @@ enum TotalsColumn: Int32, Columns { case aging, outcomes }
 
 enum AccountColumn: Int32, Columns { case scopes, bytes }
 
-/// The last one is that of `longestSilent` only.
-enum ClientColumn: Int32, Columns { case user, pushed, outcomes, client }
+/// The last one is that of the statements that visit many: a client or a scope.
+enum ClientColumn: Int32, Columns { case user, pushed, outcomes, name }

@@ -128,7 +128,7 @@ final class Committer: Sendable {
         while true {
             let now = Instant.now
             if now >= nextTrim || (isBehind && inbox.mail.isEmpty) {
-                isBehind = trim(engine, &floor) == .behind
+                isBehind = trim(engine, &floor, pace) == .behind
                 nextTrim = now.adding(milliseconds: Self.trimMilliseconds)
             }
             let due = fold(engine, &pace, before: nextTrim)
@@ -147,14 +147,16 @@ final class Committer: Sendable {
     ) -> Instant {
         defer { noticeLosses(engine) }
         do throws(StoreError) {
+            let progress: FoldProgress
             switch pace.step(engine.foldNeed, at: .now) {
             case .nothing:
-                pace.foldedAll()
+                if pace.foldedAll() == .recovered { takeIn(nil, "") }
                 return end
             case .wait(let until): return min(until, end)
-            case .slice: try engine.fold(.slice)
-            case .whole: try engine.fold(.whole)
+            case .slice: progress = try engine.fold(.slice)
+            case .whole: progress = try engine.fold(.whole)
             }
+            if progress == .postponed { pace.postponed(at: .now) }
             // There may be more; but first whoever pushes.
             return Instant.now
         } catch {
@@ -207,7 +209,7 @@ final class Committer: Sendable {
         let what =
             result.accident?.kind == .statement
             ? "a mutation could not be decided" : "the store refused a commit"
-        takeIn(result.accident, what)
+        if result.accident != nil || !pace.isFailing { takeIn(result.accident, what) }
         pace.committed(at: .now)
         noticeLosses(engine)
         for changes in result.feed { tail.append(changes) }
@@ -219,14 +221,14 @@ final class Committer: Sendable {
     /// Forgets what is too old, a bounded number of rows at a time. So that once a second a
     /// transaction shows whether the store is still what it was.
     private func trim(
-        _ engine: SyncEngine, _ floor: inout DiskFloor
+        _ engine: SyncEngine, _ floor: inout DiskFloor, _ pace: FoldPace
     ) -> SyncEngine.TrimProgress {
         defer { noticeLosses(engine) }
         do throws(StoreError) {
             let progress = try engine.trim()
             // Where nothing was too old, nothing was written that could show that writing works.
             if health.obstacle != nil { try engine.proveWritable() }
-            if hasSpace(engine, &floor) { takeIn(nil, "") }
+            if hasSpace(engine, &floor), !pace.isFailing { takeIn(nil, "") }
             return progress
         } catch {
             takeIn(error, "the log could not be trimmed")

@@ -22,12 +22,16 @@ struct FoldPace {
         case whole
     }
 
-    private var lastCommit = Instant.now
+    private var lastCommit: Instant
     /// Since when something waits; nil where nothing does.
     private var waitingSince: Instant?
     private var isDemanded = false
-    /// A fold has failed: none before this time.
+    /// None before this time: the last one failed, or was postponed.
     private var pause: Instant?
+    /// The last fold has failed.
+    private(set) var isFailing = false
+
+    init(lastCommit: Instant = .now) { self.lastCommit = lastCommit }
 
     /// A batch was committed.
     mutating func committed(at now: Instant) {
@@ -38,14 +42,22 @@ struct FoldPace {
     /// A reader waits.
     mutating func demanded() { isDemanded = true }
 
+    enum News: Equatable { case none, recovered }
+
     /// All that waited is folded.
-    mutating func foldedAll() {
-        waitingSince = nil
-        isDemanded = false
-        pause = nil
+    /// - Returns: whether folds had failed before.
+    mutating func foldedAll() -> News {
+        defer { self = FoldPace(lastCommit: lastCommit) }
+        return isFailing ? .recovered : .none
     }
 
     mutating func failed(at now: Instant) {
+        isFailing = true
+        postponed(at: now)
+    }
+
+    /// Another program is in the way.
+    mutating func postponed(at now: Instant) {
         pause = now.adding(milliseconds: Self.retryMilliseconds)
     }
 

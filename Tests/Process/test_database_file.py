@@ -15,7 +15,7 @@ from server import Server, wait_until
 from sync import create, pull, pull_all, push_one, snapshot_all
 from wire import WebSocket, fetch, post
 
-SUFFIXES = ["", "-wal", "-shm", "-lock"]
+SUFFIXES = ["", "-wal", "-shm", "-lock", "-commits0", "-commits1"]
 
 
 def mode(path):
@@ -26,6 +26,12 @@ def sqlite(database, command):
     done = subprocess.run(["sqlite3", database, command], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and not done.stderr, done.stderr
     return done.stdout.strip()
+
+
+def wait_for_fold(database, changes):
+    """Waits until as many changes are in the file's tables; a moment after they were acknowledged."""
+    query = "SELECT coalesce(sum(cursor), 0) FROM scopes"
+    wait_until(lambda: sqlite(str(database), query) == str(changes), what=f"{changes} changes")
 
 
 def refused(server):
@@ -58,6 +64,7 @@ def test_the_files_are_nobody_elses_whatever_the_umask(start, tmp_path, umask):
     for suffix in SUFFIXES:
         assert mode(f"{tmp_path}/data/deep/mizu.db{suffix}") == 0o600, suffix
     # The same user's tools go on reading it.
+    wait_for_fold(f"{tmp_path}/data/deep/mizu.db", 1)
     copy = f"{tmp_path}/copy.db"
     sqlite(f"{tmp_path}/data/deep/mizu.db", f".backup {copy}")
     assert sqlite(copy, "SELECT count(*) FROM records") == "1"
@@ -102,6 +109,7 @@ def test_a_clean_stop_leaves_one_file_with_everything(tmp_path):
 def test_a_reader_outside_holds_the_end_up_for_a_bounded_time_and_is_told(start, tmp_path):
     running = start().ready()
     push_one(running, "s", create())
+    wait_for_fold(tmp_path / "mizu.db", 1)
     outside = subprocess.Popen(
         ["sqlite3", str(tmp_path / "mizu.db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         text=True, bufsize=1)
@@ -222,11 +230,14 @@ def test_a_backup_put_back_into_the_open_database_turns_away_who_saw_what_is_los
     for _ in range(10):
         push_one(running, "s", create())
     _, kept, epoch = pull_all(running, "s")
+    wait_for_fold(database, 10)
     sqlite(database, f".backup {tmp_path}/b.db")
     for _ in range(10):
         push_one(running, "s", create())
     _, lost, _ = pull_all(running, "s")
     assert (kept, lost) == (10, 20)
+    # What has not reached the file when it is put back is later than the backup, and stays.
+    wait_for_fold(database, 20)
     socket = WebSocket(running)
     socket.send_json({"type": "subscribe", "ref": "1", "topic": "sync:s",
                       "payload": {"cursor": lost, "epoch": epoch}})
@@ -255,8 +266,10 @@ def test_a_backup_put_back_into_the_open_database_turns_away_who_saw_what_is_los
 def test_a_push_right_behind_a_restore_already_begins_the_new_epoch(start, tmp_path):
     running = start().ready()
     push_one(running, "s", create())
+    wait_for_fold(tmp_path / "mizu.db", 1)
     sqlite(f"{tmp_path}/mizu.db", f".backup {tmp_path}/b.db")
     old = push_one(running, "s", create())
+    wait_for_fold(tmp_path / "mizu.db", 2)
     sqlite(f"{tmp_path}/mizu.db", f".restore {tmp_path}/b.db")
     new = push_one(running, "s", create())
     assert (old["cursor"], new["cursor"]) == (2, 2) and old["epoch"] != new["epoch"]

@@ -75,7 +75,7 @@ final class Backing {
     }
 
     private static func copyDatabase(_ source: String, to target: String) throws {
-        for suffix in ["", "-wal", "-shm"] {
+        for suffix in ["", "-wal", "-shm", "-commits0", "-commits1"] {
             unlink(target + suffix)
             let bytes = read(source + suffix)
             guard let bytes else { continue }

@@ -30,7 +30,7 @@ final class FailingStore: SyncStore {
     }
 
     var foldNeed: FoldNeed { inner.foldNeed }
-    func fold(_ extent: FoldExtent) throws(StoreError) { try inner.fold(extent) }
+    func fold(_ extent: FoldExtent) throws(StoreError) -> FoldProgress { try inner.fold(extent) }
     func onFoldDemand(_ wake: @escaping @Sendable () -> Void) { inner.onFoldDemand(wake) }
 
     func makeReader() throws(StoreError) -> sending any SyncReader { try inner.makeReader() }

@@ -2,8 +2,10 @@
 // turns. Every pull that the tail answers is asked of the store as well, and both must agree: one
 // rule, two places.
 
+import Glibc
 import MizuBytes
 import MizuSync
+import Synchronization
 import Testing
 
 /// Milliseconds that stand still until a test moves them.
@@ -20,6 +22,19 @@ final class TestClock {
     }
 }
 
+/// What a demand for a fold calls. Its store is used on the harness's thread alone.
+private struct UncheckedStore: @unchecked Sendable {
+    weak var store: (any SyncStore)?
+}
+
+/// Whether somebody waits for a fold.
+private final class DemandFlag: Sendable {
+    private let isSet = Atomic(false)
+
+    func set() { isSet.store(true, ordering: .releasing) }
+    func take() -> Bool { isSet.exchange(false, ordering: .acquiringAndReleasing) }
+}
+
 final class Harness {
     let backing: Backing
     let clock = TestClock()
@@ -31,6 +46,8 @@ final class Harness {
     private(set) var tail: LogTail
     private var openings = 0
     var lastResult: CommitResult?
+    /// Another thread's reader waits for a fold.
+    private let demands = DemandFlag()
 
     init(_ kind: StoreKind, limits: SyncLimits = SyncLimits()) throws {
         backing = try Backing(kind)
@@ -45,11 +62,26 @@ final class Harness {
         let store = try backing.open(epoch: epoch)
         reader = try store.makeReader()
         self.store = store
+        let (demands, owner) = (demands, pthread_self())
+        let folder = UncheckedStore(store: store)
+        store.onFoldDemand {
+            // The reader of the harness is on the store's thread, and has nobody else to fold.
+            if pthread_equal(owner, pthread_self()) != 0 {
+                _ = try? folder.store?.fold(.whole)
+            } else {
+                demands.set()
+            }
+        }
         let clock = clock
         engine = SyncEngine(
             store: wrap(store), mutator: TestMutator(), limits: limits,
             now: { clock.milliseconds }, steady: { clock.steady })
         tail = LogTail(limits: limits)
+    }
+
+    /// Folds where a reader of another thread waits for it.
+    func foldIfDemanded() throws {
+        if demands.take() { try store?.fold(.whole) }
     }
 
     func close() {

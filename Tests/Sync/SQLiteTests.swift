@@ -110,35 +110,45 @@ struct SQLiteTests {
     }
 
     @Test(
-        "when files may not grow, writes are unavailable and reads go on; then it goes on by itself"
+        """
+        when files may not grow, commits go on as long as the journal has room; then they are \
+        unavailable, reads of what is folded go on, and all of it goes on by itself
+        """
     )
     func diskFull() async {
         // In a process of its own, because the limit is a whole process's.
         await #expect(processExitsWith: .success) {
             let harness = try Harness(.sqlite)
             _ = try harness.mutate("m1", "note.put", #"{"id":"n"}"#)
+            guard try harness.pull(0, "x").cursors == [1] else { exit(2) }
             let fileSize = __rlimit_resource_t(1)
             var old = rlimit()
             getrlimit(fileSize, &old)
             signal(SIGXFSZ, SIG_IGN)
-            // No file may grow beyond what the WAL has now.
+            // No file may grow beyond what the WAL has now; the journal is larger than that.
             let size = try #require(Backing.read(harness.backing.file + "-wal")).count
             var full = rlimit(rlim_cur: rlim_t(size), rlim_max: old.rlim_max)
             setrlimit(fileSize, &full)
             let large = String(repeating: "x", count: 100_000)
-            let args = "{\"id\":\"n\",\"text\":\"\(large)\"}"
-            for _ in 0..<2 {
+            var taken = 1
+            while taken < 1_000 {
+                let args = "{\"id\":\"n\",\"text\":\"\(large)\"}"
                 do {
-                    _ = try harness.mutate("m2", "note.put", args)
-                    exit(2)
+                    _ = try harness.mutate("l\(taken)", "note.put", args, scope: "large")
+                    taken += 1
                 } catch let refusal as Refusal {
                     guard refusal.code == "unavailable" else { exit(3) }
+                    break
                 }
-                guard harness.lastResult?.accident?.kind == .unavailable else { exit(4) }
-                guard try harness.pull(0, "x").cursors == [1] else { exit(5) }
             }
+            guard harness.lastResult?.accident?.kind == .unavailable else { exit(4) }
+            guard try harness.pull(0, "x").cursors == [1] else { exit(5) }
             setrlimit(fileSize, &old)
-            guard try harness.mutate("m2", "note.put", args).int("cursor") == 2 else { exit(6) }
+            guard try harness.mutate("m2", "note.put", #"{"id":"o"}"#).int("cursor") == 2 else {
+                exit(6)
+            }
+            let all = try harness.pull(0, "x", limit: 1_000, scope: "large").cursors
+            guard all == Array(1..<taken) else { exit(7) }
         }
     }
 
@@ -152,9 +162,20 @@ struct SQLiteTests {
             let reader = try store.makeReader()
             threads.append(startThread { watch.run(reader) })
         }
-        for index in 0..<60 { _ = try harness.mutate("m\(index)", "odd.thrice") }
-        while watch.readings.load(ordering: .relaxed) < 4, !watch.hasProblems { sched_yield() }
+        for index in 0..<60 {
+            _ = try harness.mutate("m\(index)", "odd.thrice")
+            try harness.foldIfDemanded()
+        }
+        while watch.readings.load(ordering: .relaxed) < 4, !watch.hasProblems {
+            try harness.foldIfDemanded()
+            sched_yield()
+        }
         watch.isDone.store(true, ordering: .releasing)
+        // A reader that has begun to wait is let go.
+        while watch.running.load(ordering: .acquiring) > 0 {
+            try harness.foldIfDemanded()
+            sched_yield()
+        }
         for thread in threads { pthread_join(thread, nil) }
         #expect(watch.problems.withLock { $0 } == [])
     }
@@ -164,10 +185,12 @@ struct SQLiteTests {
 private final class ReaderWatch: Sendable {
     let isDone = Atomic(false)
     let readings = Atomic(0)
+    let running = Atomic(2)
     let problems = Mutex<[String]>([])
     var hasProblems: Bool { problems.withLock { !$0.isEmpty } }
 
     func run(_ reader: any SyncReader) {
+        defer { running.subtract(1, ordering: .releasing) }
         var last = 0
         while !isDone.load(ordering: .acquiring), !hasProblems {
             do {

@@ -1,0 +1,286 @@
+// Folds: when one is due, one in slices, one as a whole; what other programs do to the database
+// meanwhile; and the checkpoints behind them.
+
+import Logging
+import MizuBytes
+import MizuEventLoop
+import MizuSync
+
+extension SQLiteStore {
+    /// A fold is due from here on, whoever pushes.
+    private static let dueBytes = 2 << 20
+    private static let dueRows = 3 * 4_096
+    private static let sliceMilliseconds: UInt64 = 2
+
+    public func onFoldDemand(_ wake: @escaping @Sendable () -> Void) { gate.onDemand(wake) }
+
+    public var foldNeed: FoldNeed {
+        if checkpoints.hasNews(checkpointer) { return .now }
+        if fold != nil || pending.frozen != nil { return .now }
+        if pending.fresh.isEmpty { return .nothing }
+        let isDue =
+            pending.fresh.byteCount >= Self.dueBytes || pending.fresh.rowCount >= Self.dueRows
+            || (journal.needsRelease && !checkpoints.isUnderWay)
+        return isDue ? .now : .whenIdle
+    }
+
+    /// How long another program may have the database before that is an accident.
+    private static let lockedMilliseconds: UInt64 = 1_000
+
+    @discardableResult
+    public func fold(_ extent: FoldExtent) throws(StoreError) -> FoldProgress {
+        collectCheckpoints()
+        do throws(StoreError) {
+            switch extent {
+            case .slice:
+                let deadline = Instant.now.adding(milliseconds: Self.sliceMilliseconds)
+                try advanceFold(until: deadline)
+            case .whole: try foldWhole()
+            }
+            lockedSince = nil
+            return .made
+        } catch {
+            let since = lockedSince ?? Instant.now
+            if connection.isLockedByOthers,
+                Instant.now < since.adding(milliseconds: Self.lockedMilliseconds)
+            {
+                lockedSince = since
+                return .postponed
+            }
+            gate.fail(.forNow)
+            throw error
+        }
+    }
+
+    /// Begins a fold, or goes on with it, and pauses at once: what a slice leaves under load.
+    func pauseFold() throws(StoreError) { try advanceFold(until: Instant.now) }
+
+    /// Folds all that is committed.
+    func foldWhole() throws(StoreError) {
+        // What was frozen before may be followed by more.
+        while !pending.isEmpty { try advanceFold(until: nil) }
+    }
+
+    /// Sees to it that a commit finds room in the journal: load is ahead of the checkpoints, or a
+    /// reader holds them up. What is committed is folded and copied; the transaction's own rows
+    /// must not be among it, and come back from their redo record.
+    func makeRoom(for record: ByteSlice) throws(StoreError) {
+        let before = epoch
+        pending.rollBack(to: 0)
+        clientCounts = [:]
+        try foldForRoom()
+        guard epoch == before else {
+            throw StoreError(.unavailable, "a backup was put back during a commit")
+        }
+        let deadline = Instant.now.adding(milliseconds: Self.roomMilliseconds)
+        while !journal.canTake(byteCount: record.count), Instant.now < deadline {
+            orderCheckpoint()
+            guard checkpoints.isUnderWay else { break }
+            seat.wait(until: deadline)
+            collectCheckpoints()
+            if checkpoints.isHeldUp { break }
+        }
+        do throws(RedoDamage) {
+            guard case .rows(let changes) = try RedoRecord(record) else { return }
+            for change in changes { pending.apply(change) }
+        } catch {
+            throw StoreError(.unavailable, "a commit cannot be read again: \(error.what)")
+        }
+    }
+
+    /// How long a commit waits for a checkpoint, where the journal is almost full.
+    private static let roomMilliseconds: UInt64 = 2_000
+
+    func foldForRoom() throws(StoreError) {
+        do throws(StoreError) {
+            try foldWhole()
+        } catch {
+            throw StoreError(
+                .unavailable,
+                "the database takes nothing, and \(pending.byteCount) bytes of commits wait for it:"
+                    + " \(error.message)")
+        }
+    }
+
+    /// Goes on with the fold, or begins one.
+    private func advanceFold(until deadline: Instant?) throws(StoreError) {
+        if fold == nil { try beginFold() }
+        // Another state of the database may have taken the place of all that waited.
+        guard var fold = self.fold.take(), let frozen = pending.frozen else { return }
+        do throws(StoreError) {
+            if case .paused = try fold.advance(rows, until: deadline) {
+                self.fold = fold
+                return
+            }
+            try rows.setFoldedSequence(frozen.lastSequence)
+            try rows.finish()
+            try statements.commit.run()
+        } catch {
+            connection.rollBack()
+            rows.discard()
+            throw error
+        }
+        foldedSequence = frozen.lastSequence
+        pending.thaw()
+        gate.fold(frozen.scopes.keys, generation: frozen.number)
+        orderCheckpoint()
+    }
+
+    private func beginFold() throws(StoreError) {
+        if let obstacle = files.obstacle { throw StoreError(.unavailable, obstacle) }
+        try lookOutside()
+        if pending.isEmpty { return }
+        try statements.begin.run()
+        if pending.frozen == nil { pending.freeze() }
+        if let frozen = pending.frozen { fold = Fold(frozen) }
+    }
+
+    func proveSQLite() throws(StoreError) {
+        guard fold == nil else { return }
+        try inTransaction { () throws(StoreError) in try rows.setEpoch(epoch) }
+    }
+
+    // MARK: Other programs
+
+    /// Takes in what another program has done to the database since the last look. Outside of
+    /// SQLite's transactions, but for that of a fold, while nobody else can write.
+    func lookOutside() throws(StoreError) {
+        guard fold == nil else { return }
+        try statements.beginView.run()
+        let finding: OutsideWrites.Finding
+        do throws(StoreError) {
+            finding = try outsiders.look(rows, current: epoch, folded: foldedSequence)
+        } catch {
+            connection.rollBack()
+            throw error
+        }
+        connection.rollBack()
+        switch finding {
+        case .nothing: return
+        case .restored: try takeInRestore()
+        case .replaced:
+            throw StoreError(
+                .unavailable,
+                "\(connection.path) holds a database of another kind or version now: "
+                    + "nothing is written until the server is restarted")
+        }
+    }
+
+    /// An older state was put back: what waited for SQLite belongs to what is no more. The new
+    /// epoch, and that the journal is of no use up to here, are durable on return.
+    private func takeInRestore() throws(StoreError) {
+        pending.removeAll()
+        rows.discard()
+        clientCounts = [:]
+        gate.clear()
+        var random = SystemRandomNumberGenerator()
+        current.change(to: Name.random(using: &random))
+        try connection.setDurability(.now)
+        defer { try? connection.setDurability(.later) }
+        connection.setPatience(milliseconds: 1_000)
+        defer { connection.setPatience(milliseconds: 0) }
+        try inTransaction { () throws(StoreError) in
+            try rows.setEpoch(epoch)
+            try rows.setJournal(
+                identity: journal.identity, foldedSequence: journal.lastSequence)
+            try connection.run("DELETE FROM settings WHERE key = 'ended'")
+        }
+        foldedSequence = journal.lastSequence
+        journal.release(through: foldedSequence)
+        outsiders.settled()
+    }
+
+    // MARK: Checkpoints
+
+    /// Frames of the WAL from which on it is worth a checkpoint (4 MiB).
+    private static let checkpointFrames = 1_000
+
+    /// Has the WAL copied, where it is long or the journal needs the room.
+    func orderCheckpoint() {
+        guard checkpoints.isIdle, meter.frames > 0,
+            meter.frames >= Self.checkpointFrames || journal.needsRelease
+        else { return }
+        do throws(StoreError) {
+            try checkpointView.open()
+        } catch {
+            return logger.warning("no checkpoint can begin: \(error.message)")
+        }
+        checkpoints.begin(through: foldedSequence, frames: meter.frames)
+        checkpointer.order(.sync)
+    }
+
+    /// Takes in what the checkpointer has done. Outside of transactions.
+    func collectCheckpoints() {
+        for result in checkpointer.takeResults() {
+            switch result {
+            case .synced: markCheckpoint()
+            case .copied(let frames):
+                checkpointView.close()
+                if let folded = checkpoints.end(copied: frames) { journal.release(through: folded) }
+            case .grown(let growth): journal.use(growth)
+            case .failed(let message):
+                checkpointView.close()
+                _ = checkpoints.end(copied: 0)
+                logger.warning("the WAL could not be copied into the database: \(message)")
+            }
+        }
+    }
+
+    /// Says in the journal that pages of the WAL are copied into the file from now on. If the WAL
+    /// is damaged afterwards, the file is no whole state any more, and the next start must know.
+    private func markCheckpoint() {
+        guard let through = checkpoints.folded else { return }
+        do throws(StoreError) {
+            let mark = RedoWriter.checkpoint(through: through)
+            let sequence = try journal.append([mark], as: .control)
+            _ = pending.commit(as: sequence, byteCount: mark.count)
+            checkpointer.order(.copy)
+        } catch {
+            checkpointView.close()
+            _ = checkpoints.end(copied: 0)
+            logger.warning("no checkpoint can begin: \(error.message)")
+        }
+    }
+
+    /// Has a larger journal file made, if load needs one.
+    func orderGrowth() {
+        guard let growth = journal.takeGrowth(), growth.isAffordable else { return }
+        checkpointer.order(.grow(growth))
+    }
+}
+
+/// Which checkpoint is under way. A value: its owner orders, marks and releases.
+///
+///     idle ──begin──► WAL synced ──► marked in the journal ──► copied ──end──► idle
+struct CheckpointState {
+    private var order: (folded: UInt64, frames: Int)?
+    private var isStopped = false
+    /// A reader was in the way of the last one.
+    private(set) var isHeldUp = false
+
+    var isIdle: Bool { order == nil && !isStopped }
+    var isUnderWay: Bool { order != nil }
+    /// The fold that the checkpoint under way is of.
+    var folded: UInt64? { order?.folded }
+
+    mutating func begin(through folded: UInt64, frames: Int) {
+        order = (folded, frames)
+        isHeldUp = false
+    }
+
+    /// - Returns: the fold through which everything is in the file; nil where a reader was in the
+    ///   way.
+    mutating func end(copied frames: Int) -> UInt64? {
+        guard let order = order.take() else { return nil }
+        isHeldUp = frames < order.frames
+        return isHeldUp ? nil : order.folded
+    }
+
+    /// None will begin any more.
+    mutating func stop() {
+        order = nil
+        isStopped = true
+    }
+
+    func hasNews(_ checkpointer: Checkpointer) -> Bool { isUnderWay && checkpointer.hasResults }
+}
