@@ -131,7 +131,10 @@ public struct ViewSet: Sendable {
         var page = ByteBuffer(capacity: size?.capacity ?? 4096)
         try render(name, data, adding: added, into: &page)
         size?.note(page.count)
-        return page.finish()
+        // One that turned out much smaller does not keep the memory of a large one alive.
+        let isLoose = page.capacity / 2 > page.count + 4096
+        let bytes = page.finish()
+        return isLoose ? bytes.compacted : bytes
     }
 
     /// The page `name` with the data that `value` encodes itself to.

@@ -165,6 +165,15 @@ struct ViewSetTests {
         #expect(error.reason.hasPrefix("partial \"d\" does not exist"))
     }
 
+    @Test("pages of one name that grow and shrink are each whole")
+    func sizes() throws {
+        let set = try views(["a.html": "{{#l}}<li>{{.}}{{/l}}"])
+        for count in [0, 10_000, 1, 3, 20_000, 0, 5_000, 5_001] {
+            let page = try set.render("a", ["l": .list(Array(repeating: "x", count: count))])
+            #expect(page.string == String(repeating: "<li>x", count: count))
+        }
+    }
+
     @Test("added members count before the data's own, in every page and row")
     func added() throws {
         let set = try views(["a.html": "{{x.y}}{{z}}{{#l}}{{x.y}}{{.}}{{/l}}"])
