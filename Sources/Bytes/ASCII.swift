@@ -20,15 +20,21 @@ public enum ASCII {
     public static func equal(
         _ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer
     ) -> Bool {
-        guard left.count == right.count else { return false }
+        let count = left.count
+        guard count == right.count else { return false }
         var index = 0
-        while left.count - index >= 8 {
+        while count - index >= 8 {
             let a = left.loadUnaligned(fromByteOffset: index, as: UInt64.self)
             let b = right.loadUnaligned(fromByteOffset: index, as: UInt64.self)
             guard a == b else { return false }
             index += 8
         }
-        while index < left.count {
+        if count >= 8 {
+            // What is left, with bytes before it that were seen to be the same.
+            let a = left.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
+            return a == right.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
+        }
+        while index < count {
             guard left[index] == right[index] else { return false }
             index += 1
         }

@@ -155,7 +155,11 @@ struct JSONCursor {
             guard marks == 0 else { return index + (marks.trailingZeroBitCount >> 3) }
             index += 8
         }
-        return index
+        guard index < bytes.count, bytes.count >= 8 else { return index }
+        // What is left, with bytes before it that need no escape, or were written with one: then it
+        // is looked at one by one.
+        let word = bytes.loadUnaligned(fromByteOffset: bytes.count - 8, as: UInt64.self)
+        return escapeMarks(in: word) == 0 ? bytes.count : index
     }
 
     /// As `stringMarks`, without bytes above 0x7F.
