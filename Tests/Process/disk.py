@@ -25,7 +25,8 @@ def library(folder):
 
 
 class Disk:
-    """The disk of one folder's `mizu.db`. `env` is what a server on it is started with."""
+    """The disk of one folder's `mizu.db`. `env` is what a server on it is started with. It seems to be
+    small, so that the journal's files are, and take turns often."""
 
     def __init__(self, folder, shim, keeps_shadow=False):
         self.folder = Path(folder)
@@ -34,7 +35,8 @@ class Disk:
         with open(path, "r+b") as file:
             self.control = mmap.mmap(file.fileno(), 24)
         self.env = {"LD_PRELOAD": str(shim), "DISK_CONTROL": str(path),
-                    "DISK_FILES": str(self.folder / "mizu.db")}
+                    "DISK_FILES": str(self.folder / "mizu.db"), "DISK_FREE": "600000",
+                    "DISK_FREE_MIN": "off"}
         self.shadow = self.folder / "shadow"
         if keeps_shadow:
             self.shadow.mkdir()

@@ -37,9 +37,9 @@ class Load:
             Client(n, random.Random(f"{seed}-{n}"), SCOPES) for n in range(clients)]
         self.logs, self.known = {scope: Log(scope) for scope in SCOPES}, {}
 
-    def push(self, connection):
+    def push(self, connection, most=12):
         """One push of each client. Returns how many mutations were acknowledged."""
-        return sum(client.push_once(connection) for client in self.clients)
+        return sum(client.push_once(connection, most) for client in self.clients)
 
     def read(self, connection):
         for log in self.logs.values():
