@@ -1,7 +1,9 @@
 """Fixtures: one server for each test module, and a maker of servers for tests that end theirs."""
 
+import ctypes
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -64,3 +66,16 @@ def peer(echo, request):
     with Peer(echo, request.param) as peer:
         assert (peer.agreed is None) == (request.param is None), peer.answer
         yield peer
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A tmpfs of 4 MiB; needs root and a kernel that lets this container mount."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() != 0 or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder],
+            capture_output=True).returncode != 0:
+        pytest.skip("cannot mount a small tmpfs here")
+    yield folder
+    ctypes.CDLL(None).umount2(str(folder).encode(), 2)

@@ -112,6 +112,31 @@ class Log:
             self.by_mutation.setdefault(change["mutation"], []).append(change)
 
 
+class Watcher:
+    """Reads scopes on while others push, so that what was shown is remembered beyond a kill."""
+
+    def __init__(self, server, logs):
+        self.failure = None
+        self.thread = threading.Thread(target=self._run, args=(server, logs), daemon=True)
+        self.thread.start()
+
+    def _run(self, server, logs):
+        try:
+            with Connection(server) as connection:
+                while True:
+                    for log in logs.values():
+                        log.read_on(connection)
+        except (Closed, OSError, TimeoutError):
+            pass  # killed in the middle: what was read whole is in the logs
+        except BaseException as error:
+            self.failure = error
+
+    def join(self):
+        self.thread.join(30)
+        assert not self.thread.is_alive(), "a watcher hangs"
+        assert self.failure is None, repr(self.failure)
+
+
 def check_acknowledged(clients, logs, known):
     """Each result against the log; `known` counts per client how many were checked in earlier rounds."""
     for client in clients:

@@ -1,11 +1,8 @@
 """What runs out: descriptors and disk. The server says so, goes on with what it can, and recovers."""
 
-import ctypes
 import os
 import subprocess
 import time
-
-import pytest
 
 from server import cpu_seconds, wait_until
 from sync import create, new_id, new_scope, pull_all, push_one
@@ -65,19 +62,6 @@ def test_the_soft_limit_is_raised_to_the_hard_one(start):
     with open(f"/proc/{running.child.pid}/limits", encoding="ascii") as limits:
         soft, hard = next(line for line in limits if line.startswith("Max open files")).split()[3:5]
     assert soft == hard
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A tmpfs of 4 MiB; needs root and a kernel that lets this container mount."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if os.geteuid() != 0 or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder],
-            capture_output=True).returncode != 0:
-        pytest.skip("cannot mount a small tmpfs here")
-    yield folder
-    ctypes.CDLL(None).umount2(str(folder).encode(), 2)
 
 
 def test_a_full_disk_refuses_writes_goes_on_reading_and_recovers(start, small_disk):

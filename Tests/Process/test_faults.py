@@ -7,11 +7,13 @@ MIZU_FAULTS (1) multiplies the rounds; MIZU_SEED (1) is their seed.
 
 import os
 import random
+import subprocess
 import threading
 
 import pytest
 
-from disk import EIO, ENOSPC, EXIT, SHORT, SYNC, TORN, Disk, copy_database, library
+from disk import (
+    EIO, ENOSPC, EXIT, FILES, SHORT, SYNC, TORN, Disk, copy_database, flip, library)
 from history import (
     Client, Log, check_acknowledged, check_once, check_positions, check_state, push_everything_again)
 from server import Server, wait_until
@@ -71,8 +73,8 @@ class Load:
             pass
 
 
-def serve(folder, env=None):
-    return Server(folder, env={**SETTINGS, **(env or {})})
+def serve(folder, env=None, **options):
+    return Server(folder, env={**SETTINGS, **(env or {})}, **options)
 
 
 def refusal(running):
@@ -82,9 +84,9 @@ def refusal(running):
     return running.error_lines[0]
 
 
-def starts_or_refuses(folder, env=None):
+def starts_or_refuses(folder, env=None, **options):
     """A server that listens, or the line with which it ended."""
-    running = serve(folder, env)
+    running = serve(folder, env, **options)
     try:
         return running.ready(), None
     except AssertionError:
@@ -213,3 +215,84 @@ def test_a_loss_of_power_loses_nothing_that_was_acknowledged(tmp_path, shim):
         running.stop()
     finally:
         running.kill()
+
+
+# --- files that are damaged -----------------------------------------------------------------------
+
+
+def content_end(path):
+    """Behind the last byte that is not zero."""
+    return len(path.read_bytes().rstrip(b"\0"))
+
+
+def test_damaged_files_are_all_there_or_refused_in_one_line(tmp_path, shim):
+    """Thousands of places, below the server, are in StoreFaultTests.swift."""
+    whole, rng = tmp_path / "whole", random.Random(SEED)
+    whole.mkdir()
+    disk, load = Disk(whole, shim), Load(f"{SEED}-damage")
+    running = serve(whole, disk.env).ready()
+    load.push_until_gone(running, stop=lambda turn: turn == 25)
+    running.kill()
+    for turn in range(12 * FACTOR):
+        folder = tmp_path / str(turn)
+        copy_database(whole, folder)
+        present = [name for name in FILES[1:] if (folder / f"mizu.db{name}").exists()]
+        path = folder / f"mizu.db{present[turn % len(present)]}"
+        end = content_end(path)
+        place = rng.randrange(max(0, end - 4096), max(1, end))
+        if turn % 2:
+            os.truncate(path, place)
+        else:
+            flip(path, place, rng.randrange(8))
+        running, line = starts_or_refuses(folder)
+        if line:
+            assert "mizu.db" in line and "mizu sync" in line, line
+            continue
+        try:
+            with Connection(running) as connection:
+                for log in load.logs.values():
+                    seen = Log(log.scope)
+                    seen.read_on(connection)
+                    assert seen.changes[:len(log.changes)] == log.changes, (path, place)
+                    for client in load.clients:
+                        if client.scope != log.scope:
+                            continue
+                        for one, result in client.results.items():
+                            if result.get("changes"):
+                                assert seen.by_mutation.get(one) == result["changes"], (path, place)
+        finally:
+            running.kill()
+
+
+# --- a disk that is full --------------------------------------------------------------------------
+
+
+def test_a_kill_on_a_full_disk_loses_nothing(tmp_path, small_disk):
+    load, env = Load(f"{SEED}-full"), {"DISK_FREE_MIN": "off"}
+    # What the server says goes to another disk.
+    options = {"env": env, "database": f"sqlite:{small_disk}/mizu.db"}
+    running = serve(tmp_path, **options).ready()
+    ballast = small_disk / "ballast"
+    try:
+        with Connection(running) as connection:
+            load.push(connection)
+            subprocess.run(["dd", "if=/dev/zero", f"of={ballast}", "bs=64k"], capture_output=True)
+            wait_until(lambda: not load.push(connection), 30, "a disk that is full")
+            load.check(connection)
+        running.kill()
+        running, line = starts_or_refuses(tmp_path, **options)
+        if running:
+            with Connection(running) as connection:
+                load.check(connection)
+            running.kill()
+        else:
+            assert "mizu.db" in line, line
+        ballast.unlink()
+        running = serve(tmp_path, **options).ready()
+        with Connection(running) as connection:
+            wait_until(lambda: load.push(connection), 20, "a push after the disk has room")
+            load.check_all(connection)
+        running.stop()
+    finally:
+        if running:
+            running.kill()

@@ -4,7 +4,8 @@ Several clients, each with one queue and one push in flight, over HTTP and WebSo
 The server is killed at a random moment and started again on the same database. After each round:
 - every acknowledged mutation is in the log, at the cursors and with the changes it was told;
 - a mutation whose answer was lost is there whole or not at all, and never twice;
-- cursors have no gap, and every position that was told is still a position (no 410).
+- cursors have no gap, and every position that was told is still a position (no 410);
+- what a pull has shown before the kill is still there, at its cursor.
 At the end the log pulled from 0 is the same, the snapshot is its replay, and pushing everything
 again gives the stored outcomes and changes nothing.
 """
@@ -15,7 +16,8 @@ import threading
 import time
 
 from history import (
-    Client, Log, check_acknowledged, check_once, check_positions, check_state, push_everything_again)
+    Client, Log, Watcher, check_acknowledged, check_once, check_positions, check_state,
+    push_everything_again)
 from sync import pull_all, push
 from wire import Connection
 
@@ -35,6 +37,7 @@ def test_kill_rounds_lose_nothing_and_double_nothing(start):
         running = start(env=SETTINGS).ready()
         stop, acknowledged = threading.Event(), threading.Event()
         threads = [client.next_run(running, stop, acknowledged) for client in clients]
+        watcher = Watcher(running, logs)
         assert acknowledged.wait(20), f"round {turn}: nothing was acknowledged; {running.errors}"
         time.sleep(rng.uniform(0, 0.25))  # not to pass: the kill's moment is what is tested
         running.kill()
@@ -42,6 +45,7 @@ def test_kill_rounds_lose_nothing_and_double_nothing(start):
         for thread in threads:
             thread.join(30)
             assert not thread.is_alive(), f"round {turn}: a client hangs"
+        watcher.join()
         for client in clients:
             assert client.failure is None, f"round {turn}, seed {SEED}: {client.failure!r}"
 
