@@ -13,7 +13,7 @@
 #include <immintrin.h>
 #endif
 
-// --- CRC-32C --------------------------------------------------------------------------------------
+// --- CRC-32C -------------------------------------------------------------------------------------
 
 // Bit by bit for the table's entries: sixteen steps for each byte are enough, because this way is
 // for processors of before 2008 and for other architectures.
@@ -63,7 +63,7 @@ size_t csqlite_find_word(const void *bytes, size_t offset, size_t end, uint32_t 
     return end;
 }
 
-// --- Files ----------------------------------------------------------------------------------------
+// --- Files ---------------------------------------------------------------------------------------
 
 int csqlite_create_segment(const char *path) {
     int descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);

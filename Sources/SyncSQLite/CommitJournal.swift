@@ -1,16 +1,16 @@
 // The commit journal: an append-only log of commits in front of SQLite, in two files of zeros that
-// take turns (engine.md, "The commit journal"). A commit is one gathered write and one fdatasync into
-// blocks that are there already. What is in it is not looked at; whoever appends folds it into the
-// database behind, and releases it when the database has it durably.
+// take turns (engine.md, "The commit journal"). A commit is one gathered write and one fdatasync
+// into blocks that are there already. What is in it is not looked at; whoever appends folds it into
+// the database behind, and releases it when the database has it durably.
 //
-//             ┌─append──► written ──fdatasync──► durable: acknowledged, and marked so
-//   intact ───┤              └──failed──► suspect ──mend: the tail again, a mark over what failed──► intact
+//             ┌─append──► written ──fdatasync──► durable: acknowledged, and marked so ──► intact
+//   intact ───┤              └──failed──► suspect ──mend: the last page, and a mark──► intact
 //             └─no room: the other file, if all in it is released; if not `.unavailable`
 //
 //   intact:   everything through `lastSequence` is on the disk
-//   suspect:  a write or its fdatasync failed. The kernel may call those pages clean (fsyncgate), so
-//             nothing is appended before they are written again and synced; the failed record, which
-//             was never acknowledged, is unreadable then
+//   suspect:  a write or its fdatasync failed. The kernel may call those pages clean (fsyncgate):
+//             so nothing is appended before they are written again and synced. The failed record,
+//             which was never acknowledged, has the mark over it then and is unreadable
 //
 // Confined to the committer's thread. Writes nothing large there: the larger file of a growing
 // journal is made by `JournalGrowth` on another thread.
@@ -23,11 +23,11 @@ import MizuSync
 
 /// The journal of one database, open. The caller has the database's lock.
 public final class CommitJournal {
-    /// Whether the files must be there: the database says so, if its last owner did not end cleanly.
+    /// Whether the files must be there: the database says so if its last owner was killed.
     public enum Presence: Sendable { case optional, required }
 
-    /// What a record may use. Control records are small, and free space in the end: so the last part
-    /// of each file is kept for them.
+    /// What a record may use. Control records are small, and free space in the end: so the last
+    /// part of each file is kept for them.
     public enum Purpose: Sendable { case commit, control }
 
     /// Random, and as old as the files.
@@ -259,8 +259,8 @@ extension CommitJournal {
             growthByteCount = nextByteCount
             throw StoreError(
                 .unavailable,
-                "\(segments[other].path) is full of commits that the database does not have on the "
-                    + "disk yet")
+                "\(segments[other].path) is full of commits that the database does not have on "
+                    + "the disk yet")
         }
         // Less than half of a file that is full has reached the database: load is ahead of it.
         if let halfway, released < halfway { growthByteCount = nextByteCount }
@@ -317,8 +317,8 @@ extension CommitJournal {
 
     // MARK: Releasing
 
-    /// Says that the database has everything through `sequence` on the disk, so that its room may be
-    /// used again.
+    /// Says that the database has everything through `sequence` on the disk, so that its room may
+    /// be used again.
     public func release(through sequence: UInt64) { released = max(released, sequence) }
 
     /// The bytes that cannot be used again yet, whole files at a time.
@@ -338,8 +338,8 @@ extension CommitJournal {
 
     // MARK: Growing
 
-    /// A larger file that is wanted, once: the caller has another thread `write` it, and gives it to
-    /// `use` if that went well.
+    /// A larger file that is wanted, once: the caller has another thread `write` it, and gives it
+    /// to `use` if that went well.
     public func takeGrowth() -> JournalGrowth? {
         defer { growthByteCount = nil }
         guard let growthByteCount, prepared == nil else { return nil }

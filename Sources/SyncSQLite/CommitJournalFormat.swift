@@ -1,9 +1,9 @@
-// The bytes of a journal file, as pure values: what it begins with, and the frame of a record and of
-// a mark (engine.md, "The commit journal"). Numbers are little-endian. Nothing here opens a file, and
-// nothing that was read is believed before its checksum fits.
+// The bytes of a journal file, as pure values: what it begins with, and the frame of a record and
+// of a mark (engine.md, "The commit journal"). Numbers are little-endian. Nothing here opens a
+// file, and nothing that was read is believed before its checksum fits.
 //
 //   0      magic "MizuCmt1", version, identity, size of the file, CRC-32C     zeros up to 4,096
-//   4,096  record · record · … · mark       each at a multiple of 8; then zeros, or an earlier round
+//   4,096  record · record · … · mark       each at a multiple of 8; behind it an earlier round
 //
 //   frame  0  kind        "MzRc" (a record) or "MzMk" (a mark)
 //          4  byte count of the payload     0 in a mark

@@ -1,9 +1,9 @@
-// What two journal files hold, and whether that is everything: pure functions of their bytes. A scan
-// finds every record and mark, wherever it begins; the history puts them in order and tells a torn
-// tail (never acknowledged) from damage (something acknowledged is not there).
+// What two journal files hold, and whether that is everything: pure functions of their bytes. A
+// scan finds every record and mark, wherever it begins; the history puts them in order and tells a
+// torn tail (never acknowledged) from damage (something acknowledged is not there).
 //
-//   folded F ── F+1 · F+2 · … · L ── nothing valid behind, no mark beyond L  ► L is the last commit
-//                        └── a number between F and L, or through a mark, is missing ► a fault
+//   folded F ── F+1 · F+2 · … · L ── nothing valid behind, no mark beyond L ──► L is the last
+//                        └── one between F and L, or through a mark, is missing ──► a fault
 //
 // What is folded does not matter: it is in the database.
 
@@ -143,7 +143,7 @@ extension JournalScan {
         return (before?.end ?? JournalHeader.recordsOffset)..<next.offset
     }
 
-    /// Whether what comes before `next` in the file is older. Behind the newest record of a file are
+    /// Whether what comes before `next` in the file is older. Behind the newest record of a file is
     /// what is left of the round before, whose first record was overwritten in part.
     fileprivate func isOfOneRound(_ next: Found) -> Bool {
         guard let before = found.last(where: { $0.offset < next.offset }) else { return true }

@@ -19,8 +19,8 @@ public struct JournalInspection: Sendable {
     /// How many commits wait to be folded.
     public let unfoldedCount: Int
 
-    /// Reads both files. While their owner writes, ask for `foldedThrough` before and after, and look
-    /// again if it has changed: what was folded in between may have been overwritten.
+    /// Reads both files. While their owner writes, ask for `foldedThrough` before and after, and
+    /// look again if it has changed: what was folded in between may have been overwritten.
     /// - Parameters: as of `CommitJournal`.
     /// - Throws: one line for people: what is damaged, missing or of another database.
     public init(

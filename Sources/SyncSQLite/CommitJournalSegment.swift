@@ -73,8 +73,8 @@ final class JournalSegment {
         if [-ELOOP, -EMLINK, -EINVAL].contains(descriptor) {
             throw StoreError(
                 .unavailable,
-                "\(path) is a link, has a second name or is no plain file: put the file itself there"
-            )
+                "\(path) is a link, has a second name or is no plain file: put the file itself "
+                    + "there")
         }
         try check(descriptor, "open", path)
         var bytes = [UInt8](repeating: 0, count: JournalHeader.byteCount)

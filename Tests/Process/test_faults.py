@@ -237,6 +237,8 @@ def test_damaged_files_are_all_there_or_refused_in_one_line(tmp_path, shim):
         folder = tmp_path / str(turn)
         copy_database(whole, folder)
         present = [name for name in FILES[1:] if (folder / f"mizu.db{name}").exists()]
+        if "-commits0" not in present:
+            pytest.skip("without a journal nothing knows what a WAL has lost")
         path = folder / f"mizu.db{present[turn % len(present)]}"
         end = content_end(path)
         place = rng.randrange(max(0, end - 4096), max(1, end))

@@ -1,6 +1,5 @@
 // The commit journal's life: appending, opening again, taking turns, releasing, growing.
 
-import CSQLite
 import Glibc
 import MizuBytes
 import MizuSync
@@ -20,11 +19,18 @@ struct CommitJournalTests {
             (Array("123456789".utf8), 0xE306_9283),
         ]
         for (bytes, checksum) in vectors {
-            #expect(csqlite_crc32c(0, bytes, bytes.count) == checksum)
-            for border in bytes.indices {
-                let first = csqlite_crc32c(0, bytes, border)
-                let rest = Array(bytes[border...])
-                #expect(csqlite_crc32c(first, rest, rest.count) == checksum)
+            var bytes = bytes
+            bytes.withUnsafeMutableBytes { whole in
+                let (base, count) = (whole.baseAddress, whole.count)
+                #expect(
+                    JournalChecksum.of(UnsafeRawBufferPointer(whole), 0..<count) == checksum)
+                for border in 0..<count {
+                    let parts = [
+                        iovec(iov_base: base, iov_len: border),
+                        iovec(iov_base: base.map { $0 + border }, iov_len: count - border),
+                    ]
+                    #expect(JournalChecksum.of(parts) == checksum)
+                }
             }
         }
     }

@@ -6,12 +6,12 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-// CRC-32C (Castagnoli; RFC 3720 §B.4) of the bytes, which continues `seed`: the result of the bytes
+// CRC-32C (Castagnoli; RFC 3720 §B.4) of the bytes, which continues `seed`: the result of those
 // before, 0 for none.
 uint32_t csqlite_crc32c(uint32_t seed, const void *bytes, size_t count);
 
-// The first of `offset`, `offset` + 8 … below `end` at which the little-endian word `a` or `b` stands;
-// `end` if there is none. All below `end` + 4 can be read.
+// The first of `offset`, `offset` + 8 … below `end` at which the little-endian word `a` or `b`
+// stands; `end` if there is none. All below `end` + 4 can be read.
 size_t csqlite_find_word(const void *bytes, size_t offset, size_t end, uint32_t a, uint32_t b);
 
 // Makes a file for the process's user alone, without following a link. The name must be free.
