@@ -35,9 +35,9 @@ func context(_ todos: ViewValue, _ count: Int) -> ViewValue {
         "has_done": .bool(count > 0), "done_ids": .list([]), "filter": "all", "filter_all": true,
         "filter_active": false, "filter_done": false, "after": nil, "is_part": false,
         "is_empty": .bool(count == 0), "empty_text": "Nothing to do yet. Add the first one above.",
-        "first_page": nil, "next_page": nil, "new_id": "01jd0z4q8v6k2m9t3x5c7b1n0p",
-        "mutation": "u7Jq2cX0R5mK9tWb", "mutation_create": "u7Jq2cX0R5mK9tWb.c",
-        "mutation_clear": "u7Jq2cX0R5mK9tWb.x", "error": nil,
+        "first_page": nil, "next_page": nil,
+        "state": "u7Jq2cX0R5mK9tWb.1234", "cursor": 1234, "mutation": "u7Jq2cX0R5mK9tWb",
+        "error": nil,
         "mizu": ["head": "<script type=\"importmap\">{\"imports\":{}}</script>"],
     ]
 }
