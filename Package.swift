@@ -98,6 +98,8 @@ let package = Package(
         room(
             "SyncSQLite",
             ["MizuSync", "MizuEventLoop", "MizuBytes", "CSQLite", "CLinux", log]),
+        room(
+            "SyncTools", ["MizuSyncSQLite", "MizuSync", "MizuBytes", "CSQLite", "CLinux", log]),
         room("View", ["MizuBytes", "CScan"]),
         room("Door", ["MizuRouting", "MizuHTTP", "MizuEventLoop", "MizuBytes", "CLinux"]),
         room("AccessLog", ["MizuHTTP", "MizuEventLoop", "MizuBytes", "CLinux", log]),
@@ -137,7 +139,7 @@ let package = Package(
             name: "MizuCLI",
             dependencies: [
                 "Mizu", "MizuBench", "MizuDev", "MizuHTTP", "MizuTransport", "MizuTodo",
-                "MizuScaffold", "CTemplates", "CBuild", "CLinux", arguments,
+                "MizuScaffold", "MizuSyncTools", "CTemplates", "CBuild", "CLinux", arguments,
             ],
             path: "Sources/CLI",
             linkerSettings: smallBinary),
@@ -166,6 +168,9 @@ let package = Package(
             "Wire", ["MizuTestSupport", "MizuWire", "MizuTopics", "MizuSync", "MizuBytes"]),
         tests("SyncService", ["MizuSyncService", "MizuBytes"]),
         tests("Sync", ["MizuTestSupport", "MizuSync", "MizuSyncSQLite", "MizuBytes", log]),
+        tests(
+            "SyncTools",
+            ["MizuSyncTools", "MizuSyncSQLite", "MizuSync", "MizuBytes"]),
         // Nothing of Linux: what a Swift client on a phone would link.
         tests("Portable", ["MizuSync", "MizuBytes"]),
         tests("View", ["MizuTestSupport", "MizuView", "MizuBytes"]),

@@ -18,7 +18,8 @@ struct MizuCommand: ParsableCommand {
             """,
         version: Checkout.version,
         subcommands: [
-            ServeCommand.self, NewCommand.self, DevCommand.self, BenchCommand.self,
+            ServeCommand.self, NewCommand.self, DevCommand.self, SyncCommand.self,
+            BenchCommand.self,
             VersionCommand.self, CompletionsCommand.self,
         ])
 

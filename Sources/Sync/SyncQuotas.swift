@@ -53,7 +53,7 @@ struct Growth {
 
 extension StoredRecord {
     /// What a record counts in `ScopeState.byteCount`.
-    static func size(_ key: RecordKey, _ json: ByteSlice) -> Int {
+    package static func size(_ key: RecordKey, _ json: ByteSlice) -> Int {
         json.count + key.entity.bytes.count + key.id.bytes.count
     }
 }

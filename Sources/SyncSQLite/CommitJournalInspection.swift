@@ -18,6 +18,8 @@ public struct JournalInspection: Sendable {
     public let lastSequence: UInt64
     /// How many commits wait to be folded.
     public let unfoldedCount: Int
+    /// Bytes of their payloads.
+    public let unfoldedByteCount: Int
 
     /// Reads both files. While their owner writes, ask for `foldedThrough` before and after, and
     /// look again if it has changed: what was folded in between may have been overwritten.
@@ -38,5 +40,6 @@ public struct JournalInspection: Sendable {
         }
         lastSequence = history.last?.found.sequence ?? 0
         unfoldedCount = history.unfolded.count
+        unfoldedByteCount = history.unfolded.reduce(0) { $0 + $1.found.payloadByteCount }
     }
 }

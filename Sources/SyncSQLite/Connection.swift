@@ -14,6 +14,8 @@ final class Connection {
         case writer, reader
         /// A database of this connection alone, in a file that has no name; `path` is empty.
         case scratch
+        /// Of a file that nobody writes to, with no WAL beside it: read without lock and index.
+        case whole
     }
 
     /// Opens the file.
@@ -28,9 +30,7 @@ final class Connection {
     /// "The tables"). What is deleted is overwritten where that costs no page more.
     init(_ path: String, as role: Role) throws(StoreError) {
         var opened: OpaquePointer?
-        let create = role == .reader ? 0 : SQLITE_OPEN_CREATE
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | create
-        let code = sqlite3_open_v2(path, &opened, flags, nil)
+        let code = sqlite3_open_v2(Self.name(path, for: role), &opened, Self.flags(role), nil)
         guard let opened else { throw StoreError(.unavailable, "\(path): out of memory") }
         raw = opened
         self.path = path
@@ -55,7 +55,31 @@ final class Connection {
             try run("PRAGMA journal_mode=OFF")
             try run("PRAGMA synchronous=OFF")
             try run("PRAGMA cache_size=-8000")
+        case .whole:
+            try run("PRAGMA cache_size=-16000")
         }
+    }
+
+    private static func flags(_ role: Role) -> Int32 {
+        switch role {
+        case .writer, .scratch: SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_CREATE
+        case .reader: SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX
+        case .whole: SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI
+        }
+    }
+
+    /// Only as a URI can a name say that its file does not change (sqlite.org/uri.html).
+    private static func name(_ path: String, for role: Role) -> String {
+        guard role == .whole else { return path }
+        var uri = "file:"
+        for byte in path.utf8 {
+            let isPlain = byte > 0x20 && byte < 0x7F && !"%?#".utf8.contains(byte)
+            uri +=
+                isPlain
+                ? String(UnicodeScalar(byte))
+                : "%" + String(decoding: Hex.encode([byte]), as: UTF8.self)
+        }
+        return uri + "?immutable=1"
     }
 
     deinit { sqlite3_close_v2(raw) }

@@ -47,7 +47,7 @@ extension SQLiteRows {
         try statements.removeClient.bind(client).bind(scope).run()
     }
 
-    private static func client(_ row: Statement) -> ClientState {
+    static func client(_ row: Statement) -> ClientState {
         ClientState(
             user: row.name(ClientColumn.user),
             lastPushMilliseconds: Int64(row.int(ClientColumn.pushed)),

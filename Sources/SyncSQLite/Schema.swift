@@ -122,6 +122,20 @@ enum Schema {
         }
     }
 
+    /// Refuses what is no database of ours, or one of another version.
+    static func demand(_ connection: Connection) throws(StoreError) {
+        let version = try connection.number("PRAGMA user_version")
+        guard try connection.number("PRAGMA application_id") == applicationID else {
+            throw StoreError(.unavailable, "\(connection.path) is no database of mizu")
+        }
+        guard version == Self.version else {
+            throw StoreError(
+                .unavailable,
+                "\(connection.path) was written by another version of mizu (schema \(version), "
+                    + "this one knows \(Self.version))")
+        }
+    }
+
     private static func foreign(_ connection: Connection) -> StoreError {
         StoreError(
             .unavailable, "\(connection.path) is a database of another program: name another file")

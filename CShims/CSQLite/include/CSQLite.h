@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "CSQLiteCopy.h"
 #include "CommitJournal.h"
 
 // Binds a copy of the bytes as a BLOB (SQLITE_TRANSIENT is a cast, which Swift does not import).
