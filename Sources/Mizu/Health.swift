@@ -1,8 +1,10 @@
 // The two questions of balancers and monitors. `/healthz`: does the process live? `/readyz`: can it
-// do its work, which is to take writes? A process that is not ready need not be restarted: a
-// full disk and a database that was moved away stay what they are. Both are asked by address, so no
-// `Host`, redirect or permission stands before them.
+// do its work, which is to take writes, and if not, what is in the way? A process that is not ready
+// need not be restarted: a full disk and a database that was moved away stay what they are, and
+// writes go on by themselves once they can. Both are asked by address, so no `Host`, redirect or
+// permission stands before them; and strangers ask, so they are told a word and no path.
 
+import MizuBytes
 import MizuHTTP
 import MizuRouting
 import MizuServer
@@ -15,20 +17,37 @@ enum Health {
     /// - Parameter sync: nil if the app has no database.
     static func mount(on routes: inout Routes, _ workers: Workers, _ sync: SyncService?) {
         // A watcher of the process must get an answer, whatever its address has used up.
-        let ok = answer("ok")
+        let ok = unstored(Response.text("ok"))
         routes.get("/healthz", cost: .free) { _ in ok }
         routes.get("/readyz", cost: .free) { _ in
-            if workers.isDraining { return answer("draining", .serviceUnavailable) }
-            // The log says what is wrong; a stranger gets no paths.
-            guard sync?.takesWrites ?? true else {
-                return answer("database", .serviceUnavailable)
-            }
-            return ok
+            let obstacle = sync?.writeObstacle ?? (workers.isDraining ? .draining : nil)
+            return obstacle.map { answer($0) } ?? ok
         }
     }
 
-    private static func answer(_ word: String, _ status: HTTPStatus = .ok) -> Response {
-        var response = Response.text(word, status: status)
+    private static func answer(_ obstacle: WriteObstacle) -> Response {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("ready")
+        json.bool(false)
+        json.key("reason")
+        json.string(obstacle.rawValue)
+        json.key("message")
+        json.string(message(obstacle))
+        json.endObject()
+        return unstored(Response.json(json.finish(), status: .serviceUnavailable))
+    }
+
+    private static func message(_ obstacle: WriteObstacle) -> StaticString {
+        switch obstacle {
+        case .diskFull: "the disk is full, or less is left than DISK_FREE_MIN"
+        case .storageFailing: "the database cannot be written: the log says why"
+        case .foldsLag: "commits wait for the database: the disk is slow, or the log says why"
+        case .draining: "the server is going down"
+        }
+    }
+
+    private static func unstored(_ response: consuming Response) -> Response {
         response.set("Cache-Control", literal: "no-store")
         return response
     }

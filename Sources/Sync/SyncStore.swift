@@ -14,12 +14,22 @@ public struct StoreError: Error, Hashable, Sendable {
         /// and rolling back to the savepoint undoes the mutation.
         case statement
     }
+    /// What an operator would look at first.
+    public enum Cause: Hashable, Sendable {
+        /// The disk has no room.
+        case noSpace
+        /// Commits wait for the database, and no more of them can wait.
+        case foldsLag
+        case other
+    }
     public let kind: Kind
+    public let cause: Cause
     /// For the log, with the store's own words.
     public let message: String
 
-    public init(_ kind: Kind, _ message: String) {
+    public init(_ kind: Kind, _ message: String, cause: Cause = .other) {
         self.kind = kind
+        self.cause = cause
         self.message = message
     }
 }

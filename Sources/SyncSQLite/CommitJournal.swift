@@ -260,7 +260,7 @@ extension CommitJournal {
             throw StoreError(
                 .unavailable,
                 "\(segments[other].path) is full of commits that the database does not have on "
-                    + "the disk yet")
+                    + "the disk yet", cause: .foldsLag)
         }
         // Less than half of a file that is full has reached the database: load is ahead of it.
         if let halfway, released < halfway { growthByteCount = nextByteCount }

@@ -132,6 +132,7 @@ final class JournalSegment {
     static func check(_ result: Int32, _ verb: String, _ path: String) throws(StoreError) {
         guard result < 0 else { return }
         throw StoreError(
-            .unavailable, "cannot \(verb) \(path): \(String(cString: cl_error_text(-result)))")
+            .unavailable, "cannot \(verb) \(path): \(String(cString: cl_error_text(-result)))",
+            cause: [-ENOSPC, -EDQUOT].contains(result) ? .noSpace : .other)
     }
 }

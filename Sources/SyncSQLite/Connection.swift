@@ -135,7 +135,9 @@ final class Connection {
         if code & 0xFF == SQLITE_READONLY || code & 0xFF == SQLITE_CANTOPEN {
             message += ". Make the file and its directory writable, or name another file"
         }
-        return StoreError(isTransactionLost(code) ? .unavailable : .statement, message)
+        return StoreError(
+            isTransactionLost(code) ? .unavailable : .statement, message,
+            cause: code & 0xFF == SQLITE_FULL ? .noSpace : .other)
     }
 
     private func isTransactionLost(_ code: Int32) -> Bool {

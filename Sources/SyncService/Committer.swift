@@ -240,7 +240,9 @@ final class Committer: Sendable {
     private func hasSpace(_ engine: SyncEngine, _ floor: inout DiskFloor) -> Bool {
         guard floor.isBelow(at: .now, space: { engine.diskSpace() }) else { return true }
         takeIn(
-            StoreError(.unavailable, "the database's disk has less than DISK_FREE_MIN left"),
+            StoreError(
+                .unavailable, "the database's disk has less than DISK_FREE_MIN left",
+                cause: .noSpace),
             "writes are refused")
         return false
     }
@@ -254,7 +256,7 @@ final class Committer: Sendable {
         guard accident.kind == .unavailable else {
             return logger.error("\(what): \(accident.message)")
         }
-        if health.failed(accident.message, now: .now) {
+        if health.failed(accident, now: .now) {
             logger.error("\(what): \(accident.message)")
         }
     }

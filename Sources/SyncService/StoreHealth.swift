@@ -2,7 +2,28 @@
 // that a fault that every push meets is a line in the log once, not once for each push.
 
 import MizuEventLoop
+import MizuSync
 import Synchronization
+
+/// Why nothing can be written, as far as a stranger may know. The log knows more.
+public enum WriteObstacle: String, CaseIterable, Sendable {
+    /// Less is left of the disk than `DISK_FREE_MIN`, or nothing.
+    case diskFull = "disk_full"
+    /// The files cannot be read, written, or found.
+    case storageFailing = "storage_failing"
+    /// Commits wait for the database, and no more of them can wait.
+    case foldsLag = "folds_lag"
+    /// The server is going down.
+    case draining
+
+    init(_ cause: StoreError.Cause) {
+        switch cause {
+        case .noSpace: self = .diskFull
+        case .foldsLag: self = .foldsLag
+        case .other: self = .storageFailing
+        }
+    }
+}
 
 /// Written by the committer, read by any thread.
 final class StoreHealth: Sendable {
@@ -10,20 +31,22 @@ final class StoreHealth: Sendable {
     static let repeatMilliseconds: UInt64 = 60_000
 
     private struct State {
-        var obstacle: String?
+        var obstacle: StoreError?
         var saidAt = Instant.now
     }
     private let state = Mutex(State())
 
     /// Why nothing can be written, nil where it can.
-    var obstacle: String? { state.withLock { $0.obstacle } }
+    var obstacle: WriteObstacle? {
+        state.withLock { $0.obstacle.map { WriteObstacle($0.cause) } }
+    }
 
     /// Takes in why a transaction failed.
     /// - Returns: whether to say so in the log.
-    func failed(_ message: String, now: Instant) -> Bool {
+    func failed(_ error: StoreError, now: Instant) -> Bool {
         state.withLock { state in
-            let isKnown = state.obstacle == message
-            state.obstacle = message
+            let isKnown = state.obstacle == error
+            state.obstacle = error
             if isKnown, now < state.saidAt.adding(milliseconds: Self.repeatMilliseconds) {
                 return false
             }

@@ -106,8 +106,10 @@ public final class SyncService: Sendable {
 
     // MARK: For every caller
 
-    /// Whether what is pushed can be written.
-    public var takesWrites: Bool { committer.health.obstacle == nil && !workers.isDraining }
+    /// Why what is pushed cannot be written now; nil where it can.
+    public var writeObstacle: WriteObstacle? {
+        workers.isDraining ? .draining : committer.health.obstacle
+    }
 
     /// Whether `user` (nil: nobody) may do `action` in `scope`.
     public func mayUse(_ scope: Name, for action: SyncAction, by user: Name?) -> Bool {

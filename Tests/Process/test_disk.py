@@ -1,0 +1,69 @@
+"""A disk of 24 MB that fills up under a server: what it says, and that it goes on by itself."""
+
+import os
+import subprocess
+
+import pytest
+
+from server import wait_until
+from sync import create, new_id, pull_all, push_one
+from wire import fetch, post
+
+
+@pytest.fixture
+def disk(tmp_path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "tmpfs", str(folder)],
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"no file system may be mounted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill_up(disk, leaving):
+    """Takes all of the disk but so many bytes."""
+    status = os.statvfs(disk)
+    with open(disk / "ballast", "wb") as file:
+        file.write(b"\0" * max(0, status.f_bavail * status.f_frsize - leaving))
+
+
+def readiness(server):
+    answer = fetch(server, "GET", "/readyz")
+    assert fetch(server, "GET", "/healthz").body == b"ok"
+    if answer.status == 200:
+        return "ready"
+    assert answer.status == 503 and answer.json["ready"] is False
+    assert "/" not in answer.json["message"] and "mizu.db" not in answer.body.decode()
+    return answer.json["reason"]
+
+
+def push_status(server, scope, size=20_000):
+    return post(server, "/_sync/push", {"scope": scope, "mutations": [
+        create(new_id(), "x" * size)]}).status
+
+
+@pytest.mark.parametrize("floor", ["4M", "off"])
+def test_a_disk_that_fills_up_is_told_apart_and_writes_resume_by_themselves(start, disk, floor):
+    running = start(database=f"sqlite:{disk}/mizu.db", env={
+        "DISK_FREE_MIN": floor, "RATE_LIMIT": "off"}).ready()
+    scope = "s"
+    acknowledged = [push_one(running, scope, create())["id"] for _ in range(5)]
+    assert readiness(running) == "ready"
+    for _ in range(2):
+        said = running.errors.count("takes writes again")
+        fill_up(disk, 0 if floor == "off" else 1 << 20)
+        wait_until(lambda: push_status(running, scope, 400) in (200, 503)
+                   and push_status(running, scope) == 503, 30, "a refusal")
+        wait_until(lambda: readiness(running) == "disk_full", what="disk_full")
+        # What is there can be read.
+        assert {change["mutation"] for change in pull_all(running, scope)[0]} >= set(acknowledged)
+        os.unlink(disk / "ballast")
+        wait_until(lambda: readiness(running) == "ready", what="ready")
+        acknowledged.append(push_one(running, scope, create())["id"])
+        assert running.errors.count("takes writes again") == said + 1, running.errors
+    running.stop()
+    again = start(database=f"sqlite:{disk}/mizu.db", env={"DISK_FREE_MIN": "off"}).ready()
+    assert {change["mutation"] for change in pull_all(again, scope)[0]} >= set(acknowledged)
+    again.stop()
