@@ -41,8 +41,8 @@ struct SyncRestoreCommand: ParsableCommand {
         discussion: """
             Nothing may be where the database is to be: stop the server, and move the old files \
             away (PATH, PATH-wal, PATH-commits0, PATH-commits1). The backup stays as it is. \
-            Clients that know more than the backup start over: they push what waits in their queues, and \
-            take a snapshot.
+            Clients that know more than the backup start over: they push what waits in their \
+            queues, and take a snapshot.
 
             EXAMPLES
               mizu sync restore /var/backups/mizu.db

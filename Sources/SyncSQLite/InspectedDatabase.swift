@@ -1,7 +1,7 @@
 // A database as an operator's tool reads it: every row of every table, in order, none of it
 // changed. Two ways to open it: `whole`, a file that nobody writes to and with nothing beside it,
-// which SQLite then reads without a lock or an index of its own; and `live`, a file that a server may
-// have, in views that must be short, because the server cannot reuse its WAL meanwhile.
+// which SQLite then reads without a lock or an index of its own; and `live`, a file that a server
+// may have, in views that must be short, because the server cannot reuse its WAL meanwhile.
 // Trusts nothing that it reads: what is no row of ours is an error with its place, never a trap.
 
 import CSQLite
@@ -126,8 +126,8 @@ package final class InspectedDatabase {
 
     // MARK: Outcomes, clients, sums
 
-    /// Reads all outcomes once and checks how they are kept. To be called before scopes and outcomes
-    /// are visited, of a database that is whole. O(outcomes), in a temporary file.
+    /// Reads all outcomes once and checks how they are kept. To be called before scopes and
+    /// outcomes are visited, of a database that is whole. O(outcomes), in a temporary file.
     /// - Throws: `.statement` for the first that is not where it belongs.
     package func sortOutcomes() throws(StoreError) { try rows.sortOutcomes() }
 

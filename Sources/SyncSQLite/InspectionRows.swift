@@ -1,8 +1,8 @@
 // The statements that only an operator's tool needs: walks through whole tables, in the order of
 // scopes. Knows the tables of this version of the schema; what they mean is Schema.swift's.
 //
-// Outcomes are kept by hash and not by scope. So that they can be compared with one scope's log at a
-// time, they are sorted once in a temporary table, which SQLite keeps in a file of its own.
+// Outcomes are kept by hash and not by scope. So that they can be compared with one scope's log at
+// a time, they are sorted once in a temporary table, which SQLite keeps in a file of its own.
 
 import MizuBytes
 import MizuSync

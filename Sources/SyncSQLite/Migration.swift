@@ -14,16 +14,17 @@ enum Migration {
     static func upgrade(
         _ connection: Connection, from version: Int, logger: Logger
     ) throws(StoreError) {
-        let versions: Logger.Metadata = [
-            "path": "\(connection.path)", "from": "\(version)", "to": "\(Schema.version)",
-        ]
-        logger.notice("database is of an older version: upgrading it", metadata: versions)
+        logger.notice(
+            """
+            \(connection.path) is of an older version (schema \(version)): it is brought to schema \
+            \(Schema.version), which may take a while
+            """)
         try connection.transaction { () throws(StoreError) in
             if version < 2 { try upgradeTo2(connection) }
             try upgradeTo3(connection)
             try connection.run("PRAGMA user_version=\(Schema.version)")
         }
-        logger.notice("database upgraded", metadata: versions)
+        logger.notice("\(connection.path) is of schema \(Schema.version) now")
     }
 
     // MARK: Version 2
