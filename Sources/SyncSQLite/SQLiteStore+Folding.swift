@@ -98,7 +98,7 @@ extension SQLiteStore {
             throw StoreError(
                 .unavailable,
                 "the database takes nothing, and \(pending.byteCount) bytes of commits wait for it:"
-                    + " \(error.message)")
+                    + " \(error.message)", cause: error.cause)
         }
     }
 
