@@ -32,7 +32,7 @@ final class InspectionRows {
             """
             SELECT user, pushed, outcomes, client FROM clients INDEXED BY clients_by_user
             WHERE scope = ?
-            """, columns: ClientColumn.self)
+            """, columns: ClientRowColumn.self)
         accounts = try Statement(
             connection, "SELECT account, scopes, bytes FROM accounts",
             columns: AccountRowColumn.self)
@@ -150,7 +150,12 @@ final class InspectionRows {
 
     func visitClients(of scope: Name, _ visit: (Name, ClientState) -> Visit) throws(StoreError) {
         try clients.bind(scope).each { (row) throws(StoreError) in
-            visit(try row.key(ClientColumn.client), SQLiteRows.client(row))
+            visit(
+                try row.key(ClientRowColumn.client),
+                ClientState(
+                    user: row.name(ClientRowColumn.user),
+                    lastPushMilliseconds: Int64(row.int(ClientRowColumn.pushed)),
+                    outcomeCount: row.int(ClientRowColumn.outcomes)))
         }
     }
 
@@ -201,6 +206,8 @@ package struct InspectedOutcome: Sendable {
 // MARK: Columns, in the order of the statements above
 
 private enum EpochColumn: Int32, Columns { case first, epoch }
+
+private enum ClientRowColumn: Int32, Columns { case user, pushed, outcomes, client }
 
 private enum AccountRowColumn: Int32, Columns { case account, scopes, bytes }
 
