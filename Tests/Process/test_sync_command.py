@@ -168,8 +168,10 @@ def test_reading_tools_see_everything_and_change_nothing(filled):
     written = told(filled, "export", "team", "-o", "team.ndjson")
     assert written["records"] == 2 and written["cursor"] == 5
     assert (filled / "team.ndjson").read_text().splitlines() == lines
-    kept = {name: time for name, time in before.items() if not name.endswith("-shm")}
-    assert is_left_alone(filled, kept)
+    # A server folds what was pushed meanwhile; without one nobody writes.
+    if told(filled, "stats")["in_use"] is False:
+        kept = {name: time for name, time in before.items() if not name.endswith("-shm")}
+        assert is_left_alone(filled, kept)
     assert sorted(path.name for path in filled.iterdir() if path.name.startswith(".")) == []
     assert told(filled, "verify", database="backup.db")["verified"] == FILLED
 
