@@ -137,6 +137,8 @@ struct SettingFlags: ParsableArguments {
         @Option(setting: "MEMORY_LIMIT") var memoryLimit: String?
         @Option(setting: "QUEUE_MEMORY") var queueMemory: String?
         @Option(setting: "DEFLATE_MEMORY") var deflateMemory: String?
+        @Option(setting: "LOG_CACHE") var logCache: String?
+        @Option(setting: "PAGE_CACHE") var pageCache: String?
         @Option(setting: "HEARTBEAT") var heartbeat: String?
 
         var given: [(name: String, text: String?)] {
@@ -144,6 +146,8 @@ struct SettingFlags: ParsableArguments {
                 ("MEMORY_LIMIT", memoryLimit),
                 ("QUEUE_MEMORY", queueMemory),
                 ("DEFLATE_MEMORY", deflateMemory),
+                ("LOG_CACHE", logCache),
+                ("PAGE_CACHE", pageCache),
                 ("HEARTBEAT", heartbeat),
             ]
         }

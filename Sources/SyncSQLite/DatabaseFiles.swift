@@ -45,6 +45,12 @@ struct DatabaseFiles {
         return nil
     }
 
+    /// What a file is known by, whatever its name: a copy has another one. Nil where there is none.
+    static func inode(of path: String) -> UInt64? {
+        var identity = csqlite_identity()
+        return csqlite_identify(path, &identity) == 0 ? identity.inode : nil
+    }
+
     private func isThere(_ name: String, _ identity: csqlite_identity) -> Bool {
         var found = csqlite_identity()
         return csqlite_identify(name, &found) == 0 && found.device == identity.device

@@ -1,7 +1,7 @@
 // All outcomes of a database, one after the other, with every promise of `OutcomeTable` checked:
 // each stands in the block where it would be looked for, the filter of its run knows it, and
-// nothing is counted that is not there. An outcome that cannot be found is a mutation that would be applied
-// again, so what the table mends by itself while it is read is a fault here.
+// nothing is counted that is not there. An outcome that cannot be found is a mutation that would be
+// applied again, so what the table mends by itself while it is read is a fault here.
 
 import MizuBytes
 import MizuSync

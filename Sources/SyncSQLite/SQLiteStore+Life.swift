@@ -1,7 +1,8 @@
 // From opening to the end: which journal belongs to the database, what a crash left in it, and the
 // one file that a clean end leaves.
 //
-//   in the database:  journal identity, number of the last fold, whether the end was clean
+//   in the database:  journal identity, number of the last fold, whether the end was clean, and the
+//                     inode of the file, by which a copy is known
 //   opening:  journal ──replay──► pending ──fold──► SQLite; epoch written, "not ended" (fsync)
 //   end:      fold, "ended" (fsync), WAL copied and removed, journal files removed
 
@@ -16,16 +17,34 @@ extension SQLiteStore {
 
     // MARK: Opening
 
-    /// Opens the journal beside the database, or makes one where none is needed.
+    /// Opens the journal beside the database, or makes one where none is needed. A copy that was
+    /// made of an open database (`.backup` of the sqlite3 shell) comes without one, and has
+    /// everything up to its last fold; what came after it is in the journal of the original.
     static func openJournal(
-        of rows: SQLiteRows, _ connection: Connection, logger: Logger
+        of rows: SQLiteRows, _ connection: Connection, inode: UInt64, logger: Logger
     ) throws(StoreError) -> CommitJournal {
         let known = try rows.journalIdentity()
         let ends = try connection.number("SELECT count(*) FROM settings WHERE key = 'ended'")
+        let owner = try connection.text("SELECT value FROM settings WHERE key = 'inode'")
+        let isCopy = owner != nil && owner != "\(inode)"
+        let isAlone = JournalSegment.suffixes.allSatisfy {
+            DatabaseFiles.inode(of: connection.path + $0) == nil
+        }
+        let needsNone = known == nil || ends > 0
+        if !needsNone, isCopy, isAlone {
+            logger.warning(
+                """
+                \(connection.path) is a copy of a database that was open: it begins with what had \
+                been folded then, and a new epoch
+                """)
+        }
+        // A copy without a journal gets one of its own: the original's must not be taken for it.
+        let identity = isCopy && isAlone ? nil : known
         return try CommitJournal(
-            openingBeside: connection.path, identity: known ?? UInt64.random(in: 1...UInt64.max),
+            openingBeside: connection.path,
+            identity: identity ?? UInt64.random(in: 1...UInt64.max),
             foldedThrough: try rows.foldedSequence(),
-            presence: known == nil || ends > 0 ? .optional : .required, logger: logger)
+            presence: needsNone || isCopy && isAlone ? .optional : .required, logger: logger)
     }
 
     /// Folds what the database does not have yet.
@@ -79,6 +98,8 @@ extension SQLiteStore {
             try rows.setEpoch(epoch)
             try rows.setJournal(identity: journal.identity, foldedSequence: foldedSequence)
             try connection.run("DELETE FROM settings WHERE key = 'ended'")
+            try connection.run(
+                "INSERT OR REPLACE INTO settings(key, value) VALUES('inode', '\(inode)')")
         }
         try connection.setDurability(.later)
         // From now on a lock of another program delays a fold, and nothing else.

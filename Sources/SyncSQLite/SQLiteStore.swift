@@ -35,6 +35,8 @@ public final class SQLiteStore: SyncStore {
     let meter: WALMeter
     let checkpointer: Checkpointer
     let checkpointView: CheckpointView
+    /// Of the database.
+    let inode: UInt64
 
     var outsiders: OutsideWrites
     var pending = PendingRows()
@@ -71,10 +73,12 @@ public final class SQLiteStore: SyncStore {
         for name in lock.closeToOthers() {
             logger.notice("\(name) was open to every user of the machine: it is closed to them")
         }
+        inode = DatabaseFiles.inode(of: lock.path) ?? 0
         current = CurrentEpoch(epoch)
         rows = try SQLiteRows(connection, epoch: current)
         meter = WALMeter(connection)
-        journal = try Self.openJournal(of: rows, connection, logger: logger)
+        journal = try Self.openJournal(
+            of: rows, connection, inode: inode, logger: logger)
         foldedSequence = try rows.foldedSequence()
         salt = try Schema.salt(connection)
         statements = try TransactionStatements(connection)

@@ -1,6 +1,6 @@
 // Folds at any moment, and the process's end at any moment: what was acknowledged is there,
-// whichever of journal, pending rows and SQLite has it. A crash is a copy of the files as they are, opened
-// again: what kill -9 leaves.
+// whichever of journal, pending rows and SQLite has it. A crash is a copy of the files as they are,
+// opened again: what kill -9 leaves.
 
 import MizuBytes
 import MizuSync
@@ -120,6 +120,25 @@ struct FoldTests {
         #expect(try harness.pull(0, "x").cursors == [1])
     }
 
+    @Test("a copy of an open database begins with what was folded, whatever became of the journal")
+    func copyWithoutJournal() throws {
+        let harness = try Harness(.sqlite)
+        _ = try harness.mutate("m", "note.put", #"{"id":"a"}"#)
+        try harness.store?.fold(.whole)
+        let copies = try TemporaryDirectory()
+        let path = copies.path + "/copy.db"
+        for suffix in ["", "-wal"] {
+            if let bytes = Backing.read(harness.backing.file + suffix) {
+                try Backing.write(bytes, to: path + suffix)
+            }
+        }
+        let own = try #require(harness.store as? SQLiteStore).journal.identity
+        let again = try SQLiteStore(path: path, epoch: "again", logger: Backing.quiet)
+        #expect(again.epoch == "again")
+        #expect(try again.scopes(after: nil, countMax: 9).count == 1)
+        #expect(again.journal.identity != own)
+    }
+
     @Test("a database whose journal is gone after a crash is refused in words")
     func missingJournal() throws {
         let harness = try Harness(.sqlite)
@@ -131,6 +150,10 @@ struct FoldTests {
                 try Backing.write(bytes, to: path + suffix)
             }
         }
+        // No copy: the file that was served.
+        let inode = try #require(DatabaseFiles.inode(of: path))
+        try Connection(path, as: .writer).run(
+            "UPDATE settings SET value = '\(inode)' WHERE key = 'inode'")
         #expect(throws: StoreError.self) {
             try Store.open("sqlite:" + path, epoch: "again", logger: Backing.quiet)
         }
