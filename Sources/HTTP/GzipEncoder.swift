@@ -116,6 +116,6 @@ public struct GzipEncoder: ~Copyable {
             response.mediaType?.isCompressible == true, !response.has("content-encoding")
         else { return false }
         // §5.2.2.6 of RFC 9111: the origin may say that its bytes stay as they are.
-        return response.field("Cache-Control")?.contains("no-transform") != true
+        return !response.hasValue(of: "cache-control", containing: "no-transform")
     }
 }

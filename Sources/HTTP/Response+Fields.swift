@@ -82,6 +82,24 @@ extension Response {
             != nil
     }
 
+    /// Whether `text` stands in the first line named `name` (lower case), compared without case. No
+    /// allocation.
+    func hasValue(of name: StaticString, containing text: StaticString) -> Bool {
+        if fields.isEmpty { return false }
+        let name = UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        guard let value = find(name)?.value else { return false }
+        let count = text.utf8CodeUnitCount
+        return fields.withUnsafeBytes { bytes in
+            let value = bytes.part(value)
+            var start = 0
+            while start + count <= value.count {
+                if value.part(start..<start + count).equalsIgnoringCase(text) { return true }
+                start += 1
+            }
+            return false
+        }
+    }
+
     /// Adds members to a list field such as `Vary` unless they are there.
     public mutating func addToList(_ name: StaticString, member: StaticString) {
         guard let present = field("\(name)") else { return appendField(name, literal: member) }
