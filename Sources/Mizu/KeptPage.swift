@@ -35,8 +35,9 @@ struct KeptPage: Sendable {
             notModified.remove("Content-Encoding")
             try? notModified.set("ETag", tag.text)
             self.tag = tag
-            self.whole = whole
-            self.notModified = notModified
+            // One that is too large to be packed at once is packed while it is sent.
+            self.whole = whole.body.count <= GzipEncoder.contentBytesMax ? whole.preparing() : whole
+            self.notModified = notModified.preparing()
         }
 
         func answer(to asked: AskedRepresentation) -> Response {
@@ -48,8 +49,10 @@ struct KeptPage: Sendable {
         }
     }
 
-    /// Beside the body: fields, key, places in tables.
-    private static let overheadBytes = 1_024
+    /// Beside the body: fields, as they are and as they are written out, key, places in tables.
+    private static let overheadBytes = 4_096
+    /// A body of up to so many bytes is there once more, behind its head.
+    private static let copiedBytesMax = 8_192
 
     /// - Parameters:
     ///   - response: what the handler made.
@@ -73,12 +76,20 @@ struct KeptPage: Sendable {
         self.plain = plain
         self.packed = packed
         self.awaitsPacking = awaitsPacking
-        byteCount = plain.whole.body.count + (packed?.whole.body.count ?? 0) + Self.overheadBytes
+        byteCount =
+            Self.cost(plain.whole.body) + (packed.map { Self.cost($0.whole.body) } ?? 0)
+            + Self.overheadBytes
+    }
+
+    private static func cost(_ body: Response.Body) -> Int {
+        body.count <= copiedBytesMax ? 2 * body.count : body.count
     }
 
     /// The same with a gzip form, where that is smaller.
     var packing: KeptPage {
         var response = plain.whole
+        // No longer the one that was written out.
+        response.kind = .complete
         var encoder = GzipEncoder()
         encoder.encode(&response, as: .gzip)
         let isSmaller = response.body.count < plain.whole.body.count

@@ -87,12 +87,12 @@ struct PageCacheTests {
 
     @Test("a page that would put many others out is not kept")
     func large() throws {
-        var cache = PageCache(byteCountMax: 40_000)
+        var cache = PageCache(byteCountMax: 48_000)
         cache.keep(try page("small", at: position(1)), as: key("a"))
-        cache.keep(try page(String(repeating: "x", count: 10_000), at: position(1)), as: key("b"))
+        cache.keep(try page(String(repeating: "x", count: 20_000), at: position(1)), as: key("b"))
         #expect(cache.page(key("b"), at: position(1)) == nil && cache.count == 1)
         // The one of before is none of the present: it goes in any case.
-        cache.keep(try page(String(repeating: "x", count: 10_000), at: position(2)), as: key("a"))
+        cache.keep(try page(String(repeating: "x", count: 20_000), at: position(2)), as: key("a"))
         #expect(cache.count == 0 && cache.byteCount == 0)
     }
 

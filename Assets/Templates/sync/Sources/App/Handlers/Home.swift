@@ -9,9 +9,10 @@ struct HomeHandler: Sendable {
     let sync: Sync
 
     func show(_ request: borrowing Request) throws -> Response {
-        let place = PagePlace(request.query)
+        let query = request.query
         // The copy that a service worker keeps is nobody's: it has no data, and costs no read.
-        if request.query["shell"] != nil { return views.render("home", Self.shell) }
+        if query["shell"] != nil { return views.render("home", Self.shell) }
+        let place = PagePlace(query)
         let views = self.views
         return try sync.page(
             request, scope: AppConfiguration.scope, key: place.address
