@@ -134,6 +134,7 @@ package enum DatabaseCopy {
                 for part in [""] + parts {
                     try copyFile(hold.path + part, to: target + part, mayBeMissing: !part.isEmpty)
                 }
+                standIn(for: hold.path, target)
             }
             return false
         case .taken(let file, _):
@@ -141,8 +142,27 @@ package enum DatabaseCopy {
                 try copyFile(file + part, to: target + part, mayBeMissing: true)
             }
             try backUp(file, to: target, progress)
+            standIn(for: file, target)
             return true
         }
+    }
+
+    /// Has the copy take the original's place in what it says of itself: where the original would
+    /// be refused without its journal, so must this one be, and not pass for a copy that began
+    /// with what was folded. What goes wrong here, the opening says.
+    private static func standIn(for original: String, _ copy: String) {
+        guard let old = DatabaseFiles.inode(of: original), let new = DatabaseFiles.inode(of: copy)
+        else { return }
+        var opened: OpaquePointer?
+        defer { sqlite3_close_v2(opened) }
+        guard sqlite3_open_v2(copy, &opened, SQLITE_OPEN_READWRITE, nil) == SQLITE_OK,
+            let opened
+        else { return }
+        csqlite_keep_wal(opened)
+        sqlite3_exec(
+            opened,
+            "UPDATE settings SET value = '\(new)' WHERE key = 'inode' AND value = '\(old)'",
+            nil, nil, nil)
     }
 
     private static func copyFile(

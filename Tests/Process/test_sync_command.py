@@ -287,6 +287,16 @@ def test_a_page_that_is_damaged_is_found(stopped):
     assert "error" in refused(stopped, "stats")
 
 
+def test_a_journal_that_is_gone_after_a_crash_is_a_fault(start, tmp_path):
+    running = start().ready()
+    fill(running)
+    running.kill()
+    for number in (0, 1):
+        os.unlink(tmp_path / f"mizu.db-commits{number}")
+    assert "mizu.db-commits0 is missing" in fault(tmp_path)["message"]
+    assert refused(tmp_path, "backup", "b.db")["fault"] and not (tmp_path / "b.db").exists()
+
+
 # --- backup and restore -------------------------------------------------------------------------------
 
 
