@@ -167,7 +167,11 @@ let package = Package(
         tests(
             "Wire", ["MizuTestSupport", "MizuWire", "MizuTopics", "MizuSync", "MizuBytes"]),
         tests("SyncService", ["MizuSyncService", "MizuBytes"]),
-        tests("Sync", ["MizuTestSupport", "MizuSync", "MizuSyncSQLite", "MizuBytes", log]),
+        tests(
+            "Sync",
+            [
+                "MizuTestSupport", "MizuSync", "MizuSyncSQLite", "MizuEventLoop", "MizuBytes", log,
+            ]),
         tests(
             "SyncTools",
             ["MizuSyncTools", "MizuSyncSQLite", "MizuSync", "MizuBytes"]),

@@ -18,6 +18,12 @@ extension SQLiteStore {
         if checkpoints.hasNews(checkpointer) { return .now }
         if fold != nil || pending.frozen != nil { return .now }
         if pending.fresh.isEmpty { return .nothing }
+        // A WAL begins anew only if nothing comes behind what was copied: let the copy end first.
+        if checkpoints.isUnderWay, meter.frames >= Self.walFramesMax,
+            pending.fresh.byteCount < Self.pendingBytesMax / 2
+        {
+            return .nothing
+        }
         let isDue =
             pending.fresh.byteCount >= Self.dueBytes || pending.fresh.rowCount >= Self.dueRows
             || (journal.needsRelease && !checkpoints.isUnderWay)
@@ -74,18 +80,31 @@ extension SQLiteStore {
         }
         let deadline = Instant.now.adding(milliseconds: Self.roomMilliseconds)
         while !journal.canTake(byteCount: record.count), Instant.now < deadline {
-            orderCheckpoint()
+            orderCheckpoint(.now)
             guard checkpoints.isUnderWay else { break }
             seat.wait(until: deadline)
             collectCheckpoints()
             if checkpoints.isHeldUp { break }
         }
+        if !journal.canTake(byteCount: record.count) { releaseWhatWALHas() }
         do throws(RedoDamage) {
             guard case .rows(let changes) = try RedoRecord(record) else { return }
             for change in changes { pending.apply(change) }
         } catch {
             throw StoreError(.unavailable, "a commit cannot be read again: \(error.what)")
         }
+    }
+
+    /// A reader holds checkpoints up: what was folded is in the WAL durably, and that has to do. A
+    /// WAL that is damaged from now on cannot be healed from the journal; the next start finds that.
+    private func releaseWhatWALHas() {
+        guard checkpoints.isHeldUp, checkpoints.syncedThrough > 0 else { return }
+        journal.release(through: checkpoints.syncedThrough)
+        logger.warning(
+            """
+            a reader that does not end keeps the WAL from being copied: \(connection.path)-wal has \
+            \(meter.frames) pages and grows
+            """)
     }
 
     /// How long a commit waits for a checkpoint, where the journal is almost full.
@@ -194,11 +213,17 @@ extension SQLiteStore {
 
     /// Frames of the WAL from which on it is worth a checkpoint (4 MiB).
     private static let checkpointFrames = 1_000
+    /// Frames from which on folds wait for a checkpoint that is under way (64 MiB).
+    private static let walFramesMax = 16_000
 
-    /// Has the WAL copied, where it is long or the journal needs the room.
-    func orderCheckpoint() {
+    enum CheckpointUrgency { case usual, now }
+
+    /// Has the WAL copied, where it is long or the journal needs the room; where a reader was in
+    /// the way, not again at once unless that is urgent.
+    func orderCheckpoint(_ urgency: CheckpointUrgency = .usual) {
         guard checkpoints.isIdle, meter.frames > 0,
-            meter.frames >= Self.checkpointFrames || journal.needsRelease
+            meter.frames >= Self.checkpointFrames || journal.needsRelease,
+            urgency == .now || checkpoints.mayBegin(at: .now)
         else { return }
         do throws(StoreError) {
             try checkpointView.open()
@@ -216,11 +241,13 @@ extension SQLiteStore {
             case .synced: markCheckpoint()
             case .copied(let frames):
                 checkpointView.close()
-                if let folded = checkpoints.end(copied: frames) { journal.release(through: folded) }
+                if let folded = checkpoints.end(copied: frames, at: .now) {
+                    journal.release(through: folded)
+                }
             case .grown(let growth): journal.use(growth)
             case .failed(let message):
                 checkpointView.close()
-                _ = checkpoints.end(copied: 0)
+                checkpoints.fail(at: .now)
                 logger.warning("the WAL could not be copied into the database: \(message)")
             }
         }
@@ -237,7 +264,7 @@ extension SQLiteStore {
             checkpointer.order(.copy)
         } catch {
             checkpointView.close()
-            _ = checkpoints.end(copied: 0)
+            checkpoints.fail(at: .now)
             logger.warning("no checkpoint can begin: \(error.message)")
         }
     }
@@ -247,40 +274,4 @@ extension SQLiteStore {
         guard let growth = journal.takeGrowth(), growth.isAffordable else { return }
         checkpointer.order(.grow(growth))
     }
-}
-
-/// Which checkpoint is under way. A value: its owner orders, marks and releases.
-///
-///     idle ──begin──► WAL synced ──► marked in the journal ──► copied ──end──► idle
-struct CheckpointState {
-    private var order: (folded: UInt64, frames: Int)?
-    private var isStopped = false
-    /// A reader was in the way of the last one.
-    private(set) var isHeldUp = false
-
-    var isIdle: Bool { order == nil && !isStopped }
-    var isUnderWay: Bool { order != nil }
-    /// The fold that the checkpoint under way is of.
-    var folded: UInt64? { order?.folded }
-
-    mutating func begin(through folded: UInt64, frames: Int) {
-        order = (folded, frames)
-        isHeldUp = false
-    }
-
-    /// - Returns: the fold through which everything is in the file; nil where a reader was in the
-    ///   way.
-    mutating func end(copied frames: Int) -> UInt64? {
-        guard let order = order.take() else { return nil }
-        isHeldUp = frames < order.frames
-        return isHeldUp ? nil : order.folded
-    }
-
-    /// None will begin any more.
-    mutating func stop() {
-        order = nil
-        isStopped = true
-    }
-
-    func hasNews(_ checkpointer: Checkpointer) -> Bool { isUnderWay && checkpointer.hasResults }
 }
