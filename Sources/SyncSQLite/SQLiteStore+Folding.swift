@@ -95,8 +95,8 @@ extension SQLiteStore {
         }
     }
 
-    /// A reader holds checkpoints up: what was folded is in the WAL durably, and that has to do. A
-    /// WAL that is damaged from now on cannot be healed from the journal; the next start finds that.
+    /// A reader holds checkpoints up: what was folded is in the WAL durably, and that has to do. If
+    /// it is damaged from now on, the journal cannot heal it; the next start finds that.
     private func releaseWhatWALHas() {
         guard checkpoints.isHeldUp, checkpoints.syncedThrough > 0 else { return }
         journal.release(through: checkpoints.syncedThrough)

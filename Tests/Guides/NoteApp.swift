@@ -37,7 +37,7 @@ func serve(_ assets: Assets) throws {
         let after = request.query["after"]                  // where the page before has ended
         return try sync.read(request) { snapshot in         // on a reader's thread, at one cursor
             let page = try snapshot.page(of: "note", after: after)      // at most a hundred
-            return views.render("home", ["notes": .list(page.records.map(ViewValue.init))])
+            return views.render("home", ["notes": .rows(page.records)])
         }
     }
     app.post("/notes") { request in                         // a plain form: works without JavaScript
