@@ -22,7 +22,10 @@ public struct JournalGrowth: Sendable {
     /// Whether the disk has so much room that a larger journal harms nobody.
     public var isAffordable: Bool {
         var (free, total) = (Int64(0), Int64(0))
-        guard csqlite_disk_space(path, &free, &total) == 0 else { return false }
+        // Of the folder: the file itself may not be there yet.
+        let end = path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? path.startIndex
+        let folder = String(path[..<end]) + "/"
+        guard csqlite_disk_space(folder, &free, &total) == 0 else { return false }
         return free / 8 >= Int64(byteCount)
     }
 }

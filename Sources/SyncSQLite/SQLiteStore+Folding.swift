@@ -8,26 +8,30 @@ import MizuSync
 
 extension SQLiteStore {
     /// A fold is due from here on, whoever pushes.
-    private static let dueBytes = 2 << 20
-    private static let dueRows = 3 * 4_096
+    private static let dueBytes = 4 << 20
+    private static let dueRows = 3 * 8_192
     private static let sliceMilliseconds: UInt64 = 2
 
     public func onFoldDemand(_ wake: @escaping @Sendable () -> Void) { gate.onDemand(wake) }
 
     public var foldNeed: FoldNeed {
-        if checkpoints.hasNews(checkpointer) { return .now }
-        if fold != nil || pending.frozen != nil { return .now }
-        if pending.fresh.isEmpty { return .nothing }
-        // A WAL begins anew only if nothing comes behind what was copied: let the copy end first.
-        if checkpoints.isUnderWay, meter.frames >= Self.walFramesMax,
-            pending.fresh.byteCount < Self.pendingBytesMax / 2
-        {
-            return .nothing
-        }
-        let isDue =
-            pending.fresh.byteCount >= Self.dueBytes || pending.fresh.rowCount >= Self.dueRows
+        if checkpoints.hasNews(checkpointer) || isFoldDue { return .now }
+        return pending.fresh.isEmpty ? .nothing : .whenIdle
+    }
+
+    /// Whether a fold is under way, or enough waits for one.
+    private var isFoldDue: Bool {
+        if fold != nil || pending.frozen != nil { return true }
+        if pending.fresh.isEmpty || waitsForCopy { return false }
+        return pending.fresh.byteCount >= Self.dueBytes || pending.fresh.rowCount >= Self.dueRows
             || (journal.needsRelease && !checkpoints.isUnderWay)
-        return isDue ? .now : .whenIdle
+    }
+
+    /// A WAL begins anew only if nothing comes behind what was copied: where it is long, a copy
+    /// that is under way may come to its end first.
+    private var waitsForCopy: Bool {
+        checkpoints.isUnderWay && meter.frames >= Self.walFramesMax
+            && pending.fresh.byteCount < Self.pendingBytesMax / 2
     }
 
     /// How long another program may have the database before that is an accident.
@@ -39,6 +43,8 @@ extension SQLiteStore {
         do throws(StoreError) {
             switch extent {
             case .slice:
+                // It may be news of a checkpoint alone that we were asked for.
+                guard isFoldDue else { break }
                 let deadline = Instant.now.adding(milliseconds: Self.sliceMilliseconds)
                 try advanceFold(until: deadline)
             case .whole: try foldWhole()

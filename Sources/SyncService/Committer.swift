@@ -150,13 +150,17 @@ final class Committer: Sendable {
             let progress: FoldProgress
             switch pace.step(engine.foldNeed, at: .now) {
             case .nothing:
-                if pace.foldedAll() == .recovered { takeIn(nil, "") }
+                noteFolded(engine, &pace)
                 return end
             case .wait(let until): return min(until, end)
             case .slice: progress = try engine.fold(.slice)
             case .whole: progress = try engine.fold(.whole)
             }
-            if progress == .postponed { pace.postponed(at: .now) }
+            if progress == .postponed {
+                pace.postponed(at: .now)
+            } else {
+                noteFolded(engine, &pace)
+            }
             // There may be more; but first whoever pushes.
             return Instant.now
         } catch {
@@ -164,6 +168,11 @@ final class Committer: Sendable {
             takeIn(error, "the database could not be brought up to date")
             return Instant.now
         }
+    }
+
+    private func noteFolded(_ engine: SyncEngine, _ pace: inout FoldPace) {
+        let news = pace.folded(leaving: engine.foldNeed, at: .now)
+        if news == .recovered { takeIn(nil, "") }
     }
 
     /// What goes into one transaction.

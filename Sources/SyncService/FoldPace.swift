@@ -44,11 +44,15 @@ struct FoldPace {
 
     enum News: Equatable { case none, recovered }
 
-    /// All that waited is folded.
-    /// - Returns: whether folds had failed before.
-    mutating func foldedAll() -> News {
-        defer { self = FoldPace(lastCommit: lastCommit) }
-        return isFailing ? .recovered : .none
+    /// Something was folded, or there was nothing; what the store needs now says what is left.
+    /// Under load something always is: it was committed while the fold went on, and is young.
+    /// - Returns: whether folds had failed before, and work again.
+    mutating func folded(leaving need: FoldNeed, at now: Instant) -> News {
+        guard need != .now else { return .none }
+        let news: News = isFailing ? .recovered : .none
+        self = FoldPace(lastCommit: lastCommit)
+        if need != .nothing { waitingSince = now }
+        return news
     }
 
     mutating func failed(at now: Instant) {

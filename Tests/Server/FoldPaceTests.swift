@@ -32,7 +32,7 @@ struct FoldPaceTests {
             #expect(pace.step(.whenIdle, at: Self.at(time)) == .wait(until: Self.at(due)))
         }
         #expect(pace.step(.whenIdle, at: Self.at(1_000)) == .whole)
-        #expect(pace.foldedAll() == .none)
+        #expect(pace.folded(leaving: .nothing, at: Self.at(1_000)) == .none)
         pace.committed(at: Self.at(1_000))
         #expect(pace.step(.whenIdle, at: Self.at(1_049)) == .wait(until: Self.at(1_050)))
         #expect(pace.step(.whenIdle, at: Self.at(1_050)) == .whole)
@@ -46,7 +46,7 @@ struct FoldPaceTests {
         pace.demanded()
         #expect(pace.step(.now, at: Self.at(0)) == .whole)
         #expect(pace.step(.whenIdle, at: Self.at(0)) == .whole)
-        #expect(pace.foldedAll() == .none)
+        #expect(pace.folded(leaving: .nothing, at: Self.at(0)) == .none)
         pace.committed(at: Self.at(1))
         #expect(pace.step(.whenIdle, at: Self.at(1)) == .wait(until: Self.at(51)))
     }
@@ -64,7 +64,24 @@ struct FoldPaceTests {
         #expect(pace.isFailing)
         #expect(pace.step(.now, at: Self.at(150)) == .wait(until: Self.at(200)))
         #expect(pace.step(.now, at: Self.at(200)) == .whole)
-        #expect(pace.foldedAll() == .recovered)
+        #expect(pace.folded(leaving: .now, at: Self.at(200)) == .none)
+        #expect(pace.folded(leaving: .nothing, at: Self.at(200)) == .recovered)
         #expect(!pace.isFailing)
+    }
+
+    @Test("what was committed while a fold went on is not older than the fold")
+    func load() {
+        var pace = FoldPace(lastCommit: Self.at(0))
+        // Somebody pushes all the time, and something waits whenever it is looked.
+        for time in stride(from: UInt64(0), through: 5_000, by: 10) {
+            pace.committed(at: Self.at(time))
+            guard pace.step(.whenIdle, at: Self.at(time)) == .whole else { continue }
+            #expect(time % 1_000 == 0, "a fold at \(time) ms")
+            #expect(pace.folded(leaving: .whenIdle, at: Self.at(time)) == .none)
+        }
+        // While slices go on, nothing is begun anew.
+        pace.demanded()
+        #expect(pace.folded(leaving: .now, at: Self.at(5_000)) == .none)
+        #expect(pace.step(.now, at: Self.at(5_000)) == .whole)
     }
 }
