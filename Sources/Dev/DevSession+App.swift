@@ -69,6 +69,7 @@ final class AppProcess {
 extension DevSession {
     /// Starts what was built, as soon as nobody else holds the database.
     func replaceApp() {
+        startedStamp = cl_file_stamp(binary)
         do throws(SystemError) {
             startsNext = try AppProcess.Program(binary)
         } catch {

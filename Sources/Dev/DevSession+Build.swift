@@ -12,12 +12,9 @@ final class Build {
     let child: ChildProcess
     let output: CapturedOutput
     let begun = Instant.now
-    /// The executable's identity before the build; if it stays the same, nothing is started.
-    let stamp: UInt64
     private var line: [UInt8] = []
 
-    init(_ settings: DevSettings, product: String, stamp: UInt64) throws(SystemError) {
-        self.stamp = stamp
+    init(_ settings: DevSettings, product: String) throws(SystemError) {
         output = try CapturedOutput(keeping: Self.outputBytesMax)
         child = try ChildProcess(
             ChildSettings(
@@ -50,8 +47,7 @@ extension DevSession {
             return
         }
         do throws(SystemError) {
-            let build = try Build(
-                settings, product: executable, stamp: app == nil ? 0 : cl_file_stamp(binary))
+            let build = try Build(settings, product: executable)
             poll(build.output.pollable)
             poll(build.child.pollable)
             self.build = build
@@ -86,7 +82,9 @@ extension DevSession {
             json.double(seconds)
         }
         page.state("ok")
-        guard cl_file_stamp(binary) != build.stamp else { return }
+        // The outcome of the build before may have been passed over, so what counts is not whether
+        // this one made a new file, but whether the file was started.
+        guard app == nil || cl_file_stamp(binary) != startedStamp else { return }
         replaceApp()
     }
 

@@ -69,6 +69,8 @@ public final class DevSession {
     /// A change came while a build was under way.
     var buildsAgain = false
     var app: AppProcess?
+    /// The identity of the executable that was started last.
+    var startedStamp: UInt64 = 0
     /// What is started once no process holds the database.
     var startsNext: AppProcess.Program?
     /// The last program that was ready once, to go back to.

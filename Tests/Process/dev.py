@@ -1,8 +1,9 @@
 """A package of our own and `mizu dev` in it, with a `swift` that builds by linking a program.
 
 A real build takes minutes; what is tested here is what happens around it. The `swift` found first in
-PATH describes the package, fails where the source says BROKEN, and else puts one of two links to the
-same program into .build/debug, in turn, so that each build makes a new file.
+PATH describes the package, fails where the source says BROKEN, makes nothing where it says KEPT, and
+else puts a link to the program with a time of its own into .build/debug. It may be ended at any step, so it
+keeps no notes: which of the two links comes next is told by the one that is there.
 """
 
 import json
@@ -28,10 +29,13 @@ build)
         echo '1 | // BROKEN'
         exit 1
     fi
+    if grep -q KEPT Sources/App/main.swift; then exit 0; fi
     mkdir -p .build/debug
-    if [ -e .build/second ]; then from=program.b; rm .build/second
-    else from=program.a; : >.build/second; fi
-    ln "$from" .build/debug/new.$$ && mv -f .build/debug/new.$$ .build/debug/app
+    from=program.a
+    if [ .build/debug/app -ef program.a ]; then from=program.b; fi
+    ln "$from" .build/debug/new.$$ && touch .build/debug/new.$$ &&
+        mv -f .build/debug/new.$$ .build/debug/app
+    if grep -q LATE Sources/App/main.swift; then echo made >>builds.log; sleep 30; fi
     ;;
 esac
 """
@@ -89,7 +93,9 @@ class Dev(Process):
                 return True
             assert self.child.poll() is None, f"ended without {name}: {self.lines} {self.errors}"
             return False
-        wait_until(found, seconds, f"{times} {name} (have {self.lines[-3:]}, {self.errors[-500:]})")
+        wait_until(
+            found, seconds,
+            lambda: f"{times} {name} (have {self.lines[-3:]}, {self.errors[-500:]})")
         return [event for event in self.events if event["event"] == name][times - 1]
 
     @property

@@ -21,13 +21,17 @@ LISTENING = re.compile(r"^listening on (https?)://([^\s/]+):(\d+)/?$")
 
 
 def wait_until(question, seconds=10.0, what="a condition"):
-    """Asks `question()` until its answer is true, and returns that answer; fails after `seconds`."""
+    """Asks `question()` until its answer is true, and returns that answer; fails after `seconds`.
+
+    `what` is named then: words, or a function that says them at that moment.
+    """
     end = time.monotonic() + seconds
     while True:
         answer = question()
         if answer:
             return answer
         if time.monotonic() > end:
+            what = what() if callable(what) else what
             raise AssertionError(f"{what} did not come true within {seconds} s")
         time.sleep(0.01)
 

@@ -147,6 +147,16 @@ def test_a_change_during_a_build_begins_another(dev):
     process.wait_event("ready", 2, seconds=10)
 
 
+def test_what_a_build_made_before_a_change_ended_it_is_started_by_the_next(dev):
+    process = dev()
+    first = process.ready()
+    process.change("LATE")
+    # The file is there, and the build is not over.
+    wait_until(lambda: "made" in (process.package / "builds.log").read_text())
+    process.change("KEPT")
+    assert process.ready(2)["pid"] != first["pid"]
+
+
 def test_a_program_that_falls_over_at_its_start_is_replaced_by_the_one_before(dev):
     process = dev()
     first = process.ready()
