@@ -53,6 +53,10 @@ public struct Request: ~Copyable {
     /// Until when `user` holds, where the credentials say so. A socket that the request opens is
     /// closed then; who answers requests asks the credentials each time.
     public var userExpires: Expiry?
+    /// What proved `user`: the public name of a session or of a token, never the secret itself; nil
+    /// where nothing did that can end by itself. A socket that the request opens keeps it, so that
+    /// it ends with the session (`LiveFeed.close(credential:)`).
+    public var credential: String?
     @usableFromInline var stored: [String: any Sendable]?
 
     /// - Parameters:
