@@ -52,9 +52,7 @@ public struct MutationOutcome: Sendable {
     static func all(of answer: PushAnswer) throws -> [MutationOutcome] {
         switch answer {
         case .failure(let refusal):
-            throw HTTPError(
-                HTTPStatus(UInt16(clamping: refusal.status)), code: refusal.code,
-                message: refusal.message)
+            throw HTTPError(refusal)
         case .success(let pushed):
             return pushed.results.map { MutationOutcome($0.decision) }
         }

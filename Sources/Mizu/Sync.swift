@@ -49,27 +49,58 @@ public struct Sync: Sendable {
         for asker: ReadAsker, of scope: Name, to exchange: ExchangeID,
         _ respond: @escaping @Sendable (borrowing Snapshot) throws -> Response
     ) {
-        let (workers, tail) = (self.workers, service.tail)
+        let workers = self.workers
+        look(at: scope, for: asker, respond) { result in
+            let response =
+                switch result {
+                case .read(let response): response
+                case .refused(let refusal): Response(refusal)
+                case .over(let check): Self.ended(check)
+                case .failed(let error): Response(failure: error)
+                }
+            workers.respond(to: exchange, response)
+        }
+    }
+
+    /// What became of a read.
+    enum Look<Value: Sendable>: Sendable {
+        case read(Value)
+        /// It was not begun, or the store cannot be read.
+        case refused(Refusal)
+        /// Nobody waits for it any more, or it took too long.
+        case over(ReadCheck)
+        /// The app's closure threw.
+        case failed(any Error)
+    }
+
+    /// Calls `work` with the scope's records, all at one cursor, on a reader's thread.
+    /// - Parameter answer: called once, there, or at once if too many reads wait.
+    func look<Value: Sendable>(
+        at scope: Name, for asker: ReadAsker,
+        _ work: @escaping @Sendable (borrowing Snapshot) throws -> Value,
+        answer: @escaping @Sendable (Look<Value>) -> Void
+    ) {
+        let tail = service.tail
         service.read(for: asker, of: scope) {
-            (reader, check) throws(StoreError) -> Response in
+            (reader, check) throws(StoreError) -> Look<Value> in
             // The reader may be ahead of the tail, and the tail must not then show less than this.
             try tail.reading(of: scope, from: reader) { (reader) throws(StoreError) in
                 try reader.beginReading(of: scope)
                 defer { reader.endReading() }
                 do {
-                    return try respond(Snapshot(reader: reader, scope: scope, check: check))
+                    return .read(try work(Snapshot(reader: reader, scope: scope, check: check)))
                 } catch let error as StoreError {
                     throw error
                 } catch SnapshotError.over {
-                    return Self.ended(check)
+                    return .over(check)
                 } catch {
-                    return Response(failure: error)
+                    return .failed(error)
                 }
             }
         } answer: { result in
             switch result {
-            case .success(let response): workers.respond(to: exchange, response)
-            case .failure(let refusal): workers.respond(to: exchange, Response(refusal))
+            case .success(let look): answer(look)
+            case .failure(let refusal): answer(.refused(refusal))
             }
         }
     }
@@ -77,14 +108,15 @@ public struct Sync: Sendable {
     /// The answer of a read that was ended: nobody is there to get it, or it took too long, which
     /// is worth a line in the log.
     static func ended(_ check: ReadCheck) -> Response {
-        let message = "the read took too long; try again"
-        var response = Response(Refusal.unavailable(message))
+        var response = Response(Refusal.unavailable(tookTooLong))
         if !check.hasLeft {
             response.problem = Problem(
-                code: "unavailable", message: message, cause: "\(SnapshotError.over)")
+                code: "unavailable", message: tookTooLong, cause: "\(SnapshotError.over)")
         }
         return response
     }
+
+    static let tookTooLong = "the read took too long; try again"
 
     /// Pushes mutations of `request`'s user, in order, and answers with what `respond` makes of
     /// their outcomes.

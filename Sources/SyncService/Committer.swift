@@ -47,6 +47,8 @@ final class Committer: Sendable {
     private let thread: MailThread<Mail>
     private let pendingMutations = Atomic<Int>(0)
     private let pendingBytes = Atomic<Int>(0)
+    /// Nothing is received any more.
+    private let isStopped = Atomic<Bool>(false)
     /// Whether writes can be made.
     let health = StoreHealth()
     private let workers: Workers
@@ -88,6 +90,9 @@ final class Committer: Sendable {
     func push(
         _ request: PushRequest, byteCount: Int, answer: @escaping PushReply
     ) {
+        guard !isStopped.load(ordering: .acquiring) else {
+            return refuse(answer, .unavailable("the database is closed"))
+        }
         let count = request.mutations.count
         let waiting = pendingMutations.add(count, ordering: .relaxed).newValue
         let bytes = pendingBytes.add(byteCount, ordering: .relaxed).newValue
@@ -112,6 +117,9 @@ final class Committer: Sendable {
 
     /// Commits what waits and ends the thread; returns when the store is closed.
     func stop() {
+        // Workers and jobs have ended. Code that pushes all the same at this very moment may get
+        // no answer; a moment later it is refused.
+        isStopped.store(true, ordering: .releasing)
         guard thread.stop(withinMilliseconds: Self.stopMilliseconds) == .late else { return }
         logger.error(
             "the database is not closed: a commit takes longer than \(Self.stopMilliseconds) ms")

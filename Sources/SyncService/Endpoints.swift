@@ -142,7 +142,7 @@ extension Refusal {
 
     static let unreadable = Refusal.unavailable("the store cannot be read now")
 
-    static func scopeDenied(_ scope: Name) -> Refusal {
+    package static func scopeDenied(_ scope: Name) -> Refusal {
         Refusal(
             status: 403, code: "scope_denied",
             message: "no permission for the scope \(scope)")

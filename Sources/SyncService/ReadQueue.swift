@@ -18,9 +18,13 @@ struct ReadQueue<Work: Sendable>: Sendable {
         var hasLeft: Bool { asker.watch?.isGone == true }
     }
 
-    enum Acceptance: Sendable { case taken, sourceFull, full }
+    enum Acceptance: Sendable {
+        case taken, sourceFull, full
+        /// Nothing is read any more.
+        case closed
+    }
 
-    enum Reason: Sendable { case left, late }
+    enum Reason: Sendable { case left, late, closed }
 
     enum Turn: Sendable {
         /// Run it, and say `finished` afterwards.
@@ -45,6 +49,7 @@ struct ReadQueue<Work: Sendable>: Sendable {
     /// Sources with something waiting, each once.
     private var order = Fifo<ReadSource>()
     private(set) var waiting = 0
+    private var isClosed = false
 
     init(_ limits: ReadLimits) { self.limits = limits }
 
@@ -59,6 +64,7 @@ struct ReadQueue<Work: Sendable>: Sendable {
     mutating func add(
         _ work: Work, for asker: ReadAsker, of scope: Name, now: Instant
     ) -> (acceptance: Acceptance, left: [Read]) {
+        guard !isClosed else { return (.closed, []) }
         guard waiting < limits.waitingMax else { return (.full, []) }
         var left: [Read] = []
         var lane = lanes.removeValue(forKey: asker.source) ?? Lane()
@@ -147,6 +153,21 @@ struct ReadQueue<Work: Sendable>: Sendable {
         lane.waiting -= 1
         waiting -= 1
         return read
+    }
+
+    /// Takes nothing more.
+    /// - Returns: all that wait, in no order: answer them. Those that run are not among them.
+    mutating func close() -> [Read] {
+        var left: [Read] = []
+        for (source, var lane) in lanes {
+            for scope in lane.scopes.keys {
+                while let read = lane.scopes[scope]?.popFirst() { left.append(read) }
+            }
+            (lane.scopes, lane.order, lane.waiting, lane.isOrdered) = ([:], Fifo(), 0, false)
+            lanes[source] = lane.running > 0 ? lane : nil
+        }
+        (order, waiting, isClosed) = (Fifo(), 0, true)
+        return left
     }
 
     /// A read that was run is over.

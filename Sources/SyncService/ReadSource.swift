@@ -39,6 +39,11 @@ public struct ReadSource: Hashable, Sendable {
     /// The server itself, and whoever opened its Unix socket, which has no address.
     static let server = ReadSource(.local, exempt: AddressRanges())
 
+    /// The app's jobs, which no address is and nothing exempts: one thread stays for visitors.
+    static let jobs = ReadSource(bits: UInt64(bitPattern: Int64("jobs".hashValue)) & ~1)
+
+    private init(bits: UInt64) { self.bits = bits }
+
     init(_ peer: PeerAddress, exempt: AddressRanges) {
         var hasher = Hasher()
         switch peer {

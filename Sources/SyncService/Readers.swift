@@ -90,13 +90,19 @@ final class Readers: Sendable {
                     .rateLimited(
                         "too many reads from this address are under way", retryAfterSeconds: 1)))
         case .full: work(.failure(.unavailable("too many reads wait; try again")))
+        case .closed: work(.failure(Self.refusal(.closed)))
         }
     }
 
-    /// Ends the threads and waits until their readers are closed; reads that wait are left out, and
+    /// Ends the threads and waits until their readers are closed; reads that wait are refused, and
     /// one that hangs is not waited for beyond `stopMilliseconds`.
     func stop() {
-        state.withLock { $0.isStopping = true }
+        let waiting = state.withLock { state in
+            state.isStopping = true
+            return state.queue.close()
+        }
+        // Tasks may wait for them, and would never end.
+        for read in waiting { read.work(.failure(Self.refusal(.closed))) }
         let stopped = MailThread.stop(threads, withinMilliseconds: Self.stopMilliseconds)
         guard stopped == .late else { return }
         logger.error(
@@ -107,6 +113,7 @@ final class Readers: Sendable {
         switch reason {
         case .left: .unavailable("the client has left")
         case .late: .unavailable("this read has waited too long; try again")
+        case .closed: .unavailable("the database is closed")
         }
     }
 

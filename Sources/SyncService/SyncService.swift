@@ -34,7 +34,7 @@ public final class SyncService: Sendable {
     let authorize: Authorize
     /// How often an address and a user may ask, and how much; nil: as often as they like.
     let limiter: RateLimiter?
-    let logger: Logger
+    package let logger: Logger
     let readLimits: ReadLimits
     /// What the store was asked for, for who asks the same.
     let pages: SharedPages
@@ -127,11 +127,25 @@ public final class SyncService: Sendable {
         committer.push(request, byteCount: byteCount, answer: answer)
     }
 
+    /// The same, also while the server drains: for code of its own that has begun and is to end.
+    public func commit(
+        _ request: PushRequest, byteCount: Int, answer: @escaping PushReply
+    ) {
+        committer.push(request, byteCount: byteCount, answer: answer)
+    }
+
     /// Who asks for a read over HTTP.
-    /// - Parameter watch: what the exchange's `Response.pending(watchedBy:)` is given.
-    public func asker(_ peer: PeerAddress, watchedBy watch: ExchangeWatch) -> ReadAsker {
+    /// - Parameter watch: what the exchange's `Response.pending(watchedBy:)` is given; nil: the
+    ///   answer is wanted in any case.
+    public func asker(_ peer: PeerAddress, watchedBy watch: ExchangeWatch?) -> ReadAsker {
         ReadAsker(
             source: ReadSource(peer, exempt: readLimits.exempt), kind: .request, watch: watch)
+    }
+
+    /// The app's own code, for what it reads without a request. It is one source among the others.
+    /// - Parameter watch: says when nobody waits for the answer any more.
+    public func jobAsker(watchedBy watch: ExchangeWatch?) -> ReadAsker {
+        ReadAsker(source: .jobs, kind: .socket, watch: watch)
     }
 
     /// The server itself, for what it reads on behalf of everybody.
