@@ -81,6 +81,8 @@ let package = Package(
         .target(
             name: "COpenSSL", path: "CShims/COpenSSL",
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        .target(
+            name: "CArgon2", path: "CShims/CArgon2", linkerSettings: [.linkedLibrary("argon2")]),
         .target(name: "CDev", path: "CShims/CDev"),
         .target(name: "CTemplates", path: "CShims/CTemplates"),
         .target(name: "CClient", path: "CShims/CClient", exclude: ["mizu.js"]),
@@ -100,6 +102,7 @@ let package = Package(
             ["MizuSync", "MizuEventLoop", "MizuBytes", "CSQLite", "CLinux", log]),
         room(
             "SyncTools", ["MizuSyncSQLite", "MizuSync", "MizuBytes", "CSQLite", "CLinux", log]),
+        room("Identity", ["MizuSync", "MizuHTTP", "MizuEventLoop", "MizuBytes", "CArgon2"]),
         room("View", ["MizuBytes", "CScan"]),
         room("Door", ["MizuRouting", "MizuHTTP", "MizuEventLoop", "MizuBytes", "CLinux"]),
         room("AccessLog", ["MizuHTTP", "MizuEventLoop", "MizuBytes", "CLinux", log]),
@@ -177,6 +180,7 @@ let package = Package(
             ["MizuSyncTools", "MizuSyncSQLite", "MizuSync", "MizuBytes"]),
         // Nothing of Linux: what a Swift client on a phone would link.
         tests("Portable", ["MizuSync", "MizuBytes"]),
+        tests("Identity", ["MizuIdentity", "MizuSync", "MizuHTTP", "MizuEventLoop", "MizuBytes"]),
         tests("View", ["MizuTestSupport", "MizuView", "MizuBytes"]),
         tests("Door", ["MizuDoor", "MizuRouting", "MizuHTTP", "MizuEventLoop", "MizuTestSupport"]),
         tests(

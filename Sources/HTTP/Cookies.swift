@@ -23,6 +23,33 @@ extension Request {
         return found
     }
 
+    /// Calls `body` with the value of the first cookie named `name`, quotes around it left out; with
+    /// nil without one. No allocation, for what each request is asked. The pointer must not outlive
+    /// the call.
+    public func withCookie<R>(
+        _ name: StaticString, _ body: (UnsafeRawBufferPointer?) -> R
+    ) -> R {
+        let nameCount = name.utf8CodeUnitCount
+        for index in 0..<head.fieldCount {
+            let field = head.line(index)
+            guard field.name.count == 6, field.name.bytes(in: headBytes).equalsIgnoringCase("cookie")
+            else { continue }
+            let value = field.value.bytes(in: headBytes)
+            var start = 0
+            while start < value.count {
+                var end = start
+                while end < value.count, value[end] != UInt8(ascii: ";") { end += 1 }
+                let pair = value.part(start..<end).trimmed
+                start = end + 1
+                guard pair.count > nameCount, pair[nameCount] == UInt8(ascii: "="),
+                    pair.part(0..<nameCount).equals(name)
+                else { continue }
+                return body(Request.unquoted(pair.part(nameCount + 1..<pair.count).trimmed))
+            }
+        }
+        return body(nil)
+    }
+
     private static func unquoted(_ value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         guard value.count >= 2, value.first == UInt8(ascii: "\""), value.last == value.first
         else { return value }
