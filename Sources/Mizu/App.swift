@@ -211,20 +211,39 @@ public final class App {
     /// - Parameters:
     ///   - mutator: applies the app's mutations, on the writer's thread.
     ///   - authorize: decides who may do what in which scope; asked for each request, on workers'
-    ///     threads. Without it everyone may do everything in every scope.
+    ///     threads, so it must not wait. Without it everyone may do everything in every scope. The
+    ///     scopes `mizu:…` are nobody's, and `user:ID` is that user's alone, whatever it says.
     /// - Returns: the handle by which handlers read and push.
     /// - Throws: `StartError` if a port cannot be bound, rights cannot be given up, or the database
     ///   cannot be opened.
     public func sync(
-        _ mutator: some Mutator, authorize: Authorize? = nil
+        _ mutator: some Mutator, authorize: AuthorizeByName? = nil
+    ) throws(StartError) -> Sync {
+        try sync(mutator, by: authorize.map { .byName($0) } ?? .everybody)
+    }
+
+    /// The same for an app that looks at records before it decides.
+    /// - Parameter authorize: decides who may do what in which scope: `access.user`,
+    ///   `access.scope`, `access.action`. It may look at records of any scope (`access.read`) and
+    ///   at roles (`access.role`); then it is called again on a reader's thread, the request waits
+    ///   for it, and the decision is remembered until what it looked at changes. What it throws is
+    ///   logged and answered with 500; it never allows anything.
+    public func sync(
+        _ mutator: some Mutator, authorize: @escaping Authorize
+    ) throws(StartError) -> Sync {
+        try sync(mutator, by: .looking(authorize))
+    }
+
+    private func sync(
+        _ mutator: some Mutator, by rule: AccessRule
     ) throws(StartError) -> Sync {
         precondition(synchronisation == nil, "an app has one database: call sync once")
         // The database's files belong to whom the process runs as, and its threads have no rights.
         try settle()
         let feed = LiveFeed(workers: workers)
-        let service = try openService(mutator, authorize: authorize ?? { _, _, _ in true }, feed)
+        let service = try openService(mutator, rule, feed)
         synchronisation = Synchronisation(service: service, feed: feed)
-        isOpenToAll = authorize == nil
+        if case .everybody = rule { isOpenToAll = true }
         let client = self.client
         routes.append { service.mount(on: &$0) }
         routes.append { client.mount(on: &$0) }
@@ -235,7 +254,7 @@ public final class App {
     }
 
     private func openService(
-        _ mutator: some Mutator, authorize: @escaping Authorize, _ feed: LiveFeed
+        _ mutator: some Mutator, _ rule: AccessRule, _ feed: LiveFeed
     ) throws(StartError) -> SyncService {
         var reads = configuration.reads
         reads.exempt = configuration.publicPort.addresses.exempt
@@ -246,7 +265,7 @@ public final class App {
             do throws(SyncStartError) {
                 return try SyncService.start(
                     store, mutator: mutator, limits: configuration.sync, workers: workers,
-                    logger: logger, reads: reads, limiter: limiter, authorize: authorize,
+                    logger: logger, reads: reads, limiter: limiter, authorize: rule,
                     publish: { feed.publish($0, in: &$1) }, onRestore: { feed.positionsLost() })
             } catch {
                 throw StoreError(.unavailable, error.description)

@@ -5,13 +5,15 @@ import MizuBytes
 import MizuEventLoop
 import MizuHTTP
 import MizuSync
+import MizuSyncService
 import Synchronization
 
 /// Who waits for a page that is being made.
 struct PageWaiter: Sendable {
     let exchange: ExchangeID
     let peer: PeerAddress
-    let watch = ExchangeWatch()
+    let pass: AccessPass
+    let watch: ExchangeWatch
     let asked: AskedRepresentation
 }
 

@@ -47,25 +47,29 @@ extension Sync {
         _ make: @escaping @Sendable (borrowing Snapshot) throws -> Response
     ) throws -> Response {
         guard let pages else { return try read(request, scope: scope, make) }
-        let user = try check(request, of: scope, may: .snapshot)
+        let user = try user(of: request)
         let key = PageKey(
             scope: scope, route: request.route, user: audience == .eachUser ? user : nil,
             name: key)
-        let position = service.tail.head(scope)?.position
-        let asked = AskedRepresentation(request)
-        if let position, let page = pages.page(key, at: position) {
-            return answer(with: page, asked, key, pages)
+        let (asked, exchange, peer) = (AskedRepresentation(request), request.exchange, request.peer)
+        return try admit(request, to: scope, for: .snapshot, as: user) { pass, watch in
+            let position = service.tail.head(scope)?.position
+            if let position, let page = pages.page(key, at: position), service.isGranted(pass) {
+                return .now(answer(with: page, asked, key, pages))
+            }
+            let waiter = PageWaiter(
+                exchange: exchange, peer: peer, pass: pass, watch: watch ?? ExchangeWatch(),
+                asked: asked)
+            switch pages.join(key, waiter, seen: position) {
+            case .lead: lead(waiter, key, pages, make)
+            case .wait: break
+            case .refused:
+                throw HTTPError(
+                    .serviceUnavailable, code: "unavailable",
+                    message: "too many wait for pages; try again")
+            }
+            return .later(waiter.watch)
         }
-        let waiter = PageWaiter(exchange: request.exchange, peer: request.peer, asked: asked)
-        switch pages.join(key, waiter, seen: position) {
-        case .lead: lead(waiter, key, pages, make)
-        case .wait: break
-        case .refused:
-            throw HTTPError(
-                .serviceUnavailable, code: "unavailable",
-                message: "too many wait for pages; try again")
-        }
-        return .pending(watchedBy: waiter.watch)
     }
 
     /// The answer, packed now if this is the first who wants that.
@@ -158,7 +162,7 @@ extension Sync {
             next = serve(key, pages, at: position) { _ in response }
         case .success(.single(let response, let position)):
             let (served, left) = pages.end(key, at: position)
-            workers.respond(to: leader.exchange, response)
+            respond(to: leader, response)
             for waiter in served.dropFirst() { read(for: waiter, of: key.scope, make) }
             next = left
         case .success(.nothing): next = pages.abandon(key)
@@ -182,8 +186,17 @@ extension Sync {
         _ response: (PageWaiter) -> Response
     ) -> PageWaiter? {
         let (served, next) = pages.end(key, at: position)
-        for waiter in served { workers.respond(to: waiter.exchange, response(waiter)) }
+        for waiter in served { respond(to: waiter, response(waiter)) }
         return next
+    }
+
+    /// Sends what was made if the waiter may still have it.
+    private func respond(to waiter: PageWaiter, _ response: Response) {
+        let asker = service.asker(waiter.peer, watchedBy: waiter.watch)
+        service.confirm(waiter.pass, for: asker) { error in
+            workers.respond(
+                to: waiter.exchange, error.map(Response.init(refusedFor:)) ?? response)
+        }
     }
 
     /// Reads for one who waited for a page that cannot be shared.
@@ -192,6 +205,6 @@ extension Sync {
         _ respond: @escaping @Sendable (borrowing Snapshot) throws -> Response
     ) {
         let asker = service.asker(waiter.peer, watchedBy: waiter.watch)
-        read(for: asker, of: scope, to: waiter.exchange, respond)
+        read(for: asker, of: scope, by: waiter.pass, to: waiter.exchange, respond)
     }
 }

@@ -122,26 +122,40 @@ extension Sync {
         _ answer: @escaping @Sendable (PushAnswer) -> Void
     ) {
         do throws(Refusal) {
-            let push = try request(of: author, scope, intents)
             let byteCount = intents.reduce(0) { $0 + $1.byteCount }
-            service.commit(push, byteCount: byteCount) { result, _ in answer(result) }
+            let push = PushRequest(
+                scope: scope, client: nil, mutations: intents.map(\.mutation),
+                user: try user(of: author))
+            let service = self.service
+            guard case .user = author else {
+                return service.commit(push, byteCount: byteCount) { result, _ in answer(result) }
+            }
+            let asker = service.jobAsker(watchedBy: nil)
+            service.admitPush(to: scope, as: push.user, for: asker) { admitted in
+                switch admitted {
+                case .failure(let error): answer(.failure(Self.refusal(error)))
+                case .success(let isByReader):
+                    var push = push
+                    push.isByReader = isByReader
+                    service.commit(push, byteCount: byteCount) { result, _ in answer(result) }
+                }
+            }
         } catch {
             answer(.failure(error))
         }
     }
 
-    private func request(
-        of author: PushAuthor, _ scope: Name, _ intents: [Intent]
-    ) throws(Refusal) -> PushRequest {
-        var push = PushRequest(scope: scope, client: nil, mutations: intents.map(\.mutation))
-        guard case .user(let text) = author else { return push }
+    private func user(of author: PushAuthor) throws(Refusal) -> Name? {
+        guard case .user(let text) = author else { return nil }
         guard let user = Name(text) else {
             throw .invalidRequest("the user is not a valid name")
         }
-        guard service.mayUse(scope, for: .push, by: user) else { throw .scopeDenied(scope) }
-        push.user = user
-        push.isByReader = service.mayUse(scope, for: .pull, by: user)
-        return push
+        return user
+    }
+
+    /// What `authorize` threw was logged.
+    private static func refusal(_ error: any Error) -> Refusal {
+        error as? Refusal ?? .internalError
     }
 }
 

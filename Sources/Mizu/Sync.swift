@@ -37,16 +37,19 @@ public struct Sync: Sendable {
         _ request: borrowing Request, scope: Name = .defaultScope,
         _ respond: @escaping @Sendable (borrowing Snapshot) throws -> Response
     ) throws -> Response {
-        try check(request, of: scope, may: .snapshot)
-        let watch = ExchangeWatch()
-        let asker = service.asker(request.peer, watchedBy: watch)
-        read(for: asker, of: scope, to: request.exchange, respond)
-        return .pending(watchedBy: watch)
+        let (exchange, peer) = (request.exchange, request.peer)
+        return try admit(request, to: scope, for: .snapshot, as: try user(of: request)) {
+            pass, watch in
+            let watch = watch ?? ExchangeWatch()
+            let asker = service.asker(peer, watchedBy: watch)
+            read(for: asker, of: scope, by: pass, to: exchange, respond)
+            return .later(watch)
+        }
     }
 
     /// Answers the exchange with what `respond` makes, on a reader's thread.
     func read(
-        for asker: ReadAsker, of scope: Name, to exchange: ExchangeID,
+        for asker: ReadAsker, of scope: Name, by pass: AccessPass, to exchange: ExchangeID,
         _ respond: @escaping @Sendable (borrowing Snapshot) throws -> Response
     ) {
         let workers = self.workers
@@ -58,7 +61,9 @@ public struct Sync: Sendable {
                 case .over(let check): Self.ended(check)
                 case .failed(let error): Response(failure: error)
                 }
-            workers.respond(to: exchange, response)
+            service.confirm(pass, for: asker) { error in
+                workers.respond(to: exchange, error.map(Response.init(refusedFor:)) ?? response)
+            }
         }
     }
 
@@ -133,40 +138,53 @@ public struct Sync: Sendable {
         _ request: borrowing Request, scope: Name = .defaultScope, _ intents: [Intent],
         _ respond: @escaping @Sendable ([MutationOutcome]) throws -> Response
     ) throws -> Response {
-        let user = try check(request, of: scope, may: .push)
-        var push = PushRequest(
+        let user = try user(of: request)
+        let push = PushRequest(
             scope: scope, client: nil,
             mutations: intents.map { intent in
                 intent.mutation
             }, user: user, origin: service.origin(of: request.peer))
-        push.isByReader = service.mayUse(scope, for: .pull, by: user)
         service.charge(mutations: intents.count, to: request)
-        let exchange = request.exchange
-        service.push(push, byteCount: intents.reduce(0) { $0 + $1.byteCount }) { answer, mail in
-            mail.respond(to: exchange) {
-                do {
-                    return try respond(try MutationOutcome.all(of: answer))
-                } catch {
-                    return Response(failure: error)
+        let (exchange, service) = (request.exchange, self.service)
+        let byteCount = intents.reduce(0) { $0 + $1.byteCount }
+        return try refusing {
+            try service.admitPush(request, to: scope, as: user) { isByReader in
+                var push = push
+                push.isByReader = isByReader
+                service.push(push, byteCount: byteCount) { answer, mail in
+                    mail.respond(to: exchange) {
+                        do {
+                            return try respond(try MutationOutcome.all(of: answer))
+                        } catch {
+                            return Response(failure: error)
+                        }
+                    }
                 }
             }
         }
-        return .pending
+    }
+
+    /// Goes on with a request once it is allowed.
+    func admit(
+        _ request: borrowing Request, to scope: Name, for action: SyncAction, as user: Name?,
+        _ proceed: @escaping @Sendable (AccessPass, ExchangeWatch?) throws -> AdmittedAnswer
+    ) throws -> Response {
+        try refusing {
+            try service.admit(request, to: scope, for: action, as: user, proceed)
+        }
+    }
+
+    /// Refusals as handlers know them.
+    private func refusing(_ body: () throws -> Response) throws -> Response {
+        do { return try body() } catch let refusal as Refusal { throw HTTPError(refusal) }
     }
 
     /// Who asks, as Sync knows users.
-    @discardableResult
-    func check(
-        _ request: borrowing Request, of scope: Name, may action: SyncAction
-    ) throws -> Name? {
+    func user(of request: borrowing Request) throws -> Name? {
         let user = request.user.flatMap { Name($0) }
         if request.user != nil && user == nil {
             throw HTTPError(
                 .badRequest, code: "invalid_request", message: "the user is not a valid name")
-        }
-        guard service.mayUse(scope, for: action, by: user) else {
-            throw HTTPError(
-                .forbidden, code: "scope_denied", message: "no permission for the scope \(scope)")
         }
         return user
     }

@@ -186,3 +186,11 @@ extension LogTail {
         table.withLock { $0.use(scope) }
     }
 }
+
+extension LogTail {
+    /// Whether the scope's log ends there, as far as anybody was told; false where only the store
+    /// knows. Copies nothing. Any thread.
+    public func ends(_ scope: Name, at position: Position) -> Bool {
+        table.withLock { $0.ends(scope, at: position) }
+    }
+}

@@ -21,7 +21,7 @@ public struct Position: Hashable, Sendable {
 
 extension Position {
     /// Before the first change; of no epoch.
-    static let start = Position(cursor: 0, epoch: "_")
+    package static let start = Position(cursor: 0, epoch: "_")
 
     /// Reads `cursor` and `epoch` of a request. At cursor 0 the epoch is not looked at.
     /// - Returns: nil if there is no cursor.

@@ -47,6 +47,16 @@ struct TailTable {
         return slots[place].tail
     }
 
+    /// Whether the scope's log ends there; false where that is not known.
+    mutating func ends(_ scope: Name, at position: Position) -> Bool {
+        guard let place = places[scope] else { return false }
+        touch(place)
+        return slots[place].tail.isComplete
+            && slots[place].tail.head.cursor == position.cursor
+            // Cursor 0 is before every epoch.
+            && (position.cursor == 0 || slots[place].tail.head.epoch == position.epoch)
+    }
+
     mutating func append(_ changes: CommittedChanges) {
         guard let place = places[changes.scope] else {
             var tail = ScopeTail(base: changes.base)

@@ -54,6 +54,7 @@ final class Committer: Sendable {
     private let workers: Workers
     private let tail: LogTail
     private let pages: SharedPages
+    private let access: AccessControl
     private let publish: Publish
     private let onRestore: @Sendable () -> Void
     private let logger: Logger
@@ -64,7 +65,7 @@ final class Committer: Sendable {
     ///     what it makes of them leaves before these.
     ///   - onRestore: called there when an older state was put back under the server.
     init(
-        workers: Workers, tail: LogTail, pages: SharedPages, logger: Logger,
+        workers: Workers, tail: LogTail, pages: SharedPages, access: AccessControl, logger: Logger,
         diskFreeBytesMin: Int? = 0, publish: @escaping Publish,
         onRestore: @escaping @Sendable () -> Void
     ) throws(SystemError) {
@@ -72,6 +73,7 @@ final class Committer: Sendable {
         self.workers = workers
         self.tail = tail
         self.pages = pages
+        self.access = access
         self.publish = publish
         self.onRestore = onRestore
         self.logger = logger
@@ -292,6 +294,7 @@ final class Committer: Sendable {
             """)
         tail.forgetAll()
         pages.forgetAll()
+        access.forgetAll()
         onRestore()
     }
 

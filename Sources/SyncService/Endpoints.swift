@@ -16,18 +16,14 @@ extension SyncService {
             routes.after { _, response in response = response.uncached }
             // Its mutations cost besides, once they are read.
             routes.post("/push") { request in
-                do throws(Refusal) { return try self.push(request) } catch {
-                    return Response(error)
-                }
+                do { return try self.push(request) } catch { return Response(refusedFor: error) }
             }
             routes.post("/pull") { request in
-                do throws(Refusal) { return try self.pull(request) } catch {
-                    return Response(error)
-                }
+                do { return try self.pull(request) } catch { return Response(refusedFor: error) }
             }
             routes.post("/snapshot", cost: Self.snapshotCost) { request in
-                do throws(Refusal) { return try self.snapshot(request) } catch {
-                    return Response(error)
+                do { return try self.snapshot(request) } catch {
+                    return Response(refusedFor: error)
                 }
             }
         }
@@ -49,64 +45,92 @@ extension SyncService {
             limiter.asker(request.peer), user: request.user, .mutations(count), now: .now)
     }
 
-    private func push(_ request: borrowing Request) throws(Refusal) -> Response {
+    private func push(_ request: borrowing Request) throws -> Response {
         try checkMediaType(request)
-        guard !workers.isDraining else { throw .unavailable("the server is going down") }
+        guard !workers.isDraining else { throw Refusal.unavailable("the server is going down") }
         let body = request.bodySlice()
-        var push = try PushRequest.parse(body, limits: limits)
-        push.user = try user(of: request)
-        charge(mutations: push.mutations.count, to: request)
-        push.origin = origin(of: request.peer)
-        try check(push.scope, for: .push, by: push.user)
-        push.isByReader = mayUse(push.scope, for: .pull, by: push.user)
+        var parsed = try PushRequest.parse(body, limits: limits)
+        parsed.user = try user(of: request)
+        charge(mutations: parsed.mutations.count, to: request)
+        parsed.origin = origin(of: request.peer)
+        let (push, byteCount) = (parsed, body.count)
         let (exchange, limits) = (request.exchange, self.limits)
-        self.push(push, byteCount: body.count) { answer, mail in
-            // The text is the worker's work: the committer has the next batch to commit.
-            mail.respond(to: exchange) {
-                switch answer {
-                case .success(let results): .json(results.body(limits: limits)).uncached
-                case .failure(let refusal): Response(refusal)
+        return try admitPush(request, to: push.scope, as: push.user) { isByReader in
+            var push = push
+            push.isByReader = isByReader
+            self.push(push, byteCount: byteCount) { answer, mail in
+                // The text is the worker's work: the committer has the next batch to commit.
+                mail.respond(to: exchange) {
+                    switch answer {
+                    case .success(let results): .json(results.body(limits: limits)).uncached
+                    case .failure(let refusal): Response(refusal)
+                    }
                 }
             }
         }
-        return .pending
     }
 
-    private func pull(_ request: borrowing Request) throws(Refusal) -> Response {
+    private func pull(_ request: borrowing Request) throws -> Response {
         try checkMediaType(request)
         let pull = try PullRequest.parse(request.bodySlice(), limits: limits)
-        try check(pull.scope, for: .pull, by: user(of: request))
-        switch tail.pull(pull) {
-        case .page(let page): return Response.json(page.body).uncached
-        case .refused(let refusal): throw refusal
-        case .askStore: break
+        let (exchange, peer) = (request.exchange, request.peer)
+        return try admit(request, to: pull.scope, for: .pull, as: user(of: request)) {
+            pass, watch in
+            switch self.tail.pull(pull) {
+            case .page(let page):
+                let response = Response.json(page.body).uncached
+                guard !self.access.isGranted(pass) else { return .now(response) }
+                return self.answerLater(exchange, peer, with: response, by: pass, watch)
+            case .refused(let refusal): throw refusal
+            case .askStore:
+                return self.answerLater(exchange, peer, with: .changes(pull), at: nil, pass, watch)
+            }
         }
-        return answerLater(request, with: .changes(pull), at: nil)
     }
 
-    private func snapshot(_ request: borrowing Request) throws(Refusal) -> Response {
+    private func snapshot(_ request: borrowing Request) throws -> Response {
         try checkMediaType(request)
         let snapshot = try SnapshotRequest.parse(request.bodySlice(), limits: limits)
-        try check(snapshot.scope, for: .snapshot, by: user(of: request))
-        return answerLater(
-            request, with: .records(snapshot), at: tail.head(snapshot.scope)?.position)
+        let (exchange, peer) = (request.exchange, request.peer)
+        return try admit(request, to: snapshot.scope, for: .snapshot, as: user(of: request)) {
+            pass, watch in
+            self.answerLater(
+                exchange, peer, with: .records(snapshot),
+                at: self.tail.head(snapshot.scope)?.position, pass, watch)
+        }
     }
 
     /// Answers with a page of the store: at once if there is one that holds, else from a reader's
     /// thread.
     private func answerLater(
-        _ request: borrowing Request, with page: PageRequest, at head: Position?
-    ) -> Response {
-        if let body = pages.find(page, at: head) { return .json(body).uncached }
-        let (workers, exchange) = (self.workers, request.exchange)
-        let watch = ExchangeWatch()
-        read(page, for: asker(request.peer, watchedBy: watch)) { answer in
+        _ exchange: ExchangeID, _ peer: PeerAddress, with page: PageRequest, at head: Position?,
+        _ pass: AccessPass, _ watch: ExchangeWatch?
+    ) -> AdmittedAnswer {
+        if let body = pages.find(page, at: head), access.isGranted(pass) {
+            return .now(.json(body).uncached)
+        }
+        let (workers, watch) = (self.workers, watch ?? ExchangeWatch())
+        read(page, for: asker(peer, watchedBy: watch)) { answer in
             switch answer {
-            case .success(let body): workers.respond(to: exchange, .json(body).uncached)
+            case .success(let body):
+                _ = self.answerLater(
+                    exchange, peer, with: .json(body).uncached, by: pass, watch)
             case .failure(let refusal): workers.respond(to: exchange, Response(refusal))
             }
         }
-        return .pending(watchedBy: watch)
+        return .later(watch)
+    }
+
+    /// Answers with what was read if it may still go out.
+    private func answerLater(
+        _ exchange: ExchangeID, _ peer: PeerAddress, with response: Response,
+        by pass: AccessPass, _ watch: ExchangeWatch?
+    ) -> AdmittedAnswer {
+        let (workers, watch) = (self.workers, watch ?? ExchangeWatch())
+        confirm(pass, for: asker(peer, watchedBy: watch)) { error in
+            workers.respond(to: exchange, error.map(Response.init(refusedFor:)) ?? response)
+        }
+        return .later(watch)
     }
 
     // MARK: Checks
@@ -126,10 +150,6 @@ extension SyncService {
             throw .invalidRequest("the user must be a name of 1 to 128 bytes")
         }
         return name
-    }
-
-    func check(_ scope: Name, for action: SyncAction, by user: Name?) throws(Refusal) {
-        guard authorize(user, scope, action) else { throw .scopeDenied(scope) }
     }
 }
 

@@ -18,7 +18,7 @@ public final class LiveFeed: Sendable {
     /// adds the commit's answers.
     public func publish(_ feed: [CommittedChanges], in mail: inout MailBatch) {
         let commit = CommitPublication(feed)
-        mail.performLiveOnAll { $0.service.fanOuts.publish(commit) }
+        mail.performLiveOnAll { $0.service.take(commit, $0) }
     }
 
     /// Pokes the subscribers of a scope, which may have moved, at its position: the one seam by
@@ -73,8 +73,17 @@ public final class LiveFeed: Sendable {
         workers.performLiveOnAll { $0.service.close(session: id, reason: reason, $0) }
     }
 
+    /// Ends the sockets whose requests had this `Request.credential`: each is sent
+    /// `token_expired` and closed with 1008, on every worker at once, and nothing after that. Call
+    /// it when a session or a token has ended, after whatever answers requests knows so.
+    public func close(credential: String) {
+        let credential = LiveSocket.Credential(credential)
+        workers.performLiveOnAll { $0.service.close(credential: credential, $0) }
+    }
+
     /// Asks again for every subscription whether its user may have it; those that may not stand are
-    /// ended, and their sockets are sent the reason. Call it when permissions have changed.
+    /// ended, and their sockets are sent the reason. Call it when permissions have changed for
+    /// reasons that no scope shows: what `Access` has looked at is watched without it.
     public func permissionsChanged() {
         workers.performLiveOnAll { $0.service.checkAllPermissions($0) }
     }

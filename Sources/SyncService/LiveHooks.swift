@@ -3,6 +3,7 @@
 
 import MizuBytes
 import MizuHTTP
+import MizuSync
 
 /// A live connection as an app sees it.
 public struct LiveSession: Sendable, Equatable {
@@ -46,6 +47,10 @@ public struct LiveHooks: Sendable {
     /// may everywhere. Sizes tell something where people who may not read it can make the app write
     /// there.
     public var compresses: (@Sendable (_ topic: String) -> Bool)?
+    /// The scope to which a topic of the app belongs; nil where it belongs to none. Whoever may not
+    /// subscribe to that scope may not have the topic, and loses it with the scope. Nil: topics of
+    /// the app belong to no scope.
+    public var scopeOfTopic: (@Sendable (_ topic: String) -> Name?)?
     public var onMessage: @Sendable (LiveSession, LiveRequest) -> LiveReply = { _, _ in .deny }
     public var onClose: @Sendable (LiveSession) -> Void = { _ in }
     /// Whether presence is kept, and what is shown of whom; nil: never, and nothing is spent on it.

@@ -1,6 +1,6 @@
 // Who is connected, and what concerns all parts of a socket: signing in and the end of credentials,
-// an app's topics with presence or without, permissions that are asked for again, and the sessions
-// that the app lists and closes.
+// an app's topics with presence or without, and the sessions that the app lists and closes.
+// Permissions are in +Permissions.
 
 import MizuBytes
 import MizuEventLoop
@@ -14,22 +14,25 @@ extension LiveService {
 
     /// Subscribes to an app's topic, without presence.
     func subscribe(_ asker: Asker) {
-        guard beginApp(asker) != nil else { return }
-        // It takes the place of a subscription that may have had presence.
-        presence?.leave(asker)
-        asker.acknowledge()
+        beginApp(asker) { asker, _ in
+            // It takes the place of a subscription that may have had presence.
+            asker.service.presence?.leave(asker)
+            asker.acknowledge()
+        }
     }
 
     /// Subscribes to an app's topic and enters it; the ack says who is here. If the app keeps no
     /// presence, or not for this session, it is a subscribe like every other.
     func join(_ asker: Asker, info: JSONValue?) {
-        guard let session = beginApp(asker) else { return }
-        guard let presence, let wish = presence.wish(of: session, for: asker.topic, info: info)
-        else {
-            presence?.leave(asker)
-            return asker.acknowledge()
+        beginApp(asker) { asker, session in
+            let presence = asker.service.presence
+            guard let presence, let wish = presence.wish(of: session, for: asker.topic, info: info)
+            else {
+                presence?.leave(asker)
+                return asker.acknowledge()
+            }
+            presence.join(asker, as: wish, info: info)
         }
-        presence.join(asker, as: wish, info: info)
     }
 
     /// Answers with the members of a topic, if the socket may see them.
@@ -40,16 +43,38 @@ extension LiveService {
         presence.list(asker)
     }
 
-    /// Enters the subscription, if the app allows it.
-    /// - Returns: whose it is; nil if it was refused.
-    private func beginApp(_ asker: Asker) -> LiveSession? {
-        guard let session = asker.session,
-            hooks.onMessage(session, .subscribe(topic: asker.topic.string)) == .allow
-        else {
-            asker.refuse(.topicDenied)
-            return nil
+    /// Enters the subscription, if the app allows it and, where the topic belongs to a scope,
+    /// whoever decides about that; and then goes on.
+    private func beginApp(
+        _ asker: Asker, then proceed: @escaping @Sendable (Asker, LiveSession) -> Void
+    ) {
+        admitToTopic(asker) { asker, pass in
+            let service = asker.service
+            guard let session = asker.session,
+                service.hooks.onMessage(session, .subscribe(topic: asker.topic.string)) == .allow
+            else { return asker.refuse(.topicDenied) }
+            let lastMessage = service.fanOuts.lastMessage
+            guard service.subscriptions.subscribe(asker, after: lastMessage) else { return }
+            if let pass { service.stand(asker, on: pass) }
+            proceed(asker, session)
         }
-        return subscriptions.subscribe(asker, after: fanOuts.lastMessage) ? session : nil
+    }
+
+    /// Goes on if the socket's user may have the scope to which the topic belongs, if it belongs to
+    /// one.
+    func admitToTopic(
+        _ asker: Asker, _ proceed: @escaping @Sendable (Asker, AccessPass?) -> Void
+    ) {
+        guard let scope = hooks.scopeOfTopic?(asker.topic.string) else {
+            return proceed(asker, nil)
+        }
+        admit(asker, to: scope, for: .subscribe) { asker, ruling in
+            switch ruling {
+            case .allowed(let pass): proceed(asker, pass)
+            case .denied: asker.refuse(.topicDenied)
+            case .failed: asker.refuse(ruling.refusal(for: scope) ?? .topicDenied)
+            }
+        }
     }
 
     // MARK: Credentials
@@ -65,7 +90,8 @@ extension LiveService {
             return asker.close(code: 1008, reason: "wrong_user")
         case .signedIn(let user):
             sockets.update(asker.socket) { $0.user = user }
-            checkPermissions(asker)
+            let topics = subscriptions.topics.topicNames(of: asker.socket)
+            return checkPermissions(asker, topics[...]) { $0.acknowledge() }
         case .unchanged: break
         }
         asker.acknowledge()
@@ -118,9 +144,16 @@ extension LiveService {
 
     private func describe(_ row: LiveSocket) -> LiveSession {
         LiveSession(
-            id: row.id, user: row.user,
+            id: row.id.text, user: row.user,
             topics: subscriptions.topics.topicNames(of: row.token).map(\.string),
             sinceMilliseconds: row.sinceMilliseconds)
+    }
+
+    /// Ends the sockets that a session or a token has opened: they are sent nothing more.
+    func close(credential: LiveSocket.Credential, _ live: LiveWorker) {
+        for row in sockets.all where row.credential == credential {
+            end(live.socket(row.token), because: .tokenExpired)
+        }
     }
 
     func close(session id: String, reason: String, _ live: LiveWorker) {
@@ -146,40 +179,5 @@ extension LiveService {
             draining(row.token, on: live.worker)
             live.socket(row.token).close(code: 1012, reason: "epoch_changed")
         }
-    }
-
-    // MARK: Permissions
-
-    func checkAllPermissions(_ live: LiveWorker) {
-        for row in sockets.all { checkPermissions(live.socket(row.token)) }
-    }
-
-    /// Ends the subscriptions that the socket's user may no longer have, and says so of each.
-    private func checkPermissions(_ asker: Asker) {
-        guard let session = asker.session else { return }
-        let user = asker.user
-        for topic in subscriptions.topics.topicNames(of: asker.socket) {
-            let about = asker.about(topic)
-            guard let bytes = TopicName.scope(of: topic) else {
-                checkPermission(about, of: session)
-                continue
-            }
-            guard let scope = Name(bytes), !sync.mayUse(scope, for: .subscribe, by: user) else {
-                continue
-            }
-            subscriptions.topics.unsubscribe(asker.socket, from: topic)
-            about.withdraw(.scopeDenied(scope))
-        }
-    }
-
-    /// The same for a topic of the app.
-    private func checkPermission(_ asker: Asker, of session: LiveSession) {
-        guard hooks.onMessage(session, .subscribe(topic: asker.topic.string)) == .deny else {
-            presence?.checkSeat(asker, of: session)
-            return
-        }
-        presence?.leave(asker)
-        subscriptions.topics.unsubscribe(asker.socket, from: asker.topic)
-        asker.withdraw(.topicDenied)
     }
 }

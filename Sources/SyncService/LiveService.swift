@@ -28,6 +28,10 @@ public final class LiveService: WebSocketService {
     var credentials: Credentials
     let subscriptions: Subscriptions
     let fanOuts: TopicFanOuts
+    /// What sockets have said behind something that waits for a decision.
+    var lines = HeldLines()
+    /// Subscriptions that are to be asked for again.
+    var rechecks = Rechecks()
     /// Nil if the app keeps no presence.
     let presence: PresenceRooms?
     /// Composes JSON text before it is framed.
@@ -53,10 +57,11 @@ public final class LiveService: WebSocketService {
         }
         sockets.open(
             LiveSocket(
-                socket, id: LiveSocket.randomID(using: &random), user: request.user,
+                socket, id: LiveSocket.ID(using: &random), user: request.user,
                 sinceMilliseconds: Int(worker.clock.wallMilliseconds),
                 source: ReadSource(peer, exempt: sync.readLimits.exempt),
-                origin: sync.origin(of: peer), meter: meter))
+                origin: sync.origin(of: peer), meter: meter,
+                credential: request.credential.map { LiveSocket.Credential($0) } ?? .none))
         credentials.begin(
             socket, user: request.user, expires: request.userExpires, clock: worker.clock,
             now: worker.now)
@@ -75,6 +80,7 @@ public final class LiveService: WebSocketService {
         presence?.lose(LiveWorker(service: self, worker: worker).socket(socket))
         subscriptions.removeAll(socket)
         credentials.remove(socket)
+        lines.remove(socket)
         sockets.close(socket)
         if let session { hooks.onClose(session) }
     }
@@ -124,9 +130,32 @@ public final class LiveService: WebSocketService {
             let asker = live.asker(
                 Question(
                     socket: socket, ref: message.ref, topic: message.request.topic ?? .empty))
-            perform(message.request, byteCount: payload.count, for: asker)
+            take(message.request, byteCount: payload.count, for: asker)
         } catch {
             live.socket(socket).send { LiveWriter.error(error, to: &$0) }
+        }
+    }
+
+    /// Performs a request, or puts it behind what waits.
+    private func take(_ request: ClientMessage.Request, byteCount: Int, for asker: Asker) {
+        guard lines.isHeld(asker.socket) else {
+            return perform(request, byteCount: byteCount, for: asker)
+        }
+        if case .ping = request { return perform(request, byteCount: byteCount, for: asker) }
+        let message = HeldMessage(
+            request: request, byteCount: byteCount, question: asker.question)
+        guard lines.add(message) else {
+            return asker.withoutTopic.refuse(.unavailable("too many messages wait; try again"))
+        }
+    }
+
+    /// Performs what has waited, up to the next one that waits.
+    func performHeld(_ asker: Asker) {
+        while let message = lines.next(asker.socket) {
+            guard asker.isHere, holds(asker.socket, on: asker.worker) else { continue }
+            perform(
+                message.request, byteCount: message.byteCount,
+                for: asker.live.asker(message.question))
         }
     }
 
@@ -165,12 +194,22 @@ public final class LiveService: WebSocketService {
             row?.meter?.charge(
                 .mutations(parsed.mutations.count), user: row?.user, now: asker.worker.now)
             parsed.origin = row?.origin
-            try sync.check(parsed.scope, for: .push, by: parsed.user)
-            parsed.isByReader = sync.mayUse(parsed.scope, for: .pull, by: parsed.user)
             request = parsed
         } catch {
             return asker.refuse(error)
         }
+        admit(asker, to: request.scope, for: .push) { asker, ruling in
+            if let refusal = ruling.refusal(for: request.scope) { return asker.refuse(refusal) }
+            // Whether it may be compressed where it is told to others.
+            asker.service.admit(asker, to: request.scope, for: .pull) { asker, ruling in
+                var request = request
+                request.isByReader = ruling.isAllowed
+                asker.service.commit(request, byteCount: byteCount, for: asker)
+            }
+        }
+    }
+
+    private func commit(_ request: PushRequest, byteCount: Int, for asker: Asker) {
         let (path, limits) = (asker.returnPath, sync.limits)
         sync.push(request, byteCount: byteCount) { answer, mail in
             path.resume(in: &mail) { asker in
@@ -184,6 +223,10 @@ public final class LiveService: WebSocketService {
     }
 
     private func publish(_ payload: JSONValue, for asker: Asker) {
+        admitToTopic(asker) { asker, _ in asker.service.publishAllowed(payload, for: asker) }
+    }
+
+    private func publishAllowed(_ payload: JSONValue, for asker: Asker) {
         let topic = asker.topic
         guard let session = asker.session,
             hooks.onMessage(session, .publish(topic: topic.string, payload: payload)) == .allow
@@ -221,7 +264,8 @@ public final class LiveService: WebSocketService {
         let ends = endCredentials(live)
         let progress = fanOuts.work(on: live)
         let presence = presence?.work(on: live) ?? .done
-        return progress == .more ? .more : presence.with(ends)
+        let rechecks = workRechecks(live)
+        return progress == .more ? .more : presence.with(ends).with(rechecks)
     }
 
     /// Lends `use` the text that `write` composes.

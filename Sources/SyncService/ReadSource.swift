@@ -4,6 +4,7 @@
 import MizuDoor
 import MizuHTTP
 import MizuServer
+import MizuSync
 
 /// The limits of reads. Times in milliseconds.
 public struct ReadLimits: Sendable {
@@ -58,6 +59,18 @@ public struct ReadSource: Hashable, Sendable {
         let hash = UInt64(bitPattern: Int64(hasher.finalize()))
         let isExempt = peer == .local || exempt.contains(peer)
         bits = hash & ~1 | (isExempt ? 1 : 0)
+    }
+}
+
+extension ReadSource {
+    /// A user, wherever they are: for what is asked on their behalf and not on an address's.
+    /// Exempt like the source that they ask from.
+    init(user: Name, like source: ReadSource) {
+        var hasher = Hasher()
+        hasher.combine("user")
+        hasher.combine(user)
+        let hash = UInt64(bitPattern: Int64(hasher.finalize()))
+        bits = hash & ~1 | (source.isExempt ? 1 : 0)
     }
 }
 

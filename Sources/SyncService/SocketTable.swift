@@ -12,8 +12,7 @@ import MizuTopics
 /// One socket.
 struct LiveSocket {
     let token: Token
-    /// Random, unique among all workers; tells nothing else. Names the session to the app.
-    let id: String
+    private let idHigh: UInt64
     /// Who it is: of the request that opened it, or of an `auth`; nil for nobody.
     var user: String?
     /// When it was opened, in milliseconds since 1970.
@@ -25,30 +24,72 @@ struct LiveSocket {
     /// Topics of which a reader is asked where they are, each with the number of the question: one
     /// that an unsubscribe or another subscribe overtook has another number, or none.
     var asks: [ByteSlice: Int] = [:]
-    // The last two fill a gap together: a row is 96 bytes.
+    /// What proved who opened it.
+    let credential: Credential
+    // The last three fill a gap together: a row is 96 bytes.
     /// Where its pushes are counted; nil: nowhere.
     let origin: PushOrigin?
+    private let idLow: UInt8
     /// The topic that its last heartbeat was about.
     var heartbeatTopic: TopicID?
 
-    /// - Parameter id: see `randomID`.
+    /// Random, unique among all workers; tells nothing else. Names the session to the app: 72 bits,
+    /// unguessable.
+    struct ID: Hashable, Sendable {
+        fileprivate let high: UInt64
+        fileprivate let low: UInt8
+
+        init(using random: inout some RandomNumberGenerator) {
+            self.init(high: random.next(), low: random.next())
+        }
+
+        fileprivate init(high: UInt64, low: UInt8) {
+            self.high = high
+            self.low = low
+        }
+
+        /// Nil where no socket has an id of this text.
+        init?(text: String) {
+            guard let bytes = Base64.decode(Array(text.utf8), alphabet: .url), bytes.count == 9
+            else { return nil }
+            high = bytes[..<8].reduce(0) { $0 << 8 | UInt64($1) }
+            low = bytes[8]
+        }
+
+        /// Twelve characters.
+        var text: String {
+            let bytes = (0..<8).map { UInt8(truncatingIfNeeded: high >> (56 - 8 * $0)) } + [low]
+            return String(decoding: Base64.encode(bytes, alphabet: .url), as: UTF8.self)
+        }
+    }
+
+    /// Names a session or a token in eight bytes: a hash that is keyed by the process, so that
+    /// nobody outside can find two names that are the same.
+    struct Credential: Equatable, Sendable {
+        private let hash: Int
+
+        /// Nothing that ends by itself.
+        static let none = Credential(hash: 0)
+
+        private init(hash: Int) { self.hash = hash }
+
+        init(_ name: String) { hash = name.hashValue }
+    }
+
+    var id: ID { ID(high: idHigh, low: idLow) }
+
     init(
-        _ token: Token, id: String, user: String?, sinceMilliseconds: Int, source: ReadSource,
-        origin: PushOrigin? = nil, meter: SocketMeter? = nil
+        _ token: Token, id: ID, user: String?, sinceMilliseconds: Int, source: ReadSource,
+        origin: PushOrigin? = nil, meter: SocketMeter? = nil, credential: Credential = .none
     ) {
         self.token = token
-        self.id = id
+        (idHigh, idLow) = (id.high, id.low)
         self.user = user
         self.sinceMilliseconds = sinceMilliseconds
         self.source = source
         self.origin = origin
         self.meter = meter
-    }
-
-    /// 72 bits in 12 characters: unguessable, and small enough to be stored in place.
-    static func randomID(using random: inout some RandomNumberGenerator) -> String {
-        let bytes = (0..<9).map { _ in UInt8.random(in: .min ... .max, using: &random) }
-        return String(decoding: Base64.encode(bytes, alphabet: .url), as: UTF8.self)
+        self.credential = credential
     }
 }
 
@@ -84,7 +125,8 @@ struct SocketTable: ~Copyable {
     }
 
     /// The socket with that id. O(sockets): it is people who ask.
-    func find(id: String) -> LiveSocket? {
+    func find(id text: String) -> LiveSocket? {
+        guard let id = LiveSocket.ID(text: text) else { return nil }
         for case let row? in rows where row.id == id { return row }
         return nil
     }

@@ -21,6 +21,8 @@ final class Subscriptions {
     let sync: SyncService
     let limits: LiveLimits
     var topics: TopicTable<SubscriptionState>
+    /// What the permissions of subscriptions stood on.
+    private(set) var bases = PermissionBases()
     private var lastAsk = 0
 
     init(sync: SyncService, limits: LiveLimits) {
@@ -32,11 +34,42 @@ final class Subscriptions {
     /// Ends the subscription that the request names, also one that is still being asked for.
     func end(_ asker: Asker) {
         forgetAsk(asker)
+        releaseBasis(asker)
         topics.unsubscribe(asker.socket, from: asker.topic)
     }
 
     /// Ends all subscriptions of a socket that has gone.
-    func removeAll(_ socket: Token) { topics.removeAll(socket) }
+    func removeAll(_ socket: Token) {
+        if !bases.isEmpty {
+            var ids: [PermissionBases.ID] = []
+            topics.forEachSubscription(of: socket) { ids.append(topics[$0].basis) }
+            for id in ids { bases.release(id) }
+        }
+        topics.removeAll(socket)
+    }
+
+    // MARK: What permission stood on
+
+    /// Records what the permission of a subscription stands on now.
+    /// - Returns: its number; 0 for nothing.
+    func stand(_ asker: Asker, on pass: AccessPass) -> PermissionBases.ID {
+        guard !pass.seen.isEmpty || !bases.isEmpty,
+            let subscription = topics.subscription(of: asker.socket, to: asker.topic)
+        else { return 0 }
+        let (older, newer) = (topics[subscription].basis, bases.take(pass))
+        topics[subscription].basis = newer
+        bases.release(older)
+        return newer
+    }
+
+    /// The subscription ends, or begins anew.
+    private func releaseBasis(_ asker: Asker) {
+        guard !bases.isEmpty,
+            let subscription = topics.subscription(of: asker.socket, to: asker.topic)
+        else { return }
+        bases.release(topics[subscription].basis)
+        topics[subscription].basis = 0
+    }
 
     // MARK: An app's own topics
 
@@ -45,6 +78,7 @@ final class Subscriptions {
     /// - Returns: false if the connection has too many; that was answered.
     func subscribe(_ asker: Asker, after lastMessage: Int) -> Bool {
         let state = SubscriptionState(mode: .pokes, sent: lastMessage)
+        releaseBasis(asker)
         guard topics.subscribe(asker.socket, to: asker.topic, as: state) != .limitReached else {
             refuseTooMany(asker)
             return false
@@ -65,32 +99,49 @@ final class Subscriptions {
         guard let scope = Name(scopeName) else {
             return asker.withdraw(.invalidRequest("the topic does not name a scope"))
         }
-        guard sync.mayUse(scope, for: .subscribe, by: asker.user) else {
-            // Nor does an earlier subscription stand.
-            topics.unsubscribe(asker.socket, from: asker.topic)
-            return asker.withdraw(.scopeDenied(scope))
+        asker.service.admit(asker, to: scope, for: .subscribe) { asker, ruling in
+            asker.service.subscriptions.subscribe(asker, to: scope, from: position, by: ruling)
         }
+    }
+
+    private func subscribe(
+        _ asker: Asker, to scope: Name, from position: Position?, by ruling: Ruling
+    ) {
+        guard case .allowed(let pass) = ruling else { return refuse(asker, ruling, scope) }
         forgetAsk(asker)
         if let position {
-            subscribe(asker, to: scope, after: position)
+            subscribe(asker, to: scope, after: position, by: pass)
         } else if let head = sync.tail.head(scope) {
-            begin(asker, .pokes, at: head, sent: head.cursor)
+            begin(asker, .pokes, at: head, sent: head.cursor, by: pass)
         } else {
             askStore(asker, scope, position: nil)
         }
     }
 
+    /// Nor does an earlier subscription stand.
+    private func refuse(_ asker: Asker, _ ruling: Ruling, _ scope: Name) {
+        end(asker)
+        asker.withdraw(ruling.refusal(for: scope) ?? .scopeDenied(scope))
+    }
+
     /// With a position: deltas from there on.
-    private func subscribe(_ asker: Asker, to scope: Name, after position: Position) {
-        switch sync.tail.delta(scope, after: position) {
+    private func subscribe(
+        _ asker: Asker, to scope: Name, after position: Position, by pass: AccessPass
+    ) {
+        let delta = sync.tail.delta(scope, after: position)
+        // A commit that has just taken the right away may be in what was read: ask again.
+        guard sync.access.isGranted(pass) else {
+            return subscribe(asker, to: ByteSlice(scope.bytes), from: position)
+        }
+        switch delta {
         case .current:
             let head = sync.tail.head(scope) ?? ScopeHead(position, checksum: nil)
-            begin(asker, .deltas, at: head, sent: position.cursor)
+            begin(asker, .deltas, at: head, sent: position.cursor, by: pass)
         case .frame(let base, let head, let changes):
-            guard begin(asker, .deltas, at: head, sent: head.cursor) else { return }
+            guard begin(asker, .deltas, at: head, sent: head.cursor, by: pass) else { return }
             sendDelta(asker, after: base, to: head, changes)
         case .tooFarBehind(let head):
-            guard begin(asker, .deltas, at: head, sent: head.cursor) else { return }
+            guard begin(asker, .deltas, at: head, sent: head.cursor, by: pass) else { return }
             sendPoke(asker, at: head)
         case .refused(let refusal): asker.withdraw(refusal)
         case .askStore: askStore(asker, scope, position: position)
@@ -101,13 +152,16 @@ final class Subscriptions {
     /// - Returns: false if the connection has too many; that was answered.
     @discardableResult
     private func begin(
-        _ asker: Asker, _ mode: SubscriptionMode, at head: ScopeHead, sent: Int
+        _ asker: Asker, _ mode: SubscriptionMode, at head: ScopeHead, sent: Int,
+        by pass: AccessPass
     ) -> Bool {
         let state = SubscriptionState(mode: mode, sent: sent)
+        releaseBasis(asker)
         guard topics.subscribe(asker.socket, to: asker.topic, as: state) != .limitReached else {
             refuseTooMany(asker)
             return false
         }
+        asker.service.stand(asker, on: pass)
         asker.acknowledge(at: head)
         return true
     }
@@ -170,19 +224,29 @@ final class Subscriptions {
             return asker.withdraw(error)
         }
         // Permission may have gone while the reader read.
-        guard sync.mayUse(scope, for: .subscribe, by: asker.user) else {
-            topics.unsubscribe(asker.socket, from: asker.topic)
-            return asker.withdraw(.scopeDenied(scope))
+        asker.service.admit(asker, to: scope, for: .subscribe) { asker, ruling in
+            let subscriptions = asker.service.subscriptions
+            guard case .allowed(let pass) = ruling else {
+                return subscriptions.refuse(asker, ruling, scope)
+            }
+            let read = (head: answer.head, page: page)
+            subscriptions.finish(asker, scope, from: position, read, isCurrent, by: pass)
         }
+    }
+
+    private func finish(
+        _ asker: Asker, _ scope: Name, from position: Position?,
+        _ read: (head: ScopeHead, page: PullPage?), _ isCurrent: Bool, by pass: AccessPass
+    ) {
         // The tail may have moved on while the reader read: what it knows now is what its next
         // publication will continue.
-        let head = sync.tail.head(scope) ?? answer.head
+        let head = sync.tail.head(scope) ?? read.head
         guard isCurrent else { return asker.acknowledge(at: head) }
-        guard let position, let page else {
-            begin(asker, .pokes, at: head, sent: head.cursor)
+        guard let position, let page = read.page else {
+            begin(asker, .pokes, at: head, sent: head.cursor, by: pass)
             return
         }
-        guard begin(asker, .deltas, at: head, sent: head.cursor) else { return }
+        guard begin(asker, .deltas, at: head, sent: head.cursor, by: pass) else { return }
         if page.position.cursor != head.cursor {
             sendPoke(asker, at: head)
         } else if position.cursor < head.cursor {

@@ -11,16 +11,6 @@ import MizuServer
 import MizuSync
 import Synchronization
 
-/// What somebody wants to do with a scope.
-public enum SyncAction: Sendable {
-    case push, pull, snapshot, subscribe
-}
-
-/// Whether `user` (nil: nobody is signed in) may do `action` in `scope`. Asked before anything is
-/// read or stored; on any worker's thread, so it must not wait.
-public typealias Authorize =
-    @Sendable (_ user: Name?, _ scope: Name, _ action: SyncAction) -> Bool
-
 /// What is done with the changes of a commit. On the committer's thread.
 public typealias Publish = @Sendable ([CommittedChanges], inout MailBatch) -> Void
 
@@ -31,7 +21,8 @@ public final class SyncService: Sendable {
     public let limits: SyncLimits
     public let tail: LogTail
     let workers: Workers
-    let authorize: Authorize
+    /// Who may what.
+    let access: AccessControl
     /// How often an address and a user may ask, and how much; nil: as often as they like.
     let limiter: RateLimiter?
     package let logger: Logger
@@ -45,6 +36,7 @@ public final class SyncService: Sendable {
     /// - Parameters:
     ///   - store: taken over; closed by `stop`.
     ///   - reads: how many reads may wait, of whom and how long.
+    ///   - authorize: who may what.
     ///   - limiter: asked for each message of a socket; pushes pay there for their mutations. The
     ///     server asks the same one for each request.
     ///   - publish: gets every commit's changes, and puts what it makes of them into the mail that
@@ -54,18 +46,19 @@ public final class SyncService: Sendable {
     package static func start(
         _ store: sending any SyncStore, mutator: any Mutator, limits: SyncLimits,
         workers: Workers, logger: Logger, reads: ReadLimits = ReadLimits(),
-        limiter: RateLimiter? = nil, authorize: @escaping Authorize,
+        limiter: RateLimiter? = nil, authorize: AccessRule,
         publish: @escaping Publish,
         onRestore: @escaping @Sendable () -> Void = {}
     ) throws(SyncStartError) -> SyncService {
         let tail = LogTail(limits: limits)
         let pages = SharedPages(byteCountMax: reads.pagesBytesMax)
         do {
+            let readers = try Readers(reads, logger: logger)
+            let access = AccessControl(authorize, tail: tail, readers: readers, logger: logger)
             let committer = try Committer(
-                workers: workers, tail: tail, pages: pages, logger: logger,
+                workers: workers, tail: tail, pages: pages, access: access, logger: logger,
                 diskFreeBytesMin: limits.diskFreeBytesMin, publish: publish,
                 onRestore: onRestore)
-            let readers = try Readers(reads, logger: logger)
             for index in 0..<readers.count {
                 let reader = try store.makeReader()
                 try readers.start(index, reader)
@@ -75,7 +68,7 @@ public final class SyncService: Sendable {
                 steady: { Int64(clamping: Instant.now.nanoseconds / 1_000_000) })
             try committer.start(engine)
             return SyncService(
-                limits: limits, tail: tail, workers: workers, authorize: authorize,
+                limits: limits, tail: tail, workers: workers, access: access,
                 limiter: limiter, logger: logger, readLimits: reads, pages: pages,
                 committer: committer, readers: readers)
         } catch let error as StoreError {
@@ -88,14 +81,14 @@ public final class SyncService: Sendable {
     }
 
     private init(
-        limits: SyncLimits, tail: LogTail, workers: Workers, authorize: @escaping Authorize,
+        limits: SyncLimits, tail: LogTail, workers: Workers, access: AccessControl,
         limiter: RateLimiter?, logger: Logger, readLimits: ReadLimits, pages: SharedPages,
         committer: Committer, readers: Readers
     ) {
         self.limits = limits
         self.tail = tail
         self.workers = workers
-        self.authorize = authorize
+        self.access = access
         self.limiter = limiter
         self.logger = logger
         self.readLimits = readLimits
@@ -109,11 +102,6 @@ public final class SyncService: Sendable {
     /// Why what is pushed cannot be written now; nil where it can.
     public var writeObstacle: WriteObstacle? {
         workers.isDraining ? .draining : committer.health.obstacle
-    }
-
-    /// Whether `user` (nil: nobody) may do `action` in `scope`.
-    public func mayUse(_ scope: Name, for action: SyncAction, by user: Name?) -> Bool {
-        authorize(user, scope, action)
     }
 
     /// Commits `request`; `answer` is called once, on the committer's thread or at once.

@@ -23,7 +23,21 @@ final class CommitPublication: Sendable {
 
     enum Frame: Int { case poke, delta }
 
-    init(_ feed: [CommittedChanges]) { self.feed = feed }
+    /// Who lost which scope.
+    let revocations: [Revocation]
+    /// Scopes of which grants have changed.
+    let grantScopes: [Name]
+
+    struct Revocation: Sendable {
+        let scope: Name
+        let users: Set<String>
+    }
+
+    init(_ feed: [CommittedChanges]) {
+        self.feed = feed
+        revocations = []
+        grantScopes = []
+    }
 
     /// The frame of the changes at `index`; `make` is called once for all workers, by whoever comes
     /// first, while the others wait.

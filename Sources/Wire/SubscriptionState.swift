@@ -33,6 +33,8 @@ public struct SubscriptionState: Equatable, Sendable, BitwiseCopyable {
     public var mode: SubscriptionMode
     /// Whether a poke for this topic is in the connection's send queue: at most one may be.
     public var isPokeWaiting: Bool
+    /// What the permission stood on, by the owner's own numbers; 0: on nothing.
+    public var basis: UInt32 = 0
 
     public init(mode: SubscriptionMode, sent: Int) {
         self.sent = sent

@@ -75,7 +75,7 @@ final class SyncServer: Sendable {
         let service = try SyncService.start(
             MemoryStore(on: shelf, epoch: epoch), mutator: PutMutator(), limits: SyncLimits(),
             workers: workers, logger: .silent, limiter: limiter,
-            authorize: { permissions.allows($0, $1, $2) },
+            authorize: .byName { permissions.allows($0, $1, $2) },
             publish: { feed.publish($0, in: &$1) })
         let hooks = Self.hooks(permissions, closed, presence?.hook, changes)
         let live = LiveLimits(

@@ -1,0 +1,238 @@
+// Who may what, decided in one place for every wire and every call that a request is behind: the
+// framework's own scopes first, then what the app says. Most questions are answered at once on the
+// worker that asks; where the app wants to look at records, by a decision that is remembered, and
+// only where that holds no longer on a reader's thread (+Waiting). Any thread.
+//
+//   question ─► mizu:… or somebody else's user:… ─► no
+//            ─► rule on the worker, which reads nothing ─► yes, no, an error
+//                   └─ wants to read ─► remembered, and what it stood on is as it was ─► yes, no
+//                                          └─ otherwise nil: `admit` asks the store
+//
+// A decision stands on positions of scopes, which the tail knows, and on moments of grants, which
+// `GrantClock` does: neither is a read.
+
+import Logging
+import MizuEventLoop
+import MizuSync
+import Synchronization
+
+/// What an app has said about permission.
+package enum AccessRule: Sendable {
+    /// Whoever reaches the server may do everything.
+    case everybody
+    case byName(AuthorizeByName)
+    case looking(Authorize)
+}
+
+final class AccessControl: Sendable {
+    let tail: LogTail
+    let logger: Logger
+    let readers: Readers
+    private let rule: AccessRule
+    let state: Mutex<State>
+
+    struct State {
+        var decisions = DecisionCache(setCount: AccessLimits.decisionSets)
+        var grants = GrantClock()
+        /// Moves when everything that was decided is to be forgotten.
+        var era: UInt32 = 0
+        var flights: [DecisionCache.Key: Flight] = [:]
+        var waiterCount = 0
+        /// Decisions that a reader made so far.
+        var lookCount = 0
+    }
+
+    init(_ rule: AccessRule, tail: LogTail, readers: Readers, logger: Logger) {
+        self.rule = rule
+        self.tail = tail
+        self.readers = readers
+        self.logger = logger
+        state = Mutex(State())
+    }
+
+    /// Whether decisions stand on nothing that anybody could look at.
+    var looksAtNothing: Bool {
+        switch rule {
+        case .everybody, .byName: true
+        case .looking: false
+        }
+    }
+
+    /// The moment to remember before a view of the store begins.
+    var grantTime: UInt64 { state.withLock { $0.grants.now } }
+
+    /// Decisions that a reader made so far.
+    var lookCount: Int { state.withLock { $0.lookCount } }
+
+    // MARK: At once
+
+    /// Whether it is allowed; nil where only the store can say. Neither waits nor reads.
+    func ruling(_ question: AccessQuestion) -> Ruling? {
+        switch ScopeOwner(of: question.scope, askedBy: question.user) {
+        case .framework, .user(isAsker: false): return .denied
+        case .user(isAsker: true): return .allowed(free(question))
+        case .app: break
+        }
+        switch rule {
+        case .everybody: return .allowed(free(question))
+        case .byName(let allows):
+            return allows(question.user, question.scope, question.action)
+                ? .allowed(free(question)) : .denied
+        case .looking(let authorize):
+            let look = AccessLook()
+            let result = Result { try authorize(Access(question, look)) }
+            // Whatever the closure made of it that there was nothing to read.
+            guard !look.wantsReader else { return remembered(question) }
+            return ruling(question, result, look, era: 0)
+        }
+    }
+
+    /// A pass that stands on nothing.
+    private func free(_ question: AccessQuestion) -> AccessPass {
+        AccessPass(question: question, seen: [], era: 0)
+    }
+
+    private func ruling(
+        _ question: AccessQuestion, _ result: Result<Bool, any Error>, _ look: AccessLook,
+        era: UInt32
+    ) -> Ruling {
+        if let failure = look.failure {
+            if case .thrown(let error) = failure { report(error, question) }
+            return .failed(failure)
+        }
+        switch result {
+        case .success(true):
+            return .allowed(AccessPass(question: question, seen: look.seen, era: era))
+        case .success(false): return .denied
+        case .failure(let error):
+            report(error, question)
+            return .failed(.thrown(error))
+        }
+    }
+
+    private func report(_ error: any Error, _ question: AccessQuestion) {
+        logger.error("authorize failed in the scope \(question.scope), so it is refused: \(error)")
+    }
+
+    private func remembered(_ question: AccessQuestion) -> Ruling? {
+        let key = DecisionCache.Key(question)
+        let (found, era) = state.withLock { state in
+            (state.decisions.find(key), state.era)
+        }
+        guard let found, hold(found.seen, era: era) else { return nil }
+        return found.isAllowed
+            ? .allowed(AccessPass(question: question, seen: found.seen, era: era)) : .denied
+    }
+
+    // MARK: Later
+
+    /// Whether all that a pass stood on is as it was.
+    func holds(_ pass: AccessPass) -> Bool {
+        pass.seen.isEmpty || hold(pass.seen, era: pass.era)
+    }
+
+    /// Whether nobody has taken the right away that a pass stood on, as far as grants say it.
+    /// Whoever reads first and asks then has read nothing that was written after it was taken.
+    func isGranted(_ pass: AccessPass) -> Bool {
+        pass.seen.isEmpty
+            || hold(
+                pass.seen.filter { if case .records = $0 { false } else { true } }, era: pass.era)
+    }
+
+    private func hold(_ seen: [AccessPass.Seen], era: UInt32) -> Bool {
+        let areGrantsHeld = state.withLock { state in
+            guard state.era == era else { return false }
+            for case .grant(_, let mark) in seen where !state.grants.holds(mark) { return false }
+            return true
+        }
+        guard areGrantsHeld else { return false }
+        for what in seen {
+            switch what {
+            case .grant: break
+            case .records(let scope, let position):
+                guard tail.ends(scope, at: position) else { return false }
+            case .unwritten(let scope):
+                guard tail.ends(scope, at: .start) else { return false }
+            }
+        }
+        return true
+    }
+
+    // MARK: On a reader's thread
+
+    /// Decides, with a reader, and remembers it.
+    /// - Returns: what is decided, and what it stands on also where that is no.
+    func decide(
+        _ question: AccessQuestion, _ turn: Readers.ReadTurn
+    ) -> (ruling: Ruling, seen: [AccessPass.Seen], era: UInt32) {
+        if let ruling = fixedRuling(question) { return (ruling, [], 0) }
+        let era = state.withLock { state in
+            state.lookCount += 1
+            return state.era
+        }
+        let source = AccessLook.Source(reader: turn.reader, check: turn.check, control: self)
+        var ensured: [Name] = []
+        while true {
+            let look = AccessLook(source, ensuring: ensured)
+            let result = Result { try self.ask(question, look) }
+            let unsure = look.end()
+            guard unsure.isEmpty || look.failure != nil else {
+                ensured += unsure
+                continue
+            }
+            let ruling = ruling(question, result, look, era: era)
+            if case .failed = ruling { return (ruling, [], era) }
+            if !look.seen.isEmpty { keep(question, ruling, look.seen, era: era) }
+            return (ruling, look.seen, era)
+        }
+    }
+
+    private func fixedRuling(_ question: AccessQuestion) -> Ruling? {
+        if case .looking = rule, ScopeOwner(of: question.scope, askedBy: question.user) == .app {
+            return nil
+        }
+        return ruling(question)
+    }
+
+    private func ask(_ question: AccessQuestion, _ look: AccessLook) throws -> Bool {
+        guard case .looking(let authorize) = rule else { return false }
+        return try authorize(Access(question, look))
+    }
+
+    private func keep(
+        _ question: AccessQuestion, _ ruling: Ruling, _ seen: [AccessPass.Seen], era: UInt32
+    ) {
+        state.withLock { state in
+            guard state.era == era else { return }
+            state.decisions.keep(
+                DecisionCache.Decision(isAllowed: ruling.isAllowed, seen: seen),
+                as: DecisionCache.Key(question))
+        }
+    }
+
+    // MARK: What changes decisions
+
+    /// Somebody's grant was changed by a commit. To be called when that is durable and before
+    /// anybody is told of it.
+    func grantChanged(of user: Name, in scope: Name) {
+        let hand = GrantClock.hand(of: user, in: scope)
+        state.withLock { $0.grants.move(hand) }
+    }
+
+    /// Nothing that was decided holds any more.
+    func forgetAll() {
+        state.withLock { state in
+            state.era &+= 1
+            state.decisions.forgetAll()
+        }
+    }
+}
+
+extension Access {
+    init(_ question: AccessQuestion, _ look: AccessLook) {
+        user = question.user
+        scope = question.scope
+        action = question.action
+        self.look = look
+    }
+}

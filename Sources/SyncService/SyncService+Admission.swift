@@ -1,0 +1,142 @@
+// How a request that needs a permission goes on: at once where the answer is there, else when the
+// store has said so, on a reader's thread; the request owes its answer until then. For HTTP and for
+// handlers; sockets wait in `HeldLines`.
+
+import MizuEventLoop
+import MizuHTTP
+import MizuServer
+import MizuSync
+
+/// How a request is answered once it is allowed.
+public enum AdmittedAnswer: Sendable {
+    case now(Response)
+    /// The exchange is answered by whoever works on it, and this says when nobody waits any more.
+    case later(ExchangeWatch?)
+}
+
+extension SyncService {
+    /// Goes on with a request if `user` (nil: nobody) may do `action` in `scope`.
+    /// - Parameter proceed: called at most once: now, or on a reader's thread; then it is given the
+    ///   watch that the pending response has. What it reads it hands out after `isGranted` only.
+    /// - Returns: what `proceed` answered, or a pending response.
+    /// - Throws: the refusal, what the app's closure threw, and what `proceed` throws, if that is
+    ///   known at once.
+    public func admit(
+        _ request: borrowing Request, to scope: Name, for action: SyncAction, as user: Name?,
+        _ proceed: @escaping @Sendable (AccessPass, ExchangeWatch?) throws -> AdmittedAnswer
+    ) throws -> Response {
+        let question = AccessQuestion(user: user, scope: scope, action: action)
+        if let ruling = access.ruling(question) {
+            switch try proceed(try ruling.pass(to: scope), nil) {
+            case .now(let response): return response
+            case .later(let watch?): return .pending(watchedBy: watch)
+            case .later(nil): return .pending
+            }
+        }
+        let (workers, exchange, watch) = (self.workers, request.exchange, ExchangeWatch())
+        access.admit(question, for: asker(request.peer, watchedBy: watch)) { ruling in
+            do {
+                switch try proceed(try ruling.pass(to: scope), watch) {
+                case .now(let response): workers.respond(to: exchange, response)
+                case .later: break
+                }
+            } catch {
+                workers.respond(to: exchange, Response(refusedFor: error))
+            }
+        }
+        return .pending(watchedBy: watch)
+    }
+
+    /// Goes on with a push.
+    /// - Parameter proceed: is told whether who pushes may read the scope (`PushRequest`'s
+    ///   `isByReader`).
+    public func admitPush(
+        _ request: borrowing Request, to scope: Name, as user: Name?,
+        _ proceed: @escaping @Sendable (_ isByReader: Bool) -> Void
+    ) throws -> Response {
+        let (push, pull) = (
+            AccessQuestion(user: user, scope: scope, action: .push),
+            AccessQuestion(user: user, scope: scope, action: .pull)
+        )
+        if let ruling = access.ruling(push), !ruling.isAllowed { _ = try ruling.pass(to: scope) }
+        if let reads = access.ruling(pull), access.ruling(push)?.isAllowed == true {
+            proceed(reads.isAllowed)
+            return .pending
+        }
+        let asker = asker(request.peer, watchedBy: ExchangeWatch())
+        return try admit(request, to: scope, for: .push, as: user) { pass, watch in
+            self.whetherReads(user, scope, for: asker, proceed)
+            return .later(watch)
+        }
+    }
+
+    /// Decides without a request: for what a worker cannot wait for. `proceed` is called once: at
+    /// once, or on a reader's thread.
+    /// - Returns: by `proceed`: nil where the push is allowed and may go on, with whether its
+    ///   author may read the scope.
+    public func admitPush(
+        to scope: Name, as user: Name?, for asker: ReadAsker,
+        _ proceed: @escaping @Sendable (Result<Bool, any Error>) -> Void
+    ) {
+        decide(AccessQuestion(user: user, scope: scope, action: .push), for: asker) { ruling in
+            do {
+                _ = try ruling.pass(to: scope)
+                self.whetherReads(user, scope, for: asker) { proceed(.success($0)) }
+            } catch {
+                proceed(.failure(error))
+            }
+        }
+    }
+
+    /// What others are told of a push may be compressed if its author may read the scope.
+    func whetherReads(
+        _ user: Name?, _ scope: Name, for asker: ReadAsker,
+        _ proceed: @escaping @Sendable (Bool) -> Void
+    ) {
+        decide(AccessQuestion(user: user, scope: scope, action: .pull), for: asker) {
+            proceed($0.isAllowed)
+        }
+    }
+
+    private func decide(
+        _ question: AccessQuestion, for asker: ReadAsker,
+        _ proceed: @escaping @Sendable (Ruling) -> Void
+    ) {
+        if let ruling = access.ruling(question) { return proceed(ruling) }
+        access.admit(question, for: asker, proceed)
+    }
+
+    /// Whether no commit has taken the right away since it was decided.
+    public func isGranted(_ pass: AccessPass) -> Bool { access.isGranted(pass) }
+
+    /// Asks again where a commit may have taken the right away while something was read, so that
+    /// nothing that was written afterwards goes out. To be called with what was read in hand.
+    /// - Parameter answer: is given nil where it may go out, else why not: now, or on a reader's
+    ///   thread.
+    public func confirm(
+        _ pass: AccessPass, for asker: ReadAsker,
+        _ answer: @escaping @Sendable ((any Error)?) -> Void
+    ) {
+        guard !access.isGranted(pass) else { return answer(nil) }
+        let scope = pass.question.scope
+        decide(pass.question, for: asker) { ruling in
+            do {
+                _ = try ruling.pass(to: scope)
+                answer(nil)
+            } catch {
+                answer(error)
+            }
+        }
+    }
+}
+
+extension Response {
+    /// What a request is answered that is not allowed, or of which that could not be decided.
+    public init(refusedFor error: any Error) {
+        switch error {
+        case let error as HTTPError: self.init(error)
+        case let refusal as Refusal: self.init(refusal)
+        default: self.init(internal: error)
+        }
+    }
+}
