@@ -91,6 +91,9 @@ let package = Package(
         room("Bytes", []),
         room("EventLoop", ["MizuBytes", "CLinux"]),
         room("Transport", ["MizuBytes", "MizuEventLoop", "CLinux", "COpenSSL"]),
+        room("Crypto", ["COpenSSL"]),
+        room("JOSE", ["MizuCrypto", "MizuBytes"]),
+        room("WebAuthn", ["MizuCrypto", "MizuBytes"]),
         room("HTTP", ["MizuBytes", "CScan", "CZlib"]),
         room("WebSocket", ["MizuBytes", "CScan", "CZlib"]),
         room("Routing", ["MizuHTTP", "MizuBytes"]),
@@ -132,7 +135,8 @@ let package = Package(
             [
                 "MizuSyncService", "MizuProcess", "MizuServer", "MizuDoor", "MizuAccessLog",
                 "MizuSyncSQLite", "MizuView", "MizuSync", "MizuRouting", "MizuHTTP",
-                "MizuWire", "MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux", "CDev",
+                "MizuWire", "MizuTransport", "MizuEventLoop", "MizuCrypto", "MizuJOSE",
+                "MizuBytes", "CLinux", "CDev",
                 "CClient", log,
             ]),
         room("Dev", ["MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux"]),
@@ -163,6 +167,8 @@ let package = Package(
             name: "CTLSClient", path: "Tests/CTLSClient",
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         tests("Transport", ["MizuTransport", "MizuEventLoop", "MizuBytes", "CTLSClient"]),
+        tests("JOSE", ["MizuJOSE", "MizuCrypto", "MizuBytes", "MizuTestSupport"]),
+        tests("WebAuthn", ["MizuWebAuthn", "MizuBytes", "MizuTestSupport"]),
         tests("HTTP", ["MizuTestSupport", "MizuHTTP", "MizuBytes", "CScan", "CZlib"]),
         tests("Routing", ["MizuRouting", "MizuHTTP"]),
         tests("WebSocket", ["MizuTestSupport", "MizuWebSocket", "MizuBytes"]),
@@ -199,7 +205,8 @@ let package = Package(
         tests(
             "Mizu",
             [
-                "Mizu", "MizuServer", "MizuDoor", "MizuRouting", "MizuHTTP", "MizuBytes", log,
+                "Mizu", "MizuServer", "MizuDoor", "MizuRouting", "MizuJOSE", "MizuCrypto",
+                "MizuHTTP", "MizuBytes", log,
             ]),
         tests("Dev", ["MizuDev", "MizuEventLoop"]),
         tests("Bench", ["MizuBench", "MizuHTTP", "MizuBytes"]),

@@ -29,6 +29,7 @@ extension App {
         let isOnlyLoopback = daemon.listeners.entries.allSatisfy(\.address.isLoopback)
         let server = try start()
         try watchCertificates(of: server)
+        let keyWatches = try watchKeys()
         for url in urls { announce("listening on \(url)\n") }
         // After the lines above, if both go to standard output.
         try startAccessLog()
@@ -49,6 +50,7 @@ extension App {
             server, notifier: daemon.notifier,
             status: "listening on \(urls.joined(separator: ", "))")
         daemon.reloader?.stop()
+        for watch in keyWatches { watch.stop() }
         synchronisation?.service.stop()
         daemon.accessLog?.stop()
     }

@@ -35,6 +35,10 @@ public final class App {
     let limiter: RateLimiter?
     /// The parts of the app that are the process's: listeners, rights, logs, the service manager.
     var daemon: Daemon
+    /// Who takes `Authorization: Bearer`; nil: nobody does.
+    var bearers: Bearers?
+    /// Authenticators whose keys may lie in files, which are watched while the app runs.
+    var keyFiles: [JWTAuthenticator] = []
     /// What pages get if `mizu dev` runs the app.
     private(set) var development: DevPages?
     /// The pages that show errors to browsers.

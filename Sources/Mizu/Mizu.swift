@@ -4,6 +4,7 @@
 
 @_exported import MizuBytes
 @_exported import MizuHTTP
+@_exported import MizuJOSE
 @_exported import MizuRouting
 @_exported import MizuSync
 @_exported import MizuSyncService

@@ -1,6 +1,7 @@
 // OpenSSL 3.0 for a server that moves the bytes itself: certificates, contexts, ticket keys, and
-// sessions that read and write memory. OpenSSL's own headers stay behind this one; much of them is
-// macros that Swift cannot see. Nothing here logs, and no secret leaves.
+// sessions that read and write memory; digests and signatures are in COpenSSLCrypto.h. OpenSSL's
+// own headers stay behind this one; much of them is macros that Swift cannot see. Nothing here logs,
+// and no secret leaves.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -167,3 +168,4 @@ int co_channel_pay(co_channel *, co_wire *);
 void co_channel_close(co_channel *, co_wire *);
 
 #include "COpenSSLClient.h"
+#include "COpenSSLCrypto.h"

@@ -1,0 +1,66 @@
+// Who somebody is by a token in `Authorization: Bearer` (RFC 6750 §2.1) or in the message `auth` of a
+// socket: what authenticators are asked, and what a refusal looks like. A request without a token is
+// nobody's so far and goes on; one with a bad token ends here, whatever it asked for.
+
+import MizuBytes
+import MizuHTTP
+import MizuJOSE
+
+/// Whose a token is.
+public struct BearerIdentity: Sendable, Equatable {
+    /// What becomes `request.user`.
+    public var user: String
+    /// Until when; nil: without end.
+    public var expires: Expiry?
+    /// A public name of the token, which becomes `request.credential`.
+    public var credential: String?
+
+    public init(user: String, expires: Expiry? = nil, credential: String? = nil) {
+        self.user = user
+        self.expires = expires
+        self.credential = credential
+    }
+}
+
+/// Why a token is not taken.
+public struct BearerRefusal: Error, Sendable, Equatable {
+    /// `unauthenticated` or `token_expired` (protocol.md).
+    public let code: String
+    /// For people; holds nothing of the token.
+    public let message: String
+
+    public init(code: String, message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    init(_ refusal: JWTRefusal) {
+        self.init(code: refusal.code, message: refusal.description)
+    }
+
+    /// 401 with the challenge of RFC 6750 §3.
+    public var response: Response {
+        var response = Response(HTTPError(.unauthorized, code: code, message: message))
+        let words = message.filter { $0.isASCII && $0 != "\"" && $0 != "\\" }
+        do throws(FieldError) {
+            try response.set(
+                "WWW-Authenticate",
+                "Bearer error=\"invalid_token\", error_description=\"\(words)\"")
+        } catch {
+            // Words with control characters: the challenge alone.
+            response.set("WWW-Authenticate", literal: "Bearer error=\"invalid_token\"")
+        }
+        return response
+    }
+}
+
+/// Says whose tokens are. Called on workers' threads: it must not wait.
+public protocol BearerAuthenticator: Sendable {
+    /// Whether a token is of the kind that this one judges.
+    func claims(_ token: UnsafeRawBufferPointer) -> Bool
+    /// Whose it is.
+    /// - Parameter now: milliseconds since 1970.
+    func identity(
+        of token: UnsafeRawBufferPointer, atMilliseconds now: Int64
+    ) throws(BearerRefusal) -> BearerIdentity
+}
