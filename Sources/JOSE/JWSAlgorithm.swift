@@ -14,7 +14,7 @@ public enum JWSAlgorithm: String, Sendable, CaseIterable {
     case ps256 = "PS256"
     /// ECDSA with P-256 and SHA-256 (§3.4).
     case es256 = "ES256"
-    /// Ed25519 (RFC 8037 §3.1); RFC 9864 calls it `Ed25519`.
+    /// Ed25519 (RFC 8037 §3.1); RFC 9864 calls it "Ed25519".
     case edDSA = "EdDSA"
 
     /// The algorithm that is named so; nil for every other name. Case counts (RFC 7515 §4.1.1).

@@ -101,7 +101,7 @@ final class Bearers: Sendable {
     private static let doubled = BearerRefusal(
         code: "unauthenticated", message: "the request has several fields Authorization")
 
-    /// What stands behind `Bearer` and a space; nil for another scheme.
+    /// What stands behind "Bearer" and a space; nil for another scheme.
     private static func token(_ value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         let scheme = "bearer".utf8.count
         guard value.count > scheme, ASCII.equalIgnoringCase(value.part(..<scheme), "bearer"),

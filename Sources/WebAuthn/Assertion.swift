@@ -3,7 +3,7 @@
 
 import MizuBytes
 
-/// What a browser sends after `navigator.credentials.get`: `AuthenticationResponseJSON` of level 3.
+/// What a browser sends after `navigator.credentials.get`: AuthenticationResponseJSON of level 3.
 public struct AssertionResponse: Sendable {
     /// The credential that answers; the caller looks it up.
     public let id: ByteSlice

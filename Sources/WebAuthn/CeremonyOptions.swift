@@ -8,7 +8,7 @@ extension RelyingParty {
     /// How long a browser waits for its user.
     private static let timeoutMilliseconds = 300_000
 
-    /// `PublicKeyCredentialCreationOptionsJSON`: asks for a discoverable credential.
+    /// PublicKeyCredentialCreationOptionsJSON: asks for a discoverable credential.
     /// - Parameters:
     ///   - handle: names the account; 1 to 64 bytes without anything personal (§14.6.1).
     ///   - userName: what people tell accounts apart by.
@@ -77,7 +77,7 @@ extension RelyingParty {
         return json.finish()
     }
 
-    /// `PublicKeyCredentialRequestOptionsJSON`: any credential of this site may answer, and it says
+    /// PublicKeyCredentialRequestOptionsJSON: any credential of this site may answer, and it says
     /// whose it is.
     public func requestOptions(challenge: [UInt8]) -> ByteSlice {
         var json = JSONWriter(escaping: .html)

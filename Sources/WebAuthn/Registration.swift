@@ -29,7 +29,7 @@ public struct PasskeyCredential: Sendable, Equatable {
     }
 }
 
-/// What a browser sends after `navigator.credentials.create`: `RegistrationResponseJSON` of level 3.
+/// What a browser sends after `navigator.credentials.create`: RegistrationResponseJSON of level 3.
 public struct RegistrationResponse: Sendable {
     let id: ByteSlice
     let clientData: ByteSlice

@@ -1,7 +1,7 @@
 // OpenSSL 3.0 for a server that moves the bytes itself: certificates, contexts, ticket keys, and
 // sessions that read and write memory; digests and signatures are in COpenSSLCrypto.h. OpenSSL's
-// own headers stay behind this one; much of them is macros that Swift cannot see. Nothing here logs,
-// and no secret leaves.
+// own headers stay behind this one; much of them is macros that Swift cannot see. Nothing here
+// logs, and no secret leaves.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

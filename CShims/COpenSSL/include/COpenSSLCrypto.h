@@ -1,6 +1,6 @@
-// SHA-256 and signatures that are verified, of OpenSSL's EVP: what tokens and passkeys stand on. All
-// calls are of any thread. None leaves anything in the thread's queue of errors, where TLS would find
-// it.
+// SHA-256 and signatures that are verified, of OpenSSL's EVP: what tokens and passkeys stand on.
+// All calls are of any thread. None leaves anything in the thread's queue of errors, where TLS
+// would find it.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
