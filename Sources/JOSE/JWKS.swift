@@ -1,6 +1,6 @@
-// A set of keys (RFC 7517 §5), as an issuer publishes it. A key that cannot be used is left out and
-// named, as the RFC asks (§5); a set in which nothing is left, or which is no set, is refused. Knows
-// no file and fetches nothing.
+// A set of keys (RFC 7517 §5), as an issuer publishes it. A key that cannot be used is left out
+// and named, as the RFC asks (§5); a set in which nothing is left, or which is no set, is refused.
+// Knows no file and fetches nothing.
 
 import MizuBytes
 

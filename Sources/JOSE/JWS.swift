@@ -1,6 +1,6 @@
 // Verifies the compact form of a signed message (RFC 7515 §3.1, §5.2): `header.payload.signature`,
-// each in base64url. The header is believed in one thing alone, which key is meant; the key says the
-// algorithm, and the payload is read by nobody before the signature is found good. Extensions
+// each in base64url. The header is believed in one thing alone, which key is meant; the key says
+// the algorithm, and the payload is read by nobody before the signature is found good. Extensions
 // (`crit`) are refused, and keys and addresses in the header (`jwk`, `jku`, `x5u`) mean nothing.
 
 import MizuBytes

@@ -1,6 +1,6 @@
 // `app.authenticate(with:)`: one middleware for `Authorization: Bearer` and one hook for `auth`,
-// which ask the authenticators that the app has, in the order in which they were given. A token that
-// none of them judges is refused, as one that is wrong.
+// which ask the authenticators that the app has, in the order in which they were given. A token
+// that none of them judges is refused, as one that is wrong.
 
 import MizuBytes
 import MizuEventLoop

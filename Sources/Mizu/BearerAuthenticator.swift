@@ -1,6 +1,6 @@
-// Who somebody is by a token in `Authorization: Bearer` (RFC 6750 §2.1) or in the message `auth` of a
-// socket: what authenticators are asked, and what a refusal looks like. A request without a token is
-// nobody's so far and goes on; one with a bad token ends here, whatever it asked for.
+// Who somebody is by a token in `Authorization: Bearer` (RFC 6750 §2.1) or in the message `auth`
+// of a socket: what authenticators are asked, and what a refusal looks like. A request without a
+// token is nobody's so far and goes on; one with a bad token ends here, whatever it asked for.
 
 import MizuBytes
 import MizuHTTP

@@ -1,6 +1,7 @@
 // The file in which an issuer's keys lie (RFC 7517 §5), and the thread that looks once a second
-// whether it has changed. Whoever fetches it writes it beside and renames it, as with every file that
-// is read while it is written. A bad new file changes nothing but the log: the old keys stay in use.
+// whether it has changed. Whoever fetches it writes it beside and renames it, as with every file
+// that is read while it is written. A bad new file changes nothing but the log: the old keys stay
+// in use.
 //
 //   read ──stamp is another──► reading ──good──► read, with new keys
 //                                 └──bad, one line in the log──► read, with the old keys

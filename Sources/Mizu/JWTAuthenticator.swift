@@ -1,6 +1,7 @@
-// Tokens of others: JSON Web Tokens of an issuer whose keys lie in a file. Good tokens are remembered
-// by their digest until they end, at most some thousands of them, and forgotten when the keys change.
-// Any thread; a token costs a digest and a short lock, and its signature only the first time.
+// Tokens of others: JSON Web Tokens of an issuer whose keys lie in a file. Good tokens are
+// remembered by their digest until they end, at most some thousands of them, and forgotten when
+// the keys change. Any thread; a token costs a digest and a short lock, and its signature only the
+// first time.
 
 import MizuBytes
 import MizuCrypto

@@ -1,7 +1,7 @@
 // Tokens that were found good a short while ago, by their SHA-256, so that a client that sends the
-// same token with each request pays for its signature once. Bounded: two halves, of which the older
-// is dropped when the younger is full; so what is used stays, and no clock is asked. Holds no token.
-// A value of its owner.
+// same token with each request pays for its signature once. Bounded: two halves, of which the
+// older is dropped when the younger is full; so what is used stays, and no clock is asked. Holds
+// no token. A value of its owner.
 
 import MizuCrypto
 

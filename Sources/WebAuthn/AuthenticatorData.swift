@@ -1,6 +1,6 @@
-// What an authenticator says of itself (WebAuthn level 2 §6.1): for whom it answers, who was there,
-// its counter, and at a registration the new credential. Read to the last byte; it believes nothing,
-// which is the ceremonies' work.
+// What an authenticator says of itself (WebAuthn level 2 §6.1): for whom it answers, who was
+// there, its counter, and at a registration the new credential. Read to the last byte; it believes
+// nothing, which is the ceremonies' work.
 
 import MizuBytes
 

@@ -1,5 +1,5 @@
-// What a page hands to `navigator.credentials` (WebAuthn level 2 §5.4, §5.5), as JSON in the form of
-// level 3: bytes are base64url.
+// What a page hands to `navigator.credentials` (WebAuthn level 2 §5.4, §5.5), as JSON in the form
+// of level 3: bytes are base64url.
 
 import MizuBytes
 

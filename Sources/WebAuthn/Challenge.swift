@@ -1,7 +1,7 @@
 // The question that a passkey answers: 32 random bytes, and a sealed note of them that the browser
-// carries, so that nothing has to be kept of those who only ask. The note says what for, for whom and
-// until when, under HMAC-SHA-256. It may be opened often: whoever takes an answer also remembers the
-// challenge until its end, so that no answer counts twice.
+// carries, so that nothing has to be kept of those who only ask. The note says what for, for whom
+// and until when, under HMAC-SHA-256. It may be opened often: whoever takes an answer also
+// remembers the challenge until its end, so that no answer counts twice.
 
 import MizuBytes
 

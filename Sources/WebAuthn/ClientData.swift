@@ -1,6 +1,6 @@
-// What the browser says of the page (WebAuthn level 2 §5.8.1): JSON that the authenticator signed the
-// hash of. Names that are asked for must stand once; others are left alone, because browsers add some
-// over time (§5.8.1.1).
+// What the browser says of the page (WebAuthn level 2 §5.8.1): JSON that the authenticator signed
+// the hash of. Names that are asked for must stand once; others are left alone, because browsers
+// add some over time (§5.8.1.1).
 
 import MizuBytes
 

@@ -1,6 +1,6 @@
-// Registers a credential (WebAuthn level 2 §7.1). Attestation tells the make of an authenticator; no
-// certificate of one is trusted here, so `none` and self attestation are taken, and others only where
-// the site takes them for none.
+// Registers a credential (WebAuthn level 2 §7.1). Attestation tells the make of an authenticator;
+// no certificate of one is trusted here, so `none` and self attestation are taken, and others only
+// where the site takes them for none.
 
 import MizuBytes
 

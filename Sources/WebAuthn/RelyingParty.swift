@@ -1,5 +1,5 @@
-// The site that people have passkeys for (WebAuthn level 2 §4, "Relying Party"): its name, its pages,
-// and what it asks of authenticators.
+// The site that people have passkeys for (WebAuthn level 2 §4, "Relying Party"): its name, its
+// pages, and what it asks of authenticators.
 
 /// A site's rules for passkeys.
 public struct RelyingParty: Sendable {

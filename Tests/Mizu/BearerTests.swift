@@ -1,5 +1,5 @@
-// `Authorization: Bearer` and `auth`: what a token makes of a request, what a bad one is answered, and
-// that good ones are remembered no longer than they and their keys are good.
+// `Authorization: Bearer` and `auth`: what a token makes of a request, what a bad one is answered,
+// and that good ones are remembered no longer than they and their keys are good.
 
 import Glibc
 import MizuBytes

@@ -1,7 +1,7 @@
-// Answers of an authenticator in software, each signed, so that one rule alone decides about it. They
-// were made by Python's `fido2` and `cryptography`, with the challenge 0, 1, 2 … 31, for the relying
-// party shop.example and its page https://shop.example. Those by EdDSA stand for a credential that
-// was last seen with the counter 6.
+// Answers of an authenticator in software, each signed, so that one rule alone decides about it.
+// They were made by Python's `fido2` and `cryptography`, with the challenge 0, 1, 2 … 31, for the
+// relying party shop.example and its page https://shop.example. Those by EdDSA stand for a
+// credential that was last seen with the counter 6.
 
 import MizuWebAuthn
 import Testing

@@ -1,5 +1,5 @@
-// CBOR as authenticators write it: the examples of RFC 8949 appendix A that are of this subset, those
-// that are not, and bytes that were made to hurt.
+// CBOR as authenticators write it: the examples of RFC 8949 appendix A that are of this subset,
+// those that are not, and bytes that were made to hurt.
 
 import MizuBytes
 import MizuTestSupport
