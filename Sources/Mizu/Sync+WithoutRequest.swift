@@ -123,15 +123,16 @@ extension Sync {
     ) {
         do throws(Refusal) {
             let byteCount = intents.reduce(0) { $0 + $1.byteCount }
-            let push = PushRequest(
+            var push = PushRequest(
                 scope: scope, client: nil, mutations: intents.map(\.mutation),
                 user: try user(of: author))
             let service = self.service
             guard case .user = author else {
+                push.authority = .server
                 return service.commit(push, byteCount: byteCount) { result, _ in answer(result) }
             }
             let asker = service.jobAsker(watchedBy: nil)
-            service.admitPush(to: scope, as: push.user, for: asker) { admitted in
+            service.admitPush(to: scope, as: push.user, for: asker) { [push] admitted in
                 switch admitted {
                 case .failure(let error): answer(.failure(Self.refusal(error)))
                 case .success(let isByReader):

@@ -22,10 +22,14 @@ public struct CommittedChanges: Sendable {
     /// Whether all who pushed them may read the scope. Where one may not, what it chose must not
     /// be compressed beside what it may not see: sizes would tell that.
     public let isByReaders: Bool
+    /// Who may do less in the scope than before the commit, once each. Nothing of the commit is for
+    /// those who may not read any more.
+    public let lostRights: [RightsChange]
 
     public init(
         scope: Name, base: Position, head: Position, bytes: ByteSlice, ends: [Int],
-        borders: [Int], checksum: ScopeChecksum? = nil, isByReaders: Bool = true
+        borders: [Int], checksum: ScopeChecksum? = nil, isByReaders: Bool = true,
+        lostRights: [RightsChange] = []
     ) {
         precondition(ends.count == head.cursor - base.cursor, "an end for each change")
         precondition(borders.last == head.cursor, "the last change ends a mutation")
@@ -37,6 +41,7 @@ public struct CommittedChanges: Sendable {
         self.borders = borders
         self.checksum = checksum
         self.isByReaders = isByReaders
+        self.lostRights = lostRights
     }
 
     /// Where they lead, with the checksum there.
@@ -48,8 +53,16 @@ public struct CommitResult: Sendable {
     /// One for each push, in order. They may be sent once `feed` has been appended to the
     /// `LogTail`.
     public let answers: [PushAnswer]
-    /// One element for each scope that changed.
+    /// One element for each scope that changed, but for internal ones.
     public let feed: [CommittedChanges]
+    /// The internal scopes that changed: for `LogTail.note`, before any answer is sent.
+    public let internalHeads: [InternalHead]
     /// What went wrong with the storage, for the log; nil where nothing did.
     public let accident: StoreError?
+}
+
+/// Where an internal scope is after a commit. It has no log, so this is all that is told of it.
+public struct InternalHead: Sendable {
+    public let scope: Name
+    public let head: ScopeHead
 }

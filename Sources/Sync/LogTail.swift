@@ -61,6 +61,11 @@ extension LogTail {
         table.withLock { $0.append(changes) }
     }
 
+    /// Takes in where a commit has brought an internal scope, which has no log. As `append`.
+    public func note(_ internalHead: InternalHead) {
+        table.withLock { $0.note(internalHead.head, of: internalHead.scope) }
+    }
+
     /// Forgets all that is known: the store holds an older state now. What readers read before is
     /// not learned from any more.
     public func forgetAll() {

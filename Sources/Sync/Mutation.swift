@@ -24,35 +24,52 @@ public struct Mutation: Sendable {
     /// Who pushed it; nil where nobody is signed in.
     public let user: Name?
     public let scope: Name
+    /// The role of `user` in the scope, at this place of its log; nil where they have none, where
+    /// the app has no roles, and for what the server itself does.
+    public let role: String?
     /// When it is applied, in milliseconds since 1970 (UTC). For people: order nothing by it.
     public let timeMilliseconds: Int64
+    /// When it was made on its device, as that says, but never later than `timeMilliseconds`; the
+    /// same as that where the device says nothing. In milliseconds since 1970 (UTC), for people: it
+    /// does not jump when an edit that has waited arrives, and whoever writes to a scope may claim
+    /// any time of the past.
+    public let editedMilliseconds: Int64
     /// The same for all mutations of a batch, so it is written once; nil: nobody has written it.
     private let timeText: String?
 
     public init(
-        name: Name, args: Arguments, id: Name, user: Name?, scope: Name, timeMilliseconds: Int64
+        name: Name, args: Arguments, id: Name, user: Name?, scope: Name, role: String? = nil,
+        timeMilliseconds: Int64, editedMilliseconds: Int64? = nil
     ) {
         self.init(
-            name: name, args: args, id: id, user: user, scope: scope,
-            timeMilliseconds: timeMilliseconds, timeText: nil)
+            name: name, args: args, id: id, user: user, scope: scope, role: role,
+            timeMilliseconds: timeMilliseconds, editedMilliseconds: editedMilliseconds,
+            timeText: nil)
     }
 
     init(
-        name: Name, args: Arguments, id: Name, user: Name?, scope: Name, timeMilliseconds: Int64,
-        timeText: String?
+        name: Name, args: Arguments, id: Name, user: Name?, scope: Name, role: String?,
+        timeMilliseconds: Int64, editedMilliseconds: Int64?, timeText: String?
     ) {
         self.name = name
         self.args = args
         self.id = id
         self.user = user
         self.scope = scope
+        self.role = role
         self.timeMilliseconds = timeMilliseconds
+        self.editedMilliseconds = min(editedMilliseconds ?? timeMilliseconds, timeMilliseconds)
         self.timeText = timeText
     }
 
     /// `timeMilliseconds` as in a change: RFC 3339, UTC, with milliseconds.
     public var time: String {
         timeText ?? Self.time(timeMilliseconds)
+    }
+
+    /// `editedMilliseconds` in the same form.
+    public var edited: String {
+        editedMilliseconds == timeMilliseconds ? time : Self.time(editedMilliseconds)
     }
 }
 

@@ -60,7 +60,7 @@ private struct MutationParser {
     /// What the last mutation does: most do the same as the one before.
     private var lastName: Name?
 
-    static let members: [StaticString] = ["id", "name", "args", "scope", "client"]
+    static let members: [StaticString] = ["id", "name", "args", "scope", "client", "time"]
 
     init(
         _ reading: PushRequest.Reading, limits: SyncLimits, scope: Name?, client: Name?,
@@ -103,10 +103,18 @@ private struct MutationParser {
         guard scope == self.scope, client == self.client else {
             throw .invalidRequest("mutations[\(index)]: one push is of one scope and one client")
         }
+        var content = content(json, name: parts[1], args: parts[2])
+        var edited: Int64?
+        if let time = parts[5] {
+            edited = milliseconds(time)
+            if edited == nil, case .ready = content {
+                content = .faulty(.invalid("time: expected a time of RFC 3339"))
+            }
+        }
         mutations.append(
             PushedMutation(
-                id: id, content: content(json, name: parts[1], args: parts[2]),
-                name: parts[1]?.bytes, args: parts[2]?.bytes))
+                id: id, content: content, name: parts[1]?.bytes, args: parts[2]?.bytes,
+                editedMilliseconds: edited))
         return .goOn
     }
 
@@ -122,6 +130,11 @@ private struct MutationParser {
             throw .invalidRequest("mutations[\(index)].\(member): expected a name")
         }
         return name
+    }
+
+    private func milliseconds(_ json: JSONValue) -> Int64? {
+        guard let text = json.plainContent.map({ json.bytes[$0] }) ?? json.utf8 else { return nil }
+        return text.withUnsafeBytes { RFC3339.milliseconds($0) }.map { Int64($0) }
     }
 
     private mutating func content(

@@ -33,6 +33,11 @@ public struct Refusal: Error, Hashable, Sendable {
     }
     public static let wrongUser = Refusal(
         status: 403, code: "wrong_user", message: "this client belongs to another user")
+    public static func scopeDenied(_ scope: Name) -> Refusal {
+        Refusal(
+            status: 403, code: "scope_denied",
+            message: "no permission for the scope \(scope)")
+    }
     public static let cursorTooOld = Refusal(
         status: 410, code: "cursor_too_old",
         message: "the change after this cursor is trimmed; take a snapshot")

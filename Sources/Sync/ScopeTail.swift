@@ -32,10 +32,10 @@ struct ScopeTail: Sendable {
     }
 
     /// Nothing is known but where the log ends.
-    init(head: ScopeHead) {
+    init(head: ScopeHead, isLearned: Bool = true) {
         self.init(base: head.position)
         checksum = head.checksum
-        isLearned = true
+        self.isLearned = isLearned
     }
 
     /// Adds changes that begin at `head`.

@@ -23,17 +23,20 @@ extension SyncEngine {
             store.rollback()
             let refusal = Refusal.unavailable("the store cannot take writes now")
             return CommitResult(
-                answers: batch.map { _ in .failure(refusal) }, feed: [], accident: error)
+                answers: batch.map { _ in .failure(refusal) }, feed: [], internalHeads: [],
+                accident: error)
         }
         totals = run.totals ?? totals
         let feed = run.turns.compactMap { $0.committed() }
-        return CommitResult(answers: run.answers, feed: feed, accident: run.accident)
+        return CommitResult(
+            answers: run.answers, feed: feed, internalHeads: run.turns.compactMap(\.internalHead),
+            accident: run.accident)
     }
 
     /// Writes what the batch has come to in all, and takes away of what is too much as many rows as
     /// the batch has added, and more.
     private func close(_ run: inout BatchRun) throws(StoreError) {
-        for index in run.turns.indices where run.turns[index].entryCount > 0 {
+        for index in run.turns.indices where run.turns[index].isChanged {
             let turn = run.turns[index]
             var state = turn.state
             try trimExcess(of: turn.scope, &state, behind: turn.entryCount, &run)
@@ -54,6 +57,7 @@ extension SyncEngine {
     private func apply(
         _ push: PushRequest, _ run: inout BatchRun
     ) throws(StoreError) -> PushAnswer {
+        if let refusal = try denial(of: push, &run) { return .failure(refusal) }
         var client: ClientState?
         switch try admit(push, at: run.ageMilliseconds) {
         case .refused(let refusal): return .failure(refusal)
@@ -66,7 +70,10 @@ extension SyncEngine {
         for (index, mutation) in push.mutations.enumerated() {
             let decision = try decide(mutation, of: push, by: &client, in: &run)
             results.append(MutationResult(id: mutation.id, decision))
-            guard case .undecided = decision else { continue }
+            switch decision {
+            case .undecided, .untried: break
+            default: continue
+            }
             // "From here on nothing of this push was tried."
             for later in push.mutations[(index + 1)...] {
                 results.append(MutationResult(id: later.id, .untried))
@@ -89,10 +96,16 @@ extension SyncEngine {
         try store.savepoint()
         let decision: MutationResult.Decision
         do {
-            if let known = try store.outcome(of: mutation.id, in: push.scope) {
+            let standing = try standing(of: push, &run)
+            let known = try store.outcome(of: mutation.id, in: push.scope)
+            if let standing, !isAdmitted(mutation, of: push, standing, known) {
+                // One before it took the right away. The client is told what was decided, and asks
+                // for the rest once more: that push is refused as a whole.
+                decision = .untried
+            } else if let known {
                 decision = again(known, mutation, of: push)
             } else {
-                decision = try execute(mutation, of: push, by: &client, in: &run)
+                decision = try execute(mutation, of: push, standing, by: &client, in: &run)
             }
         } catch {
             guard error.kind == .statement else { throw error }
@@ -154,6 +167,12 @@ struct BatchRun {
         places[scope] = turns.count - 1
         return turns.count - 1
     }
+
+    /// Takes in whose right in a scope has changed.
+    mutating func note(_ change: UserRights) {
+        guard let place = places[change.scope] else { return }
+        turns[place].note(change)
+    }
 }
 
 /// What a batch adds to one scope's log.
@@ -162,6 +181,10 @@ struct ScopeTurn {
     let base: Position
     private(set) var state: ScopeState
     private var entries: [LogEntry] = []
+    /// Rights that were changed: what they were before the batch, and what they are now.
+    private var rights: [Name: RightsChange] = [:]
+    /// Grants of the scope as they are now, where they were asked for.
+    var knownRoles: [Name: String?] = [:]
     /// Whether all who added to it may read the scope.
     private var isByReaders = true
 
@@ -172,6 +195,21 @@ struct ScopeTurn {
     }
 
     var entryCount: Int { entries.count }
+    var isChanged: Bool { state.head != base }
+
+    /// Where an internal scope is now, which has no log; nil for others, and where nothing changed.
+    var internalHead: InternalHead? {
+        guard isChanged, scope.isInternal else { return nil }
+        return InternalHead(
+            scope: scope, head: ScopeHead(state.head, checksum: state.checksum))
+    }
+
+    /// Takes in what a mutation did to somebody's rights.
+    mutating func note(_ change: UserRights) {
+        knownRoles = [:]
+        let before = rights[change.user].map(\.before) ?? change.before
+        rights[change.user] = RightsChange(user: change.user, before: before, after: change.after)
+    }
 
     /// Takes in what a mutation did.
     mutating func add(_ entry: LogEntry?, _ state: ScopeState, isByReader: Bool) {
@@ -184,10 +222,12 @@ struct ScopeTurn {
     /// All entries as one run of bytes; nil where nothing changed.
     func committed() -> CommittedChanges? {
         guard let first = entries.first else { return nil }
+        let lost = rights.isEmpty ? [] : rights.values.filter(\.isLoss)
         guard entries.count > 1 else {
             return CommittedChanges(
                 scope: scope, base: base, head: state.head, bytes: first.bytes, ends: first.ends,
-                borders: [first.last], checksum: state.checksum, isByReaders: isByReaders)
+                borders: [first.last], checksum: state.checksum, isByReaders: isByReaders,
+                lostRights: lost)
         }
         var buffer = ByteBuffer(capacity: entries.reduce(-1) { $0 + $1.bytes.count + 1 })
         var ends: [Int] = []
@@ -201,6 +241,6 @@ struct ScopeTurn {
         return CommittedChanges(
             scope: scope, base: base, head: state.head, bytes: buffer.finish(),
             ends: ends, borders: entries.map(\.last), checksum: state.checksum,
-            isByReaders: isByReaders)
+            isByReaders: isByReaders, lostRights: lost)
     }
 }

@@ -7,7 +7,7 @@ extension SyncEngine {
     /// Whose scope it is if this push makes it. The default scope is the app's own, and belongs to
     /// nobody.
     func maker(_ push: PushRequest) -> Account? {
-        guard push.scope != .defaultScope else { return nil }
+        guard push.scope != .defaultScope, push.authority != .server else { return nil }
         if let user = push.user { return Account(user: user) }
         guard let origin = push.origin else { return nil }
         return Account(addressHash: origin.hash(salt: store.salt))
@@ -33,14 +33,17 @@ extension SyncEngine {
 
     /// The owner's sums with what a scope went through from `before` to `after`; nil where they
     /// stay what they are.
+    /// - Parameter known: the sums as the same mutation has left them in another scope.
     func booked(
-        from before: ScopeState, to after: ScopeState, in run: BatchRun
-    ) throws(StoreError) -> (owner: Account, state: AccountState)? {
+        from before: ScopeState, to after: ScopeState, in run: BatchRun,
+        behind known: Booking? = nil
+    ) throws(StoreError) -> Booking? {
         let isNew = before.head.cursor == 0 && after.head.cursor > 0
         guard let owner = after.owner, isNew || before.byteCount != after.byteCount else {
             return nil
         }
-        var state = try account(owner, run)
+        var state = AccountState.none
+        if let known { state = known.state } else { state = try account(owner, run) }
         state.scopeCount += isNew ? 1 : 0
         state.byteCount += after.byteCount - before.byteCount
         return (owner, state)

@@ -12,6 +12,10 @@ import MizuBytes
 public final class SyncEngine {
     let store: any SyncStore
     let mutator: any Mutator
+    /// Nil where the app has none: then nobody's right is asked for here.
+    let roles: Roles?
+    /// The framework's own mutations.
+    package let system: SystemMutations
     let limits: SyncLimits
     /// Milliseconds since 1970, for people.
     let now: () -> Int64
@@ -39,21 +43,28 @@ public final class SyncEngine {
 
     /// - Parameters:
     ///   - store: taken over; its readers live on their own threads.
+    ///   - roles: of the app; with them an edit is applied only if its author has the right at
+    ///     that place of the log.
+    ///   - system: the framework's own mutations.
     ///   - now: milliseconds since 1970 (UTC).
     ///   - steady: milliseconds of a clock that nobody sets; nil: `now` is such a one.
     public init(
-        store: any SyncStore, mutator: any Mutator, limits: SyncLimits,
-        now: @escaping () -> Int64, steady: (() -> Int64)? = nil
+        store: any SyncStore, mutator: any Mutator, limits: SyncLimits, roles: Roles? = nil,
+        system: SystemMutations = SystemMutations(), now: @escaping () -> Int64,
+        steady: (() -> Int64)? = nil
     ) {
         self.store = store
         knownEpoch = store.epoch
         self.mutator = mutator
+        self.roles = roles
+        self.system = system
         self.limits = limits
         self.now = now
         self.steady = steady ?? now
         agingEpoch = store.epoch
         started = AgingClock.Reading(wall: now(), steady: self.steady())
     }
+
     /// The scopes whose logs have lost entries since the last call.
     public func takeTrimmedScopes() -> Set<Name> {
         guard !trimmedScopes.isEmpty else { return [] }

@@ -8,8 +8,14 @@ public struct PushRequest: Sendable {
     public let scope: Name
     public let client: Name?
     public let mutations: [PushedMutation]
-    /// Who pushes; set by the caller once the credentials are known, nil for nobody.
-    public var user: Name?
+    /// Who is behind it; set by the caller once the credentials are known.
+    public var authority: PushAuthority
+    /// The user who pushes; nil for nobody, and for the server. To set it makes the push that
+    /// user's.
+    public var user: Name? {
+        get { authority.user }
+        set { authority = .user(newValue) }
+    }
     /// Whether who pushes may read the scope. What others make of it is told uncompressed.
     public var isByReader = true
     /// Where from; nil where that is not to be counted.
@@ -23,7 +29,13 @@ public struct PushRequest: Sendable {
         self.scope = scope
         self.client = client
         self.mutations = mutations
-        self.user = user
+        authority = .user(user)
+    }
+
+    /// A push of the server itself: with every right, and counted to nobody's quota.
+    public init(scope: Name, mutations: [PushedMutation], authority: PushAuthority) {
+        self.init(scope: scope, client: nil, mutations: mutations)
+        self.authority = authority
     }
 }
 
@@ -38,13 +50,20 @@ public struct PushedMutation: Sendable {
     public let id: Name
     public let content: Content
     public let fingerprint: Fingerprint
+    /// When its device says that it was made, in milliseconds since 1970; nil where it does not.
+    /// No part of what makes it the same mutation.
+    public let editedMilliseconds: Int64?
     /// What the fingerprint was made of.
     private let nameText: ByteSlice?
     private let argsText: ByteSlice?
 
     /// - Parameters:
     ///   - name: JSON text, of whatever kind; nil where it is missing. The same for `args`.
-    public init(id: Name, content: Content, name: ByteSlice?, args: ByteSlice?) {
+    public init(
+        id: Name, content: Content, name: ByteSlice?, args: ByteSlice?,
+        editedMilliseconds: Int64? = nil
+    ) {
+        self.editedMilliseconds = editedMilliseconds
         self.id = id
         self.content = content
         fingerprint = Fingerprint(name: name, args: args)
@@ -53,7 +72,8 @@ public struct PushedMutation: Sendable {
     }
 
     /// A mutation that was never JSON of a push.
-    public init(id: Name, name: Name, args: Arguments) {
+    public init(id: Name, name: Name, args: Arguments, editedMilliseconds: Int64? = nil) {
+        self.editedMilliseconds = editedMilliseconds
         self.id = id
         content = .ready(name: name, args: args)
         fingerprint = Fingerprint(name: name, args: args.json.bytes)

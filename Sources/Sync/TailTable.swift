@@ -75,6 +75,19 @@ struct TailTable {
         evict()
     }
 
+    /// Begins the scope's tail anew at a head behind which there is no log.
+    mutating func note(_ head: ScopeHead, of scope: Name) {
+        guard let place = places[scope] else {
+            return insert(ScopeTail(head: head, isLearned: false), for: scope)
+        }
+        unlink(place)
+        let seen = max(slots[place].tail.seen, slots[place].tail.head.cursor)
+        slots[place].tail = ScopeTail(head: head, isLearned: false)
+        slots[place].tail.seen = seen
+        link(place)
+        evict()
+    }
+
     /// What is known grows by `append` alone; of it a reader can only say that it is not all.
     mutating func learn(_ head: ScopeHead, of scope: Name, since moment: LogTail.Moment) {
         if let place = places[scope] {

@@ -232,6 +232,7 @@ final class Committer: Sendable {
         pace.committed(at: .now)
         noticeLosses(engine)
         for changes in result.feed { tail.append(changes) }
+        for head in result.internalHeads { tail.note(head) }
         if !result.feed.isEmpty { publish(result.feed, &outbox) }
         for (answer, outcome) in zip(batch.answers, result.answers) { answer(outcome, &outbox) }
         forget(mutations: batch.mutations, bytes: batch.bytes)

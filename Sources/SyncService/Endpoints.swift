@@ -161,12 +161,6 @@ extension Refusal {
     }
 
     static let unreadable = Refusal.unavailable("the store cannot be read now")
-
-    package static func scopeDenied(_ scope: Name) -> Refusal {
-        Refusal(
-            status: 403, code: "scope_denied",
-            message: "no permission for the scope \(scope)")
-    }
 }
 
 extension Response {

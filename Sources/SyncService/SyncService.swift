@@ -35,6 +35,8 @@ public final class SyncService: Sendable {
     /// Starts the committer and the reader threads on `store`.
     /// - Parameters:
     ///   - store: taken over; closed by `stop`.
+    ///   - roles: the app's; nil: no right is asked for in the transaction.
+    ///   - system: the framework's own mutations; rooms above may add theirs later.
     ///   - reads: how many reads may wait, of whom and how long.
     ///   - authorize: who may what.
     ///   - limiter: asked for each message of a socket; pushes pay there for their mutations. The
@@ -45,6 +47,7 @@ public final class SyncService: Sendable {
     ///     database: subscribers stand at positions that are no more.
     package static func start(
         _ store: sending any SyncStore, mutator: any Mutator, limits: SyncLimits,
+        roles: Roles? = nil, system: SystemMutations = SystemMutations(),
         workers: Workers, logger: Logger, reads: ReadLimits = ReadLimits(),
         limiter: RateLimiter? = nil, authorize: AccessRule,
         publish: @escaping Publish,
@@ -64,7 +67,8 @@ public final class SyncService: Sendable {
                 try readers.start(index, reader)
             }
             let engine = SyncEngine(
-                store: store, mutator: mutator, limits: limits, now: { WallClock.milliseconds },
+                store: store, mutator: mutator, limits: limits, roles: roles, system: system,
+                now: { WallClock.milliseconds },
                 steady: { Int64(clamping: Instant.now.nanoseconds / 1_000_000) })
             try committer.start(engine)
             return SyncService(

@@ -14,7 +14,7 @@ enum DatabaseWriter {
     /// Calls `body` with an engine on the database at `path`; closes it then.
     /// - Parameter purpose: what it is wanted for, in words, for whom has to stop a server first.
     static func open<R>(
-        _ path: String, for purpose: String, limits: SyncLimits, mutator: any Mutator = NoMutator(),
+        _ path: String, for purpose: String, limits: SyncLimits,
         _ body: (SyncEngine, any SyncStore) throws(ToolFailure) -> R
     ) throws(ToolFailure) -> R {
         // Looked at before it is opened: the words are better, and no file is made.
@@ -33,7 +33,7 @@ enum DatabaseWriter {
                     logger: Logger(label: "mizu sync") { _ in SwiftLogNoOpLogHandler() })
             }
             let engine = SyncEngine(
-                store: store, mutator: mutator, limits: limits, now: { cl_realtime_ms() },
+                store: store, mutator: NoMutator(), limits: limits, now: { cl_realtime_ms() },
                 steady: { Int64(clamping: cl_monotonic_ns() / 1_000_000) })
             value = try body(engine, store)
         }
@@ -46,7 +46,7 @@ enum DatabaseWriter {
     }
 }
 
-/// For tools that push nothing.
+/// For tools, which push nothing but what is the framework's.
 struct NoMutator: Mutator {
     func apply(_ mutation: Mutation, to store: inout Transaction) throws(Rejection) {
         throw .unknownMutation

@@ -1,11 +1,22 @@
-// The mutation that an import pushes: records to put, keys to delete. Pushed by nobody and without
-// a client, so it stands in the log like a mutation of the server's own.
+// The mutation that an import pushes: records to put, keys to delete. Pushed by the server itself
+// and without a client; one of the framework's own, because a scope's grants are records of it.
 
 import MizuBytes
 import MizuSync
 
-struct ImportMutator: Mutator {
-    func apply(_ mutation: Mutation, to store: inout Transaction) throws(Rejection) {
+enum ImportMutator {
+    private static let name: Name = "mizu.import"
+
+    /// Makes the mutation known to an engine.
+    static func register(in system: SystemMutations) {
+        system.register(name, fromWire: false) { (mutation, store) throws(Rejection) in
+            try apply(mutation, to: &store)
+        }
+    }
+
+    private static func apply(
+        _ mutation: Mutation, to store: inout Transaction
+    ) throws(Rejection) {
         if let records = mutation.args.json.member("put")?.elements {
             for record in records {
                 let (key, data) = (try key(of: record), record.member("data"))
@@ -21,7 +32,7 @@ struct ImportMutator: Mutator {
         }
     }
 
-    private func key(of record: JSONValue) throws(Rejection) -> RecordKey {
+    private static func key(of record: JSONValue) throws(Rejection) -> RecordKey {
         guard let entity = record.member("entity")?.utf8.flatMap({ Name($0) }),
             let id = record.member("id")?.utf8.flatMap({ Name($0) })
         else { throw .invalid("a record has no key") }
@@ -96,10 +107,10 @@ struct ImportMutator: Mutator {
     ) throws(ToolFailure) {
         var random = SystemRandomNumberGenerator()
         let mutation = PushedMutation(
-            id: Name.random(using: &random), name: "mizu.import",
+            id: Name.random(using: &random), name: name,
             args: Arguments(JSONValue(validated: args)))
         let result = engine.commit([
-            PushRequest(scope: scope, client: nil, mutations: [mutation])
+            PushRequest(scope: scope, mutations: [mutation], authority: .server)
         ])
         if let accident = result.accident { throw ToolFailure(accident) }
         guard case .success(let answer)? = result.answers.first,

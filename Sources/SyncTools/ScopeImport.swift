@@ -91,9 +91,9 @@ package enum ScopeImport {
         _ limits: SyncLimits, _ progress: ToolProgress
     ) throws(ToolFailure) -> ImportReport {
         var source = ImportSource(lines, limits: limits)
-        return try DatabaseWriter.open(
-            path, for: "import", limits: limits, mutator: ImportMutator()
-        ) { (engine, store) throws(ToolFailure) in
+        return try DatabaseWriter.open(path, for: "import", limits: limits) {
+            (engine, store) throws(ToolFailure) in
+            ImportMutator.register(in: engine.system)
             while let batch = try source.nextBatch() {
                 try ImportMutator.commit(batch, to: scope, by: engine, at: source.place)
                 progress("\(source.recordCount) records")

@@ -177,6 +177,13 @@ package struct ScopeVerifier {
             throw fault(
                 "change \(cursor + 1)", "it is missing: the log ends at \(state.head.cursor)")
         }
+        if scope.isInternal {
+            // Of such a scope there are the records, and no log at all.
+            guard epochs.isEmpty, state.base == state.head.cursor, state.logByteCount == 0 else {
+                throw fault("state", "it is an internal scope, and has a log")
+            }
+            return
+        }
         guard let last = epochs.last else { throw fault("state", "the log has no epoch") }
         guard last.epoch == state.head.epoch else {
             throw fault("state", "its epoch is \(state.head.epoch), the log's \(last.epoch)")
