@@ -33,7 +33,9 @@ func template(_ folder: String, module: String, joined: [String] = []) -> [Targe
             path: path + "/Sources/Server"),
         .testTarget(
             name: module + "Tests",
-            dependencies: [.target(name: module), .target(name: module + "Server"), "Mizu"],
+            dependencies: [
+                .target(name: module), .target(name: module + "Server"), "MizuTesting", "Mizu",
+            ],
             path: path + "/Tests/App"),
     ]
 }
@@ -64,6 +66,7 @@ let package = Package(
     name: "mizu",
     products: [
         .library(name: "Mizu", targets: ["Mizu"]),
+        .library(name: "MizuTesting", targets: ["MizuTesting"]),
         .executable(name: "mizu", targets: ["MizuCLI"]),
         .executable(name: "echo-server", targets: ["EchoServer"]),
     ],
@@ -139,6 +142,12 @@ let package = Package(
                 "MizuBytes", "CLinux", "CDev",
                 "CClient", log,
             ]),
+        room(
+            "Testing",
+            [
+                "Mizu", "MizuServer", "MizuTransport", "MizuHTTP", "MizuWebSocket", "MizuRouting",
+                "MizuSync", "MizuEventLoop", "MizuBytes",
+            ]),
         room("Dev", ["MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux"]),
         room("Scaffold", ["MizuBytes", "CLinux"]),
 
@@ -208,11 +217,12 @@ let package = Package(
                 "Mizu", "MizuServer", "MizuDoor", "MizuRouting", "MizuJOSE", "MizuCrypto",
                 "MizuHTTP", "MizuBytes", log,
             ]),
+        tests("Testing", ["MizuTesting", "Mizu"]),
         tests("Dev", ["MizuDev", "MizuEventLoop"]),
         tests("Bench", ["MizuBench", "MizuHTTP", "MizuBytes"]),
         tests("Scaffold", ["MizuScaffold", "MizuBytes", "CTemplates"]),
         // What the guides show: Assets/Guides.
-        tests("Guides", ["Mizu"]),
+        tests("Guides", ["MizuTesting", "Mizu"]),
         tests("Tidy", ["Mizu", "MizuScaffold"]),
     ]
         + template("sync", module: "MizuTodo", joined: ["app.js"])
@@ -221,7 +231,7 @@ let package = Package(
                 name: "MizuHello", dependencies: ["Mizu"],
                 path: "Assets/Templates/minimal/Sources/App"),
             .testTarget(
-                name: "MizuHelloTests", dependencies: ["MizuHello", "Mizu"],
+                name: "MizuHelloTests", dependencies: ["MizuHello", "MizuTesting", "Mizu"],
                 path: "Assets/Templates/minimal/Tests/App"),
         ],
     swiftLanguageModes: [.v6],

@@ -362,6 +362,12 @@ int cl_cpu_count(void) {
 
 uint64_t cl_thread_self(void) { return (uint64_t)pthread_self(); }
 
+static _Thread_local void *thread_world;
+
+void *cl_thread_world(void) { return thread_world; }
+
+void cl_set_thread_world(void *world) { thread_world = world; }
+
 void cl_thread_name(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 // mkdir(2); 0 also if it exists already as a directory.

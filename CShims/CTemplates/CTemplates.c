@@ -136,330 +136,322 @@ static const unsigned char file_33[] = {
 };
 
 static const unsigned char file_34[] = {
-#embed "../../Assets/Templates/live/Tests/App/MutatorBench.swift" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_35[] = {
 #embed "../../Assets/Templates/live/Tests/App/PageTests.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_36[] = {
+static const unsigned char file_35[] = {
 #embed "../../Assets/Templates/live/template.json" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_37[] = {
+static const unsigned char file_36[] = {
 #embed "../../Assets/Templates/minimal/.gitignore" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_38[] = {
+static const unsigned char file_37[] = {
 #embed "../../Assets/Templates/minimal/Assets/systemd/mizu-hello.service" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_39[] = {
+static const unsigned char file_38[] = {
 #embed "../../Assets/Templates/minimal/Makefile" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_40[] = {
+static const unsigned char file_39[] = {
 #embed "../../Assets/Templates/minimal/Package.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_41[] = {
+static const unsigned char file_40[] = {
 #embed "../../Assets/Templates/minimal/README.md" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_42[] = {
+static const unsigned char file_41[] = {
 #embed "../../Assets/Templates/minimal/Sources/App/Server.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_43[] = {
+static const unsigned char file_42[] = {
 #embed "../../Assets/Templates/minimal/Tests/App/HelloTests.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_44[] = {
+static const unsigned char file_43[] = {
 #embed "../../Assets/Templates/minimal/template.json" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_45[] = {
+static const unsigned char file_44[] = {
 #embed "../../Assets/Templates/sync/.gitignore" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_46[] = {
+static const unsigned char file_45[] = {
 #embed "../../Assets/Templates/sync/Assets/static/app.webmanifest" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_47[] = {
+static const unsigned char file_46[] = {
 #embed "../../Assets/Templates/sync/Assets/static/css/app.css" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_48[] = {
+static const unsigned char file_47[] = {
 #embed "../../Assets/Templates/sync/Assets/static/img/favicon.ico" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_49[] = {
+static const unsigned char file_48[] = {
 #embed "../../Assets/Templates/sync/Assets/static/img/icon-180.png" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_50[] = {
+static const unsigned char file_49[] = {
 #embed "../../Assets/Templates/sync/Assets/static/img/icon-192.png" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_51[] = {
+static const unsigned char file_50[] = {
 #embed "../../Assets/Templates/sync/Assets/static/img/icon-512.png" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_52[] = {
+static const unsigned char file_51[] = {
 #embed "../../Assets/Templates/sync/Assets/static/img/icon-maskable-512.png" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_53[] = {
+static const unsigned char file_52[] = {
 #embed "../../Assets/Templates/sync/Assets/static/img/mizu.svg" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_54[] = {
+static const unsigned char file_53[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/announcer.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_55[] = {
+static const unsigned char file_54[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/app.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_56[] = {
+static const unsigned char file_55[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/keys.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_57[] = {
+static const unsigned char file_56[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/list-window.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_58[] = {
+static const unsigned char file_57[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/refusal-words.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_59[] = {
+static const unsigned char file_58[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/refusals-view.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_60[] = {
+static const unsigned char file_59[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/sync-status-view.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_61[] = {
+static const unsigned char file_60[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/title-field.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_62[] = {
+static const unsigned char file_61[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/toast.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_63[] = {
+static const unsigned char file_62[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/todo-appliers.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_64[] = {
+static const unsigned char file_63[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/todo-item.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_65[] = {
+static const unsigned char file_64[] = {
 #embed "../../Assets/Templates/sync/Assets/static/js/todo-list-view.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_66[] = {
+static const unsigned char file_65[] = {
 #embed "../../Assets/Templates/sync/Assets/static/sw.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_67[] = {
+static const unsigned char file_66[] = {
 #embed "../../Assets/Templates/sync/Assets/systemd/mizu-todo.service" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_68[] = {
+static const unsigned char file_67[] = {
 #embed "../../Assets/Templates/sync/Assets/views/components/sync-status.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_69[] = {
+static const unsigned char file_68[] = {
 #embed "../../Assets/Templates/sync/Assets/views/components/todo-item.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_70[] = {
+static const unsigned char file_69[] = {
 #embed "../../Assets/Templates/sync/Assets/views/components/todo-list.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_71[] = {
+static const unsigned char file_70[] = {
 #embed "../../Assets/Templates/sync/Assets/views/layouts/default.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_72[] = {
+static const unsigned char file_71[] = {
 #embed "../../Assets/Templates/sync/Assets/views/pages/error.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_73[] = {
+static const unsigned char file_72[] = {
 #embed "../../Assets/Templates/sync/Assets/views/pages/home.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_74[] = {
+static const unsigned char file_73[] = {
 #embed "../../Assets/Templates/sync/Assets/views/partials/footer.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_75[] = {
+static const unsigned char file_74[] = {
 #embed "../../Assets/Templates/sync/Assets/views/partials/header.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_76[] = {
+static const unsigned char file_75[] = {
 #embed "../../Assets/Templates/sync/CShims/CAssets/CAssets.c" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_77[] = {
+static const unsigned char file_76[] = {
 #embed "../../Assets/Templates/sync/CShims/CAssets/app.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_78[] = {
+static const unsigned char file_77[] = {
 #embed "../../Assets/Templates/sync/CShims/CAssets/include/CAssets.h" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_79[] = {
+static const unsigned char file_78[] = {
 #embed "../../Assets/Templates/sync/CShims/assets.sh" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_80[] = {
+static const unsigned char file_79[] = {
 #embed "../../Assets/Templates/sync/CShims/join.sh" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_81[] = {
+static const unsigned char file_80[] = {
 #embed "../../Assets/Templates/sync/CShims/pack.sh" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_82[] = {
+static const unsigned char file_81[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/0d138702c378f204a59697ecbb326dc0aeb86d56.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_83[] = {
+static const unsigned char file_82[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/0e6f8a047a923ec2fb03087335bbc647e12da107.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_84[] = {
+static const unsigned char file_83[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/1c5f22acb01c2efc4404bff5a9c445c24ab58177.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_85[] = {
+static const unsigned char file_84[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/205e3dc81e0d4b1b1b7553965bed0a86a40986ad.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_86[] = {
+static const unsigned char file_85[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/2306d39120fda7a8b0de00e3a6316419c3280201.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_87[] = {
+static const unsigned char file_86[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/69f63d5cc7feb2be6498634da3b03064b0616d21.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_88[] = {
+static const unsigned char file_87[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/8fdf6cdf7623869c8af724767e2df9ed884027fc.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_89[] = {
+static const unsigned char file_88[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/9aab4bc2e76c02b63e076cf0ea0e18d58458ba2a.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_90[] = {
+static const unsigned char file_89[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/a0192ae05b4b21dd51e1c3722a1d77748749bc44.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_91[] = {
+static const unsigned char file_90[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/a02b9ba673f8c41a96fab90ca0decc1ef9f13e93.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_92[] = {
+static const unsigned char file_91[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/a33d9549034660b2cd8a677c689c0644bc0fa213.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_93[] = {
+static const unsigned char file_92[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/b67f46876fb0bfbbf2b9cc1efe36d9b1715f1416.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_94[] = {
+static const unsigned char file_93[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/c9c3d7482725b181c3f5d8b65e7aab61d7897e22.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_95[] = {
+static const unsigned char file_94[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/packed.h" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_96[] = {
+static const unsigned char file_95[] = {
 #embed "../../Assets/Templates/sync/Makefile" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_97[] = {
+static const unsigned char file_96[] = {
 #embed "../../Assets/Templates/sync/Package.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_98[] = {
+static const unsigned char file_97[] = {
 #embed "../../Assets/Templates/sync/README.md" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_99[] = {
+static const unsigned char file_98[] = {
 #embed "../../Assets/Templates/sync/Sources/App/App.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_100[] = {
+static const unsigned char file_99[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Configuration.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_101[] = {
+static const unsigned char file_100[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Handlers/API.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_102[] = {
+static const unsigned char file_101[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Handlers/Forms.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_103[] = {
+static const unsigned char file_102[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Handlers/Home.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_104[] = {
+static const unsigned char file_103[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Handlers/LiveHandler.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_105[] = {
+static const unsigned char file_104[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Handlers/TodoPage.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_106[] = {
+static const unsigned char file_105[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Live.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_107[] = {
+static const unsigned char file_106[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Routes.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_108[] = {
+static const unsigned char file_107[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Services/TodoMutator.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_109[] = {
+static const unsigned char file_108[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Sync.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_110[] = {
+static const unsigned char file_109[] = {
 #embed "../../Assets/Templates/sync/Sources/Server/EmbeddedAssets.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_111[] = {
+static const unsigned char file_110[] = {
 #embed "../../Assets/Templates/sync/Sources/Server/main.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_112[] = {
-#embed "../../Assets/Templates/sync/Tests/App/MutatorBench.swift" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_113[] = {
+static const unsigned char file_111[] = {
 #embed "../../Assets/Templates/sync/Tests/App/PageTests.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_114[] = {
+static const unsigned char file_112[] = {
 #embed "../../Assets/Templates/sync/Tests/App/TodoMutatorTests.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_115[] = {
+static const unsigned char file_113[] = {
 #embed "../../Assets/Templates/sync/template.json" suffix(, 0) if_empty(0)
 };
 
@@ -497,88 +489,86 @@ const mizu_template mizu_templates[] = {
     {"Templates/live/Sources/Server/EmbeddedAssets.swift", file_31, sizeof(file_31) - 1},
     {"Templates/live/Sources/Server/main.swift", file_32, sizeof(file_32) - 1},
     {"Templates/live/Tests/App/CounterMutatorTests.swift", file_33, sizeof(file_33) - 1},
-    {"Templates/live/Tests/App/MutatorBench.swift", file_34, sizeof(file_34) - 1},
-    {"Templates/live/Tests/App/PageTests.swift", file_35, sizeof(file_35) - 1},
-    {"Templates/live/template.json", file_36, sizeof(file_36) - 1},
-    {"Templates/minimal/.gitignore", file_37, sizeof(file_37) - 1},
-    {"Templates/minimal/Assets/systemd/mizu-hello.service", file_38, sizeof(file_38) - 1},
-    {"Templates/minimal/Makefile", file_39, sizeof(file_39) - 1},
-    {"Templates/minimal/Package.swift", file_40, sizeof(file_40) - 1},
-    {"Templates/minimal/README.md", file_41, sizeof(file_41) - 1},
-    {"Templates/minimal/Sources/App/Server.swift", file_42, sizeof(file_42) - 1},
-    {"Templates/minimal/Tests/App/HelloTests.swift", file_43, sizeof(file_43) - 1},
-    {"Templates/minimal/template.json", file_44, sizeof(file_44) - 1},
-    {"Templates/sync/.gitignore", file_45, sizeof(file_45) - 1},
-    {"Templates/sync/Assets/static/app.webmanifest", file_46, sizeof(file_46) - 1},
-    {"Templates/sync/Assets/static/css/app.css", file_47, sizeof(file_47) - 1},
-    {"Templates/sync/Assets/static/img/favicon.ico", file_48, sizeof(file_48) - 1},
-    {"Templates/sync/Assets/static/img/icon-180.png", file_49, sizeof(file_49) - 1},
-    {"Templates/sync/Assets/static/img/icon-192.png", file_50, sizeof(file_50) - 1},
-    {"Templates/sync/Assets/static/img/icon-512.png", file_51, sizeof(file_51) - 1},
-    {"Templates/sync/Assets/static/img/icon-maskable-512.png", file_52, sizeof(file_52) - 1},
-    {"Templates/sync/Assets/static/img/mizu.svg", file_53, sizeof(file_53) - 1},
-    {"Templates/sync/Assets/static/js/announcer.js", file_54, sizeof(file_54) - 1},
-    {"Templates/sync/Assets/static/js/app.js", file_55, sizeof(file_55) - 1},
-    {"Templates/sync/Assets/static/js/keys.js", file_56, sizeof(file_56) - 1},
-    {"Templates/sync/Assets/static/js/list-window.js", file_57, sizeof(file_57) - 1},
-    {"Templates/sync/Assets/static/js/refusal-words.js", file_58, sizeof(file_58) - 1},
-    {"Templates/sync/Assets/static/js/refusals-view.js", file_59, sizeof(file_59) - 1},
-    {"Templates/sync/Assets/static/js/sync-status-view.js", file_60, sizeof(file_60) - 1},
-    {"Templates/sync/Assets/static/js/title-field.js", file_61, sizeof(file_61) - 1},
-    {"Templates/sync/Assets/static/js/toast.js", file_62, sizeof(file_62) - 1},
-    {"Templates/sync/Assets/static/js/todo-appliers.js", file_63, sizeof(file_63) - 1},
-    {"Templates/sync/Assets/static/js/todo-item.js", file_64, sizeof(file_64) - 1},
-    {"Templates/sync/Assets/static/js/todo-list-view.js", file_65, sizeof(file_65) - 1},
-    {"Templates/sync/Assets/static/sw.js", file_66, sizeof(file_66) - 1},
-    {"Templates/sync/Assets/systemd/mizu-todo.service", file_67, sizeof(file_67) - 1},
-    {"Templates/sync/Assets/views/components/sync-status.html", file_68, sizeof(file_68) - 1},
-    {"Templates/sync/Assets/views/components/todo-item.html", file_69, sizeof(file_69) - 1},
-    {"Templates/sync/Assets/views/components/todo-list.html", file_70, sizeof(file_70) - 1},
-    {"Templates/sync/Assets/views/layouts/default.html", file_71, sizeof(file_71) - 1},
-    {"Templates/sync/Assets/views/pages/error.html", file_72, sizeof(file_72) - 1},
-    {"Templates/sync/Assets/views/pages/home.html", file_73, sizeof(file_73) - 1},
-    {"Templates/sync/Assets/views/partials/footer.html", file_74, sizeof(file_74) - 1},
-    {"Templates/sync/Assets/views/partials/header.html", file_75, sizeof(file_75) - 1},
-    {"Templates/sync/CShims/CAssets/CAssets.c", file_76, sizeof(file_76) - 1},
-    {"Templates/sync/CShims/CAssets/app.js", file_77, sizeof(file_77) - 1},
-    {"Templates/sync/CShims/CAssets/include/CAssets.h", file_78, sizeof(file_78) - 1},
-    {"Templates/sync/CShims/assets.sh", file_79, sizeof(file_79) - 1},
-    {"Templates/sync/CShims/join.sh", file_80, sizeof(file_80) - 1},
-    {"Templates/sync/CShims/pack.sh", file_81, sizeof(file_81) - 1},
-    {"Templates/sync/CShims/packed/0d138702c378f204a59697ecbb326dc0aeb86d56.br", file_82, sizeof(file_82) - 1},
-    {"Templates/sync/CShims/packed/0e6f8a047a923ec2fb03087335bbc647e12da107.br", file_83, sizeof(file_83) - 1},
-    {"Templates/sync/CShims/packed/1c5f22acb01c2efc4404bff5a9c445c24ab58177.br", file_84, sizeof(file_84) - 1},
-    {"Templates/sync/CShims/packed/205e3dc81e0d4b1b1b7553965bed0a86a40986ad.br", file_85, sizeof(file_85) - 1},
-    {"Templates/sync/CShims/packed/2306d39120fda7a8b0de00e3a6316419c3280201.br", file_86, sizeof(file_86) - 1},
-    {"Templates/sync/CShims/packed/69f63d5cc7feb2be6498634da3b03064b0616d21.br", file_87, sizeof(file_87) - 1},
-    {"Templates/sync/CShims/packed/8fdf6cdf7623869c8af724767e2df9ed884027fc.br", file_88, sizeof(file_88) - 1},
-    {"Templates/sync/CShims/packed/9aab4bc2e76c02b63e076cf0ea0e18d58458ba2a.br", file_89, sizeof(file_89) - 1},
-    {"Templates/sync/CShims/packed/a0192ae05b4b21dd51e1c3722a1d77748749bc44.br", file_90, sizeof(file_90) - 1},
-    {"Templates/sync/CShims/packed/a02b9ba673f8c41a96fab90ca0decc1ef9f13e93.br", file_91, sizeof(file_91) - 1},
-    {"Templates/sync/CShims/packed/a33d9549034660b2cd8a677c689c0644bc0fa213.br", file_92, sizeof(file_92) - 1},
-    {"Templates/sync/CShims/packed/b67f46876fb0bfbbf2b9cc1efe36d9b1715f1416.br", file_93, sizeof(file_93) - 1},
-    {"Templates/sync/CShims/packed/c9c3d7482725b181c3f5d8b65e7aab61d7897e22.br", file_94, sizeof(file_94) - 1},
-    {"Templates/sync/CShims/packed/packed.h", file_95, sizeof(file_95) - 1},
-    {"Templates/sync/Makefile", file_96, sizeof(file_96) - 1},
-    {"Templates/sync/Package.swift", file_97, sizeof(file_97) - 1},
-    {"Templates/sync/README.md", file_98, sizeof(file_98) - 1},
-    {"Templates/sync/Sources/App/App.swift", file_99, sizeof(file_99) - 1},
-    {"Templates/sync/Sources/App/Configuration.swift", file_100, sizeof(file_100) - 1},
-    {"Templates/sync/Sources/App/Handlers/API.swift", file_101, sizeof(file_101) - 1},
-    {"Templates/sync/Sources/App/Handlers/Forms.swift", file_102, sizeof(file_102) - 1},
-    {"Templates/sync/Sources/App/Handlers/Home.swift", file_103, sizeof(file_103) - 1},
-    {"Templates/sync/Sources/App/Handlers/LiveHandler.swift", file_104, sizeof(file_104) - 1},
-    {"Templates/sync/Sources/App/Handlers/TodoPage.swift", file_105, sizeof(file_105) - 1},
-    {"Templates/sync/Sources/App/Live.swift", file_106, sizeof(file_106) - 1},
-    {"Templates/sync/Sources/App/Routes.swift", file_107, sizeof(file_107) - 1},
-    {"Templates/sync/Sources/App/Services/TodoMutator.swift", file_108, sizeof(file_108) - 1},
-    {"Templates/sync/Sources/App/Sync.swift", file_109, sizeof(file_109) - 1},
-    {"Templates/sync/Sources/Server/EmbeddedAssets.swift", file_110, sizeof(file_110) - 1},
-    {"Templates/sync/Sources/Server/main.swift", file_111, sizeof(file_111) - 1},
-    {"Templates/sync/Tests/App/MutatorBench.swift", file_112, sizeof(file_112) - 1},
-    {"Templates/sync/Tests/App/PageTests.swift", file_113, sizeof(file_113) - 1},
-    {"Templates/sync/Tests/App/TodoMutatorTests.swift", file_114, sizeof(file_114) - 1},
-    {"Templates/sync/template.json", file_115, sizeof(file_115) - 1},
+    {"Templates/live/Tests/App/PageTests.swift", file_34, sizeof(file_34) - 1},
+    {"Templates/live/template.json", file_35, sizeof(file_35) - 1},
+    {"Templates/minimal/.gitignore", file_36, sizeof(file_36) - 1},
+    {"Templates/minimal/Assets/systemd/mizu-hello.service", file_37, sizeof(file_37) - 1},
+    {"Templates/minimal/Makefile", file_38, sizeof(file_38) - 1},
+    {"Templates/minimal/Package.swift", file_39, sizeof(file_39) - 1},
+    {"Templates/minimal/README.md", file_40, sizeof(file_40) - 1},
+    {"Templates/minimal/Sources/App/Server.swift", file_41, sizeof(file_41) - 1},
+    {"Templates/minimal/Tests/App/HelloTests.swift", file_42, sizeof(file_42) - 1},
+    {"Templates/minimal/template.json", file_43, sizeof(file_43) - 1},
+    {"Templates/sync/.gitignore", file_44, sizeof(file_44) - 1},
+    {"Templates/sync/Assets/static/app.webmanifest", file_45, sizeof(file_45) - 1},
+    {"Templates/sync/Assets/static/css/app.css", file_46, sizeof(file_46) - 1},
+    {"Templates/sync/Assets/static/img/favicon.ico", file_47, sizeof(file_47) - 1},
+    {"Templates/sync/Assets/static/img/icon-180.png", file_48, sizeof(file_48) - 1},
+    {"Templates/sync/Assets/static/img/icon-192.png", file_49, sizeof(file_49) - 1},
+    {"Templates/sync/Assets/static/img/icon-512.png", file_50, sizeof(file_50) - 1},
+    {"Templates/sync/Assets/static/img/icon-maskable-512.png", file_51, sizeof(file_51) - 1},
+    {"Templates/sync/Assets/static/img/mizu.svg", file_52, sizeof(file_52) - 1},
+    {"Templates/sync/Assets/static/js/announcer.js", file_53, sizeof(file_53) - 1},
+    {"Templates/sync/Assets/static/js/app.js", file_54, sizeof(file_54) - 1},
+    {"Templates/sync/Assets/static/js/keys.js", file_55, sizeof(file_55) - 1},
+    {"Templates/sync/Assets/static/js/list-window.js", file_56, sizeof(file_56) - 1},
+    {"Templates/sync/Assets/static/js/refusal-words.js", file_57, sizeof(file_57) - 1},
+    {"Templates/sync/Assets/static/js/refusals-view.js", file_58, sizeof(file_58) - 1},
+    {"Templates/sync/Assets/static/js/sync-status-view.js", file_59, sizeof(file_59) - 1},
+    {"Templates/sync/Assets/static/js/title-field.js", file_60, sizeof(file_60) - 1},
+    {"Templates/sync/Assets/static/js/toast.js", file_61, sizeof(file_61) - 1},
+    {"Templates/sync/Assets/static/js/todo-appliers.js", file_62, sizeof(file_62) - 1},
+    {"Templates/sync/Assets/static/js/todo-item.js", file_63, sizeof(file_63) - 1},
+    {"Templates/sync/Assets/static/js/todo-list-view.js", file_64, sizeof(file_64) - 1},
+    {"Templates/sync/Assets/static/sw.js", file_65, sizeof(file_65) - 1},
+    {"Templates/sync/Assets/systemd/mizu-todo.service", file_66, sizeof(file_66) - 1},
+    {"Templates/sync/Assets/views/components/sync-status.html", file_67, sizeof(file_67) - 1},
+    {"Templates/sync/Assets/views/components/todo-item.html", file_68, sizeof(file_68) - 1},
+    {"Templates/sync/Assets/views/components/todo-list.html", file_69, sizeof(file_69) - 1},
+    {"Templates/sync/Assets/views/layouts/default.html", file_70, sizeof(file_70) - 1},
+    {"Templates/sync/Assets/views/pages/error.html", file_71, sizeof(file_71) - 1},
+    {"Templates/sync/Assets/views/pages/home.html", file_72, sizeof(file_72) - 1},
+    {"Templates/sync/Assets/views/partials/footer.html", file_73, sizeof(file_73) - 1},
+    {"Templates/sync/Assets/views/partials/header.html", file_74, sizeof(file_74) - 1},
+    {"Templates/sync/CShims/CAssets/CAssets.c", file_75, sizeof(file_75) - 1},
+    {"Templates/sync/CShims/CAssets/app.js", file_76, sizeof(file_76) - 1},
+    {"Templates/sync/CShims/CAssets/include/CAssets.h", file_77, sizeof(file_77) - 1},
+    {"Templates/sync/CShims/assets.sh", file_78, sizeof(file_78) - 1},
+    {"Templates/sync/CShims/join.sh", file_79, sizeof(file_79) - 1},
+    {"Templates/sync/CShims/pack.sh", file_80, sizeof(file_80) - 1},
+    {"Templates/sync/CShims/packed/0d138702c378f204a59697ecbb326dc0aeb86d56.br", file_81, sizeof(file_81) - 1},
+    {"Templates/sync/CShims/packed/0e6f8a047a923ec2fb03087335bbc647e12da107.br", file_82, sizeof(file_82) - 1},
+    {"Templates/sync/CShims/packed/1c5f22acb01c2efc4404bff5a9c445c24ab58177.br", file_83, sizeof(file_83) - 1},
+    {"Templates/sync/CShims/packed/205e3dc81e0d4b1b1b7553965bed0a86a40986ad.br", file_84, sizeof(file_84) - 1},
+    {"Templates/sync/CShims/packed/2306d39120fda7a8b0de00e3a6316419c3280201.br", file_85, sizeof(file_85) - 1},
+    {"Templates/sync/CShims/packed/69f63d5cc7feb2be6498634da3b03064b0616d21.br", file_86, sizeof(file_86) - 1},
+    {"Templates/sync/CShims/packed/8fdf6cdf7623869c8af724767e2df9ed884027fc.br", file_87, sizeof(file_87) - 1},
+    {"Templates/sync/CShims/packed/9aab4bc2e76c02b63e076cf0ea0e18d58458ba2a.br", file_88, sizeof(file_88) - 1},
+    {"Templates/sync/CShims/packed/a0192ae05b4b21dd51e1c3722a1d77748749bc44.br", file_89, sizeof(file_89) - 1},
+    {"Templates/sync/CShims/packed/a02b9ba673f8c41a96fab90ca0decc1ef9f13e93.br", file_90, sizeof(file_90) - 1},
+    {"Templates/sync/CShims/packed/a33d9549034660b2cd8a677c689c0644bc0fa213.br", file_91, sizeof(file_91) - 1},
+    {"Templates/sync/CShims/packed/b67f46876fb0bfbbf2b9cc1efe36d9b1715f1416.br", file_92, sizeof(file_92) - 1},
+    {"Templates/sync/CShims/packed/c9c3d7482725b181c3f5d8b65e7aab61d7897e22.br", file_93, sizeof(file_93) - 1},
+    {"Templates/sync/CShims/packed/packed.h", file_94, sizeof(file_94) - 1},
+    {"Templates/sync/Makefile", file_95, sizeof(file_95) - 1},
+    {"Templates/sync/Package.swift", file_96, sizeof(file_96) - 1},
+    {"Templates/sync/README.md", file_97, sizeof(file_97) - 1},
+    {"Templates/sync/Sources/App/App.swift", file_98, sizeof(file_98) - 1},
+    {"Templates/sync/Sources/App/Configuration.swift", file_99, sizeof(file_99) - 1},
+    {"Templates/sync/Sources/App/Handlers/API.swift", file_100, sizeof(file_100) - 1},
+    {"Templates/sync/Sources/App/Handlers/Forms.swift", file_101, sizeof(file_101) - 1},
+    {"Templates/sync/Sources/App/Handlers/Home.swift", file_102, sizeof(file_102) - 1},
+    {"Templates/sync/Sources/App/Handlers/LiveHandler.swift", file_103, sizeof(file_103) - 1},
+    {"Templates/sync/Sources/App/Handlers/TodoPage.swift", file_104, sizeof(file_104) - 1},
+    {"Templates/sync/Sources/App/Live.swift", file_105, sizeof(file_105) - 1},
+    {"Templates/sync/Sources/App/Routes.swift", file_106, sizeof(file_106) - 1},
+    {"Templates/sync/Sources/App/Services/TodoMutator.swift", file_107, sizeof(file_107) - 1},
+    {"Templates/sync/Sources/App/Sync.swift", file_108, sizeof(file_108) - 1},
+    {"Templates/sync/Sources/Server/EmbeddedAssets.swift", file_109, sizeof(file_109) - 1},
+    {"Templates/sync/Sources/Server/main.swift", file_110, sizeof(file_110) - 1},
+    {"Templates/sync/Tests/App/PageTests.swift", file_111, sizeof(file_111) - 1},
+    {"Templates/sync/Tests/App/TodoMutatorTests.swift", file_112, sizeof(file_112) - 1},
+    {"Templates/sync/template.json", file_113, sizeof(file_113) - 1},
     {0, 0, 0},
 };
 

@@ -14,7 +14,16 @@ public struct Instant: Comparable, Hashable, Sendable {
 
     public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
-    public static var now: Instant { Instant(nanoseconds: cl_monotonic_ns()) }
+    /// This moment; in a test's world (`TestWorld`) that of its clock.
+    public static var now: Instant {
+        #if DEBUG
+            if let clock = TestWorld.current?.clock { return clock.monotonic }
+        #endif
+        return machine
+    }
+
+    /// This moment by the machine's clock, whatever a test has set.
+    public static var machine: Instant { Instant(nanoseconds: cl_monotonic_ns()) }
 
     public static func < (left: Instant, right: Instant) -> Bool {
         left.nanoseconds < right.nanoseconds
@@ -34,8 +43,13 @@ public struct Instant: Comparable, Hashable, Sendable {
 }
 
 public enum WallClock {
-    /// Milliseconds since 1970-01-01T00:00:00Z.
-    public static var milliseconds: Int64 { cl_realtime_ms() }
+    /// Milliseconds since 1970-01-01T00:00:00Z; in a test's world (`TestWorld`) by its clock.
+    public static var milliseconds: Int64 {
+        #if DEBUG
+            if let clock = TestWorld.current?.clock { return clock.wallMilliseconds }
+        #endif
+        return cl_realtime_ms()
+    }
 }
 
 /// The source of a loop's time.
@@ -76,6 +90,7 @@ public enum Clock: Sendable {
         /// tests, so a deadline of this clock is never due by the machine's.
         private static let monotonicStart = Instant(nanoseconds: 1 << 60)
         private let wallStartMilliseconds: Int64
+        private let sleepers = Mutex<[@Sendable () -> Void]>([])
 
         /// - Parameter wallMilliseconds: the time of day at the beginning; by default the first
         ///   second of 2026.
@@ -94,20 +109,15 @@ public enum Clock: Sendable {
         /// How far it was moved since the beginning.
         public var elapsedMilliseconds: UInt64 { milliseconds.load(ordering: .acquiring) }
 
-        /// Moves both clocks on.
+        /// Moves both clocks on, and wakes who waits for a moment of theirs.
         public func advance(milliseconds count: UInt64) {
             milliseconds.wrappingAdd(count, ordering: .acquiringAndReleasing)
+            for wake in sleepers.withLock({ $0 }) { wake() }
+        }
+
+        /// Calls `wake` after each `advance`, on the thread that moves the clock.
+        func onAdvance(_ wake: @escaping @Sendable () -> Void) {
+            sleepers.withLock { $0.append(wake) }
         }
     }
 #endif
-
-public enum Randomness {
-    /// `count` bytes from getrandom(2).
-    public static func bytes(_ count: Int) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            // With flags 0 getrandom fails only for a bad address, which this is not.
-            _ = cl_random(buffer.baseAddress, count)
-            initialized = count
-        }
-    }
-}

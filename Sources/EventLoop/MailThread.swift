@@ -70,7 +70,8 @@ public final class MailThread<Mail: Sendable>: Sendable {
         let started = threads.filter { $0.isStarted.load(ordering: .acquiring) }
         guard !started.isEmpty else { return .notStarted }
         for thread in started { thread.mailbox.post(nil) }
-        let deadline = Instant.now.adding(milliseconds: milliseconds)
+        // By the machine: a test's clock stands still while somebody waits.
+        let deadline = Instant.machine.adding(milliseconds: milliseconds)
         return started.allSatisfy { $0.hasEnded(by: deadline) } ? .ended : .late
     }
 
@@ -80,7 +81,7 @@ public final class MailThread<Mail: Sendable>: Sendable {
             (try? poller.registerInput(ended.pollable, data: 0)) != nil
         else { return false }
         while true {
-            let now = Instant.now
+            let now = Instant.machine
             // A wait may end early, but not before its time here.
             let wait = now < deadline ? Int(clamping: deadline.milliseconds(since: now)) + 1 : 0
             guard (try? poller.wait(milliseconds: wait)) != nil else { return false }
@@ -108,6 +109,9 @@ public struct MailInbox<Mail: Sendable>: ~Copyable {
         try poller.registerInput(mailbox.pollable, data: 0)
         self.mailbox = mailbox
         self.poller = poller
+        #if DEBUG
+            TestWorld.current?.clock.onAdvance { [weak mailbox] in mailbox?.wake() }
+        #endif
     }
 
     public enum Receipt: Sendable { case goOn, stop }
@@ -118,6 +122,11 @@ public struct MailInbox<Mail: Sendable>: ~Copyable {
     public mutating func receive(withinMilliseconds milliseconds: Int? = nil) -> Receipt {
         mail.removeAll(keepingCapacity: mail.capacity <= Self.keptMax)
         guard !isStopping else { return .stop }
+        var milliseconds = milliseconds
+        #if DEBUG
+            // By a test's clock time passes when it is moved, and that wakes us.
+            if TestWorld.current != nil, milliseconds != 0 { milliseconds = nil }
+        #endif
         // The only error that there can be is a signal's, and that ends the wait like no mail.
         guard (try? poller.wait(milliseconds: milliseconds)) != nil else { return .goOn }
         mailbox.drain(into: &drained)

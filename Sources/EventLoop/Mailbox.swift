@@ -36,6 +36,11 @@ public final class Mailbox<Message: Sendable>: Sendable {
         if wasEmpty { _ = cl_eventfd_signal(event.raw) }
     }
 
+    #if DEBUG
+        /// Wakes the reader without mail.
+        func wake() { _ = cl_eventfd_signal(event.raw) }
+    #endif
+
     /// Takes everything, in the order it was posted. `recycled` becomes the empty queue, so that
     /// its memory is used again.
     public func drain(into recycled: inout [Message]) {

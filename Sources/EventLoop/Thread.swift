@@ -7,7 +7,7 @@ import CLinux
 public func startThread(
     _ name: String, _ body: sending @escaping () -> Void
 ) throws(SystemError) {
-    let box = Unmanaged.passRetained(ThreadBody(name: name, run: body))
+    let box = Unmanaged.passRetained(ThreadBody(name: name, run: inWorldOfStarter(body)))
     let status = cl_thread_start(
         { context in
             guard let context else { return }
@@ -19,6 +19,16 @@ public func startThread(
         box.release()
         throw SystemError(call: "pthread_create", errno: -status)
     }
+}
+
+/// A thread of an app under test is in the world of the one that starts it (`TestWorld`).
+private func inWorldOfStarter(_ body: @escaping () -> Void) -> () -> Void {
+    #if DEBUG
+        guard let world = TestWorld.current else { return body }
+        return { world.run(body) }
+    #else
+        return body
+    #endif
 }
 
 private final class ThreadBody {

@@ -262,7 +262,7 @@ public final class App {
     ) throws(StartError) -> SyncService {
         var reads = configuration.reads
         reads.exempt = configuration.publicPort.addresses.exempt
-        var random = SystemRandomNumberGenerator()
+        var random = RandomNumbers()
         let epoch = Name.random(using: &random)
         do throws(StoreError) {
             let store = try Store.open(configuration.database, epoch: epoch, logger: logger)

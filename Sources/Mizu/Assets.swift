@@ -39,6 +39,13 @@ public struct Assets: Sendable {
         self.init(embedded: embedded, packed: packed, folder: nil)
     }
 
+    /// Files that are written in the program: small apps, and tests.
+    /// - Parameter texts: what is in each file, by its name.
+    public init(_ texts: [String: String]) {
+        self.init(
+            embedded: texts.mapValues { ByteSlice(Array($0.utf8)) }, packed: [:], folder: nil)
+    }
+
     /// No files, for an app that makes all of its answers itself.
     public static let none = Assets(embedded: [:], packed: [:], folder: nil)
 

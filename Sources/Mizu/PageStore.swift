@@ -35,7 +35,7 @@ final class PageStore: Sendable {
             State(
                 cache: PageCache(byteCountMax: byteCountMax),
                 makes: PageMakes(waitersMax: Self.waitersMax)))
-        var random = SystemRandomNumberGenerator()
+        var random = RandomNumbers()
         seed = random.next()
     }
 

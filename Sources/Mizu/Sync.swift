@@ -233,7 +233,7 @@ public struct Intent: Sendable {
     /// such records come in the order in which they were made. The browser client makes the same
     /// ids.
     public static func orderedID() -> Name? {
-        var random = SystemRandomNumberGenerator()
+        var random = RandomNumbers()
         let time = Hex.encode(UInt64(clamping: WallClock.milliseconds)).suffix(12)
         let low = Hex.encode(random.next() as UInt64) + Hex.encode(random.next() as UInt64)
         return Name(String(decoding: time + low.prefix(20), as: UTF8.self))
@@ -264,7 +264,7 @@ public struct Intent: Sendable {
 
     /// Returns a random id of 128 bits.
     public static func freshID() -> Name? {
-        var random = SystemRandomNumberGenerator()
+        var random = RandomNumbers()
         return Name.random(using: &random)
     }
 }

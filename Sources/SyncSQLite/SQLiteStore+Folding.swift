@@ -198,7 +198,7 @@ extension SQLiteStore {
         rows.discard()
         clientCounts = [:]
         gate.clear()
-        var random = SystemRandomNumberGenerator()
+        var random = RandomNumbers()
         current.change(to: Name.random(using: &random))
         try connection.setDurability(.now)
         defer { try? connection.setDurability(.later) }

@@ -36,7 +36,7 @@ public final class LiveService: WebSocketService {
     let presence: PresenceRooms?
     /// Composes JSON text before it is framed.
     private var text = ByteBuffer(capacity: 1024)
-    private var random = SystemRandomNumberGenerator()
+    private var random = RandomNumbers()
 
     public init(sync: SyncService, hooks: LiveHooks, limits: LiveLimits = .default) {
         self.sync = sync

@@ -124,6 +124,12 @@
             return Readiness(data: data, bits: UInt32(bits))
         }
 
+        /// Whether `takeEvent` has one.
+        public var hasEvent: Bool { hasEdge && server != .closed && data != nil }
+
+        /// Both ends are closed: nothing comes of it any more.
+        public var isOver: Bool { server == .closed && peer == .closed }
+
         func register(_ data: UInt64) {
             self.data = data
             hasEdge = true

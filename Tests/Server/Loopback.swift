@@ -18,19 +18,16 @@ import Testing
 @testable import MizuServer
 
 final class Loopback {
-    let server: Server
+    private let stepped: SteppedWorker
+    var server: Server { stepped.server }
+    var worker: Worker { stepped.worker }
     let workers: Workers
-    let worker: Worker
     let clock: ManualClock
     let later = Later()
     let recorder = Recorder()
-    private var pipes: [MemoryPipe] = []
-    private var mayWait = true
+    private var pipeCount = 0
     /// The worker has ended.
-    private(set) var hasEnded = false
-
-    /// Ticks without a pause after which a worker is taken to turn for ever.
-    private static let ticksMax = 200_000
+    var hasEnded: Bool { stepped.hasEnded }
 
     /// - Parameters:
     ///   - change: of limits; those that are left alone are a public port's.
@@ -48,18 +45,10 @@ final class Loopback {
         change(&configuration.limits)
         let workers = try workers ?? Workers(count: 1)
         self.workers = workers
-        server = try Server(configuration, workers: workers, ports: [], plainListeners: 0)
-        var none: [Listener] = []
-        worker = try Worker(server, index: 0, listeners: &none)
+        stepped = try SteppedWorker(configuration, workers: workers, clock: clock)
     }
 
-    deinit { end() }
-
-    private func end() {
-        guard !hasEnded else { return }
-        hasEnded = true
-        worker.retireAll()
-    }
+    deinit { stepped.end() }
 
     // MARK: Peers
 
@@ -68,10 +57,8 @@ final class Loopback {
         from address: UInt32 = 0x7F00_0001, _ capacities: MemoryPipe.Capacities = .init()
     ) -> LoopbackClient {
         let pipe = MemoryPipe(capacities)
-        pipes.append(pipe)
-        if !hasEnded {
-            worker.admit(.memory(pipe), .v4(address: address, port: UInt16(pipes.count)))
-        }
+        pipeCount += 1
+        stepped.admit(pipe, .v4(address: address, port: UInt16(truncatingIfNeeded: pipeCount)))
         settle()
         return LoopbackClient(pipe, on: self)
     }
@@ -113,29 +100,23 @@ final class Loopback {
     /// - Returns: whether there was.
     @discardableResult
     func step() -> Bool {
-        guard !hasEnded else { return false }
         do {
-            let due = mayWait ? worker.nextMoment : worker.now
-            try worker.poller.wait(milliseconds: 0)
-            for pipe in pipes where worker.poller.count < Poller.batchMax {
-                if let event = pipe.takeEvent() { worker.poller.append(event) }
-            }
-            let isDue = due.map { $0 <= clock.monotonic } ?? false
-            guard !mayWait || worker.poller.count > 0 || isDue else { return false }
-            mayWait = try worker.tick(due: due, hasWaited: mayWait)
-            if worker.isFinished { end() }
-            return true
+            return try stepped.step()
         } catch {
             Issue.record("the worker ended: \(error)")
-            end()
+            stepped.end()
             return false
         }
     }
 
     /// Takes ticks until nothing is left to do at this moment.
     func settle() {
-        for _ in 0..<Self.ticksMax { guard step() else { return } }
-        Issue.record("the worker turns for ever")
+        do {
+            if try !stepped.settle() { Issue.record("the worker turns for ever") }
+        } catch {
+            Issue.record("the worker ended: \(error)")
+            stepped.end()
+        }
     }
 
     /// Lets that much time pass, or less if `isDone` holds before: the worker wakes at each of its
@@ -146,7 +127,7 @@ final class Loopback {
         settle()
         let end = clock.monotonic.adding(milliseconds: milliseconds)
         while !isDone(), !hasEnded, clock.monotonic < end {
-            let next = min(worker.nextMoment ?? end, end)
+            let next = stepped.nextMoment(before: end)
             // Whole milliseconds, and never none: the moment is not reached before its end.
             let count = (next.nanoseconds - clock.monotonic.nanoseconds + 999_999) / 1_000_000
             clock.advance(milliseconds: max(1, count))

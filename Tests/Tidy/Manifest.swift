@@ -66,7 +66,7 @@ enum Manifest {
                     dependencies: [module, "Mizu", assets]),
                 Target(
                     name: module + "Tests", folder: path + "/Tests/App",
-                    dependencies: [module, server, "Mizu"]),
+                    dependencies: [module, server, "MizuTesting", "Mizu"]),
             ]
         }
         for pair in declared.matches(of: /\("(Fuzz\w+)", \[([^\]]*)\]\)/) {

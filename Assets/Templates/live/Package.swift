@@ -2,6 +2,7 @@
 import PackageDescription
 
 let mizu = Target.Dependency.product(name: "Mizu", package: "mizu")
+let testing = Target.Dependency.product(name: "MizuTesting", package: "mizu")
 
 let package = Package(
     name: "MizuCounter",
@@ -19,7 +20,8 @@ let package = Package(
         // The files below Assets, in the program's read-only data.
         .target(name: "CMizuCounterAssets", path: "CShims/CAssets"),
         .testTarget(
-            name: "MizuCounterTests", dependencies: ["MizuCounter", "MizuCounterServer", mizu],
+            name: "MizuCounterTests",
+            dependencies: ["MizuCounter", "MizuCounterServer", testing, mizu],
             path: "Tests/App"),
     ],
     swiftLanguageModes: [.v6],

@@ -2,6 +2,7 @@
 import PackageDescription
 
 let mizu = Target.Dependency.product(name: "Mizu", package: "mizu")
+let testing = Target.Dependency.product(name: "MizuTesting", package: "mizu")
 
 let package = Package(
     name: "MizuHello",
@@ -12,7 +13,8 @@ let package = Package(
     targets: [
         .executableTarget(name: "MizuHello", dependencies: [mizu], path: "Sources/App"),
         .testTarget(
-            name: "MizuHelloTests", dependencies: ["MizuHello", mizu], path: "Tests/App"),
+            name: "MizuHelloTests", dependencies: ["MizuHello", testing, mizu],
+            path: "Tests/App"),
     ],
     swiftLanguageModes: [.v6]
 )

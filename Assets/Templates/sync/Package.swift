@@ -2,6 +2,7 @@
 import PackageDescription
 
 let mizu = Target.Dependency.product(name: "Mizu", package: "mizu")
+let testing = Target.Dependency.product(name: "MizuTesting", package: "mizu")
 
 let package = Package(
     name: "MizuTodo",
@@ -19,7 +20,7 @@ let package = Package(
         // The files below Assets, in the program's read-only data. `make assets` joins app.js.
         .target(name: "CMizuTodoAssets", path: "CShims/CAssets", exclude: ["app.js"]),
         .testTarget(
-            name: "MizuTodoTests", dependencies: ["MizuTodo", "MizuTodoServer", mizu],
+            name: "MizuTodoTests", dependencies: ["MizuTodo", "MizuTodoServer", testing, mizu],
             path: "Tests/App"),
     ],
     swiftLanguageModes: [.v6],

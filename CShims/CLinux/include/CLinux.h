@@ -94,6 +94,10 @@ int cl_cpu_count(void);
 void cl_thread_name(const char *name);
 // Names the calling thread, as long as it runs (pthread_self(3)).
 uint64_t cl_thread_self(void);
+
+// What the calling thread was given last; NULL in a new thread. For tests: TestWorld.swift.
+void *cl_thread_world(void);
+void cl_set_thread_world(void *world);
 const char *cl_error_text(int error);
 // Starts a detached thread that calls body(context); returns 0 or -errno.
 int cl_thread_start(void (*body)(void *), void *context);

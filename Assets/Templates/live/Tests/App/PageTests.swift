@@ -1,9 +1,12 @@
-// The files of the app: what is embedded is what lies in Assets, and every page can be made of it.
+// What clients of the app are answered: the page, its form, the socket; and that what is embedded is
+// what lies in Assets.
 
 import Foundation
 import Mizu
+import MizuTesting
 import Testing
 
+@testable import MizuCounter
 @testable import MizuCounterServer
 
 @Suite("Pages and files")
@@ -28,13 +31,17 @@ struct PageTests {
         }
     }
 
-    @Test("every template compiles, and the page shows the number")
-    func home() throws {
-        let assets = embeddedAssets()
-        let views = try ViewSet(paths: assets.names(below: "views/"), mode: .compiledOnce) {
-            assets["views/" + $0]
+    @Test("the form counts, once for each id, and every open page hears of it")
+    func count() async throws {
+        let app = try TestApp { try makeApp($0, assets: embeddedAssets()) }
+        let socket = try await app.socket()
+        #expect(try await socket.subscribe("sync:_default").type == "ack")
+        for _ in 1...2 {
+            let form = ["by": "3", "mutation": "m1"]
+            let page = try await app.post("/count", form: form, redirects: .followed)
+            #expect(page.status == 200)
+            #expect(page.text.contains(">3</p>"))
         }
-        let page = try views.render("home", ["value": 42])
-        #expect(page.string.contains(">42</p>"))
+        #expect(try await socket.received().map(\.type) == ["sync"])
     }
 }

@@ -9,17 +9,17 @@ enum MizuHello {
         do {
             let settings = try Configuration.from(
                 environment: Configuration.processEnvironment())
-            let app = try App(settings, assets: .none)
-            app.get("/") { _ in hello() }
-            try app.run()
+            try makeApp(settings).run()
         } catch {
             StandardErrorLog.say("\(error)")
             exit(1)
         }
     }
 
-    /// What `/` answers.
-    static func hello() -> Response {
-        .text("Hello from Mizu Hello\n")
+    /// Declares the app; `run()` it.
+    static func makeApp(_ settings: Configuration) throws -> App {
+        let app = try App(settings, assets: .none)
+        app.get("/") { _ in .text("Hello from Mizu Hello\n") }
+        return app
     }
 }

@@ -1,6 +1,7 @@
 // What the route answers.
 
 import Mizu
+import MizuTesting
 import Testing
 
 @testable import MizuHello
@@ -8,13 +9,11 @@ import Testing
 @Suite("Hello")
 struct HelloTests {
     @Test("the route says hello, as plain text")
-    func hello() throws {
-        let response = MizuHello.hello()
-        #expect(response.status == .ok)
-        guard case .slice(let body) = response.body else {
-            Issue.record("the answer has no body")
-            return
-        }
-        #expect(body.string.hasPrefix("Hello"))
+    func hello() async throws {
+        let app = try TestApp { try MizuHello.makeApp($0) }
+        let answer = try await app.get("/")
+        #expect(answer.status == 200)
+        #expect(answer.header("Content-Type") == "text/plain; charset=utf-8")
+        #expect(answer.text.hasPrefix("Hello"))
     }
 }

@@ -1,6 +1,7 @@
 // What each mutation does, on a store in memory: what the page, a form and a script would see.
 
 import Mizu
+import MizuTesting
 import Testing
 
 @testable import MizuTodo
@@ -12,16 +13,15 @@ struct TodoMutatorTests {
     @Test("a new to-do is not done, and its title has no white space around it")
     func create() throws {
         let result = try list.push("todo.create", #"{"id":"t1","title":"  Milk "}"#)
-        #expect(result.member("ok")?.bool == true)
-        let todo = try list.record(of: result)
-        #expect(todo == "t1 Milk false")
+        #expect(result.isApplied)
+        #expect(try result.todo() == "t1 Milk false")
     }
 
     @Test("an id can be used once")
     func createTwice() throws {
         _ = try list.push("todo.create", #"{"id":"t1","title":"Milk"}"#)
         let again = try list.push("todo.create", #"{"id":"t1","title":"Bread"}"#)
-        #expect(again.member("code")?.string == "conflict")
+        #expect(again.code == "conflict")
     }
 
     @Test(
@@ -32,7 +32,7 @@ struct TodoMutatorTests {
     )
     func titles(title: String, isTaken: Bool) throws {
         let result = try list.push("todo.create", #"{"id":"t1","title":"\#(title)"}"#)
-        #expect(result.member("ok")?.bool == isTaken)
+        #expect(result.isApplied == isTaken)
     }
 
     @Test("ticking says what the to-do shall be, so that two who tick it agree")
@@ -40,7 +40,7 @@ struct TodoMutatorTests {
         _ = try list.push("todo.create", #"{"id":"t1","title":"Milk"}"#)
         _ = try list.push("todo.toggle", #"{"id":"t1","done":true}"#)
         let second = try list.push("todo.toggle", #"{"id":"t1","done":true}"#)
-        #expect(try list.record(of: second) == "t1 Milk true")
+        #expect(try second.todo() == "t1 Milk true")
     }
 
     @Test("an edit changes what it names and nothing else")
@@ -48,7 +48,7 @@ struct TodoMutatorTests {
         _ = try list.push("todo.create", #"{"id":"t1","title":"Milk"}"#)
         _ = try list.push("todo.update", #"{"id":"t1","done":true}"#)
         let result = try list.push("todo.update", #"{"id":"t1","title":"Bread"}"#)
-        #expect(try list.record(of: result) == "t1 Bread true")
+        #expect(try result.todo() == "t1 Bread true")
     }
 
     @Test(
@@ -56,23 +56,22 @@ struct TodoMutatorTests {
         arguments: ["todo.update", "todo.toggle", "todo.delete"])
     func missing(name: String) throws {
         let result = try list.push(name, #"{"id":"nobody"}"#)
-        #expect(result.member("code")?.string == "not_found")
+        #expect(result.code == "not_found")
     }
 
     @Test("a mutation that nobody wrote is refused")
     func unknown() throws {
         let result = try list.push("todo.paint", #"{"id":"t1"}"#)
-        #expect(result.member("code")?.string == "unknown_mutation")
+        #expect(result.code == "unknown_mutation")
     }
 
     private static func long(_ count: Int) -> String { String(repeating: "x", count: count) }
 }
 
-extension MutatorBench {
+extension TestOutcome {
     /// The to-do that a mutation has left, as text.
-    fileprivate func record(of result: JSONValue) throws -> String {
-        let change = try #require(result.member("changes")?.elements.first { _ in true })
-        let todo: Todo = try #require(change.member("data")).decode()
+    fileprivate func todo() throws -> String {
+        let todo: Todo = try record()
         return "\(todo.id) \(todo.title) \(todo.done)"
     }
 }

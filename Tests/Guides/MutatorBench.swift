@@ -1,1 +1,0 @@
-../../Assets/Templates/sync/Tests/App/MutatorBench.swift
