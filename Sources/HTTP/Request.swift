@@ -80,6 +80,17 @@ public struct Request: ~Copyable {
         self.authority = authority ?? head.pointee.host
     }
 
+    /// Takes what was found out about the same request.
+    mutating func take(over other: borrowing Request) {
+        crossOrigin = other.crossOrigin
+        captured = other.captured
+        route = other.route
+        user = other.user
+        userExpires = other.userExpires
+        credential = other.credential
+        stored = other.stored
+    }
+
     public var head: RequestHead {
         @inlinable @inline(__always) _read { yield headPointer.pointee }
     }

@@ -110,6 +110,13 @@ public struct RequestHead: Sendable {
     @inline(__always)
     func line(_ index: Int) -> FieldRange { table[index] }
 
+    /// The same with a table of its own that has room for nothing more.
+    var compacted: RequestHead {
+        var head = self
+        head.table = Array(table[..<fieldCount])
+        return head
+    }
+
     /// Calls `body` with the table, `fieldRoom` lines; it may write those from `fieldCount` on.
     @inline(__always)
     mutating func withLines<R>(_ body: (UnsafeMutablePointer<cscan_line>) -> R) -> R? {

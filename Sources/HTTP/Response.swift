@@ -59,6 +59,8 @@ public struct Response: Sendable {
         case pending
         /// The same, and whoever makes the answer is told when nobody waits for it any more.
         case watched(ExchangeWatch)
+        /// The same, and the server runs what answers; see `WaitingWork`.
+        case waiting(WaitingWork)
         /// Answer 101 and go on as a WebSocket, served by the service with this index.
         indirect case webSocket(service: Int, subprotocol: ByteSlice?)
     }

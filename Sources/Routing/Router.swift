@@ -118,21 +118,28 @@ public final class Router: Sendable {
 
     /// Answers by a destination of this request that was looked up before.
     public func respond(to request: inout Request, at destination: Destination) -> Response {
+        respond(to: &request, at: destination, from: 0)
+    }
+
+    /// - Parameter step: the first middleware that is run; those before it have been.
+    private func respond(
+        to request: inout Request, at destination: Destination, from step: Int
+    ) -> Response {
         switch destination.match {
         case .route(let index):
             request.route = Int32(truncatingIfNeeded: index)
             guard let around = routes[index].surroundings else { return runBare(&request, index) }
             return run(
-                &request, around.middleware, around.hooks, destination.cost,
+                &request, around.middleware, around.hooks, destination, step,
                 routes[index].handler)
         case .none:
-            return run(&request, middleware, hooks, destination.cost, notFoundHandler)
+            return run(&request, middleware, hooks, destination, step, notFoundHandler)
         case .otherMethods(let allowed) where request.method == .options:
-            return run(&request, middleware, hooks, destination.cost) { _ in
+            return run(&request, middleware, hooks, destination, step) { _ in
                 Router.allowing(allowed, Response(status: .noContent))
             }
         case .otherMethods(let allowed):
-            return run(&request, middleware, hooks, destination.cost) { _ in
+            return run(&request, middleware, hooks, destination, step) { _ in
                 Router.allowing(
                     allowed,
                     .refused(
@@ -140,10 +147,52 @@ public final class Router: Sendable {
                         text: "Method Not Allowed\n"))
             }
         case .unknownMethod:
-            return run(&request, middleware, hooks, destination.cost) { _ in
+            return run(&request, middleware, hooks, destination, step) { _ in
                 .refused(.notImplemented, code: "not_implemented", text: "Not Implemented\n")
             }
         }
+    }
+
+    /// Runs a step that may wait, and those behind it, to an answer that is sent, promised for
+    /// later or an upgrade. Nothing more is begun once the task is cancelled: nobody is there.
+    nonisolated(nonsending) public func respond(
+        to request: OwnedRequest, by work: WaitingWork
+    ) async -> Response {
+        var work = work
+        while true {
+            var response: Response
+            do {
+                if let answer = try await work.step(request) {
+                    response = answer
+                } else if let rest = work.rest {
+                    guard !Task.isCancelled else { return .status(.serviceUnavailable) }
+                    response = rest(&request.view)
+                    guard case .waiting(let next) = response.kind else { return response }
+                    work = next
+                    continue
+                } else {
+                    response = Response(internal: NoAnswer())
+                }
+            } catch {
+                response = answer(to: error, request.view)
+            }
+            if case .waiting(let next) = response.kind {
+                work = next
+                continue
+            }
+            if case .complete = response.kind {
+                for hook in hooks(of: request.route) { hook(request.view, &response) }
+            }
+            return response
+        }
+    }
+
+    /// A handler cannot return nil; whoever makes a `WaitingWork` can.
+    private struct NoAnswer: Error {}
+
+    private func hooks(of route: Int32) -> [AfterHook] {
+        guard route >= 0, Int(route) < routes.count else { return hooks }
+        return routes[Int(route)].surroundings?.hooks ?? []
     }
 
     /// Whether a route answers this method on this path: if not, `respond` needs no body.
@@ -234,13 +283,13 @@ public final class Router: Sendable {
 
     private func run(
         _ request: inout Request, _ middleware: [Middleware], _ hooks: [AfterHook],
-        _ cost: RouteCost, _ handler: Handler
+        _ destination: Destination, _ step: Int, _ handler: Handler
     ) -> Response {
         var response: Response
         do {
             response =
-                try Router.firstAnswer(&request, middleware) ?? refusal(of: request, cost)
-                ?? handler(request)
+                try firstAnswer(&request, middleware, destination, step)
+                ?? refusal(of: request, destination.cost) ?? handler(request)
         } catch {
             response = answer(to: error, request)
         }
@@ -255,11 +304,18 @@ public final class Router: Sendable {
         return userLimit(request, user, cost)
     }
 
-    private static func firstAnswer(
-        _ request: inout Request, _ middleware: [Middleware]
+    private func firstAnswer(
+        _ request: inout Request, _ middleware: [Middleware], _ destination: Destination,
+        _ first: Int
     ) throws -> Response? {
-        for step in middleware {
-            if let answer = try step(&request) { return answer }
+        for index in first..<max(first, middleware.count) {
+            guard let answer = try middleware[index](&request) else { continue }
+            guard case .waiting(let work) = answer.kind, work.rest == nil else { return answer }
+            // The request goes on behind it, when that has been waited for.
+            return .waiting(
+                for: WaitingWork(work.step) { request in
+                    self.respond(to: &request, at: destination, from: index + 1)
+                })
         }
         return nil
     }

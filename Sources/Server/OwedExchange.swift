@@ -9,6 +9,8 @@ import MizuHTTP
 struct OwedExchange {
     /// Told when no answer can arrive any more.
     let watch: ExchangeWatch?
+    /// What works on it on this worker, in a task; told the same.
+    var work: WaitingExchange?
     let asked: AskedRequest
     let context: ResponseContext
     let coding: ContentCoding
@@ -33,11 +35,11 @@ extension Worker {
     /// The handler of `request` answers later; `exchangeSequence` names the exchange.
     func owe(
         _ connection: Connection, answerTo request: borrowing Request, in context: ResponseContext,
-        watchedBy watch: ExchangeWatch?
+        watchedBy watch: ExchangeWatch?, doneBy work: WaitingExchange? = nil
     ) {
         connection.flags.insert(.awaited)
         state.pointee.owed[connection.token.index] = OwedExchange(
-            watch: watch, asked: AskedRequest(request), context: context,
+            watch: watch, work: work, asked: AskedRequest(request), context: context,
             coding: compression == .gzip ? .preferred(by: request) : .identity)
     }
 
@@ -49,6 +51,7 @@ extension Worker {
         connection.flags.remove(.awaited)
         let owed = state.pointee.owed.removeValue(forKey: connection.token.index)
         owed?.watch?.end()
+        owed?.work?.cancel()
         return owed
     }
 
@@ -58,6 +61,8 @@ extension Worker {
     @inline(never)
     func peerLeft(_ connection: Connection, _ event: Readiness) {
         guard event.isBroken else { return }
-        state.pointee.owed[connection.token.index]?.watch?.end()
+        guard let owed = state.pointee.owed[connection.token.index] else { return }
+        owed.watch?.end()
+        owed.work?.cancel()
     }
 }

@@ -70,6 +70,7 @@ extension Worker {
             end(connection, because: .workerEnded)
         }
         closeRetired()
+        endTasks()
         if logsAccess { accessLines?.handOver() }
         assert(sumsToZero, "worker \(index) ended, and something of its connections is left")
     }

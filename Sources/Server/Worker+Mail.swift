@@ -30,6 +30,8 @@ extension Worker {
             case .perform(let body):
                 state.pointee.servicesAwake = true
                 body(self)
+            // The tick comes to them; this has woken it.
+            case .jobs: break
             case .drain(let deadline): beginDrain(until: deadline)
             }
             sendEarly()

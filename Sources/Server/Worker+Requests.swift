@@ -91,6 +91,8 @@ extension Worker {
         if head.expectsContinue, !router.hasRoute(for: &request) {
             // What the head alone decides is said in place of 100 (RFC 9110 §10.1.1).
             var refusal = router.respond(to: &request)
+            // A middleware would look first, but there is nothing that it could let somebody see.
+            if case .waiting = refusal.kind { refusal = .notFound }
             refusal.connection = .close
             settle(&refusal, for: AskedRequest(request))
             return write(refusal, for: context, to: connection)
@@ -192,7 +194,7 @@ extension Worker {
     }
 
     /// Sends the handler's answer, if it is one already.
-    private func finish(
+    func finish(
         _ response: consuming Response, to request: borrowing Request,
         _ context: ResponseContext, on connection: Connection
     ) {
@@ -227,6 +229,7 @@ extension Worker {
                 connection, request, context: context, service: service,
                 subprotocol: subprotocol)
         case .watched(let exchange): watch = exchange
+        case .waiting(let work): return begin(work, for: request, context, on: connection)
         case .pending: break
         }
         if logsAccess { noteAccess(connection, user: request.user) }

@@ -175,6 +175,7 @@ public final class Worker {
         if look == .again { try advanceUnseen() }
         advanceAgain()
         advanceLeaving()
+        if hasTasks { runTasks() }
         runTimers()
         let drain = goOnDraining()
         let services = runServices()
@@ -185,6 +186,7 @@ public final class Worker {
         if logsAccess { handOverAccess() }
         state.pointee.isBusy =
             !again.isEmpty || state.pointee.acceptsWait || !state.pointee.answers.isEmpty
+            || hasTasks
         return drain == .done && services == .done && !state.pointee.isBusy && dirty.isEmpty
             && state.pointee.leaving.isEmpty
     }
@@ -197,6 +199,8 @@ public final class Worker {
 
     /// When the loop must turn again though nothing happens outside.
     var nextMoment: Instant? {
+        // Where the worker has no thread, tasks are resumed between two ticks, too.
+        if hasTasks { return now }
         var moment = timers.next
         if let due = state.pointee.servicesDue { moment = earlier(moment, due) }
         if acceptState == .paused { moment = earlier(moment, now.adding(milliseconds: 100)) }

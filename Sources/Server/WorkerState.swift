@@ -86,6 +86,7 @@ struct WorkerState: ~Copyable {
     var pauses: PauseWatch
     var memory = WorkerMemory()
     var streams = StreamTable()
+    var tasks = WorkerTasks()
 
     enum AcceptState { case open, paused, stopped }
 

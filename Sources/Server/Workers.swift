@@ -13,6 +13,8 @@ enum WorkerMail: Sendable {
     /// The same with an answer that the worker makes.
     case respondMaking(ExchangeID, @Sendable () -> Response)
     case perform(@Sendable (Worker) -> Void)
+    /// The worker's executor has jobs.
+    case jobs
     case drain(until: Instant)
 }
 
