@@ -218,6 +218,8 @@ let package = Package(
                 "MizuHTTP", "MizuBytes", log,
             ]),
         tests("Testing", ["MizuTesting", "Mizu"]),
+        // Who wants in, and must not get in: issue 13's table.
+        tests("Attacks", ["MizuTesting", "Mizu"]),
         tests("Dev", ["MizuDev", "MizuEventLoop"]),
         tests("Bench", ["MizuBench", "MizuHTTP", "MizuBytes"]),
         tests("Scaffold", ["MizuScaffold", "MizuBytes", "CTemplates"]),
