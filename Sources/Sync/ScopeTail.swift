@@ -66,21 +66,31 @@ struct ScopeTail: Sendable {
     /// Joins the last segments while enough of them were copied equally often: as in a counter to
     /// base four, sizes then grow towards the front and each byte moves seldom.
     private mutating func join(bytesMax: Int) {
-        while segments.count >= Self.joinedCount {
-            let last = segments.suffix(Self.joinedCount)
-            let level = levels[levels.count - 1]
-            guard levels.suffix(Self.joinedCount).allSatisfy({ $0 == level }),
-                last.allSatisfy({ $0.head.epoch == head.epoch }),
-                last.reduce(0, { $0 + $1.bytes.count + 1 }) <= bytesMax
-            else { return }
-            let joined = CommittedChanges(joining: last)
-            for segment in last { byteCount -= Self.cost(segment) }
+        while let level = levelToJoin(bytesMax: bytesMax) {
+            let joined = CommittedChanges(joining: segments.suffix(Self.joinedCount))
+            for segment in segments.suffix(Self.joinedCount) { byteCount -= Self.cost(segment) }
             byteCount += Self.cost(joined)
             segments.removeLast(Self.joinedCount)
             segments.append(joined)
             levels.removeLast(Self.joinedCount)
             levels.append(level + 1)
         }
+    }
+
+    /// How often the last segments were copied, if they are to be joined. Nothing of them is held
+    /// when they are taken out, which would copy all that are before them.
+    private func levelToJoin(bytesMax: Int) -> UInt8? {
+        let count = segments.count
+        guard count >= Self.joinedCount else { return nil }
+        let level = levels[count - 1]
+        var size = 0
+        for index in count - Self.joinedCount..<count {
+            guard levels[index] == level, segments[index].head.epoch == head.epoch else {
+                return nil
+            }
+            size += segments[index].bytes.count + 1
+        }
+        return size <= bytesMax ? level : nil
     }
 
     /// Bytes of memory: the whole buffer that the segment keeps alive, both arrays, and the places

@@ -15,10 +15,10 @@ struct Fold {
     private let scopes: [PendingScope]
     private var nextScope = 0
     private var scope: PendingScope?
-    // What is left of `scope`, in the order of keys: neighbours are in one page.
-    private var records: ArraySlice<(key: RecordKey, value: StoredRecord?)> = []
-    private var outcomes: ArraySlice<(key: Name, value: StoredOutcome?)> = []
-    private var clients: ArraySlice<(key: Name, value: ClientState?)> = []
+    /// Its records in the order of keys: neighbours are in one page.
+    private var records: [Int] = []
+    // How many rows of each kind are written.
+    private var (recordCount, outcomeCount, clientCount) = (0, 0, 0)
 
     init(_ generation: PendingGeneration) {
         self.generation = generation
@@ -46,19 +46,22 @@ struct Fold {
     /// - Returns: false where nothing of any scope is left.
     private mutating func step(_ rows: SQLiteRows) throws(StoreError) -> Bool {
         guard let scope else { return try beginScope(rows) }
-        if let (key, record) = records.popFirst() {
-            try rows.setRecord(key, in: scope.name, to: record)
-        } else if let (mutation, outcome) = outcomes.popFirst() {
-            if let outcome {
-                try rows.setOutcome(outcome, of: mutation, in: scope.name)
+        if recordCount < records.count {
+            let row = scope.records.rows[records[recordCount]]
+            recordCount += 1
+            try rows.setRecord(row.key, in: scope.name, to: row.value)
+        } else if outcomeCount < scope.outcomes.rows.count {
+            // They are sorted by their hashes when all are gathered.
+            let row = scope.outcomes.rows[outcomeCount]
+            outcomeCount += 1
+            rows.gatherOutcome(row.value, of: row.key, in: scope.name)
+        } else if clientCount < scope.clients.rows.count {
+            let row = scope.clients.rows[clientCount]
+            clientCount += 1
+            if let state = row.value {
+                try rows.setClient(state, of: row.key, in: scope.name)
             } else {
-                try rows.removeOutcome(of: mutation, in: scope.name)
-            }
-        } else if let (client, state) = clients.popFirst() {
-            if let state {
-                try rows.setClient(state, of: client, in: scope.name)
-            } else {
-                try rows.removeClient(client, in: scope.name)
+                try rows.removeClient(row.key, in: scope.name)
             }
         } else {
             return try beginScope(rows)
@@ -76,13 +79,15 @@ struct Fold {
             try rows.beginEpoch(epoch, at: first, in: scope.name)
         }
         let base = scope.base ?? 0
-        let entries = scope.entries.filter { $0.last > base }
+        let entries = base == 0 ? scope.entries : scope.entries.filter { $0.last > base }
         if !entries.isEmpty { try rows.append(entries, to: scope.name) }
         if scope.base != nil { try rows.trimLog(of: scope.name, through: base) }
         if let state = scope.state { try rows.setScopeState(state, of: scope.name) }
-        records = scope.records.sorted { $0.key < $1.key }[...]
-        outcomes = scope.outcomes.sorted { $0.key < $1.key }[...]
-        clients = scope.clients.sorted { $0.key < $1.key }[...]
+        (recordCount, outcomeCount, clientCount) = (0, 0, 0)
+        // They stand in the order in which they came, which often is that of their keys already.
+        records = scope.records.rows.withUnsafeBufferPointer { rows in
+            rows.indices.sorted { rows[$0].key < rows[$1].key }
+        }
         return true
     }
 }

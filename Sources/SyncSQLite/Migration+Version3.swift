@@ -113,7 +113,7 @@ extension Migration {
         let table = try OutcomeTable(connection)
         var count = 0
         try outcomes.each { (row) throws(StoreError) in
-            try table.set(
+            table.set(
                 try outcome(row), of: try row.key(OldOutcomeColumn.mutation),
                 in: try row.key(OldOutcomeColumn.scope))
             count += 1

@@ -55,9 +55,10 @@ extension OutcomeTable {
                     reviewMin = min(reviewMin, review)
                     guard review <= now, let found = block.outcome(row) else { continue }
                     let key = found.key
-                    guard gathered[key] == nil, !isPassedOver(key.scope, key.mutation) else {
-                        continue
-                    }
+                    let hash = Int(truncatingIfNeeded: row.hash)
+                    guard gathered.index(of: key, hash: hash) == nil,
+                        !isPassedOver(key.scope, key.mutation)
+                    else { continue }
                     due.append((key.scope, key.mutation, found.outcome))
                 }
                 return isSorted || due.count < countMax ? .next : .stop

@@ -21,10 +21,8 @@ final class OutcomeTable {
     /// Oldest first; nil until they are read.
     var known: [OutcomeRun]?
     private let salt: UInt64
-    /// What is not written yet; an inner nil is a removed outcome.
-    var gathered: [OutcomeKey: StoredOutcome?] = [:]
-    /// How `gathered` was, since the savepoint.
-    private var undo: [(key: OutcomeKey, before: StoredOutcome??)] = []
+    /// What is not written yet, by the hashes that blocks are sorted by.
+    var gathered = PendingTable<OutcomeKey, StoredOutcome>()
 
     /// A merge rewrites no more than this, and a run that is larger is no more merged.
     static let runCountMax = 8192
@@ -64,35 +62,28 @@ final class OutcomeTable {
 
     func outcome(of mutation: Name, in scope: Name) throws(StoreError) -> StoredOutcome? {
         let key = OutcomeKey(scope: scope, mutation: mutation)
-        if let own = gathered[key] { return own }
-        return try find(key, hash: key.hash(salt: salt))?.outcome
+        let hash = key.hash(salt: salt)
+        if let own = gathered.value(of: key, hash: Int(truncatingIfNeeded: hash)) { return own }
+        return try find(key, hash: hash)?.outcome
     }
 
-    func set(_ outcome: StoredOutcome, of mutation: Name, in scope: Name) throws(StoreError) {
-        gather(.some(outcome), OutcomeKey(scope: scope, mutation: mutation))
+    func set(_ outcome: StoredOutcome, of mutation: Name, in scope: Name) {
+        gather(outcome, OutcomeKey(scope: scope, mutation: mutation))
     }
 
-    func remove(_ mutation: Name, in scope: Name) throws(StoreError) {
+    func remove(_ mutation: Name, in scope: Name) {
         gather(nil, OutcomeKey(scope: scope, mutation: mutation))
     }
 
     private func gather(_ outcome: StoredOutcome?, _ key: OutcomeKey) {
-        undo.append((key, gathered.updateValue(outcome, forKey: key)))
+        gathered.set(outcome, for: key, hash: Int(truncatingIfNeeded: key.hash(salt: salt)))
     }
 
     // MARK: Transactions
 
-    func savepoint() { undo.removeAll(keepingCapacity: true) }
-
-    func returnToSavepoint() {
-        for (key, before) in undo.reversed() { gathered[key] = before }
-        undo.removeAll(keepingCapacity: true)
-    }
-
     /// Forgets what is not written, and all that was read.
     func discard() {
-        gathered.removeAll(keepingCapacity: true)
-        undo.removeAll(keepingCapacity: true)
+        gathered = PendingTable()
         known = nil
     }
 
@@ -102,19 +93,18 @@ final class OutcomeTable {
     /// Writes what was gathered, in place of what there is of it.
     func finish(earlier: Earlier = .some) throws(StoreError) {
         guard !gathered.isEmpty else { return }
-        var gathering = OutcomeGathering(count: gathered.count)
+        var gathering = OutcomeGathering(count: gathered.rows.count)
         var gone: [Int: Set<OutcomeKey>] = [:]
-        for (key, outcome) in gathered {
-            let hash = key.hash(salt: salt)
-            if case .some = earlier, let place = try placeIfReadable(key, hash: hash) {
-                gone[place, default: []].insert(key)
+        for row in gathered.rows {
+            let hash = UInt64(truncatingIfNeeded: row.hash)
+            if case .some = earlier, let place = try placeIfReadable(row.key, hash: hash) {
+                gone[place, default: []].insert(row.key)
             }
-            if let outcome { gathering.add(outcome, of: key, hash: hash) }
+            if let outcome = row.value { gathering.add(outcome, of: row.key, hash: hash) }
         }
         for (id, keys) in gone { try drop(keys, from: id) }
         if gathering.count > 0 { try write(&gathering) }
-        gathered.removeAll(keepingCapacity: true)
-        undo.removeAll(keepingCapacity: true)
+        gathered = PendingTable()
     }
 
     // MARK: Finding

@@ -11,79 +11,71 @@
 import MizuBytes
 import MizuSync
 
-/// One scope's rows of a generation. An inner nil is a row that is removed.
+/// One scope's rows of a generation.
 final class PendingScope {
     let name: Name
-    var state: ScopeState?
+    fileprivate(set) var state: ScopeState?
     /// The log begins behind it.
-    var base: Int?
-    var epochs: [(first: Int, epoch: Name)] = []
-    var entries: [LogEntry] = []
-    var records: [RecordKey: StoredRecord?] = [:]
-    var outcomes: [Name: StoredOutcome?] = [:]
-    var clients: [Name: ClientState?] = [:]
+    fileprivate(set) var base: Int?
+    fileprivate(set) var epochs: [(first: Int, epoch: Name)] = []
+    fileprivate(set) var entries: [LogEntry] = []
+    fileprivate(set) var records = PendingTable<RecordKey, StoredRecord>()
+    fileprivate(set) var outcomes = PendingTable<Name, StoredOutcome>()
+    fileprivate(set) var clients = PendingTable<Name, ClientState>()
+    /// Whether something of it is committed.
+    fileprivate var isCommitted = false
 
     init(_ name: Name) { self.name = name }
 }
 
-/// What was committed between two folds.
-struct PendingGeneration {
+/// What was committed between two folds. Confined to the committer's thread.
+final class PendingGeneration {
     /// From 1.
     let number: UInt64
-    private(set) var scopes: [Name: PendingScope] = [:]
+    fileprivate(set) var scopes: [Name: PendingScope] = [:]
     /// The scopes that have rows of a client here.
-    fileprivate(set) var scopesOfClient: [Name: Set<Name>] = [:]
+    fileprivate var scopesOfClient: [Name: Set<Name>] = [:]
     fileprivate(set) var accounts: [Account: AccountState] = [:]
     fileprivate(set) var totals: StoreTotals?
     /// No outcome here is looked at before.
     fileprivate(set) var reviewMin = Int64.max
     /// Bytes of the redo records.
-    var byteCount = 0
+    fileprivate(set) var byteCount = 0
     /// Rows of outcomes, clients and records.
     fileprivate(set) var rowCount = 0
     /// The newest commit in here, 0 where none is.
-    var lastSequence: UInt64 = 0
-    /// The scope that was asked for last: a push is all of one scope.
-    private var latest: PendingScope?
+    fileprivate(set) var lastSequence: UInt64 = 0
 
     init(number: UInt64) { self.number = number }
 
     var isEmpty: Bool { lastSequence == 0 }
-
-    func scope(_ name: Name) -> PendingScope? {
-        if let latest, latest.name == name { return latest }
-        return scopes[name]
-    }
-
-    fileprivate mutating func madeScope(_ name: Name) -> PendingScope {
-        if let latest, latest.name == name { return latest }
-        if let known = scopes[name] {
-            latest = known
-            return known
-        }
-        let made = PendingScope(name)
-        scopes[name] = made
-        latest = made
-        return made
-    }
 }
 
-struct PendingRows {
+struct PendingRows: ~Copyable {
     private(set) var fresh = PendingGeneration(number: 1)
     private(set) var frozen: PendingGeneration?
     /// What the transaction has replaced, in order.
     private var undo: [Undo] = []
     /// Scopes that the transaction has written to, some of them twice.
-    private var touched: [Name] = []
+    private var touched: [PendingScope] = []
+    /// What was asked for last: a push is all of one scope.
+    private var latest: Layers?
+
+    /// What there is of a scope, the newest first.
+    struct Layers {
+        fileprivate let name: Name
+        fileprivate(set) var fresh: PendingScope?
+        fileprivate let frozen: PendingScope?
+    }
 
     private enum Undo {
         case state(PendingScope, ScopeState?)
         case base(PendingScope, Int?)
         case epoch(PendingScope)
         case entry(PendingScope)
-        case record(PendingScope, RecordKey, StoredRecord??)
-        case outcome(PendingScope, Name, StoredOutcome??)
-        case client(PendingScope, Name, ClientState??)
+        case record(PendingScope, PendingTable<RecordKey, StoredRecord>.Step)
+        case outcome(PendingScope, PendingTable<Name, StoredOutcome>.Step)
+        case client(PendingScope, Name, PendingTable<Name, ClientState>.Step)
         case account(Account, AccountState?)
         case totals(StoreTotals?)
     }
@@ -117,21 +109,23 @@ struct PendingRows {
             scope.base = max(scope.base ?? 0, base)
         case .record(let record, let key, let name):
             let scope = touch(name)
-            let replaced = scope.records.updateValue(record, forKey: key)
-            undo.append(.record(scope, key, replaced))
+            let step = scope.records.set(record, for: key, hash: key.hashValue)
+            undo.append(.record(scope, step))
             fresh.rowCount += 1
         case .outcome(let outcome, let mutation, let name):
             let scope = touch(name)
-            let replaced = scope.outcomes.updateValue(outcome, forKey: mutation)
-            undo.append(.outcome(scope, mutation, replaced))
+            let step = scope.outcomes.set(outcome, for: mutation, hash: mutation.hashValue)
+            undo.append(.outcome(scope, step))
             fresh.rowCount += 1
             if let outcome { fresh.reviewMin = min(fresh.reviewMin, outcome.reviewMilliseconds) }
         case .client(let state, let client, let name):
             let scope = touch(name)
-            let replaced = scope.clients.updateValue(state, forKey: client)
-            undo.append(.client(scope, client, replaced))
-            fresh.rowCount += 1
-            if replaced == nil { fresh.scopesOfClient[client, default: []].insert(name) }
+            let step = scope.clients.set(state, for: client, hash: client.hashValue)
+            undo.append(.client(scope, client, step))
+            if step.isNew {
+                fresh.rowCount += 1
+                fresh.scopesOfClient[client, default: []].insert(name)
+            }
         case .account(let state, let account):
             undo.append(.account(account, fresh.accounts.updateValue(state, forKey: account)))
         case .totals(let totals):
@@ -141,8 +135,18 @@ struct PendingRows {
     }
 
     private mutating func touch(_ name: Name) -> PendingScope {
-        if touched.last != name { touched.append(name) }
-        return fresh.madeScope(name)
+        let scope = madeScope(name)
+        if touched.last !== scope { touched.append(scope) }
+        return scope
+    }
+
+    private mutating func madeScope(_ name: Name) -> PendingScope {
+        let layers = layers(of: name)
+        if let known = layers.fresh { return known }
+        let made = PendingScope(name)
+        fresh.scopes[name] = made
+        latest = Layers(name: name, fresh: made, frozen: layers.frozen)
+        return made
     }
 
     /// A place that `rollBack(to:)` takes.
@@ -154,21 +158,20 @@ struct PendingRows {
         if mark == 0 { touched.removeAll(keepingCapacity: true) }
     }
 
-    private mutating func takeBack(_ step: Undo) {
+    private func takeBack(_ step: Undo) {
         switch step {
         case .state(let scope, let state): scope.state = state
         case .base(let scope, let base): scope.base = base
         case .epoch(let scope): scope.epochs.removeLast()
         case .entry(let scope): scope.entries.removeLast()
-        case .record(let scope, let key, let record): scope.records[key] = record
-        case .outcome(let scope, let mutation, let outcome): scope.outcomes[mutation] = outcome
-        case .client(let scope, let client, let state):
-            scope.clients[client] = state
-            if state == nil {
-                fresh.scopesOfClient[client]?.remove(scope.name)
-                if fresh.scopesOfClient[client]?.isEmpty == true {
-                    fresh.scopesOfClient[client] = nil
-                }
+        case .record(let scope, let step): scope.records.takeBack(step)
+        case .outcome(let scope, let step): scope.outcomes.takeBack(step)
+        case .client(let scope, let client, let step):
+            scope.clients.takeBack(step)
+            guard step.isNew else { return }
+            fresh.scopesOfClient[client]?.remove(scope.name)
+            if fresh.scopesOfClient[client]?.isEmpty == true {
+                fresh.scopesOfClient[client] = nil
             }
         case .account(let account, let state): fresh.accounts[account] = state
         case .totals(let totals): fresh.totals = totals
@@ -179,13 +182,18 @@ struct PendingRows {
     /// - Parameters:
     ///   - sequence: the commit's number in the journal.
     ///   - byteCount: of its redo record.
-    /// - Returns: the scopes that it wrote to, some of them twice.
+    /// - Returns: the scopes of which nothing was committed to the fresh generation before.
     mutating func commit(as sequence: UInt64, byteCount: Int) -> [Name] {
         fresh.lastSequence = sequence
         fresh.byteCount += byteCount
         undo.removeAll(keepingCapacity: undo.capacity <= 4_096)
-        defer { touched.removeAll(keepingCapacity: touched.capacity <= 4_096) }
-        return touched
+        var scopes: [Name] = []
+        for scope in touched where !scope.isCommitted {
+            scope.isCommitted = true
+            scopes.append(scope.name)
+        }
+        touched.removeAll(keepingCapacity: touched.capacity <= 4_096)
+        return scopes
     }
 
     // MARK: Generations
@@ -195,15 +203,20 @@ struct PendingRows {
         assert(frozen == nil && undo.isEmpty, "one fold at a time, between transactions")
         frozen = fresh
         fresh = PendingGeneration(number: fresh.number + 1)
+        latest = nil
     }
 
     /// The frozen generation is in SQLite.
-    mutating func thaw() { frozen = nil }
+    mutating func thaw() {
+        frozen = nil
+        latest = nil
+    }
 
     /// Forgets everything: another state of the database has taken its place.
     mutating func removeAll() {
         undo = []
         touched = []
+        latest = nil
         frozen = nil
         fresh = PendingGeneration(number: fresh.number + 1)
     }
@@ -213,34 +226,43 @@ struct PendingRows {
 
 /// For each row: nil where SQLite is to be asked, an inner nil where the row is removed.
 extension PendingRows {
-    /// The layers that have something of a scope, the newest first.
-    func layers(of scope: Name) -> (PendingScope?, PendingScope?) {
-        (fresh.scope(scope), frozen?.scope(scope))
+    private mutating func layers(of scope: Name) -> Layers {
+        if let latest, latest.name == scope { return latest }
+        let found = Layers(
+            name: scope, fresh: fresh.scopes[scope], frozen: frozen?.scopes[scope])
+        latest = found
+        return found
     }
 
-    func state(of scope: Name) -> ScopeState? {
-        let (new, old) = layers(of: scope)
-        return new?.state ?? old?.state
+    mutating func state(of scope: Name) -> ScopeState? {
+        let layers = layers(of: scope)
+        return layers.fresh?.state ?? layers.frozen?.state
     }
 
-    func record(_ key: RecordKey, in scope: Name) -> StoredRecord?? {
-        let (new, old) = layers(of: scope)
-        if let known = new?.records[key] { return known }
-        if let known = old?.records[key] { return known }
+    mutating func record(_ key: RecordKey, in scope: Name) -> StoredRecord?? {
+        let layers = layers(of: scope)
+        guard layers.fresh != nil || layers.frozen != nil else { return nil }
+        let hash = key.hashValue
+        if let known = layers.fresh?.records.value(of: key, hash: hash) { return known }
+        if let known = layers.frozen?.records.value(of: key, hash: hash) { return known }
         return nil
     }
 
-    func outcome(of mutation: Name, in scope: Name) -> StoredOutcome?? {
-        let (new, old) = layers(of: scope)
-        if let known = new?.outcomes[mutation] { return known }
-        if let known = old?.outcomes[mutation] { return known }
+    mutating func outcome(of mutation: Name, in scope: Name) -> StoredOutcome?? {
+        let layers = layers(of: scope)
+        guard layers.fresh != nil || layers.frozen != nil else { return nil }
+        let hash = mutation.hashValue
+        if let known = layers.fresh?.outcomes.value(of: mutation, hash: hash) { return known }
+        if let known = layers.frozen?.outcomes.value(of: mutation, hash: hash) { return known }
         return nil
     }
 
-    func client(_ client: Name, in scope: Name) -> ClientState?? {
-        let (new, old) = layers(of: scope)
-        if let known = new?.clients[client] { return known }
-        if let known = old?.clients[client] { return known }
+    mutating func client(_ client: Name, in scope: Name) -> ClientState?? {
+        let layers = layers(of: scope)
+        guard layers.fresh != nil || layers.frozen != nil else { return nil }
+        let hash = client.hashValue
+        if let known = layers.fresh?.clients.value(of: client, hash: hash) { return known }
+        if let known = layers.frozen?.clients.value(of: client, hash: hash) { return known }
         return nil
     }
 
@@ -260,38 +282,47 @@ extension PendingRows {
     /// No pending outcome is looked at before.
     var reviewMin: Int64 { min(fresh.reviewMin, frozen?.reviewMin ?? .max) }
 
+    /// The log's newest entry that the fresh generation has.
+    mutating func latestEntry(of scope: Name) -> LogEntry? {
+        layers(of: scope).fresh?.entries.last
+    }
+
     /// Records of a scope as they are now, nil for removed ones, in no order.
-    func records(of scope: Name) -> [RecordKey: StoredRecord?] {
-        let (new, old) = layers(of: scope)
-        guard let old, !old.records.isEmpty else { return new?.records ?? [:] }
-        guard let new else { return old.records }
-        return old.records.merging(new.records) { $1 }
+    mutating func records(of scope: Name) -> [PendingTable<RecordKey, StoredRecord>.Row] {
+        let layers = layers(of: scope)
+        return Self.union(layers.fresh?.records, over: layers.frozen?.records)
     }
 
     /// Clients of a scope as they are now, nil for removed ones.
-    func clients(of scope: Name) -> [Name: ClientState?] {
-        let (new, old) = layers(of: scope)
-        guard let old, !old.clients.isEmpty else { return new?.clients ?? [:] }
-        guard let new else { return old.clients }
-        return old.clients.merging(new.clients) { $1 }
+    mutating func clients(of scope: Name) -> [PendingTable<Name, ClientState>.Row] {
+        let layers = layers(of: scope)
+        return Self.union(layers.fresh?.clients, over: layers.frozen?.clients)
+    }
+
+    private static func union<Key, Value>(
+        _ new: PendingTable<Key, Value>?, over old: PendingTable<Key, Value>?
+    ) -> [PendingTable<Key, Value>.Row] {
+        guard let old, !old.isEmpty else { return new?.rows ?? [] }
+        guard let new, !new.isEmpty else { return old.rows }
+        return old.rows.filter { new.index(of: $0.key, hash: $0.hash) == nil } + new.rows
     }
 
     /// The log's entries behind `base`, in order, whether or not some of them are in SQLite.
-    func entries(of scope: Name) -> [LogEntry] {
-        let (new, old) = layers(of: scope)
-        return (old?.entries ?? []) + (new?.entries ?? [])
+    mutating func entries(of scope: Name) -> [LogEntry] {
+        let layers = layers(of: scope)
+        return (layers.frozen?.entries ?? []) + (layers.fresh?.entries ?? [])
     }
 
     /// Where the log begins now; nil where SQLite knows.
-    func base(of scope: Name) -> Int? {
-        let (new, old) = layers(of: scope)
-        guard let new = new?.base else { return old?.base }
-        return max(new, old?.base ?? 0)
+    mutating func base(of scope: Name) -> Int? {
+        let layers = layers(of: scope)
+        guard let new = layers.fresh?.base else { return layers.frozen?.base }
+        return max(new, layers.frozen?.base ?? 0)
     }
 
-    func epochs(of scope: Name) -> [(first: Int, epoch: Name)] {
-        let (new, old) = layers(of: scope)
-        return (old?.epochs ?? []) + (new?.epochs ?? [])
+    mutating func epochs(of scope: Name) -> [(first: Int, epoch: Name)] {
+        let layers = layers(of: scope)
+        return (layers.frozen?.epochs ?? []) + (layers.fresh?.epochs ?? [])
     }
 
     /// Scopes behind `scope` that have a state here, in no order.
@@ -309,10 +340,12 @@ extension PendingRows {
         var due: [(scope: Name, mutation: Name, outcome: StoredOutcome)] = []
         for (generation, newer) in [(fresh, nil), (frozen, fresh)] {
             for scope in (generation?.scopes ?? [:]).values {
-                let over = newer?.scope(scope.name)?.outcomes ?? [:]
-                for case (let mutation, let outcome?) in scope.outcomes
-                where outcome.reviewMilliseconds <= time && over[mutation] == nil {
-                    due.append((scope.name, mutation, outcome))
+                let over = newer?.scopes[scope.name]?.outcomes
+                for row in scope.outcomes.rows {
+                    guard let outcome = row.value, outcome.reviewMilliseconds <= time,
+                        over?.index(of: row.key, hash: row.hash) == nil
+                    else { continue }
+                    due.append((scope.name, row.key, outcome))
                 }
             }
         }

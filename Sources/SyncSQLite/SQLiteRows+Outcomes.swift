@@ -7,14 +7,13 @@ extension SQLiteRows {
         try outcomes.outcome(of: mutation, in: scope)
     }
 
-    func setOutcome(
-        _ outcome: StoredOutcome, of mutation: Name, in scope: Name
-    ) throws(StoreError) {
-        try outcomes.set(outcome, of: mutation, in: scope)
-    }
-
-    func removeOutcome(of mutation: Name, in scope: Name) throws(StoreError) {
-        try outcomes.remove(mutation, in: scope)
+    /// Has an outcome written with all others in `finish`; nil: removed.
+    func gatherOutcome(_ outcome: StoredOutcome?, of mutation: Name, in scope: Name) {
+        if let outcome {
+            outcomes.set(outcome, of: mutation, in: scope)
+        } else {
+            outcomes.remove(mutation, in: scope)
+        }
     }
 
     /// Outcomes whose review is due, about the earliest first. Those that were set or removed in

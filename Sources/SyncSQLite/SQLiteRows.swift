@@ -34,15 +34,6 @@ final class SQLiteRows {
         outcomes.discard()
     }
 
-    /// To be called with SAVEPOINT.
-    func savepoint() { outcomes.savepoint() }
-
-    /// To be called with ROLLBACK TO: what was gathered since the savepoint is forgotten.
-    func returnToSavepoint() {
-        log.forget()
-        outcomes.returnToSavepoint()
-    }
-
     /// The scope's number, made where it has none.
     private func makeID(of scope: Name) throws(StoreError) -> Int {
         if let id = try log.ids.id(of: scope) { return id }

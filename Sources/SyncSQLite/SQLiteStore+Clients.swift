@@ -102,10 +102,10 @@ extension SQLiteStore {
         let group = ClientGroup(scope: scope, user: user)
         if let known = clientCounts[group] { return known }
         var count = try rows.clientCount(of: user, in: scope)
-        for (client, state) in pending.clients(of: scope) {
-            let stored = try rows.client(client, in: scope)
+        for row in pending.clients(of: scope) {
+            let stored = try rows.client(row.key, in: scope)
             if let stored, stored.user == user { count -= 1 }
-            if let state, state.user == user { count += 1 }
+            if let state = row.value, state.user == user { count += 1 }
         }
         if clientCounts.count >= Self.clientCountsMax { clientCounts = [:] }
         clientCounts[group] = count
@@ -134,12 +134,12 @@ extension SQLiteStore {
             silent = (client, state)
             return .stop
         }
-        for case (let client, let state?) in pending.clients(of: scope)
-        where state.user == user {
+        for row in pending.clients(of: scope) {
+            guard let state = row.value, state.user == user else { continue }
             if let silent, silent.state.lastPushMilliseconds <= state.lastPushMilliseconds {
                 continue
             }
-            silent = (client, state)
+            silent = (row.key, state)
         }
         return silent
     }

@@ -153,7 +153,8 @@ extension SQLiteStore {
 
     private func beginFold() throws(StoreError) {
         if let obstacle = files.obstacle { throw StoreError(.unavailable, obstacle) }
-        try lookOutside()
+        try beginView()
+        endView()
         if pending.isEmpty { return }
         try statements.begin.run()
         if pending.frozen == nil { pending.freeze() }
@@ -167,23 +168,26 @@ extension SQLiteStore {
 
     // MARK: Other programs
 
-    /// Takes in what another program has done to the database since the last look. Outside of
-    /// SQLite's transactions, but for that of a fold, while nobody else can write.
-    func lookOutside() throws(StoreError) {
+    /// Opens a view of the database, and takes in what another program has done to it since the
+    /// last one. During a fold there is its transaction, and nobody else can write.
+    func beginView() throws(StoreError) {
         guard fold == nil else { return }
         try statements.beginView.run()
         let finding: OutsideWrites.Finding
         do throws(StoreError) {
             finding = try outsiders.look(rows, current: epoch, folded: foldedSequence)
         } catch {
-            connection.rollBack()
+            endView()
             throw error
         }
-        connection.rollBack()
         switch finding {
         case .nothing: return
-        case .restored: try takeInRestore()
+        case .restored:
+            endView()
+            try takeInRestore()
+            try statements.beginView.run()
         case .replaced:
+            endView()
             throw StoreError(
                 .unavailable,
                 "\(connection.path) holds a database of another kind or version now: "

@@ -62,7 +62,7 @@ extension SQLiteStore {
         _ key: RecordKey, in scope: Name, to record: StoredRecord?
     ) throws(StoreError) {
         var shared = record
-        if let record, let entry = pending.fresh.scope(scope)?.entries.last {
+        if let record, let entry = pending.latestEntry(of: scope) {
             shared = entry.sharing(record)
         }
         write(.record(shared, key, in: scope))
@@ -155,11 +155,13 @@ extension SQLiteStore {
 
 /// Pending records among those of SQLite, in the order of keys.
 private struct Merge {
-    private let own: [(key: RecordKey, value: StoredRecord?)]
+    private let own: [PendingTable<RecordKey, StoredRecord>.Row]
     private var next = 0
     private var isOver = false
 
-    init(_ records: [RecordKey: StoredRecord?]) { own = records.sorted { $0.key < $1.key } }
+    init(_ records: [PendingTable<RecordKey, StoredRecord>.Row]) {
+        own = records.sorted { $0.key < $1.key }
+    }
 
     /// Takes a row of SQLite, and visits what comes before it and, unless a pending row has taken
     /// its place, the row.
@@ -179,10 +181,10 @@ private struct Merge {
     }
 
     private mutating func visitOwn(_ visit: (RecordKey, StoredRecord) -> Visit) -> Visit {
-        let (key, record) = own[next]
+        let row = own[next]
         next += 1
-        guard let record else { return .next }
-        return note(visit(key, record))
+        guard let record = row.value else { return .next }
+        return note(visit(row.key, record))
     }
 
     private mutating func note(_ next: Visit) -> Visit {

@@ -134,10 +134,9 @@ extension SQLiteStore {
             throw StoreError(.unavailable, obstacle)
         }
         collectCheckpoints()
-        try lookOutside()
         if pending.byteCount > Self.pendingBytesMax { try foldForRoom() }
         // One view for all that the transaction looks up, and one lock in place of one for each.
-        if fold == nil { try statements.beginView.run() }
+        try beginView()
     }
 
     public func savepoint() throws(StoreError) { saved = (pending.mark, redo.mark) }
@@ -182,9 +181,11 @@ extension SQLiteStore {
     }
 
     /// Ends the view that `begin` has opened; the transaction of a fold stays.
-    private func endView() {
+    func endView() {
         guard fold == nil, connection.isInTransaction else { return }
-        connection.rollBack()
+        do throws(StoreError) { try statements.endView.run() } catch {
+            // SQLite has rolled back by itself, which is what was wanted.
+        }
     }
 
     /// Writes a row and says so in the redo record.

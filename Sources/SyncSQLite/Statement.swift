@@ -1,6 +1,7 @@
-// One prepared statement, used again and again: bind, step, read columns, reset. The binding copies
-// bytes, so nothing need outlive the call: short ones into memory of the statement's own, because
-// SQLite would allocate for each of them. Confined to its connection's thread.
+// One prepared statement, used again and again: bind, step, read columns, reset. Nothing need
+// outlive the call of `bind`: short bytes are copied into memory of the statement's own, because
+// SQLite would allocate for each of them; a long slice is held until `reset`, which copies nothing.
+// Confined to its connection's thread.
 
 import CSQLite
 import MizuBytes
@@ -15,8 +16,9 @@ final class Statement {
     private let shorts = UnsafeMutableRawPointer.allocate(
         byteCount: Statement.shortsMax, alignment: 1)
     private var shortsCount = 0
-    /// Whether SQLite holds a copy of a long one.
+    /// Whether SQLite holds a long one: a copy, or the memory of `held`.
     private var isHoldingLong = false
+    private var held: [SharedBytes] = []
     private static let shortsMax = 512
 
     /// Prepares a statement whose rows are read by the names of `columns`, which may go on after
@@ -61,8 +63,20 @@ final class Statement {
         return bind(ByteSlice.empty)
     }
 
+    /// Binds the bytes as a BLOB: a long one without a copy.
     @discardableResult
-    func bind(_ bytes: ByteSlice) -> Statement { bytes.withUnsafeBytes { bind($0) } }
+    func bind(_ bytes: ByteSlice) -> Statement {
+        guard bytes.count > Self.shortsMax - shortsCount else {
+            return bytes.withUnsafeBytes { bind($0) }
+        }
+        bound += 1
+        isHoldingLong = true
+        // The memory never moves, and lives until `reset` takes the binding away.
+        held.append(bytes.owner)
+        sqlite3_bind_blob64(
+            raw, bound, bytes.owner.base + bytes.offset, UInt64(bytes.count), nil)
+        return self
+    }
 
     @discardableResult
     func bind(_ bytes: [UInt8]) -> Statement { bytes.withUnsafeBytes { bind($0) } }
@@ -125,8 +139,11 @@ final class Statement {
         assert(
             bound == 0 || bound == sqlite3_bind_parameter_count(raw),
             "all parameters are bound each time")
-        if isHoldingLong { sqlite3_clear_bindings(raw) }
-        isHoldingLong = false
+        if isHoldingLong {
+            sqlite3_clear_bindings(raw)
+            held.removeAll(keepingCapacity: true)
+            isHoldingLong = false
+        }
         bound = 0
         shortsCount = 0
     }

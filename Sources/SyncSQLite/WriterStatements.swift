@@ -6,11 +6,12 @@ import MizuSync
 /// What begins and ends transactions. Confined to the writer's thread, like its connection.
 final class TransactionStatements {
     /// `begin` takes the lock of writers at once; `beginView` is for reading.
-    let begin, beginView, commit: Statement
+    let begin, beginView, endView, commit: Statement
 
     init(_ connection: Connection) throws(StoreError) {
         begin = try Statement(connection, "BEGIN IMMEDIATE")
         beginView = try Statement(connection, "BEGIN")
+        endView = try Statement(connection, "ROLLBACK")
         commit = try Statement(connection, "COMMIT")
     }
 }
