@@ -188,7 +188,8 @@ let package = Package(
         tests(
             "Sync",
             [
-                "MizuTestSupport", "MizuSync", "MizuSyncSQLite", "MizuEventLoop", "MizuBytes", log,
+                "MizuTestSupport", "MizuSync", "MizuSyncSQLite", "MizuEventLoop", "MizuBytes",
+                "CSQLite", log,
             ]),
         tests(
             "SyncTools",

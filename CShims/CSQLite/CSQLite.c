@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
@@ -121,6 +122,42 @@ int csqlite_identify_descriptor(int descriptor, csqlite_identity *identity) {
     *identity = (csqlite_identity){status.st_dev, status.st_ino, status.st_nlink};
     return 0;
 }
+
+int csqlite_watch_folder(const char *path) {
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    int count = slash ? (int)(slash - path) + 1 : 0;
+    if (count >= (int)sizeof folder) return -ENAMETOOLONG;
+    snprintf(folder, sizeof folder, "%.*s", count, path);
+    if (!slash) strcpy(folder, ".");
+    int descriptor = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (descriptor < 0) return -errno;
+    uint32_t events = IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
+    if (inotify_add_watch(descriptor, folder, events | IN_ONLYDIR) < 0) {
+        int result = -errno;
+        close(descriptor);
+        return result;
+    }
+    return descriptor;
+}
+
+void csqlite_close_watch(int descriptor) { close(descriptor); }
+
+int csqlite_watch_has_news(int descriptor) {
+    char events[4096];
+    int news = 0;
+    for (;;) {
+        ssize_t count = read(descriptor, events, sizeof events);
+        if (count > 0) {
+            news = 1;
+            continue;
+        }
+        if (count < 0 && errno == EINTR) continue;
+        return count < 0 && errno == EAGAIN ? news : 1;
+    }
+}
+
+void csqlite_configure(void) { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
 
 // Older kernels than 5.8 do not say; then neither does this.
 int csqlite_is_mounted_alone(const char *path) {

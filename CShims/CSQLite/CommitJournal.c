@@ -50,6 +50,10 @@ uint32_t csqlite_crc32c(uint32_t seed, const void *bytes, size_t count) {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("sse4.2")) return ~crc32c_sse42(~seed, bytes, count);
 #endif
+    return csqlite_crc32c_plain(seed, bytes, count);
+}
+
+uint32_t csqlite_crc32c_plain(uint32_t seed, const void *bytes, size_t count) {
     return ~crc32c_plain(~seed, bytes, count);
 }
 

@@ -25,12 +25,16 @@ public struct GzipEncoder: ~Copyable {
     /// `ETag` becomes weak, because the bytes are no longer those it was made for (§8.8.3.3).
     public mutating func encode(_ response: inout Response, for request: borrowing Request) {
         guard GzipEncoder.isWorthwhile(response) else { return }
-        encode(&response, as: ContentCoding.preferred(by: request))
+        encodeWorthwhile(&response, as: ContentCoding.preferred(by: request))
     }
 
     /// The same for an answer whose request has gone: `coding` is what it preferred.
     public mutating func encode(_ response: inout Response, as coding: ContentCoding) {
         guard GzipEncoder.isWorthwhile(response) else { return }
+        encodeWorthwhile(&response, as: coding)
+    }
+
+    private mutating func encodeWorthwhile(_ response: inout Response, as coding: ContentCoding) {
         response.addToList("Vary", member: "Accept-Encoding")
         guard coding == .gzip, response.body.count <= GzipEncoder.contentBytesMax,
             let packed = encode(response.body)

@@ -102,7 +102,10 @@ extension Response {
 
     /// Adds members to a list field such as `Vary` unless they are there.
     public mutating func addToList(_ name: StaticString, member: StaticString) {
-        guard let present = field("\(name)") else { return appendField(name, literal: member) }
+        let bytes = UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        guard find(bytes) != nil, let present = field("\(name)") else {
+            return appendField(name, literal: member)
+        }
         var (isThere, present8) = (false, present)
         present8.withUTF8 { value in
             UnsafeRawBufferPointer(value).forEachPart(UInt8(ascii: ",")) { part in

@@ -29,6 +29,7 @@ final class Connection {
     /// The writer's cache holds what a transaction of some thousand mutations touches (engine.md,
     /// "The tables"). What is deleted is overwritten where that costs no page more.
     init(_ path: String, as role: Role) throws(StoreError) {
+        _ = Self.configured
         var opened: OpaquePointer?
         let code = sqlite3_open_v2(Self.name(path, for: role), &opened, Self.flags(role), nil)
         guard let opened else { throw StoreError(.unavailable, "\(path): out of memory") }
@@ -59,6 +60,9 @@ final class Connection {
             try run("PRAGMA cache_size=-16000")
         }
     }
+
+    /// Once for the process.
+    private static let configured: Void = csqlite_configure()
 
     private static func flags(_ role: Role) -> Int32 {
         switch role {

@@ -1,7 +1,7 @@
 // Whether the files that are open still have their names. Who deletes, moves or replaces a database
 // that is being served takes nothing from the process: it goes on writing into files that nobody
-// will find again. So names are compared with what is open before each transaction, which costs
-// four calls of the kernel, and nothing is acknowledged that would be lost.
+// will find again. So names are compared with what is open before a transaction (NameWatch says
+// when), and nothing is acknowledged that would be lost.
 
 import CSQLite
 
@@ -29,12 +29,12 @@ struct DatabaseFiles {
     /// Why nothing may be written now, in one line for people; nil where every name is right. What
     /// was moved away and comes back is right again.
     var obstacle: String? {
-        var open = csqlite_identity()
-        if csqlite_identify_descriptor(descriptor, &open) == 0, open.links == 0 {
-            return "\(path) has been deleted: nothing is written until the server is restarted, "
-                + "with the file or a backup of it in its place"
-        }
         guard isThere(path, database) else {
+            var open = csqlite_identity()
+            if csqlite_identify_descriptor(descriptor, &open) == 0, open.links == 0 {
+                return "\(path) has been deleted: nothing is written until the server is "
+                    + "restarted, with the file or a backup of it in its place"
+            }
             return "\(path) has been moved away or replaced: nothing is written until that file is "
                 + "back, or the server is restarted"
         }

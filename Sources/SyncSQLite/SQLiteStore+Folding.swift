@@ -123,7 +123,7 @@ extension SQLiteStore {
             throw StoreError(
                 .unavailable,
                 "the database takes nothing, and \(pending.byteCount) bytes of commits wait for it:"
-                    + " \(error.message)", cause: error.cause)
+                    + " \(error.message)", cause: error.cause == .noSpace ? .noSpace : .foldsLag)
         }
     }
 

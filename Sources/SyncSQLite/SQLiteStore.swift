@@ -38,6 +38,7 @@ public final class SQLiteStore: SyncStore {
     /// Of the database.
     let inode: UInt64
 
+    private var names: NameWatch
     var outsiders: OutsideWrites
     var pending = PendingRows()
     var redo = RedoWriter()
@@ -96,6 +97,7 @@ public final class SQLiteStore: SyncStore {
         self.logger = logger
         // The WAL is there as soon as something was written.
         files = DatabaseFiles(lock.path, descriptor: lock.database)
+        names = NameWatch(folderOf: lock.path)
         self.lock = lock
         try replay()
         try beginLife(in: epoch)
@@ -130,9 +132,8 @@ extension SQLiteStore {
     /// them any more, because a backup was put back, a new epoch begins: positions after what is
     /// lost must not be taken for positions in what will be written.
     public func begin() throws(StoreError) {
-        if let obstacle = files.obstacle ?? journal.obstacle {
-            throw StoreError(.unavailable, obstacle)
-        }
+        let obstacle = names.obstacle(at: .now) { files.obstacle ?? journal.obstacle }
+        if let obstacle { throw StoreError(.unavailable, obstacle) }
         collectCheckpoints()
         if pending.byteCount > Self.pendingBytesMax { try foldForRoom() }
         // One view for all that the transaction looks up, and one lock in place of one for each.

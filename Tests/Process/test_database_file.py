@@ -6,6 +6,7 @@ Outside programs are the real ones: sqlite3, mount, mv, rm.
 import os
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 
@@ -291,6 +292,33 @@ def test_an_outsider_that_takes_nothing_away_disturbs_nobody(start, tmp_path):
         assert later["epoch"] == first["epoch"]
     assert "put back" not in running.errors
     assert len(pull_all(running, "s", 1, first["epoch"])[0]) == 5
+
+
+def test_folds_that_another_program_delays_for_long_lag_until_it_ends(start, tmp_path):
+    """Commits go on in the journal, as long as it has room; /readyz says what is in the way."""
+    running = start(env={"RATE_LIMIT": "off"}).ready()
+    database = str(tmp_path / "mizu.db")
+    kept = [push_one(running, "s", create())["id"]]
+    wait_for_fold(database, 1)
+    outsider = sqlite3.connect(database, isolation_level=None)
+    outsider.execute("BEGIN IMMEDIATE")
+    kept.append(push_one(running, "s", create())["id"])
+
+    def fills_up():
+        batch = [create(title="x" * 450) for _ in range(100)]
+        answer = post(running, "/_sync/push", {"scope": "s", "mutations": batch})
+        if answer.status == 200:
+            kept.extend(result["id"] for result in answer.json["results"] if result["ok"])
+            return False
+        assert (answer.status, answer.code) == (503, "unavailable"), answer
+        return is_ready(running) == "folds_lag"
+
+    wait_until(fills_up, 60, "folds_lag")
+    outsider.execute("ROLLBACK")
+    outsider.close()
+    wait_until(lambda: is_ready(running) is True, 30, "ready")
+    kept.append(push_one(running, "s", create())["id"])
+    assert [change["mutation"] for change in pull_all(running, "s")[0]] == kept
 
 
 def test_another_programs_database_put_in_place_is_not_written_to(start, tmp_path):

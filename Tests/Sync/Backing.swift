@@ -1,6 +1,7 @@
 // What the tests' stores stand on: a shelf in memory, or a file in a directory of its own that goes
 // when the test is over. Both can be opened again, and copied and put back as a backup is.
 
+import CSQLite
 import Glibc
 import Logging
 import MizuBytes
@@ -81,6 +82,25 @@ final class Backing {
             guard let bytes else { continue }
             try write(bytes, to: target + suffix)
         }
+    }
+
+    /// What `.backup` and `.restore` of the sqlite3 shell do, with databases that may be open.
+    /// - Returns: false where the target was in use.
+    static func copyLive(_ source: String, to target: String) throws -> Bool {
+        var (from, to): (OpaquePointer?, OpaquePointer?)
+        defer {
+            sqlite3_close_v2(from)
+            sqlite3_close_v2(to)
+        }
+        guard sqlite3_open(source, &from) == SQLITE_OK, sqlite3_open(target, &to) == SQLITE_OK,
+            let backup = sqlite3_backup_init(to, "main", from, "main")
+        else { throw SystemFailure(call: "sqlite3_backup_init") }
+        let code = sqlite3_backup_step(backup, -1)
+        sqlite3_backup_finish(backup)
+        guard code == SQLITE_DONE || code & 0xFF == SQLITE_BUSY else {
+            throw SystemFailure(call: "sqlite3_backup_step: \(code)")
+        }
+        return code == SQLITE_DONE
     }
 
     static func read(_ path: String) -> [UInt8]? {

@@ -1,5 +1,6 @@
 // The commit journal's life: appending, opening again, taking turns, releasing, growing.
 
+import CSQLite
 import Glibc
 import MizuBytes
 import MizuSync
@@ -31,6 +32,21 @@ struct CommitJournalTests {
                     ]
                     #expect(JournalChecksum.of(parts) == checksum)
                 }
+            }
+        }
+    }
+
+    @Test("a processor without the instruction for it comes to the same sum")
+    func checksumByTable() {
+        var random = SeededGenerator(seed: 32)
+        let bytes = (0..<600).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        bytes.withUnsafeBytes { bytes in
+            #expect(csqlite_crc32c_plain(0, Array("123456789".utf8), 9) == 0xE306_9283)
+            for count in 0...300 {
+                let start = bytes.baseAddress.map { $0 + (count * 7) % 300 }
+                let seed = UInt32(truncatingIfNeeded: random.next())
+                #expect(
+                    csqlite_crc32c_plain(seed, start, count) == csqlite_crc32c(seed, start, count))
             }
         }
     }

@@ -62,19 +62,50 @@ struct FoldTests {
         var random = SeededGenerator(seed: UInt64(seed))
         let harness = try Harness(.sqlite)
         let copies = try TemporaryDirectory()
+        let (file, backup) = (harness.backing.file, copies.path + "/backup.db")
+        _ = try Backing.copyLive(file, to: backup)
         for number in 0..<120 {
             try push(harness, number, &random)
-            switch Int.random(in: 0..<12, using: &random) {
+            switch Int.random(in: 0..<14, using: &random) {
             case 0: try harness.store?.fold(.whole)
             case 1: try harness.store?.fold(.slice)
             case 2: try (harness.store as? SQLiteStore)?.pauseFold()
             case 3: try compare(harness, withCopyIn: copies.path + "/\(number).db")
             case 4: try harness.restart()
             case 5: try harness.trimAll()
+            case 6: _ = try Backing.copyLive(file, to: backup)
+            case 7:
+                // Not while a fold has the database. The next push is of the state put back.
+                guard try Backing.copyLive(backup, to: file) else { break }
+                try push(harness, 1_000 + number, &random)
+                try compare(harness, withCopyIn: copies.path + "/\(number).db")
             default: break
             }
         }
         try compare(harness, withCopyIn: copies.path + "/end.db")
+    }
+
+    @Test("another program that writes postpones folds and no commit, and they go on behind it")
+    func busy() throws {
+        let harness = try Harness(.sqlite)
+        let store = try #require(harness.store)
+        _ = try harness.mutate("m1", "note.put", #"{"id":"a"}"#)
+        try store.fold(.whole)
+        let other = try Connection(harness.backing.file, as: .writer)
+        try other.run("BEGIN IMMEDIATE")
+        for number in 2...4 {
+            _ = try harness.mutate("m\(number)", "note.put", #"{"id":"a"}"#)
+            #expect(try store.fold(.whole) == .postponed)
+            #expect(store.foldNeed != .nothing)
+        }
+        let reader = try #require(harness.reader)
+        try reader.beginReading()
+        #expect(try reader.scopeState("s").head.cursor == 1)
+        reader.endReading()
+        try other.run("ROLLBACK")
+        #expect(try store.fold(.whole) == .made)
+        #expect(store.foldNeed == .nothing)
+        #expect(try harness.pull(0, "x").cursors == [1, 2, 3, 4])
     }
 
     /// Compares what the writer, a reader and a start after a crash see.

@@ -10,6 +10,10 @@
 // Binds a copy of the bytes as a BLOB (SQLITE_TRANSIENT is a cast, which Swift does not import).
 int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int64_t count);
 
+// Has SQLite count no memory: that costs a lock for each of its allocations. Before the first
+// connection is opened; later it does nothing.
+void csqlite_configure(void);
+
 // Opens (and creates, 0600) the file and takes an exclusive lock on it that ends with the process,
 // even by kill -9. Returns the descriptor, or -errno; -EWOULDBLOCK if another process holds it.
 int csqlite_lock_file(const char *path);
@@ -34,6 +38,13 @@ typedef struct {
 // Both return 0 or -errno; -EISDIR for a directory.
 int csqlite_identify(const char *path, csqlite_identity *);
 int csqlite_identify_descriptor(int descriptor, csqlite_identity *);
+// Watches the names in the folder of `path` (inotify(7)): a descriptor that is to be closed, or
+// -errno, where this kernel, file system or user has no watch left.
+int csqlite_watch_folder(const char *path);
+void csqlite_close_watch(int descriptor);
+// 1 if a name in the folder may have been deleted, moved or replaced since the last call, or the
+// watch is broken; 0 if not.
+int csqlite_watch_has_news(int descriptor);
 // 1 where the file at an absolute path is a mount of its own (a container's `-v file:file`); 0
 // where it is not, or the kernel does not say.
 int csqlite_is_mounted_alone(const char *path);

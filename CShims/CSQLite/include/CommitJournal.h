@@ -9,6 +9,8 @@
 // CRC-32C (Castagnoli; RFC 3720 §B.4) of the bytes, which continues `seed`: the result of those
 // before, 0 for none.
 uint32_t csqlite_crc32c(uint32_t seed, const void *bytes, size_t count);
+// The same without the processor's instruction, as on one that has none.
+uint32_t csqlite_crc32c_plain(uint32_t seed, const void *bytes, size_t count);
 
 // The first of `offset`, `offset` + 8 … below `end` at which the little-endian word `a` or `b`
 // stands; `end` if there is none. All below `end` + 4 can be read.
