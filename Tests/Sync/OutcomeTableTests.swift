@@ -51,18 +51,18 @@ struct OutcomeTableTests {
             try transaction {
                 for _ in 0..<(round % 9 == 8 ? 700 : 1 + random.next(below: 40)) {
                     let made = outcome(next, review: Int64(next), &random)
-                    try table.set(made, of: try name(next), in: "s")
+                    table.set(made, of: try name(next), in: "s")
                     model[next] = made
                     next += 1
                 }
                 for number in model.keys.sorted().prefix(random.next(below: 60)) {
-                    try table.remove(try name(number), in: "s")
+                    table.remove(try name(number), in: "s")
                     model[number] = nil
                 }
                 // Looked at again, and kept.
                 for number in model.keys.sorted().prefix(3) {
                     let kept = outcome(number, review: Int64(next), &random)
-                    try table.set(kept, of: try name(number), in: "s")
+                    table.set(kept, of: try name(number), in: "s")
                     model[number] = kept
                 }
                 try table.finish()
@@ -125,7 +125,7 @@ struct OutcomeTableTests {
         let table = try OutcomeTable(connection)
         try transaction {
             for number in 0..<100 {
-                try table.set(
+                table.set(
                     outcome(number, review: Int64(number), &random), of: try name(number),
                     in: "s")
             }
@@ -159,7 +159,7 @@ struct OutcomeTableTests {
         let table = try OutcomeTable(connection)
         try transaction {
             for number in 0..<12 {
-                try table.set(
+                table.set(
                     outcome(number, review: Int64(number), &random), of: try name(number),
                     in: "s")
             }
