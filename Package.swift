@@ -137,10 +137,9 @@ let package = Package(
             "Mizu",
             [
                 "MizuSyncService", "MizuProcess", "MizuServer", "MizuDoor", "MizuAccessLog",
-                "MizuSyncSQLite", "MizuView", "MizuSync", "MizuRouting", "MizuHTTP",
-                "MizuWire", "MizuTransport", "MizuEventLoop", "MizuCrypto", "MizuJOSE",
-                "MizuBytes", "CLinux", "CDev",
-                "CClient", log,
+                "MizuIdentity", "MizuSyncSQLite", "MizuView", "MizuSync", "MizuRouting", "MizuHTTP",
+                "MizuWire", "MizuTransport", "MizuEventLoop", "MizuJOSE", "MizuCrypto",
+                "MizuBytes", "CLinux", "CDev", "CClient", log,
             ]),
         room(
             "Testing",
@@ -215,8 +214,8 @@ let package = Package(
         tests(
             "Mizu",
             [
-                "Mizu", "MizuServer", "MizuDoor", "MizuRouting", "MizuJOSE", "MizuCrypto",
-                "MizuHTTP", "MizuBytes", log,
+                "MizuTesting", "Mizu", "MizuServer", "MizuDoor", "MizuRouting", "MizuJOSE",
+                "MizuCrypto", "MizuHTTP", "MizuBytes", log,
             ]),
         tests("Testing", ["MizuTesting", "Mizu"]),
         // Who wants in, and must not get in: issue 13's table.

@@ -66,6 +66,9 @@ final class Bearers: Sendable {
             request.user = identity.user
             request.userExpires = identity.expires
             request.credential = identity.credential
+            guard let limits = identity.limits else { return nil }
+            guard request.header("Upgrade") == nil else { return Self.noSocket.response }
+            request.storage[CredentialLimits.key] = limits
             return nil
         case .failure(let refusal): return refusal.response
         }
@@ -76,7 +79,11 @@ final class Bearers: Sendable {
         var token = token
         switch token.withUTF8({ identity(UnsafeRawBufferPointer($0)) }) {
         case .success(let identity):
-            return .accepted(user: identity.user, until: identity.expires)
+            guard identity.limits == nil else {
+                return .refused(code: Self.noSocket.code, message: Self.noSocket.message)
+            }
+            return .accepted(
+                user: identity.user, until: identity.expires, credential: identity.credential)
         case .failure(let refusal):
             return .refused(code: refusal.code, message: refusal.message)
         }
@@ -98,6 +105,8 @@ final class Bearers: Sendable {
 
     private static let unknown = BearerRefusal(
         code: "unauthenticated", message: "the token is of no kind that is known here")
+    private static let noSocket = BearerRefusal(
+        code: "unauthenticated", message: "a token with limits opens no socket: pull and push")
     private static let doubled = BearerRefusal(
         code: "unauthenticated", message: "the request has several fields Authorization")
 

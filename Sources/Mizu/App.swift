@@ -44,6 +44,10 @@ public final class App {
     /// The pages that show errors to browsers.
     var errorPages = ErrorPages()
     private(set) var synchronisation: Synchronisation?
+    /// The framework's own mutations; those of tokens and of accounts are added.
+    let systemMutations = SystemMutations()
+    /// Told when a backup was put back under the server.
+    let atRestore = RestoreHooks()
     /// No `authorize` was given: whoever reaches the server may do everything.
     private(set) var isOpenToAll = false
 
@@ -262,15 +266,19 @@ public final class App {
     ) throws(StartError) -> SyncService {
         var reads = configuration.reads
         reads.exempt = configuration.publicPort.addresses.exempt
+        let restored = atRestore
         var random = RandomNumbers()
         let epoch = Name.random(using: &random)
         do throws(StoreError) {
             let store = try Store.open(configuration.database, epoch: epoch, logger: logger)
             do throws(SyncStartError) {
                 return try SyncService.start(
-                    store, mutator: mutator, limits: configuration.sync, workers: workers,
-                    logger: logger, reads: reads, limiter: limiter, authorize: rule,
-                    publish: { feed.publish($0, in: &$1) }, onRestore: { feed.positionsLost() })
+                    store, mutator: mutator, limits: configuration.sync, system: systemMutations,
+                    workers: workers, logger: logger, reads: reads, limiter: limiter, authorize: rule,
+                    publish: { feed.publish($0, in: &$1) }, onRestore: {
+                        feed.positionsLost()
+                        restored.run()
+                    })
             } catch {
                 throw StoreError(.unavailable, error.description)
             }

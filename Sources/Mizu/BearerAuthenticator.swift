@@ -5,6 +5,7 @@
 import MizuBytes
 import MizuHTTP
 import MizuJOSE
+import MizuSyncService
 
 /// Whose a token is.
 public struct BearerIdentity: Sendable, Equatable {
@@ -14,11 +15,17 @@ public struct BearerIdentity: Sendable, Equatable {
     public var expires: Expiry?
     /// A public name of the token, which becomes `request.credential`.
     public var credential: String?
+    /// What it may do less than its user; nil: nothing. A token with limits opens no socket.
+    public var limits: CredentialLimits?
 
-    public init(user: String, expires: Expiry? = nil, credential: String? = nil) {
+    public init(
+        user: String, expires: Expiry? = nil, credential: String? = nil,
+        limits: CredentialLimits? = nil
+    ) {
         self.user = user
         self.expires = expires
         self.credential = credential
+        self.limits = limits
     }
 }
 

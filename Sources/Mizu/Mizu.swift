@@ -4,6 +4,7 @@
 
 @_exported import MizuBytes
 @_exported import MizuHTTP
+@_exported import MizuIdentity
 @_exported import MizuJOSE
 @_exported import MizuRouting
 @_exported import MizuSync

@@ -64,7 +64,7 @@ struct Credentials: ~Copyable {
         /// The socket is somebody else's: refuse, and close it.
         case wrongUser
         /// The socket is this user's from now on; permissions are to be asked for again.
-        case signedIn(String)
+        case signedIn(String, credential: String?)
         /// Nothing but the moment has changed.
         case unchanged
     }
@@ -80,13 +80,13 @@ struct Credentials: ~Copyable {
         switch authenticate(token.string) {
         case .refused(let code, let message):
             return .refused(Refusal(status: 401, code: code, message: message))
-        case .accepted(let user, let expires):
+        case .accepted(let user, let expires, let credential):
             let left = expires.map { Self.left(of: $0, clock) }
             guard left != 0 else { return .refused(.tokenExpired) }
             if let user {
                 guard current == nil || current == user else { return .wrongUser }
                 renew(socket, millisecondsLeft: left, now: now)
-                return .signedIn(user)
+                return .signedIn(user, credential: credential)
             }
             // A token for nobody changes nothing for somebody, nor for how long.
             guard current == nil else { return .unchanged }

@@ -29,8 +29,9 @@ public enum LiveReply: Sendable { case allow, deny }
 /// What a token is worth.
 public enum Authentication: Sendable {
     /// The token is good for this user (nil: for nobody in particular), until that moment (nil:
-    /// for as long as the socket lives).
-    case accepted(user: String?, until: Expiry? = nil)
+    /// for as long as the socket lives). `credential` is its public name, by which
+    /// `LiveFeed.close(credential:)` finds the socket; nil: it does not end by itself.
+    case accepted(user: String?, until: Expiry? = nil, credential: String? = nil)
     /// It is not; `code` is `unauthenticated` or `token_expired`.
     case refused(code: String, message: String)
 }

@@ -88,8 +88,11 @@ extension LiveService {
         case .wrongUser:
             asker.refuse(.wrongUser)
             return asker.close(code: 1008, reason: "wrong_user")
-        case .signedIn(let user):
-            sockets.update(asker.socket) { $0.user = user }
+        case .signedIn(let user, let credential):
+            sockets.update(asker.socket) {
+                $0.user = user
+                $0.credential = credential.map { LiveSocket.Credential($0) } ?? .none
+            }
             let topics = subscriptions.topics.topicNames(of: asker.socket)
             return checkPermissions(asker, topics[...]) { $0.acknowledge() }
         case .unchanged: break

@@ -24,8 +24,8 @@ struct LiveSocket {
     /// Topics of which a reader is asked where they are, each with the number of the question: one
     /// that an unsubscribe or another subscribe overtook has another number, or none.
     var asks: [ByteSlice: Int] = [:]
-    /// What proved who opened it.
-    let credential: Credential
+    /// What proved who it is.
+    var credential: Credential
     // The last three fill a gap together: a row is 96 bytes.
     /// Where its pushes are counted; nil: nowhere.
     let origin: PushOrigin?

@@ -25,6 +25,7 @@ extension SyncService {
         _ request: borrowing Request, to scope: Name, for action: SyncAction, as user: Name?,
         _ proceed: @escaping @Sendable (AccessPass, ExchangeWatch?) throws -> AdmittedAnswer
     ) throws -> Response {
+        try CredentialLimits.check(request, action, in: scope)
         let question = AccessQuestion(user: user, scope: scope, action: action)
         if let ruling = access.ruling(question) {
             switch try proceed(try ruling.pass(to: scope), nil) {
@@ -54,6 +55,7 @@ extension SyncService {
         _ request: borrowing Request, to scope: Name, as user: Name?,
         _ proceed: @escaping @Sendable (_ isByReader: Bool) -> Void
     ) throws -> Response {
+        try CredentialLimits.check(request, .push, in: scope)
         let (push, pull) = (
             AccessQuestion(user: user, scope: scope, action: .push),
             AccessQuestion(user: user, scope: scope, action: .pull)

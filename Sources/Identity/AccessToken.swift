@@ -3,6 +3,7 @@
 // that was torn or mistyped from one that was revoked, and lets a guess cost no look at the store.
 
 import MizuBytes
+import MizuEventLoop
 
 /// A token in the form in which its owner has it. It is shown once and never stored.
 public struct AccessToken: Sendable, Equatable {
@@ -12,7 +13,7 @@ public struct AccessToken: Sendable, Equatable {
     /// The first bytes of the secret's SHA-256.
     private static let checkBytes = 4
     /// Characters of a whole one.
-    static let textBytes = prefix.utf8.count + (secretBytes + checkBytes) * 4 / 3
+    public static let textBytes = prefix.utf8.count + (secretBytes + checkBytes) * 4 / 3
 
     /// The whole text. A secret: it must not come into a log.
     public let text: String
@@ -21,12 +22,7 @@ public struct AccessToken: Sendable, Equatable {
 
     /// A fresh one, from the kernel's random numbers.
     public static func random() -> AccessToken {
-        var random = SystemRandomNumberGenerator()
-        var secret: [UInt8] = []
-        while secret.count < secretBytes {
-            withUnsafeBytes(of: random.next() as UInt64) { secret += $0 }
-        }
-        return AccessToken(secret: Array(secret.prefix(secretBytes)))
+        AccessToken(secret: Randomness.bytes(secretBytes))
     }
 
     private init(secret: [UInt8]) {
@@ -35,8 +31,14 @@ public struct AccessToken: Sendable, Equatable {
         hash = SHA256.digest(text).hex
     }
 
+    /// Its name for people and for `Request.credential`: a part of the hash. It proves nothing.
+    public var credential: String { Self.credential(ofHash: hash) }
+
+    /// The name of the token with this hash.
+    public static func credential(ofHash hash: String) -> String { "token:" + hash.prefix(24) }
+
     /// Reads a token's text; nil for every other text, those with a wrong checksum among them.
-    init?(_ text: UnsafeRawBufferPointer) {
+    public init?(_ text: UnsafeRawBufferPointer) {
         guard text.count == Self.textBytes, text.starts(with: Self.prefix.utf8),
             let bytes = Base64.decode(
                 text.part(Self.prefix.utf8.count...), alphabet: .url),

@@ -1,0 +1,239 @@
+// Tokens of this server's own, for scripts: each has a name, may be bound to reading and to
+// certain scopes, is shown once, listed, and revoked. All of them are in memory, by their digests,
+// read when the app starts: so a request waits for no disk, and a guess costs nothing but a
+// checksum.
+//
+// A change is durable first and counts then: a new token is known when `create` returns, and a
+// revoked one is nobody's any more, and its sockets are closed, when `revoke` does. Any thread.
+
+import MizuBytes
+import MizuCrypto
+import MizuEventLoop
+import MizuHTTP
+import MizuIdentity
+import MizuSync
+import MizuSyncService
+import Synchronization
+
+/// The tokens that an app's users have made. `App.accessTokens` returns it.
+public final class AccessTokens: BearerAuthenticator {
+    /// A token as its owner sees it in a list; nothing here proves anything.
+    public struct Info: Sendable, Equatable {
+        /// Its public name, as in `request.credential`.
+        public let id: String
+        /// Whose it is.
+        public let user: String
+        /// What its owner calls it.
+        public let name: String
+        /// Whether it may push; else it only reads.
+        public let writes: Bool
+        /// The only scopes that it is good for; nil: all that its user has.
+        public let scopes: [String]?
+        /// Since 1970.
+        public let createdMilliseconds: Int64
+        /// Since 1970; nil: without end.
+        public let untilMilliseconds: Int64?
+        let hash: String
+
+        init(_ record: AccessTokenRecords.Token, hash: String) {
+            id = AccessToken.credential(ofHash: hash)
+            user = record.user
+            name = record.name
+            writes = record.writes
+            scopes = record.scopes
+            createdMilliseconds = record.createdMilliseconds
+            untilMilliseconds = record.untilMilliseconds
+            self.hash = hash
+        }
+
+        var limits: CredentialLimits? {
+            let limits = CredentialLimits(
+                writes: writes, scopes: scopes.map { Set($0.compactMap { Name($0) }) })
+            return limits.isUnlimited ? nil : limits
+        }
+    }
+
+    private let sync: Sync
+    private let known = Mutex<[String: Info]>([:])
+
+    init(_ sync: Sync) { self.sync = sync }
+
+    // MARK: Making and revoking
+
+    /// Makes a token.
+    /// - Parameters:
+    ///   - user: whose it is: it may do what they may, and no more.
+    ///   - name: what they call it; 1 to 200 bytes.
+    ///   - right: `.read`: it pulls and reads; `.write` and above: it pushes, too.
+    ///   - scopes: the only scopes that it is good for; nil: all.
+    ///   - untilMilliseconds: when it ends, since 1970; nil: when it is revoked.
+    /// - Returns: the token, whose text is shown to its owner this once, and how it is listed.
+    /// - Throws: `HTTPError` 422 for a name or scopes that cannot be, 409 if the user has a hundred
+    ///   already.
+    public func create(
+        for user: String, name: String, right: Right = .write, scopes: [Name]? = nil,
+        untilMilliseconds: Int64? = nil
+    ) async throws -> (token: AccessToken, info: Info) {
+        let isNamed = (1...AccessTokenRecords.nameBytesMax).contains(name.utf8.count)
+        let count = scopes?.count ?? 1
+        guard isNamed, (1...AccessTokenRecords.scopesMax).contains(count), Name(user) != nil else {
+            throw HTTPError(
+                .unprocessableContent, code: "invalid_request",
+                message: "a token has a name of 1 to 200 bytes, and 1 to 100 scopes or all")
+        }
+        let token = AccessToken.random()
+        let record = AccessTokenRecords.Token(
+            user: user, name: name, writes: right >= .write, scopes: scopes?.map(\.string),
+            createdMilliseconds: WallClock.milliseconds, untilMilliseconds: untilMilliseconds)
+        try await push(
+            AccessTokenRecords.create,
+            AccessTokenRecords.Create(hash: token.hash, token: record))
+        let info = Info(record, hash: token.hash)
+        known.withLock { $0[token.hash] = info }
+        return (token, info)
+    }
+
+    /// The tokens of `user`, the newest first; those that have ended are among them. O(tokens).
+    public func list(of user: String) -> [Info] {
+        known.withLock { $0.values.filter { $0.user == user } }
+            .sorted { ($0.createdMilliseconds, $0.id) > ($1.createdMilliseconds, $1.id) }
+    }
+
+    /// Revokes a token of `user` by its public name. Its sockets are closed.
+    /// - Throws: `HTTPError` 404 if they have no such token.
+    public func revoke(_ id: String, of user: String) async throws {
+        guard let info = list(of: user).first(where: { $0.id == id }) else {
+            throw HTTPError(.notFound, code: "not_found", message: "there is no such token")
+        }
+        try await push(
+            AccessTokenRecords.revoke,
+            AccessTokenRecords.Revoke(user: user, hash: info.hash))
+        forget([info])
+    }
+
+    /// Revokes all tokens of `user`: they have no account any more, or have lost a device.
+    public func revokeAll(of user: String) async throws {
+        try await push(
+            AccessTokenRecords.revoke, AccessTokenRecords.Revoke(user: user, hash: nil))
+        forget(list(of: user))
+    }
+
+    private func forget(_ infos: [Info]) {
+        known.withLock { known in
+            for info in infos { known[info.hash] = nil }
+        }
+        for info in infos { sync.live.close(credential: info.id) }
+    }
+
+    private func push(_ name: Name, _ arguments: some Encodable) async throws {
+        let intent = try Intent(name, arguments)
+        let outcomes = try await sync.push(
+            as: .server, scope: AccessTokenRecords.scope, [intent])
+        if let error = outcomes.first?.error { throw error }
+    }
+
+    // MARK: Knowing
+
+    /// Reads all of them from the store. Blocks: for the start alone.
+    /// - Throws: `StartError` if they cannot be read.
+    func load() throws(StartError) {
+        let isLoaded: Bool
+        do throws(SystemError) {
+            isLoaded = try waitForLoad()
+        } catch {
+            throw StartError("cannot start: \(error)")
+        }
+        guard isLoaded else { throw StartError("the tokens of the database cannot be read") }
+    }
+
+    private func waitForLoad() throws(SystemError) -> Bool {
+        let loaded = try Mailbox<Bool>()
+        var poller = try Poller()
+        try poller.registerInput(loaded.pollable, data: 0)
+        reload { loaded.post($0) }
+        var outcome: [Bool] = []
+        let deadline = Instant.now.adding(milliseconds: Self.loadMilliseconds)
+        while outcome.isEmpty, Instant.now < deadline {
+            try poller.wait(milliseconds: 100)
+            loaded.drain(into: &outcome)
+        }
+        return outcome.first == true
+    }
+
+    private static let loadMilliseconds: UInt64 = 30_000
+
+    /// Reads all of them anew: at the start, and when a backup was put back under the server.
+    /// - Parameter completion: is told whether they could be read.
+    func reload(_ completion: @escaping @Sendable (Bool) -> Void) {
+        sync.read(
+            AccessTokenRecords.scope, { snapshot in try Self.all(in: snapshot) }
+        ) { result in
+            guard case .success(let found) = result else { return completion(false) }
+            self.known.withLock { $0 = found }
+            completion(true)
+        }
+    }
+
+    private static func all(in snapshot: borrowing Snapshot) throws -> [String: Info] {
+        var found: [String: Info] = [:]
+        try snapshot.reader.visitRecords(of: AccessTokenRecords.token, in: snapshot.scope) {
+            id, json in
+            let value = JSONValue(validated: json)
+            // A record that cannot be read is no token: the others are.
+            if let record = try? value.decode(AccessTokenRecords.Token.self) {
+                found[id.string] = Info(record, hash: id.string)
+            }
+            return .next
+        }
+        return found
+    }
+
+    /// Tokens that begin as this server's own do.
+    public func claims(_ token: UnsafeRawBufferPointer) -> Bool {
+        token.starts(with: AccessToken.prefix.utf8)
+    }
+
+    public func identity(
+        of token: UnsafeRawBufferPointer, atMilliseconds now: Int64
+    ) throws(BearerRefusal) -> BearerIdentity {
+        guard let token = AccessToken(token) else { throw Self.malformed }
+        guard let info = known.withLock({ $0[token.hash] }) else { throw Self.unknown }
+        let expires = info.untilMilliseconds.map { Expiry(unixMilliseconds: $0) }
+        guard expires?.millisecondsLeft(at: now) != 0 else {
+            throw BearerRefusal(code: "token_expired", message: "the token has expired")
+        }
+        return BearerIdentity(
+            user: info.user, expires: expires, credential: info.id, limits: info.limits)
+    }
+
+    private static let malformed = BearerRefusal(
+        code: "unauthenticated", message: "the token is not whole: is a part of it missing?")
+    private static let unknown = BearerRefusal(
+        code: "unauthenticated", message: "the token is not known, or was revoked")
+}
+
+extension App {
+    /// Lets users have tokens for scripts, and takes them from `Authorization: Bearer` and from a
+    /// socket's `auth`. Call it once, after `sync`.
+    /// - Returns: the handle that makes, lists and revokes them.
+    /// - Throws: `StartError` if those that there are cannot be read.
+    public func accessTokens(_ sync: Sync) throws(StartError) -> AccessTokens {
+        AccessTokenRecords.register(in: systemMutations)
+        let tokens = AccessTokens(sync)
+        try tokens.load()
+        atRestore.add { tokens.reload { _ in } }
+        authenticate(with: tokens)
+        return tokens
+    }
+}
+
+/// What is told when an older state was put back under the server. Any thread.
+final class RestoreHooks: Sendable {
+    private let hooks = Mutex<[@Sendable () -> Void]>([])
+
+    func add(_ hook: @escaping @Sendable () -> Void) { hooks.withLock { $0.append(hook) } }
+
+    func run() {
+        for hook in hooks.withLock({ $0 }) { hook() }
+    }
+}
