@@ -87,7 +87,9 @@ struct AccessTokenTests {
         let home = Self.bearer(
             try await tokens.create(for: "ann", name: "home", scopes: ["home"]).token)
         func pull(_ scope: String, _ headers: [String: String]) async throws -> TestStatus {
-            try await app.get("/_sync/pull?scope=\(scope)&after=0", headers: headers).status
+            try await app.post(
+                "/_sync/pull", json: ["scope": scope], headers: headers
+            ).status
         }
         #expect(try await pull("home", reader) == 200)
         #expect(try await pull("work", reader) == 200)
@@ -96,7 +98,9 @@ struct AccessTokenTests {
         #expect(try await push(app, "m2", home) == 200)
         #expect(try await pull("work", home) == 403)
         #expect(try await push(app, "m3", home, scope: "work") == 403)
-        #expect(try await app.get("/_sync/snapshot?scope=work", headers: home).status == 403)
+        let snapshot = try await app.post(
+            "/_sync/snapshot", json: ["scope": "work"], headers: home)
+        #expect(snapshot.status == 403)
         await #expect(throws: TestError.self) { try await app.socket(headers: reader) }
         let text = try #require(home["Authorization"]?.dropFirst("Bearer ".count))
         let socket = try await app.socket()
