@@ -274,8 +274,10 @@ public final class App {
             do throws(SyncStartError) {
                 return try SyncService.start(
                     store, mutator: mutator, limits: configuration.sync, system: systemMutations,
-                    workers: workers, logger: logger, reads: reads, limiter: limiter, authorize: rule,
-                    publish: { feed.publish($0, in: &$1) }, onRestore: {
+                    workers: workers, logger: logger, reads: reads, limiter: limiter,
+                    authorize: rule,
+                    publish: { feed.publish($0, in: &$1) },
+                    onRestore: {
                         feed.positionsLost()
                         restored.run()
                     })

@@ -19,7 +19,7 @@ func takeTokensOfOthers(_ app: App, keys path: String) throws {
 func takeStrictTokens(_ app: App, keys path: String) throws {
     var rules = JWTRules(issuer: "https://id.example", audience: "https://shop.example")
     rules.userClaim = "preferred_username"
-    rules.types = ["at+jwt"]        // access tokens (RFC 9068), and no other kind
+    rules.types = ["at+jwt"]  // access tokens (RFC 9068), and no other kind
     rules.requiresType = true
     rules.leewaySeconds = 5
     app.authenticate(with: try JWTAuthenticator(keys: path, rules: rules))
@@ -35,7 +35,7 @@ func giveTokens(_ app: App, _ sync: Sync) throws -> AccessTokens {
         let form = try request.form()
         let (token, _) = try await tokens.create(
             for: user, name: form["name"] ?? "", right: .read, scopes: ["shop"])
-        return .text(token.text).uncached       // this once, and never again
+        return .text(token.text).uncached  // this once, and never again
     }
     return tokens
 }
