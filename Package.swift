@@ -167,6 +167,10 @@ let package = Package(
 
         // What several of the tests below use; no product holds it.
         .target(name: "MizuTestSupport", path: "Tests/Support"),
+        // An app with people that Tests/Process runs.
+        .executableTarget(
+            name: "MizuPeople", dependencies: ["Mizu"], path: "Tests/People",
+            linkerSettings: smallBinary),
         tests("Bytes", ["MizuTestSupport", "MizuBytes"]),
         tests(
             "EventLoop",

@@ -1,0 +1,44 @@
+"""The app of Tests/People as a process, and a client of it that keeps cookies."""
+
+import http.client
+from pathlib import Path
+
+import server as processes
+
+PEOPLE = str(Path(processes.MIZU).with_name("MizuPeople"))
+
+
+class People(processes.Server):
+    def __init__(self, folder, **settings):
+        super().__init__(folder, env=settings, command=(PEOPLE,))
+
+
+class Client:
+    """One browser's worth of cookies. Names the server `localhost`."""
+
+    def __init__(self, server):
+        self.address = (server.host, server.port)
+        self.origin = f"http://localhost:{server.port}"
+        self.cookies = {}
+
+    def ask(self, method, path, body=None, **fields):
+        """Returns status, fields and body of the answer."""
+        headers = {"Host": f"localhost:{self.address[1]}", "Origin": self.origin}
+        headers.update({name.replace("_", "-"): value for name, value in fields.items()})
+        if self.cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        connection = http.client.HTTPConnection(*self.address, timeout=20)
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            for line in answer.headers.get_all("Set-Cookie") or []:
+                name, _, value = line.split(";")[0].partition("=")
+                self.cookies[name] = value
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+    def me(self, **fields):
+        status, _, body = self.ask("GET", "/me", **fields)
+        assert status == 200, (status, body)
+        return body.decode()
