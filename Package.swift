@@ -187,7 +187,7 @@ let package = Package(
         tests("Topics", ["MizuTestSupport", "MizuTopics", "MizuBytes"]),
         tests(
             "Wire", ["MizuTestSupport", "MizuWire", "MizuTopics", "MizuSync", "MizuBytes"]),
-        tests("SyncService", ["MizuSyncService", "MizuBytes"]),
+        tests("SyncService", ["MizuSyncService", "MizuSync", "MizuEventLoop", "MizuBytes"]),
         tests(
             "Sync",
             [

@@ -192,6 +192,9 @@ public final class App {
     /// - Parameters:
     ///   - authenticate: returns the user of a token that a client sends in `auth` (protocol.md);
     ///     without it every token is refused.
+    ///   - scope: the scope to which a topic of the app belongs, nil for none. Whoever may not
+    ///     subscribe to that scope may not have the topic, and loses it with the scope, presence
+    ///     too. `onMessage` is asked besides.
     ///   - requiresUser: whether a socket must belong to a user. If its request had no
     ///     `request.user`, it has 10 s to send `auth`, and is served nothing before that.
     ///   - onMessage: decides about messages for the app's own topics: who may subscribe and
@@ -202,12 +205,14 @@ public final class App {
     public func live(
         authenticate: (@Sendable (_ token: String) -> Authentication)? = nil,
         requiresUser: Bool? = nil,
+        scope: (@Sendable (_ topic: String) -> Name?)? = nil,
         onMessage: (@Sendable (LiveSession, LiveRequest) -> LiveReply)? = nil,
         onClose: (@Sendable (LiveSession) -> Void)? = nil,
         compresses: (@Sendable (_ topic: String) -> Bool)? = nil
     ) {
         if let authenticate { live.authenticate = authenticate }
         if let requiresUser { live.requiresUser = requiresUser }
+        if let scope { live.scopeOfTopic = scope }
         if let compresses { live.compresses = compresses }
         if let onMessage { live.onMessage = onMessage }
         if let onClose { live.onClose = onClose }
@@ -242,14 +247,34 @@ public final class App {
         try sync(mutator, by: .looking(authorize))
     }
 
+    /// The same for an app whose people have roles in scopes, by grants that stand in the scope's
+    /// own log: `mutation.role`, and `grant` and `revoke` of a mutator's transaction. A scope that
+    /// was never written to is open to whoever is signed in; its first mutation grants the
+    /// creator's role. Who pushes needs the right to write, whoever pulls or subscribes that to
+    /// read: asked here, and of an edit once more in the transaction. What a commit takes away ends
+    /// at once on every socket.
+    public func sync(
+        _ mutator: some Mutator, roles: Roles
+    ) throws(StartError) -> Sync {
+        try sync(mutator, by: .roles(roles), roles)
+    }
+
+    /// The same for an app with roles that decides by itself who may come in, as where a list is
+    /// public. Whoever `authorize` lets push still needs the right to write in the transaction.
+    public func sync(
+        _ mutator: some Mutator, roles: Roles, authorize: @escaping Authorize
+    ) throws(StartError) -> Sync {
+        try sync(mutator, by: .looking(authorize), roles)
+    }
+
     private func sync(
-        _ mutator: some Mutator, by rule: AccessRule
+        _ mutator: some Mutator, by rule: AccessRule, _ roles: Roles? = nil
     ) throws(StartError) -> Sync {
         precondition(synchronisation == nil, "an app has one database: call sync once")
         // The database's files belong to whom the process runs as, and its threads have no rights.
         try settle()
         let feed = LiveFeed(workers: workers)
-        let service = try openService(mutator, rule, feed)
+        let service = try openService(mutator, rule, roles, feed)
         synchronisation = Synchronisation(service: service, feed: feed)
         if case .everybody = rule { isOpenToAll = true }
         let client = self.client
@@ -262,7 +287,7 @@ public final class App {
     }
 
     private func openService(
-        _ mutator: some Mutator, _ rule: AccessRule, _ feed: LiveFeed
+        _ mutator: some Mutator, _ rule: AccessRule, _ roles: Roles?, _ feed: LiveFeed
     ) throws(StartError) -> SyncService {
         var reads = configuration.reads
         reads.exempt = configuration.publicPort.addresses.exempt
@@ -273,10 +298,10 @@ public final class App {
             let store = try Store.open(configuration.database, epoch: epoch, logger: logger)
             do throws(SyncStartError) {
                 return try SyncService.start(
-                    store, mutator: mutator, limits: configuration.sync, system: systemMutations,
-                    workers: workers, logger: logger, reads: reads, limiter: limiter,
-                    authorize: rule,
-                    publish: { feed.publish($0, in: &$1) },
+                    store, mutator: mutator, limits: configuration.sync, roles: roles,
+                    system: systemMutations, workers: workers, logger: logger, reads: reads,
+                    limiter: limiter, authorize: rule,
+                    publish: { feed.publish($0, $1, in: &$2) },
                     onRestore: {
                         feed.positionsLost()
                         restored.run()

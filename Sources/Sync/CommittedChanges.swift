@@ -24,12 +24,17 @@ public struct CommittedChanges: Sendable {
     public let isByReaders: Bool
     /// Who may do less in the scope than before the commit, once each. Nothing of the commit is for
     /// those who may not read any more.
-    public let lostRights: [RightsChange]
+    public var lostRights: [RightsChange] {
+        changedRights.isEmpty ? [] : changedRights.filter(\.isLoss)
+    }
+    /// Whose grant in the scope the commit has changed, once each: also where the right behind it
+    /// is the same.
+    public let changedRights: [RightsChange]
 
     public init(
         scope: Name, base: Position, head: Position, bytes: ByteSlice, ends: [Int],
         borders: [Int], checksum: ScopeChecksum? = nil, isByReaders: Bool = true,
-        lostRights: [RightsChange] = []
+        changedRights: [RightsChange] = []
     ) {
         precondition(ends.count == head.cursor - base.cursor, "an end for each change")
         precondition(borders.last == head.cursor, "the last change ends a mutation")
@@ -41,7 +46,7 @@ public struct CommittedChanges: Sendable {
         self.borders = borders
         self.checksum = checksum
         self.isByReaders = isByReaders
-        self.lostRights = lostRights
+        self.changedRights = changedRights
     }
 
     /// Where they lead, with the checksum there.

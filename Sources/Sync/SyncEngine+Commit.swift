@@ -222,12 +222,12 @@ struct ScopeTurn {
     /// All entries as one run of bytes; nil where nothing changed.
     func committed() -> CommittedChanges? {
         guard let first = entries.first else { return nil }
-        let lost = rights.isEmpty ? [] : rights.values.filter(\.isLoss)
+        let changed = Array(rights.values)
         guard entries.count > 1 else {
             return CommittedChanges(
                 scope: scope, base: base, head: state.head, bytes: first.bytes, ends: first.ends,
                 borders: [first.last], checksum: state.checksum, isByReaders: isByReaders,
-                lostRights: lost)
+                changedRights: changed)
         }
         var buffer = ByteBuffer(capacity: entries.reduce(-1) { $0 + $1.bytes.count + 1 })
         var ends: [Int] = []
@@ -241,6 +241,6 @@ struct ScopeTurn {
         return CommittedChanges(
             scope: scope, base: base, head: state.head, bytes: buffer.finish(),
             ends: ends, borders: entries.map(\.last), checksum: state.checksum,
-            isByReaders: isByReaders, lostRights: lost)
+            isByReaders: isByReaders, changedRights: changed)
     }
 }

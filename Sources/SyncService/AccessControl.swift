@@ -22,6 +22,8 @@ package enum AccessRule: Sendable {
     case everybody
     case byName(AuthorizeByName)
     case looking(Authorize)
+    /// The grants in a scope decide; one that was never written to is open to whoever is signed in.
+    case roles(Roles)
 }
 
 final class AccessControl: Sendable {
@@ -29,6 +31,8 @@ final class AccessControl: Sendable {
     let logger: Logger
     let readers: Readers
     private let rule: AccessRule
+    /// Whether a decision has ever looked at a scope of the framework's. Set once.
+    private let looksAtInternal = Atomic<Bool>(false)
     let state: Mutex<State>
 
     struct State {
@@ -54,9 +58,12 @@ final class AccessControl: Sendable {
     var looksAtNothing: Bool {
         switch rule {
         case .everybody, .byName: true
-        case .looking: false
+        case .looking, .roles: false
         }
     }
+
+    /// Whether nothing but grants decides, so that who has lost one may do nothing any more.
+    var isByRolesAlone: Bool { if case .roles = rule { true } else { false } }
 
     /// The moment to remember before a view of the store begins.
     var grantTime: UInt64 { state.withLock { $0.grants.now } }
@@ -82,8 +89,11 @@ final class AccessControl: Sendable {
             let look = AccessLook()
             let result = Result { try authorize(Access(question, look)) }
             // Whatever the closure made of it that there was nothing to read.
-            guard !look.wantsReader else { return remembered(question) }
+            guard !look.wantsReader else { return remembered(question, as: question.action) }
             return ruling(question, result, look, era: 0)
+        case .roles:
+            guard question.user != nil else { return .denied }
+            return remembered(question, as: .pull)
         }
     }
 
@@ -96,32 +106,46 @@ final class AccessControl: Sendable {
         _ question: AccessQuestion, _ result: Result<Bool, any Error>, _ look: AccessLook,
         era: UInt32
     ) -> Ruling {
+        ruling(question, result.map { $0 ? .write : .nothing }, look, era: era)
+    }
+
+    private func ruling(
+        _ question: AccessQuestion, _ result: Result<AccessLevel, any Error>, _ look: AccessLook,
+        era: UInt32
+    ) -> Ruling {
         if let failure = look.failure {
             if case .thrown(let error) = failure { report(error, question) }
             return .failed(failure)
         }
         switch result {
-        case .success(true):
-            return .allowed(AccessPass(question: question, seen: look.seen, era: era))
-        case .success(false): return .denied
+        case .success(let level):
+            return ruling(question, level, look.seen, era: era)
         case .failure(let error):
             report(error, question)
             return .failed(.thrown(error))
         }
     }
 
+    private func ruling(
+        _ question: AccessQuestion, _ level: AccessLevel, _ seen: [AccessPass.Seen], era: UInt32
+    ) -> Ruling {
+        level >= AccessLevel(for: question.action)
+            ? .allowed(AccessPass(question: question, seen: seen, era: era)) : .denied
+    }
+
     private func report(_ error: any Error, _ question: AccessQuestion) {
         logger.error("authorize failed in the scope \(question.scope), so it is refused: \(error)")
     }
 
-    private func remembered(_ question: AccessQuestion) -> Ruling? {
-        let key = DecisionCache.Key(question)
+    /// - Parameter action: as which it is remembered: where roles decide, all actions have one
+    ///   decision.
+    private func remembered(_ question: AccessQuestion, as action: SyncAction) -> Ruling? {
+        let key = DecisionCache.Key(question, as: action)
         let (found, era) = state.withLock { state in
             (state.decisions.find(key), state.era)
         }
         guard let found, hold(found.seen, era: era) else { return nil }
-        return found.isAllowed
-            ? .allowed(AccessPass(question: question, seen: found.seen, era: era)) : .denied
+        return ruling(question, found.level, found.seen, era: era)
     }
 
     // MARK: Later
@@ -174,49 +198,74 @@ final class AccessControl: Sendable {
         var ensured: [Name] = []
         while true {
             let look = AccessLook(source, ensuring: ensured)
-            let result = Result { try self.ask(question, look) }
+            let result: Result<AccessLevel, any Error> = Result { try self.ask(question, look) }
             let unsure = look.end()
             guard unsure.isEmpty || look.failure != nil else {
                 ensured += unsure
                 continue
             }
             let ruling = ruling(question, result, look, era: era)
-            if case .failed = ruling { return (ruling, [], era) }
-            if !look.seen.isEmpty { keep(question, ruling, look.seen, era: era) }
+            guard case .success(let level) = result, look.failure == nil else {
+                return (ruling, [], era)
+            }
+            if !look.seen.isEmpty { keep(question, level, look.seen, era: era) }
             return (ruling, look.seen, era)
         }
     }
 
     private func fixedRuling(_ question: AccessQuestion) -> Ruling? {
-        if case .looking = rule, ScopeOwner(of: question.scope, askedBy: question.user) == .app {
-            return nil
-        }
-        return ruling(question)
+        guard !looksAtNothing, ScopeOwner(of: question.scope, askedBy: question.user) == .app
+        else { return ruling(question) }
+        return nil
     }
 
-    private func ask(_ question: AccessQuestion, _ look: AccessLook) throws -> Bool {
-        guard case .looking(let authorize) = rule else { return false }
-        return try authorize(Access(question, look))
+    private func ask(_ question: AccessQuestion, _ look: AccessLook) throws -> AccessLevel {
+        switch rule {
+        case .everybody, .byName: return .nothing
+        case .looking(let authorize):
+            return try authorize(Access(question, look)) ? .write : .nothing
+        case .roles(let roles):
+            guard let user = question.user else { return .nothing }
+            if try look.isUnwritten(question.scope) { return .write }
+            let role = try look.role(of: user, in: question.scope)
+            return AccessLevel(role.flatMap { roles.right(of: $0) })
+        }
     }
 
     private func keep(
-        _ question: AccessQuestion, _ ruling: Ruling, _ seen: [AccessPass.Seen], era: UInt32
+        _ question: AccessQuestion, _ level: AccessLevel, _ seen: [AccessPass.Seen], era: UInt32
     ) {
+        for what in seen where what.scope.isInternal {
+            looksAtInternal.store(true, ordering: .releasing)
+        }
+        let action: SyncAction = isByRolesAlone ? .pull : question.action
         state.withLock { state in
             guard state.era == era else { return }
             state.decisions.keep(
-                DecisionCache.Decision(isAllowed: ruling.isAllowed, seen: seen),
-                as: DecisionCache.Key(question))
+                DecisionCache.Decision(level: level, seen: seen),
+                as: DecisionCache.Key(question, as: action))
         }
     }
 
     // MARK: What changes decisions
 
-    /// Somebody's grant was changed by a commit. To be called when that is durable and before
+    /// Takes in whose grants commits have changed. To be called when that is durable and before
     /// anybody is told of it.
-    func grantChanged(of user: Name, in scope: Name) {
-        let hand = GrantClock.hand(of: user, in: scope)
-        state.withLock { $0.grants.move(hand) }
+    func noteGrants(_ feed: [CommittedChanges]) {
+        for changes in feed where !changes.changedRights.isEmpty {
+            let hands = changes.changedRights.map {
+                GrantClock.hand(of: $0.user, in: changes.scope)
+            }
+            state.withLock { state in
+                for hand in hands { state.grants.move(hand) }
+            }
+        }
+    }
+
+    /// Those of the framework's scopes that permissions may stand on.
+    func watched(_ heads: [InternalHead]) -> [Name] {
+        guard !heads.isEmpty, looksAtInternal.load(ordering: .acquiring) else { return [] }
+        return heads.map(\.scope)
     }
 
     /// Nothing that was decided holds any more.

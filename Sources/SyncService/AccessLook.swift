@@ -66,15 +66,11 @@ package final class AccessLook {
         let source = try enter(scope)
         do {
             note(.grant(in: scope, mark(user, scope)))
-            let key = RecordKey(entity: Self.grant, id: user)
-            guard let json = try source.reader.record(key, in: scope) else { return nil }
-            return JSONValue(validated: json).member("role")?.string
+            return try GrantRecord.read(of: user, in: scope, source.reader)?.role
         } catch {
             throw failing(error)
         }
     }
-
-    private static let grant: Name = "mizu.grant"
 
     private func mark(_ user: Name, _ scope: Name) -> GrantMark {
         GrantMark(hand: GrantClock.hand(of: user, in: scope), time: time)

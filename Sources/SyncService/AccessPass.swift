@@ -35,6 +35,30 @@ struct GrantMark: Hashable, Sendable {
     let time: UInt64
 }
 
+/// How much is allowed: what a decision says, and what a question needs.
+enum AccessLevel: UInt8, Comparable, Sendable {
+    case nothing, read, write
+
+    /// What an action needs where roles decide.
+    init(for action: SyncAction) {
+        self = action == .push ? .write : .read
+    }
+
+    /// What a right is worth here.
+    init(_ right: Right?) {
+        self =
+            switch right {
+            case nil: .nothing
+            case .read: .read
+            case .write, .manage: .write
+            }
+    }
+
+    static func < (left: AccessLevel, right: AccessLevel) -> Bool {
+        left.rawValue < right.rawValue
+    }
+}
+
 /// Who wants what.
 struct AccessQuestion: Sendable {
     let user: Name?

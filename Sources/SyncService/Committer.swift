@@ -231,9 +231,12 @@ final class Committer: Sendable {
         if result.accident != nil || !pace.isFailing { takeIn(result.accident, what) }
         pace.committed(at: .now)
         noticeLosses(engine)
+        // First: whoever sees what a commit wrote and asks then sees whom it took a right from.
+        access.noteGrants(result.feed)
         for changes in result.feed { tail.append(changes) }
         for head in result.internalHeads { tail.note(head) }
-        if !result.feed.isEmpty { publish(result.feed, &outbox) }
+        let watched = access.watched(result.internalHeads)
+        if !result.feed.isEmpty || !watched.isEmpty { publish(result.feed, watched, &outbox) }
         for (answer, outcome) in zip(batch.answers, result.answers) { answer(outcome, &outbox) }
         forget(mutations: batch.mutations, bytes: batch.bytes)
     }

@@ -13,15 +13,19 @@ struct DecisionCache {
         let high: UInt64
         let low: UInt64
 
-        init(_ question: AccessQuestion) {
-            high = Self.half(0, question)
-            low = Self.half(1, question)
+        /// - Parameter action: nil: the question's.
+        init(_ question: AccessQuestion, as action: SyncAction? = nil) {
+            let action = action ?? question.action
+            high = Self.half(0, question, action)
+            low = Self.half(1, question, action)
         }
 
-        private static func half(_ which: UInt8, _ question: AccessQuestion) -> UInt64 {
+        private static func half(
+            _ which: UInt8, _ question: AccessQuestion, _ action: SyncAction
+        ) -> UInt64 {
             var hasher = Hasher()
             hasher.combine(which)
-            hasher.combine(question.action.rawValue)
+            hasher.combine(action.rawValue)
             if let user = question.user { hasher.combine(user) }
             // No name is empty, so nobody is nobody's name.
             hasher.combine(question.user == nil)
@@ -31,7 +35,7 @@ struct DecisionCache {
     }
 
     struct Decision {
-        let isAllowed: Bool
+        let level: AccessLevel
         let seen: [AccessPass.Seen]
     }
 

@@ -16,8 +16,12 @@ public final class LiveFeed: Sendable {
 
     /// Publishes what a commit added to its subscribers: into the mail to which the committer then
     /// adds the commit's answers.
-    public func publish(_ feed: [CommittedChanges], in mail: inout MailBatch) {
-        let commit = CommitPublication(feed)
+    /// - Parameter internalScopes: those of the framework's that changed and on which permissions
+    ///   stand.
+    public func publish(
+        _ feed: [CommittedChanges], _ internalScopes: [Name], in mail: inout MailBatch
+    ) {
+        let commit = CommitPublication(feed, internalScopes: internalScopes)
         mail.performLiveOnAll { $0.service.take(commit, $0) }
     }
 

@@ -164,27 +164,59 @@ extension LiveService {
     /// Takes in a commit: first what it took away from whom, then what it wrote.
     func take(_ commit: CommitPublication, _ live: LiveWorker) {
         guard subscriptions.topics.topicCount > 0 else { return }
-        for change in commit.revocations { revoke(change.users, in: change.scope, live) }
+        for changes in commit.feed { takeRights(changes, live) }
         fanOuts.publish(commit)
         guard !subscriptions.bases.isEmpty else { return }
         for changes in commit.feed {
             rechecks.note(subscriptions.bases.touched(by: .records(changes.scope)))
+            guard !changes.changedRights.isEmpty else { continue }
+            rechecks.note(subscriptions.bases.touched(by: .grants(changes.scope)))
         }
-        for scope in commit.grantScopes {
-            rechecks.note(subscriptions.bases.touched(by: .grants(scope)))
+        for scope in commit.internalScopes {
+            rechecks.note(subscriptions.bases.touched(by: .records(scope)))
         }
     }
 
+    /// Whom a commit concerns.
+    private enum Whom {
+        case these(Set<String>)
+        case allBut(Set<String>)
+
+        func contains(_ user: String?) -> Bool {
+            switch self {
+            case .these(let users): user.map { users.contains($0) } ?? false
+            case .allBut(let users): user.map { !users.contains($0) } ?? true
+            }
+        }
+    }
+
+    private func takeRights(_ changes: CommittedChanges, _ live: LiveWorker) {
+        let scope = changes.scope
+        // It was open to all until its first mutation, and is from then on to its members.
+        if changes.base.cursor == 0, sync.access.isByRolesAlone,
+            ScopeOwner(of: scope, askedBy: nil) == .app
+        {
+            let members = changes.changedRights.filter { $0.after != nil }
+            return end(.allBut(Set(members.map { $0.user.string })), scope, live)
+        }
+        let lost = changes.changedRights.filter { $0.isLoss && $0.after == nil }
+        if !lost.isEmpty { end(.these(Set(lost.map { $0.user.string })), scope, live) }
+    }
+
     /// Ends what these users hear of the scope: its topic, and the app's topics that belong to it.
-    private func revoke(_ users: Set<String>, in scope: Name, _ live: LiveWorker) {
+    /// Where the app decides by itself it is asked.
+    private func end(_ whom: Whom, _ scope: Name, _ live: LiveWorker) {
         let name = TopicName.sync(scope: ByteSlice(scope.bytes))
         guard hooks.scopeOfTopic != nil || subscriptions.topics.topic(named: name) != nil else {
             return
         }
-        for row in sockets.all {
-            guard let user = row.user, users.contains(user) else { continue }
+        for row in sockets.all where whom.contains(row.user) {
             for topic in subscriptions.topics.topicNames(of: row.token)
             where self.scope(of: topic) == scope {
+                guard sync.access.isByRolesAlone else {
+                    rechecks.add(Asker.Seat(socket: row.token, topic: topic))
+                    continue
+                }
                 let refusal = TopicName.isSync(topic) ? Refusal.scopeDenied(scope) : .topicDenied
                 withdraw(live.socket(row.token, topic: topic), refusal)
             }

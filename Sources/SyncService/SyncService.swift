@@ -11,8 +11,9 @@ import MizuServer
 import MizuSync
 import Synchronization
 
-/// What is done with the changes of a commit. On the committer's thread.
-public typealias Publish = @Sendable ([CommittedChanges], inout MailBatch) -> Void
+/// What is done with the changes of a commit, and with the names of the framework's scopes on which
+/// permissions stand and that it changed. On the committer's thread.
+public typealias Publish = @Sendable ([CommittedChanges], [Name], inout MailBatch) -> Void
 
 /// What is done with the answer to a push: it goes into the mail, beside those of the same commit.
 public typealias PushReply = @Sendable (PushAnswer, inout MailBatch) -> Void

@@ -23,20 +23,12 @@ final class CommitPublication: Sendable {
 
     enum Frame: Int { case poke, delta }
 
-    /// Who lost which scope.
-    let revocations: [Revocation]
-    /// Scopes of which grants have changed.
-    let grantScopes: [Name]
+    /// Scopes of the framework's that changed; nobody is subscribed to them.
+    let internalScopes: [Name]
 
-    struct Revocation: Sendable {
-        let scope: Name
-        let users: Set<String>
-    }
-
-    init(_ feed: [CommittedChanges]) {
+    init(_ feed: [CommittedChanges], internalScopes: [Name]) {
         self.feed = feed
-        revocations = []
-        grantScopes = []
+        self.internalScopes = internalScopes
     }
 
     /// The frame of the changes at `index`; `make` is called once for all workers, by whoever comes

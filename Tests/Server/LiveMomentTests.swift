@@ -28,7 +28,7 @@ final class LiveLoopback {
         let service = try SyncService.start(
             MemoryStore(on: MemoryShelf(), epoch: "e1"), mutator: PutMutator(),
             limits: SyncLimits(), workers: workers, logger: .silent,
-            authorize: .everybody, publish: { _, _ in })
+            authorize: .everybody, publish: { _, _, _ in })
         var hooks = LiveHooks()
         hooks.onPresence = membersByUser
         hooks.onMessage = { _, _ in .allow }

@@ -128,7 +128,7 @@ private func makeServer(
 }
 
 extension SyncServer {
-    fileprivate func members(of topic: String) throws -> [PresenceMember] {
+    func members(of topic: String) throws -> [PresenceMember] {
         let box = Box<[PresenceMember]>()
         feed.presence(of: topic) { box.set($0) }
         try #require(eventually { box.value != nil })

@@ -16,7 +16,7 @@ import MizuWire
 import Synchronization
 import Testing
 
-/// `put` writes a record; nothing else is known.
+/// `put` writes a record, `grant` and `revoke` do so with a role; nothing else is known.
 struct PutMutator: Mutator {
     struct Note: Codable {
         var id: String
@@ -24,9 +24,17 @@ struct PutMutator: Mutator {
     }
 
     func apply(_ mutation: Mutation, to store: inout Transaction) throws(Rejection) {
-        guard mutation.name == "put" else { throw .unknownMutation }
-        let note = try mutation.args.decode(Note.self)
-        try store.put("note", id: note.id, note)
+        switch mutation.name {
+        case "put":
+            let note = try mutation.args.decode(Note.self)
+            try store.put("note", id: note.id, note)
+        case "grant", "revoke":
+            let note = try mutation.args.decode(Note.self)
+            guard let user = Name(note.id) else { throw .notFound }
+            guard let role = note.text else { return try store.revoke(user) }
+            try store.grant(user, role: role)
+        default: throw .unknownMutation
+        }
     }
 }
 
@@ -65,7 +73,8 @@ final class SyncServer: Sendable {
 
     init(
         workers count: Int = 1, shelf: MemoryShelf = MemoryShelf(), epoch: Name = "e1",
-        limiter: RateLimiter? = nil, presence: PresenceSetting? = nil,
+        limiter: RateLimiter? = nil, rule: AccessRule? = nil, roles: Roles? = nil,
+        presence: PresenceSetting? = nil,
         authMilliseconds: UInt64 = 10_000, hooks changes: HookChanges = HookChanges(),
         _ change: (inout ServerLimits) -> Void = { _ in }
     ) throws {
@@ -74,9 +83,9 @@ final class SyncServer: Sendable {
         let closed = Recorder()
         let service = try SyncService.start(
             MemoryStore(on: shelf, epoch: epoch), mutator: PutMutator(), limits: SyncLimits(),
-            workers: workers, logger: .silent, limiter: limiter,
-            authorize: .byName { permissions.allows($0, $1, $2) },
-            publish: { feed.publish($0, in: &$1) })
+            roles: roles, workers: workers, logger: .silent, limiter: limiter,
+            authorize: rule ?? .byName { permissions.allows($0, $1, $2) },
+            publish: { feed.publish($0, $1, in: &$2) })
         let hooks = Self.hooks(permissions, closed, presence?.hook, changes)
         let live = LiveLimits(
             authMilliseconds: authMilliseconds, presence: presence?.limits ?? PresenceLimits())
@@ -120,9 +129,10 @@ final class SyncServer: Sendable {
         return hooks
     }
 
-    /// `?user=ann` is ann's request, `&left=5000` for five seconds more.
+    /// `?user=ann` is ann's request, `&left=5000` for five seconds more, `&proof=s1` by session s1.
     private static func signIn(_ request: inout Request) -> Response? {
         request.user = request.query["user"]
+        request.credential = request.query["proof"]
         request.userExpires = request.query["left"].flatMap { Int64($0) }.map {
             Expiry(unixMilliseconds: WallClock.milliseconds + $0)
         }
