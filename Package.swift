@@ -218,8 +218,8 @@ let package = Package(
         tests(
             "Mizu",
             [
-                "MizuTesting", "Mizu", "MizuServer", "MizuDoor", "MizuRouting", "MizuJOSE",
-                "MizuCrypto", "MizuHTTP", "MizuBytes", log,
+                "MizuTesting", "Mizu", "MizuServer", "MizuDoor", "MizuRouting", "MizuEventLoop",
+                "MizuJOSE", "MizuCrypto", "MizuHTTP", "MizuBytes", log,
             ]),
         tests("Testing", ["MizuTesting", "Mizu"]),
         // Who wants in, and must not get in: issue 13's table.

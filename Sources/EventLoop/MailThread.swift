@@ -62,6 +62,12 @@ public final class MailThread<Mail: Sendable>: Sendable {
         Self.stop([self], withinMilliseconds: milliseconds)
     }
 
+    /// Waits for a thread that ends by itself.
+    public func join(withinMilliseconds milliseconds: UInt64) -> Stopped {
+        guard isStarted.load(ordering: .acquiring) else { return .notStarted }
+        return hasEnded(by: Instant.machine.adding(milliseconds: milliseconds)) ? .ended : .late
+    }
+
     /// Asks all of `threads` to end, and waits for all of them together.
     /// - Returns: `.ended` if every one that was started has ended.
     public static func stop(

@@ -46,11 +46,15 @@ extension App {
         if Privileges.isRoot {
             logger.notice("the server runs as root: set RUN_AS=user, or start it as a user")
         }
+        try startJobs()
+        let (jobThread, drainMilliseconds) = (self.jobThread, configuration.drainMilliseconds)
+        lifetime.drains.append { jobThread?.drain(withinMilliseconds: drainMilliseconds) }
         lifetime.run(
             server, notifier: daemon.notifier,
             status: "listening on \(urls.joined(separator: ", "))")
         daemon.reloader?.stop()
         for watch in keyWatches { watch.stop() }
+        endJobs()
         synchronisation?.service.stop()
         daemon.accessLog?.stop()
     }

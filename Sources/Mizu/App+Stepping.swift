@@ -23,11 +23,14 @@
             routes.append { $0.use(first) }
             var server = serverConfiguration()
             server.clock = .manual(clock)
-            return try SteppedWorker(server, workers: workers, clock: clock)
+            let worker = try SteppedWorker(server, workers: workers, clock: clock)
+            try startJobs()
+            return worker
         }
 
         /// Closes the database, once the worker has ended.
         package func endStepping() {
+            endJobs()
             synchronisation?.service.stop()
         }
     }

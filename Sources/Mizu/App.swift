@@ -48,6 +48,9 @@ public final class App {
     let systemMutations = SystemMutations()
     /// Told when a backup was put back under the server.
     let atRestore = RestoreHooks()
+    var jobs: [Job] = []
+    /// Where they run, from the start to the drain.
+    var jobThread: JobThread?
     /// No `authorize` was given: whoever reaches the server may do everything.
     private(set) var isOpenToAll = false
 

@@ -15,6 +15,8 @@ package final class ProcessLifetime {
     package var reloads: [() -> Void] = []
     /// Called in order on SIGUSR1, on the main thread: open log files anew.
     package var reopenings: [() -> Void] = []
+    /// Called in order when the drain begins, on the main thread.
+    package var drains: [() -> Void] = []
     private let signals: Signals
     private var poller: Poller
     /// The standard descriptors that were a terminal at the start.
@@ -68,7 +70,10 @@ package final class ProcessLifetime {
                     if signal == .hangUp, hasLostTerminal { signal = .terminate }
                     switch signal {
                     case .terminate:
-                        if !server.workers.isDraining { notifier?.stopping() }
+                        if !server.workers.isDraining {
+                            notifier?.stopping()
+                            for drain in drains { drain() }
+                        }
                         // From here on the stop's own time limit holds; workers that have
                         // finished cannot answer.
                         watchdog = nil

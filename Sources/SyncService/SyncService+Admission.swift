@@ -72,6 +72,17 @@ extension SyncService {
         }
     }
 
+    /// Decides without an exchange that owes an answer: for handlers that wait. `proceed` is called
+    /// once: at once, or on a reader's thread; what is read then goes out after `confirm`.
+    public func admit(
+        to scope: Name, for action: SyncAction, as user: Name?, for asker: ReadAsker,
+        _ proceed: @escaping @Sendable (Result<AccessPass, any Error>) -> Void
+    ) {
+        decide(AccessQuestion(user: user, scope: scope, action: action), for: asker) { ruling in
+            proceed(Result { try ruling.pass(to: scope) })
+        }
+    }
+
     /// Decides without a request: for what a worker cannot wait for. `proceed` is called once: at
     /// once, or on a reader's thread.
     /// - Returns: by `proceed`: nil where the push is allowed and may go on, with whether its

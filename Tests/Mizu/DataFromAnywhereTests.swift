@@ -1,6 +1,7 @@
 // Reads and pushes of the server's own code, without a request: as a user and as the server, with
 // completions and as `async` functions, bounded, cancelled, and at the database's end.
 
+import Glibc
 import MizuServer
 import Synchronization
 import Testing
@@ -134,5 +135,70 @@ private final class Bench: Sendable {
         while !began.load(ordering: .acquiring) { await Task.yield() }
         reading.cancel()
         await #expect(throws: CancellationError.self) { try await reading.value }
+    }
+}
+
+@Suite("Sync in handlers that wait") struct WaitingSyncTests {
+    private final class Served: Sendable {
+        let server: Server
+        let sync: Sync
+        var client: LocalClient { LocalClient(port: server.ports[0]) }
+
+        init() throws {
+            let configuration = try Configuration.from(
+                environment: ["ADDR": "127.0.0.1:0", "DATABASE_URL": "memory:", "WORKERS": "2"])
+            let app = try App(configuration, assets: .none)
+            app.use(
+                quick: { request in
+                    request.user = request.header("X-User")
+                    return request.user == "session" ? .wait : .pass
+                },
+                waiting: { request in
+                    await Task.yield()
+                    request.user = "ann"
+                    return nil
+                })
+            let sync = try app.sync(NoteMutator()) { user, scope, action in
+                user == "ann" || (scope == "open" && action != .push)
+            }
+            app.get("/notes/:scope") { request async throws -> Response in
+                let scope = Name(request.parameter("scope") ?? "") ?? .defaultScope
+                let notes = try await sync.read(request, scope: scope) { snapshot in
+                    try snapshot.records("note", as: Note.self).map(\.id)
+                }
+                return .text("notes: \(notes.joined(separator: " "))")
+            }
+            app.post("/notes/:scope/:id") { request async throws -> Response in
+                let scope = Name(request.parameter("scope") ?? "") ?? .defaultScope
+                let intent = try Intent("note.put", ["id": request.parameter("id") ?? ""])
+                let outcomes = try await sync.push(request, scope: scope, [intent])
+                if let error = outcomes.first?.error { throw error }
+                return .text("pushed")
+            }
+            server = try Server.start(app.serverConfiguration(), on: app.workers)
+            self.sync = sync
+        }
+
+        deinit {
+            server.drain()
+            while !server.hasFinished { _ = poll(nil, 0, 5) }
+            sync.service.stop()
+        }
+    }
+
+    @Test("reads and pushes have the rights of the request's user")
+    func rights() throws {
+        let served = try Served()
+        let push = try served.client.ask("POST", "/notes/open/a", fields: ["X-User: ann"])
+        #expect(push.hasSuffix("pushed"))
+        // Who that is was found out by middleware that waits.
+        let other = try served.client.ask("POST", "/notes/open/b", fields: ["X-User: session"])
+        #expect(other.hasSuffix("pushed"))
+        let read = try served.client.ask("GET", "/notes/open", fields: ["X-User: bob"])
+        #expect(read.hasSuffix("notes: a b"))
+        let denied = try served.client.ask("GET", "/notes/closed", fields: ["X-User: bob"])
+        #expect(denied.hasPrefix("HTTP/1.1 403") && denied.contains("scope_denied"))
+        let refused = try served.client.ask("POST", "/notes/open/c", fields: ["X-User: bob"])
+        #expect(refused.hasPrefix("HTTP/1.1 403") && refused.contains("scope_denied"))
     }
 }
