@@ -199,7 +199,7 @@ let package = Package(
             ["MizuSyncTools", "MizuSyncSQLite", "MizuSync", "MizuBytes"]),
         // Nothing of Linux: what a Swift client on a phone would link.
         tests("Portable", ["MizuSync", "MizuBytes"]),
-        tests("Identity", ["MizuIdentity", "MizuSync", "MizuHTTP", "MizuEventLoop", "MizuBytes"]),
+        tests("Identity", ["MizuIdentity", "MizuEventLoop", "MizuBytes"]),
         tests("View", ["MizuTestSupport", "MizuView", "MizuBytes"]),
         tests("Door", ["MizuDoor", "MizuRouting", "MizuHTTP", "MizuEventLoop", "MizuTestSupport"]),
         tests(

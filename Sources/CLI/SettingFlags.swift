@@ -9,6 +9,7 @@ struct SettingFlags: ParsableArguments {
     @OptionGroup(title: "Names and origins") var namesAndOrigins: NamesAndOrigins
     @OptionGroup(title: "TLS") var tls: TLS
     @OptionGroup(title: "Proxies") var proxies: Proxies
+    @OptionGroup(title: "Accounts") var accounts: Accounts
     @OptionGroup(title: "Limits of clients") var limitsOfClients: LimitsOfClients
     @OptionGroup(title: "Memory and sockets") var memoryAndSockets: MemoryAndSockets
     @OptionGroup(title: "Retention and quotas") var retentionAndQuotas: RetentionAndQuotas
@@ -21,6 +22,7 @@ struct SettingFlags: ParsableArguments {
             namesAndOrigins.given,
             tls.given,
             proxies.given,
+            accounts.given,
             limitsOfClients.given,
             memoryAndSockets.given,
             retentionAndQuotas.given,
@@ -107,6 +109,16 @@ struct SettingFlags: ParsableArguments {
             [
                 ("TRUSTED_PROXIES", trustedProxies),
                 ("PROXY_PROTOCOL", proxyProtocol),
+            ]
+        }
+    }
+
+    struct Accounts: ParsableArguments {
+        @Option(setting: "SESSION_SECRET") var sessionSecret: String?
+
+        var given: [(name: String, text: String?)] {
+            [
+                ("SESSION_SECRET", sessionSecret),
             ]
         }
     }

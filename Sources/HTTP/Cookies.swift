@@ -23,16 +23,17 @@ extension Request {
         return found
     }
 
-    /// Calls `body` with the value of the first cookie named `name`, quotes around it left out; with
-    /// nil without one. No allocation, for what each request is asked. The pointer must not outlive
-    /// the call.
+    /// Calls `body` with the value of the first cookie named `name`, quotes around it left out;
+    /// with nil without one. No allocation, for what each request is asked. The pointer must not
+    /// outlive the call.
     public func withCookie<R>(
         _ name: StaticString, _ body: (UnsafeRawBufferPointer?) -> R
     ) -> R {
         let nameCount = name.utf8CodeUnitCount
         for index in 0..<head.fieldCount {
             let field = head.line(index)
-            guard field.name.count == 6, field.name.bytes(in: headBytes).equalsIgnoringCase("cookie")
+            guard field.name.count == 6,
+                field.name.bytes(in: headBytes).equalsIgnoringCase("cookie")
             else { continue }
             let value = field.value.bytes(in: headBytes)
             var start = 0

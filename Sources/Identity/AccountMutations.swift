@@ -1,6 +1,6 @@
 // The mutations of accounts: what each does to the records of `mizu:accounts`, in one transaction
-// each. They are the server's alone: no wire may push them. So a sign-in, a change of password and a
-// deletion are exactly once, ordered and durable like every other edit.
+// each. They are the server's alone: no wire may push them. So a sign-in, a change of password and
+// a deletion are exactly once, ordered and durable like every other edit.
 //
 // A password is compared long before its mutation is applied, on another thread. So a mutation that
 // stands on one names the hash that was compared, and is refused if that is no more the account's:

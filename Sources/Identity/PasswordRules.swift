@@ -1,6 +1,6 @@
-// Which passwords are taken (NIST SP 800-63B §3.1.1.2): long enough, not one of those that everybody
-// tries first, not made of what is known of the person. No rules of the kind "a digit and a sign":
-// they make passwords worse. Pure functions; any thread.
+// Which passwords are taken (NIST SP 800-63B §3.1.1.2): long enough, not one of those that
+// everybody tries first, not made of what is known of the person. No rules of the kind "a digit and
+// a sign": they make passwords worse. Pure functions; any thread.
 //
 // "Those that everybody tries first" are a short list of words that people build passwords from,
 // and the ways in which they do: digits and signs behind or before, letters replaced by digits, a

@@ -1,8 +1,8 @@
 // The server's own secret, and what it signs: links that reset a password, invitations to sign up,
-// the cookie of a browser that is known. What is signed says for what it is good and until when, and
-// needs no storage. Several keys may hold at a time: the first signs, all verify, so a key is
-// replaced by putting the new one in front and dropping the old one when its links are over.
-// A value; any thread. Never write it to a log: it has no description of its own for that reason.
+// the cookie of a browser that is known. What is signed says for what it is good and until when,
+// and needs no storage. Several keys may hold at a time: the first signs, all verify, so a key is
+// replaced by putting the new one in front and dropping the old one when its links are over. A
+// value; any thread. Never write it to a log: it has no description of its own for that reason.
 
 import MizuBytes
 import MizuEventLoop
@@ -28,6 +28,11 @@ public struct SecretKeys: Sendable {
         }
         keys = parts.map { Array($0.utf8) }
     }
+
+    /// One fresh key, which is gone with this value.
+    public static func fresh() -> SecretKeys { SecretKeys(keys: [Randomness.bytes(32)]) }
+
+    private init(keys: [[UInt8]]) { self.keys = keys }
 
     /// A fresh key's text, for a file.
     public static func freshText() -> String {

@@ -1,13 +1,13 @@
-// Sessions that were looked up, so that the usual request of somebody who is signed in asks no disk.
-// Bounded, shared by all workers: sixteen shards with a lock each, held for some tens of
+// Sessions that were looked up, so that the usual request of somebody who is signed in asks no
+// disk. Bounded, shared by all workers: sixteen shards with a lock each, held for some tens of
 // nanoseconds. An ending is told at once and counts from then on, on every worker.
 //
 //   unknown ──look-up──► known ──ended, past its limits──► gone
 //      └──look-up: there is no such session──► refused
 //
 // A look-up on a disk that began before an ending must not bring the session back: it takes a
-// ticket, and what it found is kept only if its shard has heard of no ending meanwhile. That a token
-// is refused holds for ever, because tokens are random: nobody will be given that one.
+// ticket, and what it found is kept only if its shard has heard of no ending meanwhile. That a
+// token is refused holds for ever, because tokens are random: nobody will be given that one.
 //
 // The key is the token itself, not its hash: hashing each request's cookie would cost more than the
 // look-up, and who can read this process's memory needs no token. Any thread.
@@ -37,6 +37,11 @@ public final class KnownSession: Sendable {
     public func endMilliseconds(_ rules: SessionRules) -> Int64 {
         rules.end(
             createdAt: createdMilliseconds, seenAt: seen.load(ordering: .relaxed))
+    }
+
+    /// When it ends however much it is used, in milliseconds since 1970.
+    public func lastMilliseconds(_ rules: SessionRules) -> Int64 {
+        rules.end(createdAt: createdMilliseconds, seenAt: .max)
     }
 
     /// Whether "last seen" is to be written now. True for one caller only, who then writes it.

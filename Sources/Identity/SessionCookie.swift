@@ -1,6 +1,6 @@
 // The cookie of a session (RFC 6265bis): `__Host-session` over TLS, which browsers take only with
-// Secure, with Path=/ and without Domain, so that no neighbouring name can plant one; `session` over
-// plain http, for development. Found in a request without an allocation. A value; any thread.
+// Secure, with Path=/ and without Domain, so that no neighbouring name can plant one; `session`
+// over plain http, for development. Found in a request without an allocation. A value; any thread.
 
 import MizuHTTP
 

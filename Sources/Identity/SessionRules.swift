@@ -17,18 +17,21 @@ public struct SessionRules: Sendable, Equatable {
     public init() {}
 
     /// The moment at which a session ends if nobody uses it again. Both limits are capped at ten
-    /// years, so no sum can overflow.
+    /// years, and sums saturate: what a store says may be damaged.
     public func end(createdAt created: Int64, seenAt seen: Int64) -> Int64 {
         let longest: Int64 = 3_650 * 86_400_000
-        let idle = min(max(0, idleMilliseconds), longest)
-        let absolute = min(max(0, absoluteMilliseconds), longest)
         return min(
-            seen.addingReportingOverflow(idle).partialValue,
-            created.addingReportingOverflow(absolute).partialValue)
+            Self.sum(seen, min(max(0, idleMilliseconds), longest)),
+            Self.sum(created, min(max(0, absoluteMilliseconds), longest)))
+    }
+
+    private static func sum(_ moment: Int64, _ time: Int64) -> Int64 {
+        let (sum, overflow) = moment.addingReportingOverflow(time)
+        return overflow ? .max : sum
     }
 
     /// Whether "last seen" is to be written at `now`.
     public func isTouchDue(seenAt seen: Int64, now: Int64) -> Bool {
-        now.subtractingReportingOverflow(seen).partialValue >= touchMilliseconds
+        now > seen && now.subtractingReportingOverflow(seen).partialValue >= touchMilliseconds
     }
 }

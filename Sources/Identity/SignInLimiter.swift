@@ -3,9 +3,9 @@
 // before, for that browser alone. The first few are free; then each waits twice as long as the one
 // before, up to an end.
 //
-//   free ──failures beyond the free ones──► waiting ──time──► one try ──fails──► waiting, twice as long
-//     ▲                                                          └──succeeds──┐
-//     └───────────────────────────────────────────────────────────────────────┘
+//   free ──too many failures──► waiting ──time──► one try ──fails──► waiting, twice as long
+//     ▲                                              │
+//     └────────────────────succeeds──────────────────┘
 //
 // An attacker who knows a name must not lock its owner out: the count of a name does not concern a
 // browser that is known (SecretKeys signs its cookie), the waits have an end, and a reset by mail
@@ -94,7 +94,7 @@ public struct SignInLimiter: Sendable {
     /// The try has succeeded: the name and the browser have no failures any more, and the address
     /// one less, so that whoever owns one account cannot guess at others for ever.
     public mutating func succeed(
-        clearing cleared: [Subject], easing eased: [Subject], now: Instant
+        clearing cleared: [Subject], easing eased: [Subject]
     ) {
         for subject in cleared { counts[subject.key] = nil }
         for subject in eased { ease(subject) }
@@ -115,7 +115,8 @@ public struct SignInLimiter: Sendable {
     private func wait(of subject: Subject, now: Instant) -> UInt64 {
         guard let count = counts[subject.key], now < count.forgottenAt else { return 0 }
         // Rounded up: whoever waits so long may try.
-        return now < count.blockedUntil ? count.blockedUntil.milliseconds(since: now) + 1 : 0
+        guard now < count.blockedUntil else { return 0 }
+        return (count.blockedUntil.nanoseconds - now.nanoseconds - 1) / 1_000_000 + 1
     }
 
     private mutating func fail(_ subject: Subject, now: Instant) {

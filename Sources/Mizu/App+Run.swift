@@ -55,6 +55,7 @@ extension App {
         daemon.reloader?.stop()
         for watch in keyWatches { watch.stop() }
         endJobs()
+        passwordHasher?.stop()
         synchronisation?.service.stop()
         daemon.accessLog?.stop()
     }

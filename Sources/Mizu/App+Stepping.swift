@@ -31,6 +31,7 @@
         /// Closes the database, once the worker has ended.
         package func endStepping() {
             endJobs()
+            passwordHasher?.stop()
             synchronisation?.service.stop()
         }
     }

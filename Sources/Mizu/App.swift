@@ -6,6 +6,7 @@ import Logging
 import MizuDoor
 import MizuEventLoop
 import MizuHTTP
+import MizuIdentity
 import MizuProcess
 import MizuRouting
 import MizuServer
@@ -51,6 +52,10 @@ public final class App {
     var jobs: [Job] = []
     /// Where they run, from the start to the drain.
     var jobThread: JobThread?
+    /// `accounts` was called.
+    var hasAccounts = false
+    /// Hashes the passwords of accounts; nil without them.
+    var passwordHasher: PasswordHasher?
     /// No `authorize` was given: whoever reaches the server may do everything.
     private(set) var isOpenToAll = false
 

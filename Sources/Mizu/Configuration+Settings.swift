@@ -5,6 +5,7 @@
 import Logging
 import MizuAccessLog
 import MizuDoor
+import MizuIdentity
 import MizuProcess
 import MizuServer
 
@@ -19,6 +20,7 @@ extension Configuration {
         SettingGroup(title: "Names and origins", settings: names),
         SettingGroup(title: "TLS", settings: certificates),
         SettingGroup(title: "Proxies", settings: proxies),
+        SettingGroup(title: "Accounts", settings: accounts),
         SettingGroup(title: "Limits of clients", settings: clients),
         SettingGroup(title: "Memory and sockets", settings: memory),
         SettingGroup(title: "Retention and quotas", settings: space),
@@ -73,6 +75,16 @@ extension Configuration {
             "ALLOWED_ORIGINS", reads: .origins, into: \.allowedOrigins,
             help: "Origins whose pages may read and write, cookies included. `*`: every page may "
                 + "read what is public, without cookies."),
+    ]
+
+    private static let accounts = [
+        Setting(
+            "SESSION_SECRET", reads: .secrets, into: \.sessionSecret,
+            default: "a file `session-secret` beside the database",
+            isSecret: true,
+            help: "Keys that sign links and invitations, at least 32 characters each, separated by "
+                + "commas. The first signs, all verify: put a new one in front, and drop the old "
+                + "one a week later.")
     ]
 
     private static let certificates = [
@@ -268,6 +280,15 @@ extension SettingSyntax where Value == String {
         }
         file.completion = .files
         return file
+    }
+}
+
+extension SettingSyntax where Value == SecretKeys {
+    static var secrets: SettingSyntax {
+        SettingSyntax(
+            "KEY[,KEY…]", expected: "keys of at least 32 characters, separated by commas",
+            // Nobody is shown them.
+            write: { _ in "" }, parse: { SecretKeys($0) })
     }
 }
 

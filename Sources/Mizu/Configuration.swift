@@ -6,6 +6,7 @@
 import Glibc
 import Logging
 import MizuAccessLog
+import MizuIdentity
 import MizuProcess
 import MizuServer
 import MizuSync
@@ -62,6 +63,11 @@ public struct Configuration: Sendable {
     /// Bytes of pages that `Sync.page` keeps; 0: none is kept.
     public var pageCacheBytesMax = 16 << 20
 
+    // Its people.
+
+    /// What the server signs with; nil: a key of its own, in a file beside the database.
+    public var sessionSecret: SecretKeys?
+
     // Its state.
 
     /// Sizes of requests and answers, retention, quotas.
@@ -112,6 +118,7 @@ public struct Configuration: Sendable {
         do throws(SettingComplaint) {
             try setting.apply(&self, text)
         } catch {
+            let text = setting.isSecret ? "…" : text
             throw ConfigurationError(description: "\(setting.name)=\(text): \(error)")
         }
     }

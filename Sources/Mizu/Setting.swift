@@ -19,6 +19,8 @@ public struct Setting: Sendable {
     public let completion: SettingCompletion
     /// Whether the flag takes no value and means `true`.
     public let isSwitch: Bool
+    /// Whether the text is a secret: no complaint repeats it.
+    public let isSecret: Bool
     /// Sets the field, or says what is wrong with the text.
     let apply: @Sendable (inout Configuration, String) throws(SettingComplaint) -> Void
 
@@ -29,9 +31,11 @@ public struct Setting: Sendable {
     init<Value>(
         _ name: String, reads syntax: SettingSyntax<Value>,
         into field: WritableKeyPath<Configuration, Value> & Sendable,
-        default fallback: String? = nil, example: String? = nil, help: String
+        default fallback: String? = nil, example: String? = nil, isSecret: Bool = false,
+        help: String
     ) {
         self.name = name
+        self.isSecret = isSecret
         placeholder = syntax.placeholder
         self.fallback = fallback ?? "`\(syntax.write(Configuration()[keyPath: field]))`"
         self.help = help
@@ -47,11 +51,11 @@ public struct Setting: Sendable {
     init<Value>(
         _ name: String, reads syntax: SettingSyntax<Value>,
         into field: WritableKeyPath<Configuration, Value?> & Sendable, default fallback: String,
-        example: String? = nil, help: String
+        example: String? = nil, isSecret: Bool = false, help: String
     ) {
         self.init(
             name, reads: syntax.optional, into: field, default: .some(fallback), example: example,
-            help: help)
+            isSecret: isSecret, help: help)
     }
 
     /// The help's first sentence.

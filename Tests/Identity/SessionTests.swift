@@ -180,7 +180,7 @@ struct SignInLimiterTests {
         var limiter = SignInLimiter()
         let both = [Self.name, Self.other]
         for _ in 0..<3 { #expect(limiter.begin(both, now: Self.at(0)) == nil) }
-        limiter.succeed(clearing: [Self.name], easing: [Self.other], now: Self.at(0))
+        limiter.succeed(clearing: [Self.name], easing: [Self.other])
         for _ in 0..<3 { #expect(limiter.begin([Self.name], now: Self.at(0)) == nil) }
         #expect(limiter.begin([Self.other], now: Self.at(0)) == nil)
         #expect(limiter.begin([Self.other], now: Self.at(0)) == nil)
@@ -299,8 +299,9 @@ struct SecretKeysTests {
                     + "Chrome/126.0.0.0 Safari/537.36 Edg/126.0.0.0", "Edge on Windows"
             ),
             (
-                "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, "
-                    + "like Gecko) Version/17.5 Mobile/15E148 Safari/604.1", "Safari on an iPhone"
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 "
+                    + "(KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
+                "Safari on an iPhone"
             ),
             (
                 "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) "

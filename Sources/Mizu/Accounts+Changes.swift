@@ -1,0 +1,185 @@
+// Changing an account: its name, its password, a password that was forgotten, and its end. A change
+// of password ends every other session and gives the browser that made it a new one, because rights
+// have changed; so does the link of a reset, for all of them.
+
+import MizuBytes
+import MizuEventLoop
+import MizuHTTP
+import MizuIdentity
+import MizuSync
+
+extension Accounts {
+    /// Changes the name that others are shown.
+    /// - Throws: `AccountError`.
+    public func rename(_ user: String, to name: String) async throws {
+        let name = try Self.checked(name: name)
+        try await push(
+            AccountMutations.rename, AccountMutations.Rename(user: user, name: name))
+    }
+
+    // MARK: A password that is known
+
+    /// Changes the password of who is signed in. All other sessions end.
+    /// - Returns: a new session for the browser; the old one has ended.
+    /// - Throws: `AccountError`; `wrongPassword` if `old` is not the present one.
+    public func changePassword(
+        from old: String, to new: String, by visitor: Visitor
+    ) async throws -> SignedIn {
+        guard let user = visitor.user, let account = try await account(user),
+            let email = EmailAddress(account.email)
+        else { throw AccountError.noAccount }
+        let proof = try await prove(old, email, visitor)
+        try check(new, of: account)
+        return try await set(new, of: account, replacing: proof, visitor)
+    }
+
+    /// Whether `password` is that of who is signed in: before what cannot be undone.
+    /// - Throws: `AccountError.wrongPassword` if it is not.
+    public func confirm(_ password: String, by visitor: Visitor) async throws {
+        guard let user = visitor.user, let account = try await account(user),
+            let email = EmailAddress(account.email)
+        else { throw AccountError.noAccount }
+        _ = try await prove(password, email, visitor)
+    }
+
+    /// - Returns: the hash that was compared; nil if the account has no password.
+    private func prove(
+        _ password: String, _ email: EmailAddress, _ visitor: Visitor
+    ) async throws -> String? {
+        let (name, address) = subjects(of: visitor, email: email, typed: email.key)
+        let subjects = [name] + (address.map { [$0] } ?? [])
+        try begin(subjects)
+        do {
+            guard let phc = try await credentials(of: email)?.phc else {
+                limiter.withLock { $0.cancel(subjects) }
+                return nil
+            }
+            let isRight = try await isRight(password, PasswordHash(phc), for: visitor)
+            guard isRight else { throw AccountError.wrongPassword }
+            limiter.withLock {
+                $0.succeed(clearing: [name], easing: address.map { [$0] } ?? [])
+            }
+            return phc
+        } catch let error as AccountError where error == .wrongPassword {
+            throw error
+        } catch {
+            limiter.withLock { $0.cancel(subjects) }
+            throw error
+        }
+    }
+
+    private func check(_ password: String, of account: Account) throws(AccountError) {
+        let local = EmailAddress(account.email)?.localPart
+        let personal = [account.name] + (local.map { [$0] } ?? [])
+        if let objection = options.passwords.objection(to: password, personal: personal) {
+            throw .password(objection)
+        }
+    }
+
+    private func set(
+        _ password: String, of account: Account, replacing proof: String?, _ visitor: Visitor
+    ) async throws -> SignedIn {
+        guard let email = EmailAddress(account.email) else { throw AccountError.noAccount }
+        let hash = try await make(password, for: visitor)
+        let before = try await sync.read(AccountRecords.scope) { snapshot in
+            try Self.sessions(of: account.id, in: snapshot)
+        }
+        let (token, session) = newSession(for: visitor)
+        try await push(
+            AccountMutations.setPassword,
+            AccountMutations.SetPassword(
+                user: account.id, phc: hash.text, replaces: proof, session: session))
+        forgetAll(of: account.id, before)
+        return signedIn(account.id, email, token, visitor)
+    }
+
+    // MARK: A password that was forgotten
+
+    /// Sends a link to choose a new password, if somebody has this address. Returns at once and
+    /// says the same in any case: the rest is done behind its back.
+    /// - Throws: `AccountError.tooManyTries`.
+    public func requestReset(email typed: String, from visitor: Visitor) throws(AccountError) {
+        let email = EmailAddress(typed)
+        var subjects = [SignInLimiter.Subject(Self.mixed("mail", email?.key ?? typed), .mail)]
+        if !isExempt(visitor.peer) {
+            subjects.append(SignInLimiter.Subject(Self.mixed("mails", visitor.place), .address))
+        }
+        try begin(subjects)
+        guard let email, let sendsReset else { return }
+        let until = WallClock.milliseconds + options.resetMilliseconds
+        let (hash, logger) = (email.hash, logger)
+        sync.read(AccountRecords.scope, onBehalfOf: visitor.peer) { snapshot in
+            try Self.credentials(of: hash, in: snapshot)
+        } completion: { result in
+            guard case .success(let found?) = result else { return }
+            let mail = self.resetMail(found, until, visitor)
+            Task {
+                do {
+                    try await sendsReset(mail)
+                } catch {
+                    logger.error(
+                        "the mail with a link to choose a new password failed: \(error)")
+                }
+            }
+        }
+    }
+
+    /// The link itself, in development and if nobody sends a mail: for the log and for the page.
+    /// Elsewhere neither may hold it.
+    func resetLink(email typed: String, from visitor: Visitor) async throws -> String? {
+        guard options.showsResetLinks, sendsReset == nil, let email = EmailAddress(typed) else {
+            return nil
+        }
+        let until = WallClock.milliseconds + options.resetMilliseconds
+        guard let found = try await credentials(of: email) else { return nil }
+        let mail = resetMail(found, until, visitor)
+        logger.notice("a link to choose a new password for \(email.text): \(mail.link)")
+        return mail.link
+    }
+
+    private func resetMail(
+        _ found: Credentials, _ untilMilliseconds: Int64, _ visitor: Visitor
+    ) -> ResetMail {
+        let token = keys.sign(
+            [found.account.id, Self.mark(of: found.phc)], for: .reset,
+            untilMilliseconds: untilMilliseconds)
+        let path = options.prefix + "/reset/new?token=" + token
+        return ResetMail(account: found.account, path: path, link: visitor.origin + path)
+    }
+
+    /// What a link says of the password that it replaces: a link is good once, because the
+    /// password is another one then.
+    private static func mark(of phc: String?) -> String {
+        String(SHA256.digest(phc ?? "").hex.prefix(32))
+    }
+
+    /// Whether a link holds, before its page is shown.
+    public func holds(resetToken token: String) async throws -> Bool {
+        try await found(byReset: token) != nil
+    }
+
+    private func found(byReset token: String) async throws -> Credentials? {
+        guard let fields = keys.verify(token, for: .reset, now: WallClock.milliseconds),
+            fields.count == 2, let account = try await account(fields[0]),
+            let found = try await credentials(of: EmailAddress(account.email)),
+            Self.mark(of: found.phc) == fields[1]
+        else { return nil }
+        return found
+    }
+
+    /// Sets the password that somebody has chosen by a link, and signs them in. All other sessions
+    /// end.
+    /// - Throws: `AccountError`; `linkOver` if the link does not hold.
+    public func resetPassword(
+        token: String, to new: String, from visitor: Visitor
+    ) async throws -> SignedIn {
+        guard let found = try await found(byReset: token) else { throw AccountError.linkOver }
+        try check(new, of: found.account)
+        do {
+            return try await set(new, of: found.account, replacing: found.phc, visitor)
+        } catch AccountError.wrongPassword {
+            // Somebody was faster with the same link.
+            throw AccountError.linkOver
+        }
+    }
+}

@@ -1,0 +1,90 @@
+// Who asks for something with an account: what of a request is needed when the request itself is
+// gone, because a password takes its time. A value; any thread.
+
+import MizuBytes
+import MizuDoor
+import MizuEventLoop
+import MizuHTTP
+import MizuIdentity
+
+extension Accounts {
+    /// A browser that wants to sign in, or has done so.
+    public struct Visitor: Sendable {
+        /// Where it is.
+        public let peer: PeerAddress
+        /// What it is, in plain words.
+        public let device: String
+        /// Whether its cookies are those of TLS.
+        public let isSecure: Bool
+        /// Who is signed in; nil for nobody.
+        public let user: String?
+        /// By which session; nil for none.
+        public let credential: String?
+        let token: SessionToken?
+        let deviceCookie: String?
+        /// Scheme and host as the browser named them.
+        let origin: String
+
+        /// Takes what is needed out of a request.
+        public init(_ request: borrowing Request) {
+            peer = request.peer
+            device = DeviceWords.words(for: request.header("User-Agent"))
+            isSecure = request.isSecure
+            user = request.user
+            credential = request.credential
+            token = SessionCookie.token(in: request)
+            deviceCookie = request.cookie("\(SessionCookie.deviceName(isSecure: request.isSecure))")
+            origin = (request.isSecure ? "https://" : "http://") + (request.host ?? "localhost")
+        }
+
+        /// The place by address, for the list of sessions.
+        var place: String { peer.host }
+
+        /// Mixed bits for the limits of the address, a /64 for IPv6. Others in each process, so
+        /// nobody can choose what collides.
+        var source: UInt64 { AddressKey(peer)?.hash ?? 0 }
+    }
+
+    // MARK: Browsers that are known
+
+    /// The cookie by which a browser is known that has signed in to the account with this address,
+    /// so that strangers who guess at it do not lock its owner out.
+    func deviceCookie(of email: EmailAddress, for visitor: Visitor) -> SetCookie {
+        let days: Int64 = 180
+        let text = keys.sign(
+            [email.hash, String(decoding: Hex.encode(Randomness.bytes(8)), as: UTF8.self)],
+            for: .device, untilMilliseconds: WallClock.milliseconds + days * 86_400_000)
+        return SessionCookie.device(
+            text, isSecure: visitor.isSecure, seconds: Int(days) * 86_400)
+    }
+
+    /// Who is counted if a try with this address fails.
+    func subjects(
+        of visitor: Visitor, email: EmailAddress?, typed: String
+    ) -> (name: SignInLimiter.Subject, address: SignInLimiter.Subject?) {
+        let address =
+            isExempt(visitor.peer) ? nil : SignInLimiter.Subject(visitor.source, .address)
+        if let email, let cookie = visitor.deviceCookie,
+            let fields = keys.verify(cookie, for: .device, now: WallClock.milliseconds),
+            fields.count == 2, fields[0] == email.hash
+        {
+            return (SignInLimiter.Subject(Self.mixed("device", fields[1]), .device), address)
+        }
+        return (SignInLimiter.Subject(Self.mixed("name", email?.key ?? typed), .name), address)
+    }
+
+    static func mixed(_ kind: String, _ text: String) -> UInt64 {
+        var hasher = Hasher()
+        hasher.combine(kind)
+        hasher.combine(text)
+        return UInt64(bitPattern: Int64(hasher.finalize()))
+    }
+
+    /// Begins a try.
+    /// - Throws: `AccountError.tooManyTries`.
+    func begin(_ subjects: [SignInLimiter.Subject]) throws(AccountError) {
+        let wait = limiter.withLock { $0.begin(subjects, now: .now) }
+        guard let wait else { return }
+        throw .tooManyTries(retryAfterSeconds: Int(clamping: (wait + 999) / 1_000))
+    }
+}
