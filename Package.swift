@@ -200,6 +200,7 @@ let package = Package(
         // Nothing of Linux: what a Swift client on a phone would link.
         tests("Portable", ["MizuSync", "MizuBytes"]),
         tests("Identity", ["MizuIdentity", "MizuEventLoop", "MizuBytes"]),
+        tests("Accounts", ["MizuTesting", "Mizu", "MizuIdentity", "MizuEventLoop"]),
         tests("View", ["MizuTestSupport", "MizuView", "MizuBytes"]),
         tests("Door", ["MizuDoor", "MizuRouting", "MizuHTTP", "MizuEventLoop", "MizuTestSupport"]),
         tests(
