@@ -43,6 +43,33 @@ struct DateTests {
         #expect(HTTPDate.text(secondsSince1970: .min) == Array(table[5].1.utf8))
     }
 
+    @Test("RFC 3339 is read in each of its forms, and nothing else is")
+    func readRFC3339() {
+        func read(_ text: String) -> Int? {
+            Array(text.utf8).withUnsafeBytes { RFC3339.milliseconds($0) }
+        }
+        let table: [(String, Int?)] = [
+            ("1970-01-01T00:00:00Z", 0), ("1970-01-01t00:00:00.5z", 500),
+            ("1969-12-31T23:59:59.999Z", -1), ("1970-01-01T00:00:00.0019999Z", 1),
+            ("1985-04-12T23:20:50.52Z", 482_196_050_520),
+            ("1996-12-19T16:39:57-08:00", 851_042_397_000),
+            ("1937-01-01T12:00:27.87+00:20", -1_041_337_172_130),
+            ("1990-12-31T23:59:60Z", 662_688_000_000), ("", nil), ("1970-01-01", nil),
+            ("1970-01-01T00:00:00", nil), ("1970-01-01T00:00:00.Z", nil),
+            ("1970-01-01T00:00:00ZZ", nil), ("1970-01-01T00:00:00+1:00", nil),
+            ("1970-01-01T00:00:00+24:00", nil), ("1970-01-01 00:00:00Z", nil),
+            ("1970-02-30T00:00:00Z", nil), ("1970-01-01T24:00:00Z", nil),
+            ("+12970-01-01T00:00:00Z", nil), ("1970-01-01T00:00:00.123456789", nil),
+        ]
+        for (text, milliseconds) in table { #expect(read(text) == milliseconds, "\(text)") }
+        for milliseconds in stride(
+            from: -62_135_596_800_000, to: 253_402_300_799_999, by: 7_777_777_777_777)
+        {
+            let text = RFC3339.text(millisecondsSince1970: milliseconds)
+            #expect(text.withUnsafeBytes { RFC3339.milliseconds($0) } == milliseconds)
+        }
+    }
+
     @Test("every 13th hour of 400 years is written and read back")
     func roundTrip() {
         for seconds in stride(from: -5_000_000_000, to: 7_700_000_000, by: 468_001) {

@@ -49,6 +49,7 @@ final class TemporaryDirectory {
 final class Backing {
     private var shelf = MemoryShelf()
     private var shelfBackup = MemoryShelf()
+    private var shelfKilled = MemoryShelf()
     private let directory: TemporaryDirectory?
     static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
@@ -73,6 +74,18 @@ final class Backing {
     func restoreBackup() throws {
         shelf = MemoryShelf(copying: shelfBackup)
         if directory != nil { try Self.copyDatabase(file + ".backup", to: file) }
+    }
+
+    /// Copies what a process that is killed now would leave. The store is open.
+    func catchKilled() throws {
+        shelfKilled = MemoryShelf(copying: shelf)
+        if directory != nil { try Self.copyDatabase(file, to: file + ".killed") }
+    }
+
+    /// Puts it in the place of what a clean end has left. The store must be closed.
+    func leaveKilled() throws {
+        shelf = MemoryShelf(copying: shelfKilled)
+        if directory != nil { try Self.copyDatabase(file + ".killed", to: file) }
     }
 
     private static func copyDatabase(_ source: String, to target: String) throws {

@@ -46,10 +46,16 @@ final class Harness {
     private(set) var tail: LogTail
     private var openings = 0
     var lastResult: CommitResult?
+    /// Mutations of people so far, for their ids.
+    var people = 0
     /// Another thread's reader waits for a fold.
     private let demands = DemandFlag()
 
-    init(_ kind: StoreKind, limits: SyncLimits = SyncLimits()) throws {
+    private let roles: Roles?
+    let system = SystemMutations()
+
+    init(_ kind: StoreKind, limits: SyncLimits = SyncLimits(), roles: Roles? = nil) throws {
+        self.roles = roles
         backing = try Backing(kind)
         self.limits = limits
         tail = LogTail(limits: limits)
@@ -74,8 +80,8 @@ final class Harness {
         }
         let clock = clock
         engine = SyncEngine(
-            store: wrap(store), mutator: TestMutator(), limits: limits,
-            now: { clock.milliseconds }, steady: { clock.steady })
+            store: wrap(store), mutator: TestMutator(), limits: limits, roles: roles,
+            system: system, now: { clock.milliseconds }, steady: { clock.steady })
         tail = LogTail(limits: limits)
     }
 
@@ -116,6 +122,7 @@ extension Harness {
     func commit(_ batch: [PushRequest]) throws -> [Result<JSONValue, Refusal>] {
         let result = try #require(engine).commit(batch)
         for changes in result.feed { tail.append(changes) }
+        for head in result.internalHeads { tail.note(head) }
         lastResult = result
         return try result.answers.map { answer in
             switch answer {

@@ -33,8 +33,47 @@ struct TestMutator: Mutator {
             break
         case "note.forbidden":
             throw .forbidden
+        case "note.times":
+            let times = "\(mutation.edited) \(mutation.time) \(mutation.role ?? "")"
+            try store.put("note", id: "times", Note(id: "times", text: times))
+        case "person.grant", "person.revoke", "person.invite", "person.withdraw", "person.list":
+            try applyToPeople(mutation, to: &store)
         default:
             try applyOdd(mutation, to: &store)
+        }
+    }
+
+    /// What the framework has for mutators, as they are.
+    private func applyToPeople(
+        _ mutation: Mutation, to store: inout Transaction
+    ) throws(Rejection) {
+        struct Person: Decodable {
+            var user: Name?
+            var role: String?
+            var name: String?
+            var key: String?
+            var uses: Int?
+            var until: Int64?
+        }
+        let args = try mutation.args.decode(Person.self)
+        switch mutation.name {
+        case "person.grant":
+            try store.grant(args.user ?? "_", role: args.role ?? "", name: args.name)
+        case "person.revoke":
+            try store.revoke(args.user ?? "_")
+        case "person.invite":
+            try store.invite(
+                key: args.key ?? "", role: args.role ?? "", uses: args.uses ?? 1,
+                untilMilliseconds: args.until)
+        case "person.withdraw":
+            try store.withdrawInvitation(key: args.key ?? "")
+        default:
+            let members = try store.members().map { "\($0.user)=\($0.role)" }
+            let own = try mutation.user.flatMap { (user) throws(Rejection) in
+                try store.role(of: user)
+            }
+            let text = members.joined(separator: " ") + ";" + (own ?? "")
+            try store.put("note", id: "people", Note(id: "people", text: text))
         }
     }
 
@@ -68,6 +107,9 @@ struct TestMutator: Mutator {
             } catch {
                 guard try store.get("note", id: "n", as: Other.self) != nil else { throw error }
             }
+        case "odd.grantMyself":
+            let grant = JSONValue(validated: ByteSlice(literal: "{\"role\":\"owner\"}"))
+            try store.put("mizu.grant", id: mutation.user?.string ?? "_", json: grant)
         case "odd.clear":
             for (id, _) in try store.list("note") { try store.delete("note", id: id.string) }
         default:
