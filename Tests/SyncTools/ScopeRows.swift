@@ -18,6 +18,7 @@ struct ScopeRows {
         var scope = "s"
     }
 
+    var scope: Name = "s"
     var state: ScopeState?
     var epochs: [(first: Int, epoch: Name)] = [(1, "e1")]
     /// A mutation each.
@@ -94,7 +95,7 @@ struct ScopeRows {
     }
 
     private func verify() throws(VerificationFault) {
-        var verifier = ScopeVerifier(scope: "s", state: state, seed: 7)
+        var verifier = ScopeVerifier(scope: scope, state: state, seed: 7)
         try verifier.begin()
         for (first, epoch) in epochs { try verifier.take(epoch: epoch, from: first) }
         for entry in entries(after: state?.base ?? 0) { try verifier.take(entry) }

@@ -40,6 +40,18 @@ struct ScopeVerifierTests {
         #expect(rows.fault()?.place == "record note a")
     }
 
+    @Test("an internal scope has records, outcomes and no log")
+    func internalScope() {
+        var rows = ScopeRows(mutations: [])
+        (rows.scope, rows.epochs) = (Name.internal("things"), [])
+        rows.records = [(key("a"), record("{}", version: 3))]
+        rows.outcomes = [("m", applied(2, 0)), ("n", refused(0))]
+        rows.count(base: 4)
+        #expect(rows.fault() == nil)
+        rows.epochs = [(1, "e1")]
+        #expect(rows.fault()?.place == "state")
+    }
+
     struct Spoilt: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let place: String
