@@ -3,8 +3,6 @@
 import Mizu
 import Testing
 
-private let roles = Roles(["owner": .manage, "editor": .write, "reader": .read], creator: "owner")
-
 private struct HomeMutator: Mutator {
     func apply(_ mutation: Mutation, to store: inout Transaction) throws(Rejection) {
         switch mutation.name {
@@ -27,6 +25,8 @@ private struct HomeMutator: Mutator {
 
 @Suite("The guide on people")
 struct HomeTests {
+    let roles = Roles(["owner": .manage, "editor": .write, "reader": .read], creator: "owner")
+
     @Test("a home is shared, and left")
     func share() throws {
         let engine = SyncEngine(
