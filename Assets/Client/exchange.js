@@ -9,16 +9,19 @@ const slowMs = 2500; // a request without an answer for so long makes the status
 
 export class Exchange {
   #baseURL;
+  #gate;
   #onOutcome;
   #flights = new Set();
 
   /**
    * @param {string} baseURL where the server is; "" means the page's own origin
+   * @param {RequestGate} gate lets the requests of a page through
    * @param {(kind: "answer"|"refusal"|"none"|"slow") => void} onOutcome called after each outcome, and
    *   once of each request that is slow
    */
-  constructor(baseURL, onOutcome) {
+  constructor(baseURL, gate, onOutcome) {
     this.#baseURL = baseURL.replace(/\/+$/, "");
+    this.#gate = gate;
     this.#onOutcome = onOutcome;
   }
 
@@ -30,12 +33,25 @@ export class Exchange {
    * @param {number} timeoutMs milliseconds after which the request has failed
    */
   async post(path, json, isWellFormed, timeoutMs) {
-    const flight = { controller: new AbortController(), since: performance.now() };
-    const slow = setTimeout(() => this.#onOutcome("slow"), slowMs);
-    const deadline = setTimeout(() => flight.controller.abort(), timeoutMs);
+    const controller = new AbortController();
+    const flight = { controller, since: performance.now(), isGivenUp: false };
     this.#flights.add(flight);
     try {
-      const outcome = await this.#send(path, json, isWellFormed, flight.controller.signal);
+      const instead = await this.#gate.enter(controller.signal);
+      if (instead) return instead;
+      const outcome = await this.#timed(path, json, isWellFormed, timeoutMs, controller);
+      this.#gate.leave(flight.isGivenUp ? null : outcome);
+      return outcome;
+    } finally {
+      this.#flights.delete(flight);
+    }
+  }
+
+  async #timed(path, json, isWellFormed, timeoutMs, controller) {
+    const slow = setTimeout(() => this.#onOutcome("slow"), slowMs);
+    const deadline = setTimeout(() => controller.abort(), timeoutMs);
+    try {
+      const outcome = await this.#send(path, json, isWellFormed, controller.signal);
       this.#onOutcome(outcome.kind);
       return outcome;
     } catch (error) {
@@ -44,7 +60,6 @@ export class Exchange {
     } finally {
       clearTimeout(slow);
       clearTimeout(deadline);
-      this.#flights.delete(flight);
     }
   }
 
@@ -52,7 +67,9 @@ export class Exchange {
   abort(ageMs = 0) {
     const now = performance.now();
     for (const flight of this.#flights) {
-      if (now - flight.since >= ageMs) flight.controller.abort();
+      if (now - flight.since < ageMs) continue;
+      flight.isGivenUp = true;
+      flight.controller.abort();
     }
   }
 

@@ -19,9 +19,9 @@ export class Follower {
   /**
    * @param {string} scope whose topic is followed
    * @param {LocalStore} store says where the state is
-   * @param {Reachability} reach takes the status of the connection
+   * @param {Reachability} reach says whether the connection is open
    * @param {object} actions `apply`, `compare`, `heardOfHead` and `deny` as SyncCore has them, `pull()`
-   *   asks for a pull, `syncNow(ageMs)` see SyncCore.syncNow
+   *   asks for a pull, `push()` for a push, `syncNow(ageMs)` see SyncCore.syncNow
    */
   constructor(scope, store, reach, actions) {
     this.#topic = `sync:${scope}`;
@@ -58,15 +58,17 @@ export class Follower {
     else if (type === "error") this.#receiveError(message);
   }
 
-  /** Takes the status of the live connection. */
-  liveChanged(status) {
-    const reach = this.#reach;
-    const wasOpen = reach.isLiveOpen;
+  /**
+   * Takes the status of the live connection.
+   * @param {string|null} turn "opened" or "lost" if it has just become so
+   * @param {boolean} isLead whether this scope asks for all that share the connection
+   */
+  liveChanged(status, turn, isLead) {
     if (status === "connecting") this.isSubscribed = false;
-    reach.liveChanged(status);
-    // Opening and losing it both say that something may have changed: ask, over HTTP.
-    if (status === "open" && !wasOpen) this.#actions.syncNow(staleRequestMs);
-    else if (status !== "open" && wasOpen) this.#actions.syncNow(Infinity);
+    // Opening and losing it both say that something may have changed: one scope asks, over HTTP. The
+    // others are told by their subscriptions.
+    if (turn && isLead) this.#actions.syncNow(turn === "opened" ? staleRequestMs : Infinity);
+    else if (turn === "opened") this.#actions.push();
   }
 
   async #receiveDelta(payload) {

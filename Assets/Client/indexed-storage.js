@@ -34,6 +34,13 @@ export class IndexedStorage {
     this.#onLost = onLost;
   }
 
+  /** Closes the connection, once no transaction is on; the next verb opens another. */
+  close() {
+    const closing = this.#database;
+    this.#database = null;
+    closing?.then((database) => database.close()).catch(() => {});
+  }
+
   async read(work) {
     return (await this.#run("readonly", "relaxed", work)).result;
   }

@@ -9,13 +9,25 @@
 
 import { orderedID } from "./random-id.js";
 
+const journalPrefix = "mizu-journal:";
+
 export class Journal {
   #prefix;
   #keys = new Map();
 
   /** @param {string} name the storage that the edits are for */
   constructor(name) {
-    this.#prefix = `mizu-journal:${name}:`;
+    this.#prefix = `${journalPrefix}${name}:`;
+  }
+
+  /** The names of the storages that have something here. */
+  static storages() {
+    try {
+      const keys = Object.keys(localStorage).filter((key) => key.startsWith(journalPrefix));
+      return [...new Set(keys.map((key) => key.slice(journalPrefix.length, key.lastIndexOf(":"))))];
+    } catch {
+      return [];
+    }
   }
 
   /** Keeps a row; those of one page come back in the order in which they were written. */

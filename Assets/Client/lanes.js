@@ -48,6 +48,13 @@ export class Lanes {
     });
   }
 
+  /** Ends the back-off of the lanes that wait: what they failed at works again. */
+  hasten() {
+    for (const lane of ["push", "pull"]) {
+      if (this.#machine[lane].state === "waiting") this.#step({ type: "now", lane });
+    }
+  }
+
   #step(event) {
     const { machine, effects } = step(this.#machine, event);
     this.#machine = machine;

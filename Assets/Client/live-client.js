@@ -154,7 +154,6 @@ export class LiveClient {
   #heard(data) {
     this.#heardAt = performance.now();
     this.#pingedAt = 0;
-    this.#attempt = 0; // an open port proves nothing, a message does
     if (this.#status === "silent") this.#become("open");
     let message;
     try {
@@ -163,6 +162,9 @@ export class LiveClient {
       return; // not ours to understand; a later protocol may have binary messages
     }
     if (message === null || typeof message !== "object") return;
+    // An open port proves nothing, a message does; not one that says why the socket will be closed.
+    const isOver = message.type === "error" && message.ref === undefined && !message.topic;
+    if (!isOver) this.#attempt = 0;
     if (message.type === "pong") return;
     if (message.type === "drain") this.#drain(message.payload);
     // Without a ref the subscription is over: do not make it again by ourselves on this socket.

@@ -12,6 +12,8 @@ export class MemoryStorage {
   #lastSeq = 0;
   #tail = Promise.resolve();
 
+  close() {}
+
   async read(work) {
     return (await this.transact(work)).result;
   }

@@ -241,10 +241,10 @@ export class MutationQueue {
   }
 }
 
-/** Returns the JSON of one push; the batch's rows in their order. */
-export function pushBody(scope, client, batch) {
-  const mutations = batch.map(({ id, name, args }) => ({ id, name, args }));
-  return JSON.stringify({ v: 1, scope, client, mutations });
+/** Returns the JSON of one push of `user` ("" for nobody's); the batch's rows in their order. */
+export function pushBody(scope, client, user, batch) {
+  const mutations = batch.map(({ id, name, args, time }) => ({ id, name, args, time }));
+  return JSON.stringify({ v: 1, scope, client, user: user || undefined, mutations });
 }
 
 /**
@@ -280,11 +280,12 @@ function makeRow(name, args) {
     throw new TypeError("a mutation's args are an object");
   }
   const id = randomID();
-  const json = JSON.stringify({ id, name, args });
+  const time = new Date().toISOString();
+  const json = JSON.stringify({ id, name, args, time });
   return {
     id, name,
     args: JSON.parse(json).args, // ours from now on, and exactly what will be sent
-    time: new Date().toISOString(),
+    time,
     bytes: utf8.encode(json).length + 1,
     queued: true, replayed: true, result: null, refusal: null, failures: 0,
   };

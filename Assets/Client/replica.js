@@ -25,9 +25,10 @@ export class Replica {
 
   /**
    * @param {string} name of the storage
-   * @param {object} hooks `changed()` after records or queue; `read(state)` after all records were
-   *   read, see LocalStore.read; `reread()` after the queue was; `heard(message)` after another
-   *   tab's; `forgot()` when nothing of the state may be shown any more
+   * @param {object} hooks `changed()` after records or queue; `arriving(changes)` before these reach
+   *   the records; `read(state)` after all records were read, see LocalStore.read; `reread()` after the
+   *   queue was; `heard(message)` after another tab's; `forgot()` when nothing of the state may be shown
+   *   any more
    */
   constructor(name, hooks) {
     this.#name = name;
@@ -52,6 +53,8 @@ export class Replica {
   close() {
     clearTimeout(this.#rereadTimer);
     this.#channel?.close();
+    this.#channel = null;
+    this.storage.close();
   }
 
   /** Adds rows to the queue in storage; they are in the journal until it has them. */
@@ -70,7 +73,7 @@ export class Replica {
   /**
    * Runs `work(tx)` as one durable transaction and returns its result. Of the result, `patch` and
    * `reread` say how the records have moved; `forgot`, that what was shown may not be shown again;
-   * `signedOut`, that the other tabs must stop, too.
+   * `signedOut` and `lost` (see set-aside.js), that the other tabs must stop, too.
    */
   async change(work) {
     const { store } = this;
@@ -81,7 +84,8 @@ export class Replica {
         const client = await tx.get("meta", "client");
         return { result, state, client, at: await LocalStore.whereabouts(tx) };
       });
-    const { patch = null, forgot = false, signedOut = false } = result ?? {};
+    const { patch = null, forgot = false, signedOut = false, lost = null } = result ?? {};
+    if (patch && store.isAt({ position: patch.base, id: at.id })) this.#hooks.arriving(patch.changes);
     // All at once, so that nobody sees a record without its row, or both.
     this.#client = client;
     const hasRows = this.#take(news);
@@ -89,7 +93,8 @@ export class Replica {
     const hasRecords = !patch || store.patch(patch);
     if (forgot) this.#hooks.forgot();
     if (patch || state || news) {
-      this.#channel?.postMessage({ patch, news, isReplaced: state !== null, forgot, signedOut });
+      const isReplaced = state !== null;
+      this.#channel?.postMessage({ patch, news, isReplaced, forgot, signedOut, lost });
     }
     this.#hooks.changed();
     if (!hasRecords) await this.reread();

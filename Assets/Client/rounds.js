@@ -37,16 +37,16 @@ export class BatchSize {
 
 /**
  * Sends the queue, batch by batch, in the turn of the caller.
- * @param {object} with `replica`, `exchange`, `scope`, `size` (a BatchSize), and `settled(results)`,
+ * @param {object} with `replica`, `exchange`, `scope`, `user`, `size` (a BatchSize), and `settled(results)`,
  *   called after each batch with what MutationQueue.settle returned
  * @param {AbortSignal} signal says that the turn was taken away
  */
-export async function pushRound({ replica, exchange, scope, size, settled }, signal) {
+export async function pushRound({ replica, exchange, scope, user, size, settled }, signal) {
   const { queue } = replica;
   while (!signal.aborted) {
     const { client, batch } = await nextBatch(replica, size.most);
     if (batch.length === 0) return { ok: true };
-    const body = pushBody(scope, client, batch);
+    const body = pushBody(scope, client, user, batch);
     const outcome = await exchange.post("/_sync/push", body, isPushAnswer, timeoutMs);
     if (outcome.kind === "answer") {
       const results = await replica.change(async (tx) =>

@@ -14,6 +14,10 @@ import { randomID } from "./random-id.js";
 
 const openBoundMs = 2500; // somebody looks at the page, and what they type must be kept somewhere
 
+/** The name of what a device keeps of a scope for a user: of a database, and in what belongs to it. */
+export const storageName = (baseURL, scope, user) =>
+  `mizu:${JSON.stringify([baseURL, scope, user])}`;
+
 export class Storage {
   /** True if IndexedDB was there and has gone. */
   isLost = false;
@@ -51,6 +55,11 @@ export class Storage {
 
   read(work) {
     return this.#perform((inner) => inner.read(work));
+  }
+
+  /** Lets go of the database; what is asked afterwards opens it again. */
+  close() {
+    this.#inner?.close();
   }
 
   /** Returns what `work` returned, once its effects are durable. */

@@ -10,24 +10,26 @@
 
 import { EditSaver } from "./edit-saver.js";
 import { Follower } from "./follower.js";
-import { recordsByKey } from "./local-store.js";
 import { checkName } from "./mutation-queue.js";
-import { Occasions } from "./occasions.js";
-import { Overlay } from "./replay.js";
-import { forgetAll, restoreQueue, setAsideQueues } from "./set-aside.js";
+import { Session } from "./session.js";
+import { discardQueue, forgetAll, restoreQueue, setAsideQueues, takeBack } from "./set-aside.js";
+import { storageName } from "./storage.js";
 import { SyncCore } from "./sync-core.js";
+import { syncStatus } from "./sync-status.js";
+import { View } from "./view.js";
 
 export class SyncClient {
   /** Resolves when the storage is open and what it holds can be read by `get` and `all`. */
   ready;
+  /** What part of the data this is. */
+  scope;
   #core;
   #replica;
-  #appliers;
-  #initial;
+  #session;
   #follower;
-  #occasions;
+  #member;
+  #view;
   #subscribers = new Set();
-  #overlay = null;
   #saver;
   #isTelling = false;
 
@@ -35,32 +37,40 @@ export class SyncClient {
    * @param {string} baseURL the server; "" is the page's own origin
    * @param {string} scope what part of the data; "_default" if there is only one
    * @param {string} user whose storage on this device; storage is kept for each user
-   * @param {object} appliers by mutation name: (store, args, {id, time}) => void, see replay.js
+   * @param {object} appliers by mutation name: (store, args, {id, time, user, role}) => void, see
+   *   replay.js
    * @param {object[]} initial records to show until the first snapshot: {entity, id, data}
+   * @param {number} leaseDays after so many days without the server the records are hidden; 0: never
    * @param {() => Promise<any>} refreshCredentials called after a 401, before the next try; false
    *   says that nobody is signed in any more: then the state goes, and the queue waits
+   * @param {(told: object) => void} onScopeLost called when the scope may not be read any more
+   * @param {(told: object) => void} onSetAside called when edits were put aside, and the scope stays
+   * @param {(told: object) => void} onError called for a fault of an applier, see applier-watch.js
+   * @param {Session} session of a hub; else the client makes its own
    */
   constructor({
-    baseURL = "", scope = "_default", user = "", appliers = {}, initial = [],
-    refreshCredentials = async () => false,
-  } = {}) {
+    baseURL = "", scope = "_default", user = "", appliers = {}, initial = [], leaseDays = 0,
+    refreshCredentials, onScopeLost = () => {}, onSetAside = () => {}, onError = () => {},
+  } = {}, session = new Session({ baseURL, user, refreshCredentials })) {
     checkName(scope);
-    this.#appliers = appliers;
-    this.#initial = recordsByKey(initial);
-    const name = `mizu:${JSON.stringify([baseURL, scope, user])}`;
-    this.#core = new SyncCore(name, baseURL, scope, {
+    this.scope = scope;
+    this.#session = session;
+    this.#core = new SyncCore(storageName(session.baseURL, scope, session.user), scope, session, {
       changed: () => this.#changed(),
-      told: () => this.#told(),
+      told: () => this.#tell(),
+      arriving: (changes) => this.#view.arriving(changes),
       replaced: () => this.#follower.resubscribe(),
-      forgot: () => this.#forgot(),
+      forgot: () => this.#view.forgot(),
       denied: () => this.#follower.unsubscribe(),
-      refreshCredentials,
+      lost: (reason, edits) => onScopeLost({ scope, reason, edits }),
+      refused: (reason, edits) => edits.length > 0 && onSetAside({ scope, reason, edits }),
     });
     const core = this.#core;
     this.#replica = core.replica;
+    this.#view = new View(core, session.user, { scope, appliers, initial, leaseDays, onError });
     this.ready = core.open();
     this.#saver = new EditSaver(core.replica, this.ready, {
-      stored: () => core.ask("push"),
+      stored: () => core.stored().catch(() => {}), // storage fails: the next edit tries again
       givenUp: () => this.#changed(),
     });
     this.#follower = new Follower(scope, core.replica.store, core.reach, {
@@ -69,35 +79,48 @@ export class SyncClient {
       heardOfHead: () => core.heardOfHead(),
       deny: (refusal) => core.deny(refusal),
       pull: () => core.ask("pull"),
+      push: () => core.now("push"),
       syncNow: (ageMs) => this.#syncNow(ageMs),
     });
-    this.#occasions = new Occasions({
+    this.#member = {
       syncNow: (ageMs) => this.#syncNow(ageMs),
+      hasten: () => core.hasten(),
       poll: () => this.#poll(),
       probe: () => this.#probe(),
-      isSaidOffline: () => this.#core.reach.isSaidOffline,
-      saidOffline: () => {
-        this.#core.reach.saidOffline();
+      told: () => this.#told(),
+      liveChanged: (status, turn, isLead) => {
+        this.#follower.liveChanged(status, turn, isLead);
         this.#tell();
       },
-    });
+    };
+    session.join(this.#member);
   }
 
   // Reading
 
   /** Returns a record's data as it is shown: the server's, with pending mutations on top. */
   get(entity, id) {
-    return this.#view().get(entity, id);
+    return this.#view.overlay.get(entity, id);
   }
 
   /** Returns the data of all records of an entity, in no order. */
   all(entity) {
-    return this.#view().all(entity);
+    return this.#view.overlay.all(entity);
+  }
+
+  /** Returns [id, data] of all records of an entity, in no order. */
+  entries(entity) {
+    return this.#view.overlay.entries(entity);
+  }
+
+  /** The user's role in this scope, by its grants (`mizu.grant`); null without one. */
+  get role() {
+    return this.#view.overlay.role;
   }
 
   /** Returns "pending" while a mutation of the record waits for the server, else "synced". */
   statusOf(entity, id) {
-    return this.#view().isPending(entity, id) ? "pending" : "synced";
+    return this.#view.overlay.isPending(entity, id) ? "pending" : "synced";
   }
 
   /**
@@ -110,32 +133,19 @@ export class SyncClient {
       ({ id, name, args, time, queued, replayed, refusal }));
   }
 
+  /** False while nothing is shown, whatever is here: the scope is denied, or the lease is over. */
+  get isShown() {
+    return this.#view.isShown;
+  }
+
   /** {cursor, epoch} of the state on this device, or null while there is none. */
   get position() {
     return this.#replica.store.position;
   }
 
-  /**
-   * {state, waiting, refused, lastSync, storage, isStorageLost, problem}: `state` is online,
-   * syncing, offline or error; `waiting` counts the edits the server has not confirmed; `refused`
-   * lists {id, name, args, code, error, time}; `lastSync` is a Date or null; `storage` is indexeddb,
-   * memory or opening; `isStorageLost` says that it was indexeddb and somebody deleted that;
-   * `problem` is the {code, error} that stands in the way, or null.
-   */
+  /** How syncing stands; see sync-status.js. */
   get status() {
-    const { reach, phase, lastSync } = this.#core;
-    const { queue, storage, store } = this.#replica;
-    const waiting = queue.waiting.length;
-    const isFetching = !store.position || phase === "opening" || phase === "resetting";
-    return {
-      state: reach.state(waiting > 0 || isFetching),
-      waiting,
-      refused: queue.refused.map(({ id, name, args, refusal }) => ({ id, name, args, ...refusal })),
-      lastSync,
-      storage: storage.kind,
-      isStorageLost: storage.isLost,
-      problem: this.#saver.problem ?? reach.problem,
-    };
+    return syncStatus(this.#core, this.#saver, this.#view);
   }
 
   /**
@@ -155,10 +165,11 @@ export class SyncClient {
    * @throws {TypeError} if the protocol cannot carry name or args
    */
   mutate(name, args = {}) {
+    if (this.#core.phase === "closed") throw new Error("this client is closed");
     const row = this.#replica.queue.add(name, args);
     this.#changed();
     this.#saver.save(row);
-    this.#occasions.edited();
+    this.#session.edited();
     return row.id;
   }
 
@@ -191,19 +202,17 @@ export class SyncClient {
   }
 
   async push() {
-    await this.ready;
-    this.#core.probe();
-    return this.#core.now("push");
+    return this.#now("push");
   }
 
   async pull() {
-    await this.ready;
-    this.#core.probe();
-    return this.#core.now("pull");
+    return this.#now("pull");
   }
 
-  /** Takes up a scope that was denied; otherwise the same as `sync`. */
-  async resume() {
+  /** Takes up a scope that was denied, by default with the edits put aside for that; else as `sync`. */
+  async resume({ withEdits = true } = {}) {
+    await this.ready;
+    if (withEdits) await takeBack(this.#replica, "scope_denied");
     this.#core.allow();
     this.#follower.resubscribe();
     return this.sync();
@@ -220,7 +229,16 @@ export class SyncClient {
     await forgetAll(this.#replica);
   }
 
-  /** Lists the queues put aside because they belong to another user: {client, rows, time}. */
+  /**
+   * Takes the scope from this device, as if the server had denied it: state deleted, queue put aside
+   * with `reason`, in all tabs; `onScopeLost` is called.
+   */
+  async lose(reason) {
+    await this.ready;
+    await this.#core.deny(reason);
+  }
+
+  /** Lists the queues put aside, each with the reason: {client, rows, time, reason}. */
   async setAsideQueues() {
     await this.ready;
     return setAsideQueues(this.#replica);
@@ -237,13 +255,21 @@ export class SyncClient {
     return isRestored;
   }
 
+  /** Forgets a queue that was put aside; false if there is no such queue. */
+  async discardQueue(client) {
+    await this.ready;
+    return discardQueue(this.#replica, client);
+  }
+
   /** Puts the edits of the queue on top of the server's records again, and calls the subscribers. */
   replay() {
     this.#changed();
   }
 
+  /** Stops for good; what is on the device stays there. */
   close() {
-    this.#occasions.close();
+    this.#session.leave(this.#member);
+    this.#follower.unsubscribe();
     this.#core.close();
   }
 
@@ -262,8 +288,7 @@ export class SyncClient {
 
   /** Takes the status of the live connection. */
   liveChanged(status) {
-    this.#follower.liveChanged(status);
-    this.#tell();
+    this.#session.liveChanged(status);
   }
 
   // Inside
@@ -280,10 +305,21 @@ export class SyncClient {
   async #probe() {
     await this.ready;
     this.#core.probe(["pull"]);
-    if (await this.#core.now("pull")) this.#core.now("push");
+    const isAnswered = await this.#core.now("pull");
+    if (isAnswered) this.#core.now("push");
+    return isAnswered;
+  }
+
+  /** Somebody wants it now, whatever the browser says and whatever has failed. */
+  async #now(lane) {
+    await this.ready;
+    this.#core.probe();
+    this.#session.gate.urge();
+    return this.#core.now(lane);
   }
 
   #poll() {
+    if (this.#view.hasTurned) this.#changed();
     const { reach, isOpen } = this.#core;
     const isTold = reach.isLiveOpen && this.#follower.isSubscribed && !reach.isSilent;
     if (!isOpen || isTold) return;
@@ -291,23 +327,9 @@ export class SyncClient {
     if (reach.isLiveOpen) this.#follower.resubscribe();
   }
 
-  #view() {
-    const { store, queue } = this.#replica;
-    if (this.#core.isDenied) return new Overlay(new Map(), [], {});
-    const base = store.position ? store.records : this.#initial;
-    this.#overlay ??= new Overlay(base, queue.rows, this.#appliers);
-    return this.#overlay;
-  }
-
   #changed() {
-    this.#overlay = null;
+    this.#view.changed();
     this.#tell();
-  }
-
-  /** The records that the page came with belong to the state, too. */
-  #forgot() {
-    this.#initial = new Map();
-    this.#changed();
   }
 
   #told() {

@@ -1,6 +1,6 @@
-// The inside of a SyncClient: its two lanes (sync-machine.js) over what this device holds (replica.js),
-// and what each answer of the server and each refusal means for the whole client. The parts below it
-// know nothing of it: they get what they need, and return what came of it.
+// The inside of a SyncClient: its two lanes (sync-machine.js) over what this device holds (replica.js);
+// verdict.js says what a refusal means for the whole client. The parts below it know nothing of it:
+// they get what they need, and return what came of it.
 
 import { Exchange } from "./exchange.js";
 import { Lanes } from "./lanes.js";
@@ -8,19 +8,22 @@ import { LocalStore } from "./local-store.js";
 import { Reachability } from "./reachability.js";
 import { isSame, Replica } from "./replica.js";
 import { BatchSize, pullRound, pushRound } from "./rounds.js";
-import { forgetState, setAside } from "./set-aside.js";
+import { forgetState } from "./set-aside.js";
 import { snapshot } from "./snapshot.js";
 import { Spread } from "./spread.js";
 import { StateCheck } from "./state-check.js";
 import { turnTaker } from "./turn.js";
+import { Verdict } from "./verdict.js";
 
 const catchUpMs = 1500; // how long a delta may take after a result before we pull
+const noteContactMs = 600_000; // how old the stored time of the last contact may be
 const probeMs = 1000; // how long rounds are tried although the browser says that it is offline
 
 export class SyncCore {
   replica;
-  reach = new Reachability();
+  reach;
   lastSync = null;
+  #session;
   #scope;
   #hooks;
   #exchange;
@@ -37,29 +40,40 @@ export class SyncCore {
   #probeUntil = { push: 0, pull: 0 };
   #pauses = new Set();
 
+  #verdict;
+
   /**
    * @param {string} name of the storage
+   * @param {Session} session what the scopes of a page share
    * @param {object} hooks `changed()` after records or queue, `told()` after the status alone,
-   *   `replaced()` after a snapshot, `forgot()` when nothing of the state may be shown any more,
-   *   `denied()` with the scope, `refreshCredentials()` after a 401
+   *   `arriving(changes)` before these reach the records, `replaced()` after a snapshot, `forgot()`
+   *   when nothing of the state may be shown any more, `denied()` with the scope, `lost(reason, edits)`
+   *   once it is gone from this device, `refused(reason, edits)` after edits were put aside alone
    */
-  constructor(name, baseURL, scope, hooks) {
+  constructor(name, scope, session, hooks) {
     this.#scope = scope;
+    this.#session = session;
     this.#hooks = hooks;
+    this.reach = new Reachability(session.link);
     this.replica = new Replica(name, {
       changed: hooks.changed,
+      arriving: hooks.arriving,
       read: (state) => this.#read(state),
       heard: (message) => this.#heard(message),
       reread: () => this.#reread(),
       forgot: hooks.forgot,
     });
+    this.#verdict = new Verdict(this.replica, session, {
+      isDenied: () => this.isDenied,
+      halt: (reason) => this.halt(reason),
+      ask: (lane) => this.ask(lane),
+      lost: hooks.lost,
+      refused: hooks.refused,
+    });
     const { storage } = this.replica;
     this.#pushTurn = turnTaker(`${name}:push`, storage);
     this.#snapshotTurn = turnTaker(`${name}:snapshot`, storage);
-    this.#exchange = new Exchange(baseURL, (kind) => {
-      this.reach.exchanged(kind);
-      hooks.told();
-    });
+    this.#exchange = new Exchange(session.baseURL, session.gate, (kind) => session.exchanged(kind));
   }
 
   /** See sync-machine.js. */
@@ -100,6 +114,11 @@ export class SyncCore {
   /** Asks for a round of a lane, in its time. */
   ask(lane) {
     this.#lanes.ask(lane);
+  }
+
+  /** Ends the back-off: what this client has failed at works again. */
+  hasten() {
+    this.#lanes.hasten();
   }
 
   /** Runs a round of a lane at once; resolves to whether it succeeded. */
@@ -154,15 +173,22 @@ export class SyncCore {
 
   /** The server says that it is where the state is. */
   heardOfHead() {
-    this.lastSync = new Date();
+    const now = new Date();
+    const isDue = !this.lastSync || now - this.lastSync > noteContactMs;
+    this.lastSync = now;
+    if (isDue) this.replica.storage.write((tx) => tx.put("meta", "syncedAt", now)).catch(() => {});
     this.#hooks.told();
   }
 
-  /** Stops the scope: its state is deleted, its queue kept aside, and the status says why. */
-  async deny(refusal) {
-    this.halt(refusal);
-    await forgetState(this.replica);
-    return { ok: false, halt: true };
+  /** Stops the scope for good: see Verdict.deny. */
+  deny(refusal) {
+    return this.#verdict.deny(refusal);
+  }
+
+  /** After edits were stored: sends them; those of a scope that is gone go where the others went. */
+  async stored() {
+    if (this.isDenied) await this.#verdict.storedLate(this.reach.problemOf("scope"));
+    else this.ask("push");
   }
 
   /** Stops the scope and says why. */
@@ -199,8 +225,12 @@ export class SyncCore {
     if (!store.position) this.ask("pull");
   }
 
-  #heard({ isPatched, news, signedOut }) {
+  #heard({ isPatched, news, signedOut, lost }) {
     if (signedOut) this.halt({ code: "signed_out", error: "You signed out in another tab." });
+    if (lost && !this.isDenied) {
+      this.halt(lost.reason);
+      this.#hooks.lost(lost.reason, lost.edits);
+    }
     if (isPatched) this.lastSync = new Date();
     if (news && this.replica.queue.rows.some((row) => row.queued)) this.ask("push");
   }
@@ -222,10 +252,11 @@ export class SyncCore {
     // The `online` event begins it again, or a probe; other tries would fail one by one.
     const isPaused = this.reach.isSaidOffline && performance.now() > this.#probeUntil[lane];
     if (isPaused) return { ok: false, halt: true };
-    const outcome = await work().then((result) => this.#meaning(result))
-      .catch((error) => this.#broken(error));
+    const outcome = await work().then((result) => this.#verdict.on(result))
+      .catch((error) => this.#verdict.onBroken(error));
     if (outcome.ok) this.reach.setProblem(lane, null);
     else if (outcome.problem) this.reach.setProblem(lane, outcome.problem);
+    if (outcome.ok && lane === "pull") this.#verdict.mayRead();
     this.#hooks.told();
     return outcome;
   }
@@ -233,7 +264,8 @@ export class SyncCore {
   async #push() {
     const { replica } = this;
     const parts = {
-      replica, exchange: this.#exchange, scope: this.#scope, size: this.#size,
+      replica, exchange: this.#exchange, scope: this.#scope, user: this.#session.user,
+      size: this.#size,
       settled: (results) => this.#settled(results),
     };
     const result = await this.#pushTurn((signal) => pushRound(parts, signal));
@@ -312,39 +344,5 @@ export class SyncCore {
       const timer = setTimeout(end, milliseconds);
       this.#pauses.add(end);
     });
-  }
-
-  // What the result of a round means
-
-  #meaning({ ok, halt, retry, outcome, client }) {
-    if (outcome) return this.#refused(outcome, client);
-    if (!retry) return { ok, halt };
-    const error = "The server cannot take edits at the moment. They are kept here.";
-    return { ok: false, problem: { code: retry, error } };
-  }
-
-  /** Decides by protocol.md's table of statuses. `client` is the one whose push it was, if it was one. */
-  async #refused(outcome, client) {
-    if (outcome.kind === "none") return { ok: false };
-    const { status, code, error, retryAfterMs } = outcome;
-    if (code === "scope_denied") return this.deny(outcome);
-    if (code === "wrong_user") {
-      await setAside(this.replica, client);
-      this.ask("pull");
-    } else if (status === 401) {
-      // Nobody is signed in any more: what they saw goes, what they typed waits for them.
-      const isRefreshed = await this.#hooks.refreshCredentials();
-      if (isRefreshed === false && this.replica.store.position) await forgetState(this.replica);
-    } else if (status < 500 && status !== 429) {
-      console.error(`mizu: ${code}: ${error}`); // a bug, here or there; the queue is kept
-    }
-    return { ok: false, retryAfterMs, problem: { code, error } };
-  }
-
-  /** A round that throws has met storage that fails, a full disk most of all. It is retried. */
-  #broken(error) {
-    console.warn("mizu: a round failed and will be tried again:", error);
-    const text = `This browser could not keep what came: ${error}`;
-    return { ok: false, problem: { code: "not_kept", error: text } };
   }
 }

@@ -1,3 +1,3 @@
 // Written by `make assets` from the content of the client's files: do not edit.
 
-export const version = "0.1.0-db93364e6831";
+export const version = "0.1.0-aed9820e6122";

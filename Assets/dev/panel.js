@@ -1,6 +1,7 @@
 // The developer's panel in a corner of the page: how syncing stands, what waits in the queue, cursor
-// and epoch, the last errors, and three buttons. Reads the page's client (`window.mizu.client`)
-// by what every app may call; a page without one has the build's line and the errors alone.
+// and epoch, the last errors, and three buttons. Reads the page's client (`window.mizu.client`, or the
+// first that `window.mizu.hub` has open) by what every app may call; a page without one has the build's
+// line and the errors alone. The client itself tells what is wrong with an applier (`told`).
 //
 //   offline  the page believes that there is no network, until the button is pressed again
 //   sync     pushes and pulls now
@@ -53,8 +54,14 @@ export class Panel {
     this.#show();
   }
 
+  /** Takes a fault that the client has found in the app. */
+  told(text) {
+    this.#hear(text);
+  }
+
   get #client() {
-    return window.mizu?.client ?? null;
+    const { client, hub } = window.mizu ?? {};
+    return client ?? hub?.clients[0] ?? hub?.home ?? null;
   }
 
   #listen() {

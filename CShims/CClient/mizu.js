@@ -151,7 +151,6 @@ class LiveClient {
   #heard(data) {
     this.#heardAt = performance.now();
     this.#pingedAt = 0;
-    this.#attempt = 0; // an open port proves nothing, a message does
     if (this.#status === "silent") this.#become("open");
     let message;
     try {
@@ -160,6 +159,8 @@ class LiveClient {
       return; // not ours to understand; a later protocol may have binary messages
     }
     if (message === null || typeof message !== "object") return;
+    const isOver = message.type === "error" && message.ref === undefined && !message.topic;
+    if (!isOver) this.#attempt = 0;
     if (message.type === "pong") return;
     if (message.type === "drain") this.#drain(message.payload);
     this.#onMessage(message);
@@ -361,21 +362,36 @@ const slowMs = 2500; // a request without an answer for so long makes the status
 
 class Exchange {
   #baseURL;
+  #gate;
   #onOutcome;
   #flights = new Set();
 
-  constructor(baseURL, onOutcome) {
+  constructor(baseURL, gate, onOutcome) {
     this.#baseURL = baseURL.replace(/\/+$/, "");
+    this.#gate = gate;
     this.#onOutcome = onOutcome;
   }
 
   async post(path, json, isWellFormed, timeoutMs) {
-    const flight = { controller: new AbortController(), since: performance.now() };
-    const slow = setTimeout(() => this.#onOutcome("slow"), slowMs);
-    const deadline = setTimeout(() => flight.controller.abort(), timeoutMs);
+    const controller = new AbortController();
+    const flight = { controller, since: performance.now(), isGivenUp: false };
     this.#flights.add(flight);
     try {
-      const outcome = await this.#send(path, json, isWellFormed, flight.controller.signal);
+      const instead = await this.#gate.enter(controller.signal);
+      if (instead) return instead;
+      const outcome = await this.#timed(path, json, isWellFormed, timeoutMs, controller);
+      this.#gate.leave(flight.isGivenUp ? null : outcome);
+      return outcome;
+    } finally {
+      this.#flights.delete(flight);
+    }
+  }
+
+  async #timed(path, json, isWellFormed, timeoutMs, controller) {
+    const slow = setTimeout(() => this.#onOutcome("slow"), slowMs);
+    const deadline = setTimeout(() => controller.abort(), timeoutMs);
+    try {
+      const outcome = await this.#send(path, json, isWellFormed, controller.signal);
       this.#onOutcome(outcome.kind);
       return outcome;
     } catch (error) {
@@ -384,14 +400,15 @@ class Exchange {
     } finally {
       clearTimeout(slow);
       clearTimeout(deadline);
-      this.#flights.delete(flight);
     }
   }
 
   abort(ageMs = 0) {
     const now = performance.now();
     for (const flight of this.#flights) {
-      if (now - flight.since >= ageMs) flight.controller.abort();
+      if (now - flight.since < ageMs) continue;
+      flight.isGivenUp = true;
+      flight.controller.abort();
     }
   }
 
@@ -697,13 +714,10 @@ class Follower {
     else if (type === "error") this.#receiveError(message);
   }
 
-  liveChanged(status) {
-    const reach = this.#reach;
-    const wasOpen = reach.isLiveOpen;
+  liveChanged(status, turn, isLead) {
     if (status === "connecting") this.isSubscribed = false;
-    reach.liveChanged(status);
-    if (status === "open" && !wasOpen) this.#actions.syncNow(staleRequestMs);
-    else if (status !== "open" && wasOpen) this.#actions.syncNow(Infinity);
+    if (turn && isLead) this.#actions.syncNow(turn === "opened" ? staleRequestMs : Infinity);
+    else if (turn === "opened") this.#actions.push();
   }
 
   async #receiveDelta(payload) {
@@ -934,9 +948,9 @@ class MutationQueue {
   }
 }
 
-function pushBody(scope, client, batch) {
-  const mutations = batch.map(({ id, name, args }) => ({ id, name, args }));
-  return JSON.stringify({ v: 1, scope, client, mutations });
+function pushBody(scope, client, user, batch) {
+  const mutations = batch.map(({ id, name, args, time }) => ({ id, name, args, time }));
+  return JSON.stringify({ v: 1, scope, client, user: user || undefined, mutations });
 }
 
 function failed(tx, row, result) {
@@ -966,11 +980,12 @@ function makeRow(name, args) {
     throw new TypeError("a mutation's args are an object");
   }
   const id = randomID();
-  const json = JSON.stringify({ id, name, args });
+  const time = new Date().toISOString();
+  const json = JSON.stringify({ id, name, args, time });
   return {
     id, name,
     args: JSON.parse(json).args, // ours from now on, and exactly what will be sent
-    time: new Date().toISOString(),
+    time,
     bytes: utf8.encode(json).length + 1,
     queued: true, replayed: true, result: null, refusal: null, failures: 0,
   };
@@ -981,6 +996,52 @@ function checkName(name) {
     /[\u0000-\u001f\u007f]/.test(name)) throw new TypeError("not a name of the protocol");
   const bytes = utf8.encode(name).length;
   if (bytes < 1 || bytes > nameBytesMax) throw new TypeError("a name has 1 to 128 bytes");
+}
+
+// ── link.js
+
+class Link {
+  #http = "unknown";
+  #live = "closed";
+  #isHintWrong = false;
+
+  get isLiveOpen() {
+    return this.#live === "open";
+  }
+
+  get isSaidOffline() {
+    return navigator.onLine === false && !this.#isHintWrong;
+  }
+
+  get isSilent() {
+    return this.#http === "silent";
+  }
+
+  get isUnknown() {
+    return this.#http === "unknown";
+  }
+
+  get isDown() {
+    return this.isSaidOffline || this.isSilent || this.#live === "silent";
+  }
+
+  exchanged(kind) {
+    if (kind === "slow") {
+      if (!this.isLiveOpen) this.#http = "silent";
+    } else {
+      this.#http = kind === "none" ? "silent" : "answers";
+      this.#isHintWrong = navigator.onLine === false && kind !== "none";
+    }
+  }
+
+  saidOffline() {
+    this.#isHintWrong = false;
+  }
+
+  liveChanged(status) {
+    if (status === "silent") this.#http = "silent";
+    this.#live = status;
+  }
 }
 
 // ── occasions.js
@@ -1048,68 +1109,186 @@ class Occasions {
   }
 }
 
-// ── replay.js
+// ── request-gate.js
 
-class Overlay {
-  #base;
-  #over = new Map();
-  #draft = null;
-  pending = new Set();
+const atOnceMax = 4; // a browser has six connections for a server, and the page needs some
 
-  constructor(base, rows, appliers) {
-    this.#base = base;
-    for (const row of rows) if (row.replayed) this.#replay(row, appliers[row.name]);
+class RequestGate {
+  #isShared;
+  #mended;
+  #now;
+  #flying = 0;
+  #line = [];
+  #failure = null;
+  #attempt = 0;
+  #until = 0;
+
+  constructor(isShared, mended, now = () => performance.now()) {
+    this.#isShared = isShared;
+    this.#mended = mended;
+    this.#now = now;
   }
 
-  get(entity, id) {
-    return this.#find(recordKey(entity, id))?.data;
+  get isBroken() {
+    return this.#failure !== null && this.#isShared();
   }
 
-  all(entity) {
-    const found = [];
-    for (const [key, record] of this.#base) {
-      if (record.entity === entity && !this.#over.has(key)) found.push(record.data);
+  async enter(signal) {
+    const left = this.#until - this.#now();
+    if (this.isBroken && left > 0) return delayed(this.#failure, left);
+    if (this.#flying < this.#most) {
+      this.#flying += 1;
+      return null;
     }
-    for (const record of this.#over.values()) {
-      if (record?.entity === entity) found.push(record.data);
+    return new Promise((resolve) => {
+      const givenUp = () => {
+        this.#line = this.#line.filter((one) => one !== admit);
+        resolve({ kind: "none", reason: "given up" });
+      };
+      const admit = (outcome) => {
+        signal.removeEventListener("abort", givenUp);
+        resolve(outcome);
+      };
+      this.#line.push(admit);
+      signal.addEventListener("abort", givenUp, { once: true });
+    });
+  }
+
+  leave(outcome) {
+    this.#flying -= 1;
+    const wasBroken = this.#failure !== null;
+    if (outcome && isForAll(outcome)) this.#broke(outcome);
+    else if (outcome) this.#failure = null;
+    while (this.#line.length > 0 && this.#flying < this.#most) {
+      this.#flying += 1;
+      this.#line.shift()(null);
     }
-    return found;
-  }
-
-  isPending(entity, id) {
-    return this.pending.has(recordKey(entity, id));
-  }
-
-  #replay(row, applier) {
-    if (typeof applier !== "function") return;
-    this.#draft = new Map();
-    const store = {
-      get: (entity, id) => this.get(entity, id),
-      put: (entity, id, data) => this.#draft.set(recordKey(entity, id), { entity, id, data }),
-      remove: (entity, id) => this.#draft.set(recordKey(entity, id), null),
-    };
-    try {
-      applier(store, row.args, { id: row.id, time: row.time });
-      for (const [key, record] of this.#draft) {
-        this.#over.set(key, record);
-        if (row.queued) this.pending.add(key);
-      }
-    } catch {
-    } finally {
-      this.#draft = null;
+    if (wasBroken && this.#failure === null) {
+      this.#attempt = 0;
+      if (this.#isShared()) this.#mended();
     }
   }
 
-  #find(key) {
-    if (this.#draft?.has(key)) return this.#draft.get(key) ?? undefined;
-    if (this.#over.has(key)) return this.#over.get(key) ?? undefined;
-    return this.#base.get(key);
+  urge() {
+    this.#until = 0;
+  }
+
+  get #most() {
+    return this.isBroken ? 1 : atOnceMax;
+  }
+
+  #broke(outcome) {
+    if (this.#failure === null || this.#now() >= this.#until) {
+      this.#until = this.#now() + waitMs(this.#attempt++, outcome.retryAfterMs);
+    }
+    this.#failure = outcome;
+    if (!this.#isShared()) return;
+    for (const admit of this.#line.splice(0)) admit(delayed(outcome, this.#until - this.#now()));
+  }
+}
+
+const isForAll = ({ kind, status }) => kind === "none" || [401, 429, 503].includes(status);
+
+const delayed = (failure, milliseconds) =>
+  failure.kind === "none" ? failure : { ...failure, retryAfterMs: milliseconds };
+
+// ── session.js
+
+class Session {
+  baseURL;
+  user;
+  link = new Link();
+  gate = new RequestGate(() => this.#members.size > 1, () => this.#mended());
+  #members = new Set();
+  #occasions = null;
+  isSomebodyElse;
+  #refresh;
+  #refreshing = null;
+
+  constructor({
+    baseURL = "", user = "", refreshCredentials = async () => false,
+    isSomebodyElse = async () => false,
+  } = {}) {
+    this.baseURL = baseURL;
+    this.user = user;
+    this.isSomebodyElse = isSomebodyElse;
+    this.#refresh = refreshCredentials;
+  }
+
+  join(member) {
+    this.#members.add(member);
+    this.#occasions ??= new Occasions({
+      syncNow: (ageMs) => this.syncNow(ageMs),
+      poll: () => this.#each((one) => one.poll()),
+      probe: () => this.#probe(),
+      isSaidOffline: () => this.link.isSaidOffline,
+      saidOffline: () => {
+        this.link.saidOffline();
+        this.#tell();
+      },
+    });
+  }
+
+  leave(member) {
+    this.#members.delete(member);
+    if (this.#members.size > 0) return;
+    this.#occasions?.close();
+    this.#occasions = null;
+  }
+
+  exchanged(kind) {
+    this.link.exchanged(kind);
+    this.#tell();
+  }
+
+  liveChanged(status) {
+    const wasOpen = this.link.isLiveOpen;
+    this.link.liveChanged(status);
+    const isOpen = this.link.isLiveOpen;
+    const turn = isOpen === wasOpen ? null : isOpen ? "opened" : "lost";
+    const [lead] = this.#members;
+    this.#each((one) => one.liveChanged(status, turn, one === lead));
+  }
+
+  syncNow(ageMs) {
+    this.gate.urge();
+    this.#each((one) => one.syncNow(ageMs));
+  }
+
+  edited() {
+    this.#occasions?.edited();
+  }
+
+  refresh() {
+    this.#refreshing ??= Promise.resolve().then(this.#refresh)
+      .finally(() => { this.#refreshing = null; });
+    return this.#refreshing;
+  }
+
+  async #probe() {
+    const [lead] = this.#members;
+    this.gate.urge();
+    if (!(await lead?.probe())) return;
+    this.#each((one) => one !== lead && one.syncNow(Infinity));
+  }
+
+  #mended() {
+    this.#each((one) => one.hasten());
+  }
+
+  #tell() {
+    this.#each((one) => one.told());
+  }
+
+  #each(act) {
+    for (const one of [...this.#members]) act(one);
   }
 }
 
 // ── set-aside.js
 
 const copiesPrefix = "mizu-"; // of all caches that a service worker of ours makes
+const shellPrefix = "mizu-shell-"; // of those that have nothing of anybody in them
 
 async function forgetState(replica) {
   await replica.change(async (tx) => {
@@ -1119,10 +1298,31 @@ async function forgetState(replica) {
   await deleteCopies();
 }
 
-async function setAside(replica, refused) {
+async function loseScope(replica, reason) {
+  const { edits } = await replica.change(async (tx) => {
+    const list = await putAside(tx, await listed(tx), reason);
+    await beginAnew(tx);
+    const edits = editsOf(list, reason.code);
+    return { reread: true, forgot: true, lost: { reason, edits }, edits };
+  });
+  await deleteCopies();
+  return edits;
+}
+
+async function refuseQueue(replica, reason) {
+  const { edits } = await replica.change(async (tx) => {
+    const rows = (await tx.all("mutations")).filter((row) => row.queued);
+    const list = await putAside(tx, await listed(tx), reason, rows);
+    await Promise.all(rows.map((row) => tx.removeRow(row)));
+    return { edits: editsOf(list, reason.code) };
+  });
+  return edits;
+}
+
+async function setAside(replica, refused, reason) {
   await replica.change(async (tx) => {
     if ((await tx.get("meta", "client")) !== refused) return undefined;
-    await putAside(tx, await listed(tx));
+    await putAside(tx, await listed(tx), reason);
     await beginAnew(tx, randomID());
     return { reread: true, forgot: true };
   });
@@ -1138,7 +1338,7 @@ async function restoreQueue(replica, client) {
     const list = await listed(tx);
     const found = list.find((one) => one.client === client);
     if (!found) return undefined;
-    await putAside(tx, list.filter((one) => one !== found));
+    await putAside(tx, list.filter((one) => one !== found), { code: "exchanged", error: "" });
     await beginAnew(tx, client);
     for (const row of found.rows) await tx.append(row);
     return { reread: true };
@@ -1146,281 +1346,68 @@ async function restoreQueue(replica, client) {
   return restored !== undefined;
 }
 
+async function takeBack(replica, code) {
+  await replica.change(async (tx) => {
+    const list = await listed(tx);
+    const found = list.filter(({ reason }) => reason?.code === code);
+    if (found.length === 0) return undefined;
+    for (const row of found.flatMap(({ rows }) => rows)) await tx.append(row);
+    await tx.put("meta", "setAside", list.filter((one) => !found.includes(one)));
+    return undefined;
+  });
+}
+
+async function discardQueue(replica, client) {
+  return replica.storage.write(async (tx) => {
+    const list = await listed(tx);
+    const rest = list.filter((one) => one.client !== client);
+    await tx.put("meta", "setAside", rest);
+    return rest.length < list.length;
+  });
+}
+
 async function forgetAll(replica) {
   await replica.change(async (tx) => {
     await beginAnew(tx, randomID());
-    await tx.remove("meta", "setAside");
+    for (const key of ["setAside", "listed", "seal"]) await tx.remove("meta", key);
     return { reread: true, forgot: true, signedOut: true };
   });
   replica.journal.clear();
-  await deleteCopies();
+  await deleteCopies({ withShell: true });
+}
+
+async function deleteCopies({ withShell = false } = {}) {
+  try {
+    for (const name of await caches.keys()) {
+      const isKept = name.startsWith(shellPrefix) && !withShell;
+      if (name.startsWith(copiesPrefix) && !isKept) await caches.delete(name);
+    }
+  } catch { /* no caches over plain http; then there are no copies, either */ }
 }
 
 const listed = async (tx) => (await tx.get("meta", "setAside")) ?? [];
 
-async function putAside(tx, list) {
-  const rows = await tx.all("mutations");
+const editsOf = (list, code) => list.filter(({ reason }) => reason?.code === code)
+  .flatMap(({ rows }) => rows.map(({ id, name, args, time }) => ({ id, name, args, time })));
+
+async function putAside(tx, list, reason, rows) {
+  const aside = rows
+    ?? (await tx.all("mutations")).filter((row) => row.queued || row.refusal);
   const client = await tx.get("meta", "client");
   const time = new Date().toISOString();
-  const entry = rows.length > 0 ? [{ client, rows, time }] : [];
-  await tx.put("meta", "setAside", [...list, ...entry]);
+  const isSame = (one) => one.client === client && one.reason?.code === reason.code;
+  const before = list.filter(isSame).flatMap((one) => one.rows);
+  const whole = aside.length === 0 ? list : [
+    ...list.filter((one) => !isSame(one)), { client, rows: [...before, ...aside], time, reason },
+  ];
+  await tx.put("meta", "setAside", whole);
+  return whole;
 }
 
 async function beginAnew(tx, client) {
   await LocalStore.forget(tx);
   await tx.clearRows();
-  await tx.put("meta", "client", client);
-}
-
-async function deleteCopies() {
-  try {
-    for (const name of await caches.keys()) {
-      if (name.startsWith(copiesPrefix)) await caches.delete(name);
-    }
-  } catch { /* no caches over plain http; then there are no copies, either */ }
-}
-
-// ── sync-machine.js
-
-const phases = {
-  opening: { opened: "open", denied: "deniedEarly", closed: "closed" },
-  deniedEarly: { opened: "denied", allowed: "opening", closed: "closed" }, // storage is not open yet
-  open: { reset: "resetting", denied: "denied", closed: "closed" },
-  resetting: { ended: "open", denied: "denied", closed: "closed" },
-  denied: { allowed: "open", closed: "closed" },
-  closed: {},
-};
-
-const running = { state: "running", does: "start" };
-const idle = { state: "idle" };
-const waiting = { state: "waiting", does: "wait" };
-
-const lanes = {
-  idle: { ask: running, now: running },
-  running: { ask: { state: "again" }, now: { state: "next" }, ok: idle, halted: idle, failed: waiting },
-  again: { now: { state: "next" }, ok: running, halted: idle, failed: waiting },
-  next: { ok: running, halted: running, failed: running },
-  waiting: { now: { ...running, cancels: true }, due: running },
-};
-
-const initialMachine = {
-  phase: "opening",
-  push: { state: "idle", attempt: 0 },
-  pull: { state: "idle", attempt: 0 },
-};
-
-function step(machine, { type, lane }) {
-  return lane ? laneStep(machine, type, lane) : phaseStep(machine, type);
-}
-
-function phaseStep(machine, type) {
-  const phase = phases[machine.phase][type];
-  if (!phase) return { machine, effects: [] };
-  if (phase !== "closed") return { machine: { ...machine, phase }, effects: [] };
-  const closed = { ...machine, phase };
-  const effects = ["push", "pull"].filter((lane) => machine[lane].state === "waiting")
-    .map((lane) => ({ does: "cancel", lane }));
-  for (const { lane } of effects) closed[lane] = { ...machine[lane], state: "idle" };
-  return { machine: closed, effects };
-}
-
-function laneStep(machine, type, lane) {
-  const { state, attempt: before } = machine[lane];
-  const attempt = { now: 0, ok: 0, failed: before + 1 }[type] ?? before;
-  const next = lanes[state][type];
-  if (!next) return { machine: { ...machine, [lane]: { state, attempt } }, effects: [] };
-  const effects = next.cancels ? [{ does: "cancel", lane }] : [];
-  const mayRun = machine.phase === "open" || machine.phase === "resetting";
-  if (next.does === "start") effects.push({ does: mayRun ? "start" : "refuse", lane });
-  if (next.does === "wait" && mayRun) effects.push({ does: "wait", lane, attempt: before });
-  const after = next.does && !mayRun ? "idle" : next.state;
-  return { machine: { ...machine, [lane]: { state: after, attempt } }, effects };
-}
-
-// ── lanes.js
-
-const refused = { ok: false, halt: true };
-
-class Lanes {
-  #machine = initialMachine;
-  #work;
-  #timers = { push: 0, pull: 0 };
-  #callers = { push: [], pull: [] };
-
-  constructor(work) {
-    this.#work = work;
-  }
-
-  get phase() {
-    return this.#machine.phase;
-  }
-
-  send(type) {
-    this.#step({ type });
-  }
-
-  ask(lane) {
-    this.#step({ type: "ask", lane });
-  }
-
-  now(lane) {
-    return new Promise((resolve) => {
-      this.#callers[lane].push(resolve);
-      this.#step({ type: "now", lane });
-    });
-  }
-
-  #step(event) {
-    const { machine, effects } = step(this.#machine, event);
-    this.#machine = machine;
-    for (const { does, lane, attempt } of effects) {
-      if (does === "start") this.#try(lane);
-      else if (does === "wait") this.#wait(lane, waitMs(attempt, event.retryAfterMs));
-      else if (does === "cancel") clearTimeout(this.#timers[lane]);
-      else this.#refuse(lane);
-    }
-  }
-
-  #refuse(lane) {
-    for (const resolve of this.#callers[lane].splice(0)) resolve(refused);
-  }
-
-  async #try(lane) {
-    const callers = this.#callers[lane].splice(0);
-    const outcome = await this.#outcome(lane);
-    for (const resolve of callers) resolve(outcome);
-    await null; // a caller that waits for this outcome goes first
-    const type = outcome.ok ? "ok" : outcome.halt ? "halted" : "failed";
-    this.#step({ type, lane, retryAfterMs: outcome.retryAfterMs });
-  }
-
-  async #outcome(lane) {
-    try {
-      return await this.#work[lane]();
-    } catch (error) {
-      console.warn("mizu: a try failed and will be made again:", error);
-      return { ok: false, error };
-    }
-  }
-
-  #wait(lane, milliseconds) {
-    this.#timers[lane] = setTimeout(() => this.#step({ type: "due", lane }), milliseconds);
-  }
-}
-
-// ── reachability.js
-
-class Reachability {
-  #http = "unknown";
-  #live = "closed";
-  #isHintWrong = false;
-  #problems = new Map();
-
-  get isLiveOpen() {
-    return this.#live === "open";
-  }
-
-  get isSaidOffline() {
-    return navigator.onLine === false && !this.#isHintWrong;
-  }
-
-  get isSilent() {
-    return this.#http === "silent";
-  }
-
-  get problem() {
-    return this.#problems.values().next().value ?? null;
-  }
-
-  exchanged(kind) {
-    if (kind === "slow") {
-      if (!this.isLiveOpen) this.#http = "silent";
-    } else {
-      this.#http = kind === "none" ? "silent" : "answers";
-      this.#isHintWrong = navigator.onLine === false && kind !== "none";
-    }
-  }
-
-  saidOffline() {
-    this.#isHintWrong = false;
-  }
-
-  liveChanged(status) {
-    if (status === "silent") this.#http = "silent";
-    this.#live = status;
-  }
-
-  setProblem(lane, problem) {
-    if (problem) this.#problems.set(lane, problem);
-    else this.#problems.delete(lane);
-  }
-
-  state(isBusy) {
-    if (this.isSaidOffline || this.#http === "silent" || this.#live === "silent") {
-      return "offline";
-    }
-    if (this.problem) return "error";
-    return isBusy || this.#http === "unknown" ? "syncing" : "online";
-  }
-}
-
-// ── journal.js
-
-class Journal {
-  #prefix;
-  #keys = new Map();
-
-  constructor(name) {
-    this.#prefix = `mizu-journal:${name}:`;
-  }
-
-  write(row) {
-    const key = this.#prefix + orderedID();
-    try {
-      localStorage.setItem(key, JSON.stringify(row));
-      this.#keys.set(row.id, key);
-    } catch { /* full, or forbidden: then only the queue's own storage has it */ }
-  }
-
-  remove(rows) {
-    for (const { id } of rows) {
-      if (this.#keys.has(id)) this.#forget(this.#keys.get(id));
-      this.#keys.delete(id);
-    }
-  }
-
-  rows() {
-    const found = [];
-    for (const key of this.#all()) {
-      try {
-        const row = JSON.parse(localStorage.getItem(key));
-        this.#keys.set(row.id, key);
-        found.push(row);
-      } catch {
-        this.#forget(key);
-      }
-    }
-    return found;
-  }
-
-  clear() {
-    for (const key of this.#all()) this.#forget(key);
-    this.#keys.clear();
-  }
-
-  #all() {
-    try {
-      return Object.keys(localStorage).filter((key) => key.startsWith(this.#prefix)).sort();
-    } catch {
-      return [];
-    }
-  }
-
-  #forget(key) {
-    try {
-      localStorage.removeItem(key);
-    } catch { /* it could not be written, either */ }
-  }
+  if (client) await tx.put("meta", "client", client);
 }
 
 // ── transaction.js
@@ -1542,6 +1529,12 @@ class IndexedStorage {
   constructor(name, onLost) {
     this.#name = name;
     this.#onLost = onLost;
+  }
+
+  close() {
+    const closing = this.#database;
+    this.#database = null;
+    closing?.then((database) => database.close()).catch(() => {});
   }
 
   async read(work) {
@@ -1760,6 +1753,8 @@ class MemoryStorage {
   #lastSeq = 0;
   #tail = Promise.resolve();
 
+  close() {}
+
   async read(work) {
     return (await this.transact(work)).result;
   }
@@ -1861,6 +1856,9 @@ const word = (key) => JSON.stringify(key);
 
 const openBoundMs = 2500; // somebody looks at the page, and what they type must be kept somewhere
 
+const storageName = (baseURL, scope, user) =>
+  `mizu:${JSON.stringify([baseURL, scope, user])}`;
+
 class Storage {
   isLost = false;
   #name;
@@ -1892,6 +1890,10 @@ class Storage {
 
   read(work) {
     return this.#perform((inner) => inner.read(work));
+  }
+
+  close() {
+    this.#inner?.close();
   }
 
   async write(work) {
@@ -1967,6 +1969,252 @@ function inTime(promise) {
   });
 }
 
+// ── sync-machine.js
+
+const phases = {
+  opening: { opened: "open", denied: "deniedEarly", closed: "closed" },
+  deniedEarly: { opened: "denied", allowed: "opening", closed: "closed" }, // storage is not open yet
+  open: { reset: "resetting", denied: "denied", closed: "closed" },
+  resetting: { ended: "open", denied: "denied", closed: "closed" },
+  denied: { allowed: "open", closed: "closed" },
+  closed: {},
+};
+
+const running = { state: "running", does: "start" };
+const idle = { state: "idle" };
+const waiting = { state: "waiting", does: "wait" };
+
+const lanes = {
+  idle: { ask: running, now: running },
+  running: { ask: { state: "again" }, now: { state: "next" }, ok: idle, halted: idle, failed: waiting },
+  again: { now: { state: "next" }, ok: running, halted: idle, failed: waiting },
+  next: { ok: running, halted: running, failed: running },
+  waiting: { now: { ...running, cancels: true }, due: running },
+};
+
+const initialMachine = {
+  phase: "opening",
+  push: { state: "idle", attempt: 0 },
+  pull: { state: "idle", attempt: 0 },
+};
+
+function step(machine, { type, lane }) {
+  return lane ? laneStep(machine, type, lane) : phaseStep(machine, type);
+}
+
+function phaseStep(machine, type) {
+  const phase = phases[machine.phase][type];
+  if (!phase) return { machine, effects: [] };
+  if (phase !== "closed") return { machine: { ...machine, phase }, effects: [] };
+  const closed = { ...machine, phase };
+  const effects = ["push", "pull"].filter((lane) => machine[lane].state === "waiting")
+    .map((lane) => ({ does: "cancel", lane }));
+  for (const { lane } of effects) closed[lane] = { ...machine[lane], state: "idle" };
+  return { machine: closed, effects };
+}
+
+function laneStep(machine, type, lane) {
+  const { state, attempt: before } = machine[lane];
+  const attempt = { now: 0, ok: 0, failed: before + 1 }[type] ?? before;
+  const next = lanes[state][type];
+  if (!next) return { machine: { ...machine, [lane]: { state, attempt } }, effects: [] };
+  const effects = next.cancels ? [{ does: "cancel", lane }] : [];
+  const mayRun = machine.phase === "open" || machine.phase === "resetting";
+  if (next.does === "start") effects.push({ does: mayRun ? "start" : "refuse", lane });
+  if (next.does === "wait" && mayRun) effects.push({ does: "wait", lane, attempt: before });
+  const after = next.does && !mayRun ? "idle" : next.state;
+  return { machine: { ...machine, [lane]: { state: after, attempt } }, effects };
+}
+
+// ── lanes.js
+
+const refused = { ok: false, halt: true };
+
+class Lanes {
+  #machine = initialMachine;
+  #work;
+  #timers = { push: 0, pull: 0 };
+  #callers = { push: [], pull: [] };
+
+  constructor(work) {
+    this.#work = work;
+  }
+
+  get phase() {
+    return this.#machine.phase;
+  }
+
+  send(type) {
+    this.#step({ type });
+  }
+
+  ask(lane) {
+    this.#step({ type: "ask", lane });
+  }
+
+  now(lane) {
+    return new Promise((resolve) => {
+      this.#callers[lane].push(resolve);
+      this.#step({ type: "now", lane });
+    });
+  }
+
+  hasten() {
+    for (const lane of ["push", "pull"]) {
+      if (this.#machine[lane].state === "waiting") this.#step({ type: "now", lane });
+    }
+  }
+
+  #step(event) {
+    const { machine, effects } = step(this.#machine, event);
+    this.#machine = machine;
+    for (const { does, lane, attempt } of effects) {
+      if (does === "start") this.#try(lane);
+      else if (does === "wait") this.#wait(lane, waitMs(attempt, event.retryAfterMs));
+      else if (does === "cancel") clearTimeout(this.#timers[lane]);
+      else this.#refuse(lane);
+    }
+  }
+
+  #refuse(lane) {
+    for (const resolve of this.#callers[lane].splice(0)) resolve(refused);
+  }
+
+  async #try(lane) {
+    const callers = this.#callers[lane].splice(0);
+    const outcome = await this.#outcome(lane);
+    for (const resolve of callers) resolve(outcome);
+    await null; // a caller that waits for this outcome goes first
+    const type = outcome.ok ? "ok" : outcome.halt ? "halted" : "failed";
+    this.#step({ type, lane, retryAfterMs: outcome.retryAfterMs });
+  }
+
+  async #outcome(lane) {
+    try {
+      return await this.#work[lane]();
+    } catch (error) {
+      console.warn("mizu: a try failed and will be made again:", error);
+      return { ok: false, error };
+    }
+  }
+
+  #wait(lane, milliseconds) {
+    this.#timers[lane] = setTimeout(() => this.#step({ type: "due", lane }), milliseconds);
+  }
+}
+
+// ── reachability.js
+
+class Reachability {
+  #link;
+  #problems = new Map();
+
+  constructor(link) {
+    this.#link = link;
+  }
+
+  get isLiveOpen() {
+    return this.#link.isLiveOpen;
+  }
+
+  get isSaidOffline() {
+    return this.#link.isSaidOffline;
+  }
+
+  get isSilent() {
+    return this.#link.isSilent;
+  }
+
+  get problem() {
+    return this.#problems.values().next().value ?? null;
+  }
+
+  problemOf(lane) {
+    return this.#problems.get(lane);
+  }
+
+  setProblem(lane, problem) {
+    if (problem) this.#problems.set(lane, problem);
+    else this.#problems.delete(lane);
+  }
+
+  state(isBusy) {
+    if (this.#link.isDown) return "offline";
+    if (this.problem) return "error";
+    return isBusy || this.#link.isUnknown ? "syncing" : "online";
+  }
+}
+
+// ── journal.js
+
+const journalPrefix = "mizu-journal:";
+
+class Journal {
+  #prefix;
+  #keys = new Map();
+
+  constructor(name) {
+    this.#prefix = `${journalPrefix}${name}:`;
+  }
+
+  static storages() {
+    try {
+      const keys = Object.keys(localStorage).filter((key) => key.startsWith(journalPrefix));
+      return [...new Set(keys.map((key) => key.slice(journalPrefix.length, key.lastIndexOf(":"))))];
+    } catch {
+      return [];
+    }
+  }
+
+  write(row) {
+    const key = this.#prefix + orderedID();
+    try {
+      localStorage.setItem(key, JSON.stringify(row));
+      this.#keys.set(row.id, key);
+    } catch { /* full, or forbidden: then only the queue's own storage has it */ }
+  }
+
+  remove(rows) {
+    for (const { id } of rows) {
+      if (this.#keys.has(id)) this.#forget(this.#keys.get(id));
+      this.#keys.delete(id);
+    }
+  }
+
+  rows() {
+    const found = [];
+    for (const key of this.#all()) {
+      try {
+        const row = JSON.parse(localStorage.getItem(key));
+        this.#keys.set(row.id, key);
+        found.push(row);
+      } catch {
+        this.#forget(key);
+      }
+    }
+    return found;
+  }
+
+  clear() {
+    for (const key of this.#all()) this.#forget(key);
+    this.#keys.clear();
+  }
+
+  #all() {
+    try {
+      return Object.keys(localStorage).filter((key) => key.startsWith(this.#prefix)).sort();
+    } catch {
+      return [];
+    }
+  }
+
+  #forget(key) {
+    try {
+      localStorage.removeItem(key);
+    } catch { /* it could not be written, either */ }
+  }
+}
+
 // ── replica.js
 
 const hearMs = 100; // how long another tab's message may take before we look for ourselves
@@ -2004,6 +2252,8 @@ class Replica {
   close() {
     clearTimeout(this.#rereadTimer);
     this.#channel?.close();
+    this.#channel = null;
+    this.storage.close();
   }
 
   async append(rows) {
@@ -2026,14 +2276,16 @@ class Replica {
         const client = await tx.get("meta", "client");
         return { result, state, client, at: await LocalStore.whereabouts(tx) };
       });
-    const { patch = null, forgot = false, signedOut = false } = result ?? {};
+    const { patch = null, forgot = false, signedOut = false, lost = null } = result ?? {};
+    if (patch && store.isAt({ position: patch.base, id: at.id })) this.#hooks.arriving(patch.changes);
     this.#client = client;
     const hasRows = this.#take(news);
     if (state) this.#show(state);
     const hasRecords = !patch || store.patch(patch);
     if (forgot) this.#hooks.forgot();
     if (patch || state || news) {
-      this.#channel?.postMessage({ patch, news, isReplaced: state !== null, forgot, signedOut });
+      const isReplaced = state !== null;
+      this.#channel?.postMessage({ patch, news, isReplaced, forgot, signedOut, lost });
     }
     this.#hooks.changed();
     if (!hasRecords) await this.reread();
@@ -2158,12 +2410,12 @@ class BatchSize {
   }
 }
 
-async function pushRound({ replica, exchange, scope, size, settled }, signal) {
+async function pushRound({ replica, exchange, scope, user, size, settled }, signal) {
   const { queue } = replica;
   while (!signal.aborted) {
     const { client, batch } = await nextBatch(replica, size.most);
     if (batch.length === 0) return { ok: true };
-    const body = pushBody(scope, client, batch);
+    const body = pushBody(scope, client, user, batch);
     const outcome = await exchange.post("/_sync/push", body, isPushAnswer, timeoutMs);
     if (outcome.kind === "answer") {
       const results = await replica.change(async (tx) =>
@@ -2492,15 +2744,90 @@ function acquire(key, storage, owner) {
   });
 }
 
+// ── verdict.js
+
+class Verdict {
+  #replica;
+  #session;
+  #actions;
+  #denied = null;
+
+  constructor(replica, session, actions) {
+    this.#replica = replica;
+    this.#session = session;
+    this.#actions = actions;
+  }
+
+  async on({ ok, halt, retry, outcome, client }) {
+    if (outcome) return this.#onRefusal(outcome, client);
+    if (!retry) return { ok, halt };
+    const error = "The server cannot take edits at the moment. They are kept here.";
+    return { ok: false, problem: { code: retry, error } };
+  }
+
+  onBroken(error) {
+    console.warn("mizu: a round failed and will be tried again:", error);
+    const text = `This browser could not keep what came: ${error}`;
+    return { ok: false, problem: { code: "not_kept", error: text } };
+  }
+
+  async deny({ code, error }) {
+    const isNews = !this.#actions.isDenied();
+    const reason = { code, error };
+    this.#actions.halt(reason);
+    this.#denied = null;
+    const edits = await loseScope(this.#replica, reason);
+    if (isNews) this.#actions.lost(reason, edits);
+    return { ok: false, halt: true };
+  }
+
+  async storedLate(reason) {
+    if (reason?.code !== "scope_denied") return; // signed out: it waits for what its user says
+    this.#actions.lost(reason, await loseScope(this.#replica, reason));
+  }
+
+  mayRead() {
+    const denied = this.#denied;
+    this.#denied = null;
+    if (denied) this.#actions.refused(denied.reason, denied.edits);
+  }
+
+  async #onRefusal(outcome, client) {
+    if (outcome.kind === "none") return { ok: false };
+    const { status, code, error, retryAfterMs } = outcome;
+    if (code === "scope_denied") return client ? this.#refuse({ code, error }) : this.deny(outcome);
+    if (code === "wrong_user") {
+      if (await this.#session.isSomebodyElse()) return { ok: false, halt: true };
+      await setAside(this.#replica, client, { code, error });
+      this.#actions.ask("pull");
+    } else if (status === 401) {
+      const isRefreshed = await this.#session.refresh();
+      if (isRefreshed === false && this.#replica.store.position) await forgetState(this.#replica);
+    } else if (status < 500 && status !== 429) {
+      console.error(`mizu: ${code}: ${error}`); // a bug, here or there; the queue is kept
+    }
+    return { ok: false, retryAfterMs, problem: { code, error } };
+  }
+
+  async #refuse(reason) {
+    const edits = await refuseQueue(this.#replica, reason);
+    this.#denied = { reason, edits };
+    this.#actions.ask("pull");
+    return { ok: false, halt: true };
+  }
+}
+
 // ── sync-core.js
 
 const catchUpMs = 1500; // how long a delta may take after a result before we pull
+const noteContactMs = 600_000; // how old the stored time of the last contact may be
 const probeMs = 1000; // how long rounds are tried although the browser says that it is offline
 
 class SyncCore {
   replica;
-  reach = new Reachability();
+  reach;
   lastSync = null;
+  #session;
   #scope;
   #hooks;
   #exchange;
@@ -2516,23 +2843,32 @@ class SyncCore {
   #probeUntil = { push: 0, pull: 0 };
   #pauses = new Set();
 
-  constructor(name, baseURL, scope, hooks) {
+  #verdict;
+
+  constructor(name, scope, session, hooks) {
     this.#scope = scope;
+    this.#session = session;
     this.#hooks = hooks;
+    this.reach = new Reachability(session.link);
     this.replica = new Replica(name, {
       changed: hooks.changed,
+      arriving: hooks.arriving,
       read: (state) => this.#read(state),
       heard: (message) => this.#heard(message),
       reread: () => this.#reread(),
       forgot: hooks.forgot,
     });
+    this.#verdict = new Verdict(this.replica, session, {
+      isDenied: () => this.isDenied,
+      halt: (reason) => this.halt(reason),
+      ask: (lane) => this.ask(lane),
+      lost: hooks.lost,
+      refused: hooks.refused,
+    });
     const { storage } = this.replica;
     this.#pushTurn = turnTaker(`${name}:push`, storage);
     this.#snapshotTurn = turnTaker(`${name}:snapshot`, storage);
-    this.#exchange = new Exchange(baseURL, (kind) => {
-      this.reach.exchanged(kind);
-      hooks.told();
-    });
+    this.#exchange = new Exchange(session.baseURL, session.gate, (kind) => session.exchanged(kind));
   }
 
   get phase() {
@@ -2568,6 +2904,10 @@ class SyncCore {
 
   ask(lane) {
     this.#lanes.ask(lane);
+  }
+
+  hasten() {
+    this.#lanes.hasten();
   }
 
   async now(lane) {
@@ -2612,14 +2952,20 @@ class SyncCore {
   }
 
   heardOfHead() {
-    this.lastSync = new Date();
+    const now = new Date();
+    const isDue = !this.lastSync || now - this.lastSync > noteContactMs;
+    this.lastSync = now;
+    if (isDue) this.replica.storage.write((tx) => tx.put("meta", "syncedAt", now)).catch(() => {});
     this.#hooks.told();
   }
 
-  async deny(refusal) {
-    this.halt(refusal);
-    await forgetState(this.replica);
-    return { ok: false, halt: true };
+  deny(refusal) {
+    return this.#verdict.deny(refusal);
+  }
+
+  async stored() {
+    if (this.isDenied) await this.#verdict.storedLate(this.reach.problemOf("scope"));
+    else this.ask("push");
   }
 
   halt({ code, error }) {
@@ -2648,8 +2994,12 @@ class SyncCore {
     if (!store.position) this.ask("pull");
   }
 
-  #heard({ isPatched, news, signedOut }) {
+  #heard({ isPatched, news, signedOut, lost }) {
     if (signedOut) this.halt({ code: "signed_out", error: "You signed out in another tab." });
+    if (lost && !this.isDenied) {
+      this.halt(lost.reason);
+      this.#hooks.lost(lost.reason, lost.edits);
+    }
     if (isPatched) this.lastSync = new Date();
     if (news && this.replica.queue.rows.some((row) => row.queued)) this.ask("push");
   }
@@ -2667,10 +3017,11 @@ class SyncCore {
   async #round(lane, work) {
     const isPaused = this.reach.isSaidOffline && performance.now() > this.#probeUntil[lane];
     if (isPaused) return { ok: false, halt: true };
-    const outcome = await work().then((result) => this.#meaning(result))
-      .catch((error) => this.#broken(error));
+    const outcome = await work().then((result) => this.#verdict.on(result))
+      .catch((error) => this.#verdict.onBroken(error));
     if (outcome.ok) this.reach.setProblem(lane, null);
     else if (outcome.problem) this.reach.setProblem(lane, outcome.problem);
+    if (outcome.ok && lane === "pull") this.#verdict.mayRead();
     this.#hooks.told();
     return outcome;
   }
@@ -2678,7 +3029,8 @@ class SyncCore {
   async #push() {
     const { replica } = this;
     const parts = {
-      replica, exchange: this.#exchange, scope: this.#scope, size: this.#size,
+      replica, exchange: this.#exchange, scope: this.#scope, user: this.#session.user,
+      size: this.#size,
       settled: (results) => this.#settled(results),
     };
     const result = await this.#pushTurn((signal) => pushRound(parts, signal));
@@ -2750,34 +3102,276 @@ class SyncCore {
       this.#pauses.add(end);
     });
   }
+}
 
-  #meaning({ ok, halt, retry, outcome, client }) {
-    if (outcome) return this.#refused(outcome, client);
-    if (!retry) return { ok, halt };
-    const error = "The server cannot take edits at the moment. They are kept here.";
-    return { ok: false, problem: { code: retry, error } };
+// ── sync-status.js
+
+function syncStatus({ reach, phase, lastSync, replica }, saver, view) {
+  const { queue, storage, store } = replica;
+  const waiting = queue.waiting.length;
+  const isFetching = !store.position || phase === "opening" || phase === "resetting";
+  return {
+    state: reach.state(waiting > 0 || isFetching),
+    waiting,
+    refused: queue.refused.map(({ id, name, args, refusal }) => ({ id, name, args, ...refusal })),
+    lastSync,
+    storage: storage.kind,
+    isStorageLost: storage.isLost,
+    isHidden: view.isHidden,
+    problem: saver.problem ?? reach.problem,
+  };
+}
+
+// ── replay.js
+
+const grantEntity = "mizu.grant"; // who may what in a scope: id is the user's, {"role":"…"}
+
+class Overlay {
+  #base;
+  #user;
+  #over = new Map();
+  #draft = null;
+  failures = [];
+  pending = new Set();
+
+  constructor(base, rows, appliers, user = "") {
+    this.#base = base;
+    this.#user = user;
+    for (const row of rows) if (row.replayed) this.#replay(row, appliers[row.name]);
   }
 
-  async #refused(outcome, client) {
-    if (outcome.kind === "none") return { ok: false };
-    const { status, code, error, retryAfterMs } = outcome;
-    if (code === "scope_denied") return this.deny(outcome);
-    if (code === "wrong_user") {
-      await setAside(this.replica, client);
-      this.ask("pull");
-    } else if (status === 401) {
-      const isRefreshed = await this.#hooks.refreshCredentials();
-      if (isRefreshed === false && this.replica.store.position) await forgetState(this.replica);
-    } else if (status < 500 && status !== 429) {
-      console.error(`mizu: ${code}: ${error}`); // a bug, here or there; the queue is kept
+  get(entity, id) {
+    return this.#find(recordKey(entity, id))?.data;
+  }
+
+  all(entity) {
+    return this.#records(entity).map((record) => record.data);
+  }
+
+  entries(entity) {
+    return this.#records(entity).map((record) => [record.id, record.data]);
+  }
+
+  get role() {
+    return (this.#user && this.get(grantEntity, this.#user)?.role) || null;
+  }
+
+  isPending(entity, id) {
+    return this.pending.has(recordKey(entity, id));
+  }
+
+  get written() {
+    return this.#over;
+  }
+
+  #replay(row, applier) {
+    if (typeof applier !== "function") return;
+    const mutation = { id: row.id, time: row.time, user: this.#user || null, role: this.role };
+    this.#draft = new Map();
+    const store = {
+      get: (entity, id) => this.get(entity, id),
+      all: (entity) => this.all(entity),
+      put: (entity, id, data) => this.#draft.set(recordKey(entity, id), { entity, id, data }),
+      remove: (entity, id) => this.#draft.set(recordKey(entity, id), null),
+    };
+    try {
+      applier(store, row.args, mutation);
+      for (const [key, record] of this.#draft) {
+        this.#over.set(key, record);
+        if (row.queued) this.pending.add(key);
+      }
+    } catch (error) {
+      this.failures.push({ row, error });
+    } finally {
+      this.#draft = null;
     }
-    return { ok: false, retryAfterMs, problem: { code, error } };
   }
 
-  #broken(error) {
-    console.warn("mizu: a round failed and will be tried again:", error);
-    const text = `This browser could not keep what came: ${error}`;
-    return { ok: false, problem: { code: "not_kept", error: text } };
+  #records(entity) {
+    const over = this.#draft ? new Map([...this.#over, ...this.#draft]) : this.#over;
+    const found = [];
+    for (const [key, record] of this.#base) {
+      if (record.entity === entity && !over.has(key)) found.push(record);
+    }
+    for (const record of over.values()) if (record?.entity === entity) found.push(record);
+    return found;
+  }
+
+  #find(key) {
+    if (this.#draft?.has(key)) return this.#draft.get(key) ?? undefined;
+    if (this.#over.has(key)) return this.#over.get(key) ?? undefined;
+    return this.#base.get(key);
+  }
+}
+
+// ── applier-check.js
+
+const isTime = (value) => typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value);
+
+function differences(records, row, appliers, user, changes) {
+  const overlay = new Overlay(records, [{ ...row, replayed: true }], appliers, user);
+  if (typeof appliers[row.name] !== "function" || overlay.failures.length > 0) return [];
+  const confirmed = new Map(changes.map((one) => [recordKey(one.entity, one.id), one]));
+  const found = [];
+  for (const key of new Set([...overlay.written.keys(), ...confirmed.keys()])) {
+    const [entity, id] = JSON.parse(key);
+    const change = confirmed.get(key);
+    const before = records.get(key)?.data;
+    const shown = overlay.get(entity, id);
+    const made = change ? (change.op === "delete" ? undefined : change.data) : before;
+    if (!entity.startsWith("mizu.") && !agrees(shown, made)) {
+      found.push({ entity, id, shown, confirmed: made });
+    }
+  }
+  return found;
+}
+
+function agrees(shown, made) {
+  if (isTime(shown) && isTime(made)) return true;
+  const isObject = (value) => value !== null && typeof value === "object";
+  if (!isObject(made) || !isObject(shown)) return shown === made;
+  if (Array.isArray(made) !== Array.isArray(shown)) return false;
+  if (Array.isArray(made) && made.length !== shown.length) return false;
+  return Object.entries(made).every(([name, value]) => agrees(shown[name], value));
+}
+
+// ── applier-watch.js
+
+const toldMax = 1000; // ids remembered; then it may tell something a second time
+
+class ApplierWatch {
+  #scope;
+  #appliers;
+  #user;
+  #onError;
+  #told = new Set();
+
+  constructor(scope, appliers, user, onError) {
+    this.#scope = scope;
+    this.#appliers = appliers;
+    this.#user = user;
+    this.#onError = onError;
+  }
+
+  failed(failures) {
+    for (const { row, error } of failures) this.#tell("applier", row, error);
+  }
+
+  compare(records, rows, changes) {
+    if (!globalThis.mizuDev) return;
+    const own = new Map(rows.filter((row) => row.replayed).map((row) => [row.id, row]));
+    const before = new Map(records);
+    for (let at = 0; at < changes.length;) {
+      const { mutation } = changes[at];
+      let end = at + 1;
+      while (end < changes.length && changes[end].mutation === mutation) end += 1;
+      const part = changes.slice(at, end);
+      if (own.has(mutation)) this.#differ(before, own.get(mutation), part);
+      for (const one of part) {
+        const key = JSON.stringify([one.entity, one.id]);
+        if (one.op === "delete") before.delete(key);
+        else before.set(key, one);
+      }
+      at = end;
+    }
+  }
+
+  #differ(before, row, changes) {
+    const found = differences(before, row, this.#appliers, this.#user, changes);
+    if (found.length === 0) return;
+    const words = found.map(({ entity, id, shown, confirmed }) =>
+      `${entity} ${id}: shown ${written(shown)}, confirmed ${written(confirmed)}`);
+    const error = new Error(`the applier of ${row.name} is not its mutator: ${words.join("; ")}`);
+    this.#tell("difference", row, error, found);
+  }
+
+  #tell(kind, { id, name, args }, error, found) {
+    const key = `${kind} ${id}`;
+    if (this.#told.has(key)) return;
+    if (this.#told.size >= toldMax) this.#told.clear();
+    this.#told.add(key);
+    const scope = this.#scope;
+    queueMicrotask(() => {
+      const text = `mizu: ${kind} of ${name} (${id}):`;
+      if (kind === "applier") console.error(text, error);
+      else console.warn(text, error.message);
+      globalThis.mizuDev?.panel?.told?.(`${name}: ${error.message ?? error}`);
+      this.#onError({ kind, scope, mutation: { id, name, args }, error, differences: found });
+    });
+  }
+}
+
+const written = (value) => value === undefined ? "nothing" : JSON.stringify(value);
+
+// ── lease.js
+
+const dayMs = 86_400_000;
+
+function isLeaseOver(days, contact, nowMs = Date.now()) {
+  if (!(days > 0) || !contact) return false;
+  const age = nowMs - contact.getTime();
+  return age > days * dayMs || age < -dayMs;
+}
+
+// ── view.js
+
+const emptyOverlay = () => new Overlay(new Map(), [], {});
+
+class View {
+  #core;
+  #user;
+  #appliers;
+  #initial;
+  #leaseDays;
+  #watch;
+  #overlay = null;
+  #wasHidden = false;
+
+  constructor(core, user, { scope, appliers, initial, leaseDays, onError }) {
+    this.#core = core;
+    this.#user = user;
+    this.#appliers = appliers;
+    this.#initial = recordsByKey(initial);
+    this.#leaseDays = leaseDays;
+    this.#watch = new ApplierWatch(scope, appliers, user, onError);
+  }
+
+  get overlay() {
+    this.#wasHidden = this.isHidden;
+    if (!this.isShown) return emptyOverlay();
+    if (this.#overlay) return this.#overlay;
+    const { store, queue } = this.#core.replica;
+    const base = store.position ? store.records : this.#initial;
+    this.#overlay = new Overlay(base, queue.rows, this.#appliers, this.#user);
+    this.#watch.failed(this.#overlay.failures);
+    return this.#overlay;
+  }
+
+  get isShown() {
+    return !this.#core.isDenied && !this.isHidden;
+  }
+
+  get isHidden() {
+    const { lastSync, replica } = this.#core;
+    return isLeaseOver(this.#leaseDays, replica.store.position && lastSync);
+  }
+
+  get hasTurned() {
+    return this.isHidden !== this.#wasHidden;
+  }
+
+  changed() {
+    this.#overlay = null;
+  }
+
+  forgot() {
+    this.#initial = new Map();
+    this.#overlay = null;
+  }
+
+  arriving(changes) {
+    const { store, queue } = this.#core.replica;
+    this.#watch.compare(store.records, queue.rows, changes);
   }
 }
 
@@ -2785,38 +3379,40 @@ class SyncCore {
 
 class SyncClient {
   ready;
+  scope;
   #core;
   #replica;
-  #appliers;
-  #initial;
+  #session;
   #follower;
-  #occasions;
+  #member;
+  #view;
   #subscribers = new Set();
-  #overlay = null;
   #saver;
   #isTelling = false;
 
   constructor({
-    baseURL = "", scope = "_default", user = "", appliers = {}, initial = [],
-    refreshCredentials = async () => false,
-  } = {}) {
+    baseURL = "", scope = "_default", user = "", appliers = {}, initial = [], leaseDays = 0,
+    refreshCredentials, onScopeLost = () => {}, onSetAside = () => {}, onError = () => {},
+  } = {}, session = new Session({ baseURL, user, refreshCredentials })) {
     checkName(scope);
-    this.#appliers = appliers;
-    this.#initial = recordsByKey(initial);
-    const name = `mizu:${JSON.stringify([baseURL, scope, user])}`;
-    this.#core = new SyncCore(name, baseURL, scope, {
+    this.scope = scope;
+    this.#session = session;
+    this.#core = new SyncCore(storageName(session.baseURL, scope, session.user), scope, session, {
       changed: () => this.#changed(),
-      told: () => this.#told(),
+      told: () => this.#tell(),
+      arriving: (changes) => this.#view.arriving(changes),
       replaced: () => this.#follower.resubscribe(),
-      forgot: () => this.#forgot(),
+      forgot: () => this.#view.forgot(),
       denied: () => this.#follower.unsubscribe(),
-      refreshCredentials,
+      lost: (reason, edits) => onScopeLost({ scope, reason, edits }),
+      refused: (reason, edits) => edits.length > 0 && onSetAside({ scope, reason, edits }),
     });
     const core = this.#core;
     this.#replica = core.replica;
+    this.#view = new View(core, session.user, { scope, appliers, initial, leaseDays, onError });
     this.ready = core.open();
     this.#saver = new EditSaver(core.replica, this.ready, {
-      stored: () => core.ask("push"),
+      stored: () => core.stored().catch(() => {}), // storage fails: the next edit tries again
       givenUp: () => this.#changed(),
     });
     this.#follower = new Follower(scope, core.replica.store, core.reach, {
@@ -2825,30 +3421,41 @@ class SyncClient {
       heardOfHead: () => core.heardOfHead(),
       deny: (refusal) => core.deny(refusal),
       pull: () => core.ask("pull"),
+      push: () => core.now("push"),
       syncNow: (ageMs) => this.#syncNow(ageMs),
     });
-    this.#occasions = new Occasions({
+    this.#member = {
       syncNow: (ageMs) => this.#syncNow(ageMs),
+      hasten: () => core.hasten(),
       poll: () => this.#poll(),
       probe: () => this.#probe(),
-      isSaidOffline: () => this.#core.reach.isSaidOffline,
-      saidOffline: () => {
-        this.#core.reach.saidOffline();
+      told: () => this.#told(),
+      liveChanged: (status, turn, isLead) => {
+        this.#follower.liveChanged(status, turn, isLead);
         this.#tell();
       },
-    });
+    };
+    session.join(this.#member);
   }
 
   get(entity, id) {
-    return this.#view().get(entity, id);
+    return this.#view.overlay.get(entity, id);
   }
 
   all(entity) {
-    return this.#view().all(entity);
+    return this.#view.overlay.all(entity);
+  }
+
+  entries(entity) {
+    return this.#view.overlay.entries(entity);
+  }
+
+  get role() {
+    return this.#view.overlay.role;
   }
 
   statusOf(entity, id) {
-    return this.#view().isPending(entity, id) ? "pending" : "synced";
+    return this.#view.overlay.isPending(entity, id) ? "pending" : "synced";
   }
 
   get edits() {
@@ -2856,24 +3463,16 @@ class SyncClient {
       ({ id, name, args, time, queued, replayed, refusal }));
   }
 
+  get isShown() {
+    return this.#view.isShown;
+  }
+
   get position() {
     return this.#replica.store.position;
   }
 
   get status() {
-    const { reach, phase, lastSync } = this.#core;
-    const { queue, storage, store } = this.#replica;
-    const waiting = queue.waiting.length;
-    const isFetching = !store.position || phase === "opening" || phase === "resetting";
-    return {
-      state: reach.state(waiting > 0 || isFetching),
-      waiting,
-      refused: queue.refused.map(({ id, name, args, refusal }) => ({ id, name, args, ...refusal })),
-      lastSync,
-      storage: storage.kind,
-      isStorageLost: storage.isLost,
-      problem: this.#saver.problem ?? reach.problem,
-    };
+    return syncStatus(this.#core, this.#saver, this.#view);
   }
 
   subscribe(listener) {
@@ -2882,10 +3481,11 @@ class SyncClient {
   }
 
   mutate(name, args = {}) {
+    if (this.#core.phase === "closed") throw new Error("this client is closed");
     const row = this.#replica.queue.add(name, args);
     this.#changed();
     this.#saver.save(row);
-    this.#occasions.edited();
+    this.#session.edited();
     return row.id;
   }
 
@@ -2912,18 +3512,16 @@ class SyncClient {
   }
 
   async push() {
-    await this.ready;
-    this.#core.probe();
-    return this.#core.now("push");
+    return this.#now("push");
   }
 
   async pull() {
-    await this.ready;
-    this.#core.probe();
-    return this.#core.now("pull");
+    return this.#now("pull");
   }
 
-  async resume() {
+  async resume({ withEdits = true } = {}) {
+    await this.ready;
+    if (withEdits) await takeBack(this.#replica, "scope_denied");
     this.#core.allow();
     this.#follower.resubscribe();
     return this.sync();
@@ -2933,6 +3531,11 @@ class SyncClient {
     await this.ready;
     this.#core.halt({ code: "signed_out", error: "You are signed out." });
     await forgetAll(this.#replica);
+  }
+
+  async lose(reason) {
+    await this.ready;
+    await this.#core.deny(reason);
   }
 
   async setAsideQueues() {
@@ -2947,12 +3550,18 @@ class SyncClient {
     return isRestored;
   }
 
+  async discardQueue(client) {
+    await this.ready;
+    return discardQueue(this.#replica, client);
+  }
+
   replay() {
     this.#changed();
   }
 
   close() {
-    this.#occasions.close();
+    this.#session.leave(this.#member);
+    this.#follower.unsubscribe();
     this.#core.close();
   }
 
@@ -2966,8 +3575,7 @@ class SyncClient {
   }
 
   liveChanged(status) {
-    this.#follower.liveChanged(status);
-    this.#tell();
+    this.#session.liveChanged(status);
   }
 
   async #syncNow(ageMs) {
@@ -2980,10 +3588,20 @@ class SyncClient {
   async #probe() {
     await this.ready;
     this.#core.probe(["pull"]);
-    if (await this.#core.now("pull")) this.#core.now("push");
+    const isAnswered = await this.#core.now("pull");
+    if (isAnswered) this.#core.now("push");
+    return isAnswered;
+  }
+
+  async #now(lane) {
+    await this.ready;
+    this.#core.probe();
+    this.#session.gate.urge();
+    return this.#core.now(lane);
   }
 
   #poll() {
+    if (this.#view.hasTurned) this.#changed();
     const { reach, isOpen } = this.#core;
     const isTold = reach.isLiveOpen && this.#follower.isSubscribed && !reach.isSilent;
     if (!isOpen || isTold) return;
@@ -2991,22 +3609,9 @@ class SyncClient {
     if (reach.isLiveOpen) this.#follower.resubscribe();
   }
 
-  #view() {
-    const { store, queue } = this.#replica;
-    if (this.#core.isDenied) return new Overlay(new Map(), [], {});
-    const base = store.position ? store.records : this.#initial;
-    this.#overlay ??= new Overlay(base, queue.rows, this.#appliers);
-    return this.#overlay;
-  }
-
   #changed() {
-    this.#overlay = null;
+    this.#view.changed();
     this.#tell();
-  }
-
-  #forgot() {
-    this.#initial = new Map();
-    this.#changed();
   }
 
   #told() {
@@ -3024,11 +3629,573 @@ class SyncClient {
   }
 }
 
+// ── kept-edits.js
+
+const keptDatabase = "mizu-kept";
+const keptStore = "kept";
+const keyBytes = 32;
+
+async function sealsOf(texts) {
+  const seals = [];
+  for (const text of globalThis.crypto?.subtle ? texts : []) {
+    const raw = bytesOf(text);
+    if (raw?.length !== keyBytes) continue;
+    const named = new Uint8Array([...new TextEncoder().encode("mizu-kept\0"), ...raw]);
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", named));
+    const label = Array.from(digest.slice(0, 16), (one) => one.toString(16).padStart(2, "0")).join("");
+    const key = await crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]);
+    seals.push({ label, key });
+  }
+  return seals;
+}
+
+async function keepSealed({ label, key }, value) {
+  const iv = crypto.getRandomValues(new Uint8Array(12));
+  const text = new TextEncoder().encode(JSON.stringify(value));
+  const data = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, key, text);
+  await withStore("readwrite", (kept) => kept.add({ label, iv, data }));
+}
+
+async function takeSealed(seals, take) {
+  if (seals.length === 0) return;
+  const [keys, values] = await withStore("readonly", (kept) => [kept.getAllKeys(), kept.getAll()]);
+  for (const [index, { label, iv, data }] of values.entries()) {
+    const seal = seals.find((one) => one.label === label);
+    if (!seal) continue;
+    const text = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, seal.key, data)
+      .catch(() => null); // not what was kept: nobody can open it
+    if (text) await take(JSON.parse(new TextDecoder().decode(text)));
+    await withStore("readwrite", (kept) => kept.delete(keys[index]));
+  }
+}
+
+async function withStore(mode, work) {
+  const opened = await new Promise((resolve, reject) => {
+    const request = indexedDB.open(keptDatabase, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(keptStore, { autoIncrement: true });
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  try {
+    return await new Promise((resolve, reject) => {
+      const transaction = opened.transaction(keptStore, mode, { durability: "strict" });
+      const requests = [work(transaction.objectStore(keptStore))].flat();
+      transaction.oncomplete = () => resolve(requests.map((one) => one.result));
+      transaction.onabort = () => reject(transaction.error);
+    });
+  } finally {
+    opened.close();
+  }
+}
+
+function bytesOf(text) {
+  try {
+    const plain = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+    return Uint8Array.from(plain, (one) => one.charCodeAt(0));
+  } catch {
+    return null;
+  }
+}
+
+// ── device.js
+
+const storagePrefix = "mizu:";
+const deleteBoundMs = 3000; // a tab that does not let go ends it later, by itself
+
+const homeOf = (user) => `user:${user}`;
+
+async function storagesFor(baseURL) {
+  const names = new Set([...await databaseNames(), ...Journal.storages()]);
+  return [...names].map(partsOf).filter((one) => one?.baseURL === baseURL);
+}
+
+async function editsOnDevice(baseURL, user) {
+  const databases = new Set(await databaseNames());
+  const found = [];
+  for (const one of await storagesFor(baseURL)) {
+    if (one.user !== user) continue;
+    const stored = databases.has(one.name) ? await readStorage(one.name) : emptyStorage;
+    const known = new Set(stored.rows.map((row) => row.id));
+    const journal = new Journal(one.name).rows().filter((row) => !known.has(row.id));
+    const rows = [...stored.rows, ...journal].filter((row) => row.queued || row.refusal);
+    found.push({ name: one.name, scope: one.scope, client: stored.client, rows, aside: stored.aside });
+  }
+  return found;
+}
+
+const countOf = (found) =>
+  found.reduce((sum, { rows, aside }) =>
+    sum + rows.length + aside.reduce((more, one) => more + one.rows.length, 0), 0);
+
+async function keepEdits(seal, found) {
+  const some = found.filter((one) => countOf([one]) > 0);
+  if (some.length > 0) await keepSealed(seal, some.map(({ name: _, ...one }) => one));
+}
+
+async function putBack(baseURL, user, kept) {
+  for (const { scope, client, rows, aside } of kept) {
+    const name = storageName(baseURL, scope, user);
+    await withStorage(name, (tx) => restore(tx, client, rows, aside));
+    tellToRead(name);
+  }
+}
+
+async function forgetUser(baseURL, user) {
+  for (const one of await storagesFor(baseURL)) {
+    if (one.user === user) await deleteStorage(one.name);
+  }
+}
+
+async function forgetOthers(baseURL, user) {
+  const others = new Set((await storagesFor(baseURL)).map((one) => one.user));
+  for (const other of others) {
+    if (other === user || other === "") continue;
+    const found = await editsOnDevice(baseURL, other);
+    const seal = await new Notes(storageName(baseURL, homeOf(other), other)).get("seal");
+    if (seal) await keepEdits(seal, found);
+    for (const one of found) {
+      if (seal || countOf([one]) === 0) await deleteStorage(one.name);
+      else await withStorage(one.name, (tx) => LocalStore.forget(tx)).catch(() => {});
+    }
+  }
+}
+
+class Notes {
+  #name;
+  #memory = new Map();
+
+  constructor(name) {
+    this.#name = name;
+  }
+
+  async get(key) {
+    if (this.#memory.has(key)) return this.#memory.get(key);
+    if (!(await databaseNames()).includes(this.#name)) return undefined;
+    return withStorage(this.#name, (tx) => tx.get("meta", key)).catch(() => undefined);
+  }
+
+  async put(key, value) {
+    this.#memory.set(key, value);
+    await withStorage(this.#name, (tx) => tx.put("meta", key, value)).catch(() => {});
+  }
+}
+
+const emptyStorage = { client: null, rows: [], aside: [] };
+
+async function restore(tx, client, rows, aside) {
+  if (client && !(await tx.get("meta", "position"))) await tx.put("meta", "client", client);
+  for (const row of rows) await tx.append(row);
+  const list = (await tx.get("meta", "setAside")) ?? [];
+  const isNew = (one) => !list.some((known) => known.client === one.client && known.time === one.time);
+  await tx.put("meta", "setAside", [...list, ...aside.filter(isNew)]);
+}
+
+const readStorage = (name) => withStorage(name, async (tx) => ({
+  client: (await tx.get("meta", "client")) ?? null,
+  rows: await tx.all("mutations"),
+  aside: (await tx.get("meta", "setAside")) ?? [],
+}));
+
+async function withStorage(name, work) {
+  const storage = new IndexedStorage(name, () => {});
+  try {
+    return (await storage.transact(work)).result;
+  } finally {
+    storage.close();
+  }
+}
+
+function deleteStorage(name) {
+  new Journal(name).clear();
+  return new Promise((resolve) => {
+    setTimeout(resolve, deleteBoundMs);
+    try {
+      const request = indexedDB.deleteDatabase(name);
+      request.onsuccess = request.onerror = () => resolve();
+    } catch {
+      resolve();
+    }
+  });
+}
+
+async function databaseNames() {
+  try {
+    return (await indexedDB.databases()).map(({ name }) => name);
+  } catch {
+    return []; // no IndexedDB: there is nothing beside the journals
+  }
+}
+
+function partsOf(name) {
+  try {
+    if (!name.startsWith(storagePrefix)) return null;
+    const [baseURL, scope, user] = JSON.parse(name.slice(storagePrefix.length));
+    return typeof user === "string" ? { name, baseURL, scope, user } : null;
+  } catch {
+    return null;
+  }
+}
+
+function tellToRead(name) {
+  if (typeof BroadcastChannel !== "function") return;
+  const channel = new BroadcastChannel(name);
+  channel.postMessage({ patch: null, news: null });
+  channel.close();
+}
+
+// ── scope-list.js
+
+function scopesOf(entries) {
+  return entries.map(([scope, data]) => ({ role: null, ...data, scope }))
+    .sort((a, b) => a.scope < b.scope ? -1 : a.scope > b.scope ? 1 : 0);
+}
+
+function scopeChanges(before, after) {
+  const [old, now] = [before, after].map((list) => new Map(list.map((one) => [one.scope, one])));
+  const came = [...now.keys()].filter((scope) => !old.has(scope));
+  const went = [...old.keys()].filter((scope) => !now.has(scope));
+  const isSame = came.length + went.length === 0 &&
+    after.every((one) => JSON.stringify(one) === JSON.stringify(old.get(one.scope)));
+  return { came, went, isSame };
+}
+
+function stateOf(states) {
+  return ["offline", "error", "syncing"].find((one) => states.includes(one)) ?? "online";
+}
+
+// ── who.js
+
+const sessionTimeoutMs = 10_000;
+const keyOf = (baseURL) => `mizu-user:${baseURL}`;
+
+async function whoAmI({ baseURL = "" } = {}) {
+  const told = await asked(baseURL);
+  const nobody = { user: null, name: null, deviceKeys: [] };
+  if (told === null) return { ...nobody, ...rememberedUser(baseURL), source: "device" };
+  if (told === undefined) return { ...nobody, source: "unsupported" };
+  const isSomebody = typeof told.user === "string" && told.user !== "";
+  if (!isSomebody) {
+    rememberUser(baseURL, null);
+    return { ...nobody, source: "server" };
+  }
+  const name = typeof told.name === "string" ? told.name : null;
+  const keys = Array.isArray(told.device_keys) ? told.device_keys : [];
+  rememberUser(baseURL, { user: told.user, name });
+  const deviceKeys = keys.filter((key) => typeof key === "string");
+  return { user: told.user, name, deviceKeys, source: "server" };
+}
+
+function rememberedUser(baseURL) {
+  try {
+    return parsed(localStorage.getItem(keyOf(baseURL)));
+  } catch {
+    return null;
+  }
+}
+
+function rememberUser(baseURL, one) {
+  try {
+    if (one) localStorage.setItem(keyOf(baseURL), JSON.stringify(one));
+    else localStorage.removeItem(keyOf(baseURL));
+  } catch { /* no storage: then nobody is remembered */ }
+}
+
+function watchUser(baseURL, heard, signal) {
+  addEventListener("storage", ({ key, newValue }) => {
+    if (key === keyOf(baseURL) || key === null) heard(key === null ? null : parsed(newValue));
+  }, { signal });
+}
+
+async function asked(baseURL) {
+  try {
+    const response = await fetch(`${baseURL.replace(/\/+$/, "")}/_sync/session`, {
+      headers: { Accept: "application/json" }, credentials: "same-origin", cache: "no-store",
+      redirect: "error", signal: AbortSignal.timeout(sessionTimeoutMs),
+    });
+    if (response.status === 404) return undefined;
+    const body = response.ok ? await response.json() : null;
+    return body !== null && typeof body === "object" && "user" in body ? body : null;
+  } catch {
+    return null;
+  }
+}
+
+function parsed(text) {
+  try {
+    const one = JSON.parse(text);
+    return typeof one?.user === "string" ? { user: one.user, name: one.name ?? null } : null;
+  } catch {
+    return null;
+  }
+}
+
+// ── sync-hub.js
+
+const nothing = () => {};
+const isLost = (client) => client.status.problem?.code === "scope_denied";
+const goneReason = { code: "scope_denied", error: "You are no longer a member here." };
+
+class SyncHub {
+  ready;
+  user;
+  home = null;
+  live = null;
+  #options;
+  #session;
+  #notes;
+  #open = new Map();
+  #listed = [];
+  #dealing = Promise.resolve();
+  #subscribers = new Set();
+  #stop = new AbortController();
+  #seals = [];
+
+  constructor({
+    baseURL = "", user = "", appliers = {}, live = {}, leaseDays = 0, sealKey, refreshCredentials,
+    onScopes = nothing, onScopeLost = nothing, onSetAside = nothing, onError = nothing,
+    onUserChanged = nothing,
+  } = {}) {
+    this.user = user;
+    this.#options = { appliers, leaseDays, sealKey, onScopes, onUserChanged,
+      client: { appliers, leaseDays, onSetAside, onError,
+        onScopeLost: (told) => this.#lost(told, onScopeLost) } };
+    this.#session = new Session({
+      baseURL, user,
+      refreshCredentials: refreshCredentials ?? (() => this.#refresh()),
+      isSomebodyElse: () => this.#isSomebodyElse(),
+    });
+    this.#notes = new Notes(storageName(baseURL, homeOf(user), user));
+    if (live !== false) {
+      this.live = new LiveClient({
+        ...live,
+        onMessage: (message) => this.#receive(message, live.onMessage),
+        onStatus: (status) => {
+          this.#session.liveChanged(status);
+          live.onStatus?.(status);
+        },
+      });
+    }
+    watchUser(baseURL, (who) => this.#heardUser(who), this.#stop.signal);
+    this.ready = this.#start();
+  }
+
+  get scopes() {
+    return this.#listed;
+  }
+
+  get clients() {
+    return [...this.#open.values()].map((one) => one.client);
+  }
+
+  get status() {
+    const all = [this.home, ...this.clients].filter(Boolean).map((one) => one.status);
+    const sum = (count) => all.reduce((total, one) => total + count(one), 0);
+    return {
+      state: stateOf(all.map((one) => one.state)),
+      waiting: sum((one) => one.waiting),
+      refused: sum((one) => one.refused.length),
+    };
+  }
+
+  open(scope, { initial = [] } = {}) {
+    if (this.#stop.signal.aborted) throw new Error("this hub has stopped");
+    const known = this.#open.get(scope);
+    if (known && (known.count > 0 || !isLost(known.client))) {
+      known.count += 1;
+      return known.client;
+    }
+    if (known) this.#release(known); // nobody wants it any more, and nothing will come of it
+    const client = new SyncClient({ ...this.#options.client, scope, initial }, this.#session);
+    const entry = { client, count: 1, ends: client.subscribe(() => this.#changed(entry)) };
+    this.#open.set(scope, entry);
+    if (this.live) client.follow(this.live);
+    return client;
+  }
+
+  close(scope) {
+    const entry = this.#open.get(scope);
+    if (!entry || entry.count === 0) return;
+    entry.count -= 1;
+    entry.client.ready.then(() => this.#endIfDone(entry));
+  }
+
+  closeAll() {
+    this.#end();
+  }
+
+  async sync() {
+    const clients = [this.home, ...this.clients].filter(Boolean);
+    return (await Promise.all(clients.map((one) => one.sync()))).every(Boolean);
+  }
+
+  subscribe(listener) {
+    this.#subscribers.add(listener);
+    return () => this.#subscribers.delete(listener);
+  }
+
+  async signOut({ keep } = {}) {
+    await this.ready;
+    const { baseURL } = this.#session;
+    const answer = { isDone: false, waiting: 0, kept: 0, problem: null };
+    let found = await editsOnDevice(baseURL, this.user);
+    answer.waiting = countOf(found);
+    if (answer.waiting > 0 && keep === undefined) return answer;
+    const [seal] = this.#seals.length > 0 ? this.#seals : [await this.#notes.get("seal")];
+    if (answer.waiting > 0 && keep && !seal) {
+      const error = "This browser cannot keep edits so that nobody else can read them.";
+      return { ...answer, problem: { code: "cannot_keep", error } };
+    }
+    this.#end();
+    rememberUser(baseURL, null); // the other tabs stop
+    found = await editsOnDevice(baseURL, this.user);
+    if (keep && seal) await keepEdits(seal, found);
+    await forgetUser(baseURL, this.user);
+    await deleteCopies();
+    return { ...answer, isDone: true, kept: keep ? countOf(found) : 0 };
+  }
+
+  async #start() {
+    if (this.user === "") {
+      this.live?.connect();
+      return;
+    }
+    const options = { ...this.#options.client, onScopeLost: nothing, scope: homeOf(this.user) };
+    this.home = new SyncClient(options, this.#session);
+    await this.home.ready;
+    if (this.#stop.signal.aborted) return;
+    this.home.subscribe(() => this.#deal());
+    this.#deal();
+    if (this.live) this.home.follow(this.live);
+    this.live?.connect();
+    this.#settle().catch((error) => console.warn("mizu: what waits here was not all found:", error));
+  }
+
+  async #settle() {
+    const { baseURL } = this.#session;
+    const { sealKey } = this.#options;
+    const who = sealKey === undefined ? await whoAmI({ baseURL }) : null;
+    if (this.#stop.signal.aborted || (who && this.#isOther(who))) return;
+    this.#seals = await sealsOf([sealKey ?? who.deviceKeys].flat());
+    if (this.#seals.length > 0) await this.#notes.put("seal", this.#seals[0]);
+    if (!who || who.source === "server") await forgetOthers(baseURL, this.user);
+    await takeSealed(this.#seals, (kept) => putBack(baseURL, this.user, kept));
+    for (const { scope, rows } of await editsOnDevice(baseURL, this.user)) {
+      if (this.#stop.signal.aborted) return;
+      if (scope === homeOf(this.user) || !rows.some((row) => row.queued)) continue;
+      this.open(scope);
+      this.close(scope);
+    }
+  }
+
+  #receive(message, other = nothing) {
+    const { topic, type, code } = message;
+    const isOurs = [this.home, ...this.clients].filter((one) => one && topic === `sync:${one.scope}`);
+    for (const one of isOurs) one.receive(message);
+    if (isOurs.length > 0) return;
+    const isRefused = code === "token_expired" || code === "unauthenticated";
+    if (type === "error" && isRefused && !topic) this.#session.refresh().catch(nothing);
+    other(message);
+  }
+
+  #deal() {
+    this.#tell();
+    if (!this.home.position || !this.home.isShown) return; // an empty list says nothing then
+    const scopes = scopesOf(this.home.entries("mizu.scope"));
+    const { came, went, isSame } = scopeChanges(this.#listed, scopes);
+    this.#listed = scopes;
+    for (const one of this.clients) {
+      if (came.includes(one.scope) && isLost(one)) one.resume({ withEdits: false });
+    }
+    if (!isSame) this.#options.onScopes({ scopes, came, went });
+    if (!isSame) this.#dealing = this.#dealing.then(() => this.#dealWith(scopes)).catch(nothing);
+  }
+
+  async #dealWith(scopes) {
+    const before = (await this.#notes.get("listed")) ?? [];
+    const names = scopes.map((one) => one.scope);
+    for (const scope of before.filter((one) => !names.includes(one))) await this.#forget(scope);
+    if (!this.#stop.signal.aborted) await this.#notes.put("listed", names);
+  }
+
+  async #forget(scope) {
+    if (this.#stop.signal.aborted) return;
+    const { baseURL, user } = this.#session;
+    const isHere = (await storagesFor(baseURL)).some((one) => one.scope === scope && one.user === user);
+    if (!isHere && !this.#open.has(scope)) return;
+    await this.open(scope).lose(goneReason);
+    this.close(scope);
+  }
+
+  #lost(told, onScopeLost) {
+    this.#tell();
+    onScopeLost(told);
+  }
+
+  #changed(entry) {
+    this.#tell();
+    if (entry.count === 0) this.#endIfDone(entry);
+  }
+
+  #endIfDone({ client, count, ends }) {
+    if (count > 0 || this.#open.get(client.scope)?.client !== client) return;
+    if (client.edits.some((edit) => edit.queued)) return;
+    this.#release({ client, ends });
+  }
+
+  #release({ client, ends }) {
+    this.#open.delete(client.scope);
+    ends();
+    client.close();
+  }
+
+  #tell() {
+    for (const listener of this.#subscribers) listener(this);
+  }
+
+  async #refresh() {
+    const who = await whoAmI({ baseURL: this.#session.baseURL });
+    if (who.source !== "server") return who.source === "device";
+    return who.user !== null && !this.#isOther(who);
+  }
+
+  async #isSomebodyElse() {
+    return this.#isOther(await whoAmI({ baseURL: this.#session.baseURL }));
+  }
+
+  #isOther(who) {
+    if (who.source !== "server" || who.user === null || who.user === this.user) return false;
+    this.#changeUser({ user: who.user, name: who.name });
+    return true;
+  }
+
+  #heardUser(who) {
+    if (this.user !== "" && who?.user !== this.user) this.#changeUser(who);
+  }
+
+  #changeUser(who) {
+    if (this.#stop.signal.aborted) return;
+    this.#end();
+    this.#options.onUserChanged(who);
+  }
+
+  #end() {
+    this.#stop.abort();
+    this.live?.close();
+    this.home?.close();
+    for (const { client, ends } of this.#open.values()) {
+      ends();
+      client.close();
+    }
+    this.#open.clear();
+    this.#tell();
+  }
+}
+
 // ── version.js
 
-const version = "0.1.0-db93364e6831";
+const version = "0.1.0-aed9820e6122";
 
 // ── mizu.js
 
 
-export { askToPersist, LiveClient, oncePerFrame, orderedID, randomID, SyncClient, version };
+export { askToPersist, LiveClient, oncePerFrame, orderedID, randomID, SyncClient, SyncHub, version, whoAmI };

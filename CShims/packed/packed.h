@@ -2,8 +2,8 @@
 // SHA-1 of its content.
 
 static const unsigned char packed_0[] = {
-#embed "c2edb3460562cdc12d34278dba703bce6f06a7e4.br"
+#embed "01341adcbd8130a804a88fd11e7938719b67875b.br"
 };
 
 #define PACKED_ASSETS \
-    {"packed/c2edb3460562cdc12d34278dba703bce6f06a7e4.br", packed_0, sizeof packed_0},
+    {"packed/01341adcbd8130a804a88fd11e7938719b67875b.br", packed_0, sizeof packed_0},

@@ -215,20 +215,45 @@ def test_an_edit_that_a_restored_backup_has_lost_is_not_shown_for_ever(server, f
     todo.expect_titles("In the backup", "And on")
 
 
-def test_a_denied_scope_deletes_its_state_and_keeps_the_queue(server, faulty):
+def aside(todo):
+    return todo.page.evaluate("""mizu.client.setAsideQueues().then((all) => all.map((one) =>
+        [one.reason.code, ...one.rows.map(({ args }) => args.title)]))""")
+
+
+def test_a_denied_scope_deletes_its_state_and_puts_the_queue_aside(server, faulty):
     todo, faults = faulty
     todo.add("Secret")
     todo.expect_synced()
     faults.refuse(PUSH, 403, "scope_denied")
+    faults.refuse(PULL, 403, "scope_denied")
     todo.add("Not allowed any more")
     todo.expect_state("error")
     expect(todo.items).to_have_count(0)
     expect(todo.status).to_contain_text("you may not see this list")
-    kept = todo.page.evaluate("mizu.client.status.waiting")
-    assert kept == 1
+    assert todo.page.evaluate("mizu.client.status.waiting") == 0
+    assert aside(todo) == [["scope_denied", "Not allowed any more"]]
+    todo.add("Typed after the loss")
+    todo.page.wait_for_function(
+        "mizu.client.setAsideQueues().then(([one]) => one.rows.length === 2)")
     todo.page.evaluate("mizu.client.resume()")
-    todo.expect_titles("Secret", "Not allowed any more")
+    todo.expect_titles("Secret", "Not allowed any more", "Typed after the loss")
     todo.expect_synced()
+    assert aside(todo) == []
+
+
+def test_who_may_read_and_not_write_keeps_the_records_and_the_edits_go_aside(server, faulty):
+    todo, faults = faulty
+    todo.add("Read by all")
+    todo.expect_synced()
+    faults.refuse(PUSH, 403, "scope_denied")
+    todo.add("Not written")
+    todo.expect_titles("Read by all")
+    todo.expect_synced()
+    assert aside(todo) == [["scope_denied", "Not written"]]
+    [[client]] = todo.page.evaluate(
+        "mizu.client.setAsideQueues().then((all) => all.map((one) => [one.client]))")
+    assert todo.page.evaluate("(name) => mizu.client.discardQueue(name)", client) is True
+    assert aside(todo) == [] and server.titles() == ["Read by all"]
 
 
 def test_another_user_begins_with_empty_storage(server, faulty):

@@ -2,18 +2,19 @@
 // must not. Compiled by Tests/Process/test_client.py, never run.
 
 import {
-  askToPersist, LiveClient, oncePerFrame, orderedID, randomID, SyncClient, version,
+  askToPersist, LiveClient, oncePerFrame, orderedID, randomID, SyncClient, SyncHub, version, whoAmI,
 } from "mizu";
-import type { Applier, LiveStatus, SyncStatus } from "mizu";
+import type { Applier, ListedScope, LiveStatus, SyncStatus } from "mizu";
 
 interface Note {
   id: string;
   text: string;
 }
 
-const write: Applier = (store, { id, text }: Note, { time }) => {
+const write: Applier = (store, { id, text }: Note, { time, user, role }) => {
+  if (role === "reader") return;
   const before: Note | undefined = store.get("note", id);
-  store.put("note", id, { ...before, id, text, time });
+  store.put("note", id, { ...before, id, text, time, user, number: store.all("note").length });
 };
 
 const client = new SyncClient({
@@ -55,7 +56,28 @@ async function start(): Promise<void> {
   console.log(ref, isSynced, again, cursor, client.edits.filter((edit) => edit.queued).length);
 }
 
-start().finally(end);
+async function several(): Promise<void> {
+  const { user, deviceKeys } = await whoAmI();
+  const hub = new SyncHub({
+    user: user ?? "", sealKey: deviceKeys, appliers: { "note.write": write }, leaseDays: 30,
+    onScopes: ({ scopes, came, went }) => console.log(scopes.map(label), came, went.length),
+    onScopeLost: ({ scope, reason, edits }) => console.log(scope, reason.code, edits[0]?.name),
+    onUserChanged: () => location.reload(),
+    onError: ({ mutation, error }) => console.log(mutation.name, error),
+  });
+  await hub.ready;
+  const notes: SyncClient = hub.open(hub.scopes[0]?.scope ?? "notes");
+  const members: [string, { role: string }][] = notes.entries("mizu.grant");
+  console.log(members.length, notes.role, hub.status.waiting, notes.status.isHidden);
+  hub.close(notes.scope);
+  hub.home?.mutate("mizu.invitation.accept", { scope: "notes", token: "…" });
+  const { isDone, waiting } = await hub.signOut();
+  if (!isDone && waiting > 0) await hub.signOut({ keep: confirm("Keep them for you?") });
+}
+
+const label = ({ scope, role }: ListedScope): string => `${scope} (${role ?? "nobody"})`;
+
+start().then(several).finally(end);
 
 // @ts-expect-error: no such option
 new SyncClient({ scopes: "team-7" });
