@@ -11,7 +11,7 @@
 import { recordKey } from "./local-store.js";
 import { Overlay } from "./replay.js";
 
-const isTime = (value) => typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value);
+const isTimeText = (value) => typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value);
 
 /**
  * Returns the differences: {entity, id, shown, confirmed}, with undefined for a record that is not there.
@@ -41,7 +41,7 @@ export function differences(records, row, appliers, user, changes) {
 
 /** Whether `shown` has all that `made` has. */
 function agrees(shown, made) {
-  if (isTime(shown) && isTime(made)) return true;
+  if (isTimeText(shown) && isTimeText(made)) return true;
   const isObject = (value) => value !== null && typeof value === "object";
   if (!isObject(made) || !isObject(shown)) return shown === made;
   if (Array.isArray(made) !== Array.isArray(shown)) return false;

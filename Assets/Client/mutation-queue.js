@@ -241,9 +241,13 @@ export class MutationQueue {
   }
 }
 
-/** Returns the JSON of one push of `user` ("" for nobody's); the batch's rows in their order. */
+/**
+ * Returns the JSON of one push; the batch's rows in their order.
+ * @param {string} user whose push it is, for the server to compare; "" to leave that out
+ */
 export function pushBody(scope, client, user, batch) {
-  const mutations = batch.map(({ id, name, args, time }) => ({ id, name, args, time }));
+  const mutations = batch.map(({ id, name, args, time }) =>
+    ({ id, name, args, time: isTime(time) ? time : undefined }));
   return JSON.stringify({ v: 1, scope, client, user: user || undefined, mutations });
 }
 
@@ -268,6 +272,9 @@ async function rowsNamed(tx, ids) {
   const rows = await Promise.all(known.map((id) => tx.row(id)));
   return rows.filter((row) => row !== undefined);
 }
+
+/** A clock that is thousands of years ahead writes what is no time of the protocol. */
+const isTime = (text) => /^\d{4}-/.test(text);
 
 function refusedRow(row, code, error) {
   const refusal = { code, error: String(error ?? code), time: new Date().toISOString() };

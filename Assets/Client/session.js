@@ -17,6 +17,8 @@ export class Session {
   gate = new RequestGate(() => this.#members.size > 1, () => this.#mended());
   #members = new Set();
   #occasions = null;
+  /** Whose pushes these are, for the server to compare; "" without a hub: a name of the page's own. */
+  claim;
   /** Asks, after `wrong_user`, whether the page's user has changed; then it stops by itself. */
   isSomebodyElse;
   #refresh;
@@ -25,10 +27,11 @@ export class Session {
   /** @param {() => Promise<any>} refreshCredentials called after a 401, see SyncClient */
   constructor({
     baseURL = "", user = "", refreshCredentials = async () => false,
-    isSomebodyElse = async () => false,
+    isSomebodyElse = async () => false, claim = "",
   } = {}) {
     this.baseURL = baseURL;
     this.user = user;
+    this.claim = claim;
     this.isSomebodyElse = isSomebodyElse;
     this.#refresh = refreshCredentials;
   }

@@ -264,7 +264,7 @@ export class SyncCore {
   async #push() {
     const { replica } = this;
     const parts = {
-      replica, exchange: this.#exchange, scope: this.#scope, user: this.#session.user,
+      replica, exchange: this.#exchange, scope: this.#scope, user: this.#session.claim,
       size: this.#size,
       settled: (results) => this.#settled(results),
     };

@@ -67,7 +67,7 @@ export class SyncHub {
       client: { appliers, leaseDays, onSetAside, onError,
         onScopeLost: (told) => this.#lost(told, onScopeLost) } };
     this.#session = new Session({
-      baseURL, user,
+      baseURL, user, claim: user,
       refreshCredentials: refreshCredentials ?? (() => this.#refresh()),
       isSomebodyElse: () => this.#isSomebodyElse(),
     });
@@ -115,6 +115,7 @@ export class SyncHub {
    */
   open(scope, { initial = [] } = {}) {
     if (this.#stop.signal.aborted) throw new Error("this hub has stopped");
+    if (scope === this.home?.scope) return this.home;
     const known = this.#open.get(scope);
     if (known && (known.count > 0 || !isLost(known.client))) {
       known.count += 1;
@@ -295,8 +296,10 @@ export class SyncHub {
     return who.user !== null && !this.#isOther(who);
   }
 
+  /** After `wrong_user`: true also if nobody is signed in any more, which is no reason to give up edits. */
   async #isSomebodyElse() {
-    return this.#isOther(await whoAmI({ baseURL: this.#session.baseURL }));
+    const who = await whoAmI({ baseURL: this.#session.baseURL });
+    return this.#isOther(who) || (who.source === "server" && who.user === null);
   }
 
   /** Stops if the server says that somebody else is signed in; nobody is a matter of `refresh`. */

@@ -72,7 +72,8 @@ export class Verdict {
     const { status, code, error, retryAfterMs } = outcome;
     if (code === "scope_denied") return client ? this.#refuse({ code, error }) : this.deny(outcome);
     if (code === "wrong_user") {
-      if (await this.#session.isSomebodyElse()) return { ok: false, halt: true };
+      const problem = { code, error };
+      if (await this.#session.isSomebodyElse()) return { ok: false, halt: true, problem };
       await setAside(this.#replica, client, { code, error });
       this.#actions.ask("pull");
     } else if (status === 401) {

@@ -251,8 +251,8 @@ static const mizu_client_file files[] = {
 const size_t mizu_client_files_count = sizeof files / sizeof files[0];
 mizu_client_file mizu_client_file_at(size_t index) { return files[index]; }
 
-const char *mizu_client_version(void) { return "0.1.0-aed9820e6122"; }
-const char *mizu_client_map(void) { return "{\"imports\":{\"mizu\":\"/_mizu/0.1.0-aed9820e6122/mizu.js\",\"mizu/\":\"/_mizu/0.1.0-aed9820e6122/parts/\"}}"; }
-const char *mizu_client_map_hash(void) { return "sha256-ubDErfk+G/m1HcFNiOetzEj/Ebs3mJi45UQEQgzDsfQ="; }
+const char *mizu_client_version(void) { return "0.1.0-c8e63cca5849"; }
+const char *mizu_client_map(void) { return "{\"imports\":{\"mizu\":\"/_mizu/0.1.0-c8e63cca5849/mizu.js\",\"mizu/\":\"/_mizu/0.1.0-c8e63cca5849/parts/\"}}"; }
+const char *mizu_client_map_hash(void) { return "sha256-r1yL+XNHTCbEzWaQdjfMSZZCkFxV/TBTl1DIXmwRXAY="; }
 const char *mizu_client_dev_map(void) { return "{\"imports\":{\"mizu\":\"/_mizu/dev/parts/mizu.js\",\"mizu/\":\"/_mizu/dev/parts/\"}}"; }
 const char *mizu_client_dev_map_hash(void) { return "sha256-JTPn5jGvEHOGU8q2rqxVEMNm/SwO9U/dU0Mv6Gbld3c="; }

@@ -949,7 +949,8 @@ class MutationQueue {
 }
 
 function pushBody(scope, client, user, batch) {
-  const mutations = batch.map(({ id, name, args, time }) => ({ id, name, args, time }));
+  const mutations = batch.map(({ id, name, args, time }) =>
+    ({ id, name, args, time: isTime(time) ? time : undefined }));
   return JSON.stringify({ v: 1, scope, client, user: user || undefined, mutations });
 }
 
@@ -968,6 +969,8 @@ async function rowsNamed(tx, ids) {
   const rows = await Promise.all(known.map((id) => tx.row(id)));
   return rows.filter((row) => row !== undefined);
 }
+
+const isTime = (text) => /^\d{4}-/.test(text);
 
 function refusedRow(row, code, error) {
   const refusal = { code, error: String(error ?? code), time: new Date().toISOString() };
@@ -1201,16 +1204,18 @@ class Session {
   gate = new RequestGate(() => this.#members.size > 1, () => this.#mended());
   #members = new Set();
   #occasions = null;
+  claim;
   isSomebodyElse;
   #refresh;
   #refreshing = null;
 
   constructor({
     baseURL = "", user = "", refreshCredentials = async () => false,
-    isSomebodyElse = async () => false,
+    isSomebodyElse = async () => false, claim = "",
   } = {}) {
     this.baseURL = baseURL;
     this.user = user;
+    this.claim = claim;
     this.isSomebodyElse = isSomebodyElse;
     this.#refresh = refreshCredentials;
   }
@@ -2797,7 +2802,8 @@ class Verdict {
     const { status, code, error, retryAfterMs } = outcome;
     if (code === "scope_denied") return client ? this.#refuse({ code, error }) : this.deny(outcome);
     if (code === "wrong_user") {
-      if (await this.#session.isSomebodyElse()) return { ok: false, halt: true };
+      const problem = { code, error };
+      if (await this.#session.isSomebodyElse()) return { ok: false, halt: true, problem };
       await setAside(this.#replica, client, { code, error });
       this.#actions.ask("pull");
     } else if (status === 401) {
@@ -3029,7 +3035,7 @@ class SyncCore {
   async #push() {
     const { replica } = this;
     const parts = {
-      replica, exchange: this.#exchange, scope: this.#scope, user: this.#session.user,
+      replica, exchange: this.#exchange, scope: this.#scope, user: this.#session.claim,
       size: this.#size,
       settled: (results) => this.#settled(results),
     };
@@ -3206,7 +3212,7 @@ class Overlay {
 
 // ── applier-check.js
 
-const isTime = (value) => typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value);
+const isTimeText = (value) => typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value);
 
 function differences(records, row, appliers, user, changes) {
   const overlay = new Overlay(records, [{ ...row, replayed: true }], appliers, user);
@@ -3227,7 +3233,7 @@ function differences(records, row, appliers, user, changes) {
 }
 
 function agrees(shown, made) {
-  if (isTime(shown) && isTime(made)) return true;
+  if (isTimeText(shown) && isTimeText(made)) return true;
   const isObject = (value) => value !== null && typeof value === "object";
   if (!isObject(made) || !isObject(shown)) return shown === made;
   if (Array.isArray(made) !== Array.isArray(shown)) return false;
@@ -3960,7 +3966,7 @@ class SyncHub {
       client: { appliers, leaseDays, onSetAside, onError,
         onScopeLost: (told) => this.#lost(told, onScopeLost) } };
     this.#session = new Session({
-      baseURL, user,
+      baseURL, user, claim: user,
       refreshCredentials: refreshCredentials ?? (() => this.#refresh()),
       isSomebodyElse: () => this.#isSomebodyElse(),
     });
@@ -3999,6 +4005,7 @@ class SyncHub {
 
   open(scope, { initial = [] } = {}) {
     if (this.#stop.signal.aborted) throw new Error("this hub has stopped");
+    if (scope === this.home?.scope) return this.home;
     const known = this.#open.get(scope);
     if (known && (known.count > 0 || !isLost(known.client))) {
       known.count += 1;
@@ -4159,7 +4166,8 @@ class SyncHub {
   }
 
   async #isSomebodyElse() {
-    return this.#isOther(await whoAmI({ baseURL: this.#session.baseURL }));
+    const who = await whoAmI({ baseURL: this.#session.baseURL });
+    return this.#isOther(who) || (who.source === "server" && who.user === null);
   }
 
   #isOther(who) {
@@ -4193,7 +4201,7 @@ class SyncHub {
 
 // ── version.js
 
-const version = "0.1.0-aed9820e6122";
+const version = "0.1.0-c8e63cca5849";
 
 // ── mizu.js
 

@@ -2,8 +2,8 @@
 // SHA-1 of its content.
 
 static const unsigned char packed_0[] = {
-#embed "01341adcbd8130a804a88fd11e7938719b67875b.br"
+#embed "25960bc3b3831306d13d030a02710a8fec04052d.br"
 };
 
 #define PACKED_ASSETS \
-    {"packed/01341adcbd8130a804a88fd11e7938719b67875b.br", packed_0, sizeof packed_0},
+    {"packed/25960bc3b3831306d13d030a02710a8fec04052d.br", packed_0, sizeof packed_0},

@@ -22,7 +22,7 @@ extension PushRequest {
         return try parse(scanned.json, scanned.reading, limits: limits)
     }
 
-    private static let members: [StaticString] = ["scope", "client", "mutations"]
+    private static let members: [StaticString] = ["scope", "client", "mutations", "user"]
 
     /// Reads a push from an object that has been read already, such as a message on /ws.
     public static func parse(
@@ -41,9 +41,11 @@ extension PushRequest {
             expected: min(limits.pushMutationsMax, 1 + array.bytes.count / 100))
         var elements = JSONObjects(array, membersNamed: MutationParser.members)
         while try parser.take(&elements) == .goOn {}
-        return PushRequest(
+        var push = PushRequest(
             scope: parser.scope ?? .defaultScope, client: parser.client,
             mutations: parser.mutations)
+        push.claimedUser = try envelope.name("user", at: 3)
+        return push
     }
 }
 

@@ -57,6 +57,7 @@ extension SyncEngine {
     private func apply(
         _ push: PushRequest, _ run: inout BatchRun
     ) throws(StoreError) -> PushAnswer {
+        if let claimed = push.claimedUser, claimed != push.user { return .failure(.wrongUser) }
         if let refusal = try denial(of: push, &run) { return .failure(refusal) }
         var client: ClientState?
         switch try admit(push, at: run.ageMilliseconds) {

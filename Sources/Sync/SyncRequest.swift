@@ -16,6 +16,9 @@ public struct PushRequest: Sendable {
         get { authority.user }
         set { authority = .user(newValue) }
     }
+    /// Whose edits these are, as their client says; nil where it does not. Another user's are
+    /// refused: the credentials may have changed under an open page.
+    public var claimedUser: Name?
     /// Whether who pushes may read the scope. What others make of it is told uncompressed.
     public var isByReader = true
     /// Where from; nil where that is not to be counted.

@@ -288,6 +288,21 @@ struct ClientTests {
             try harness.mutate("m2", "note.nothing", client: "c", user: "ann").bool("ok") == true)
     }
 
+    @Test("a push that says whose it is goes with nobody else's credentials")
+    func claimedUser() throws {
+        let harness = try Harness(.memory)
+        func body(_ id: String) -> String {
+            #"{"scope":"s","user":"ann","mutations":[{"id":"\#(id)","name":"note.nothing","args":{}}]}"#
+        }
+        for other: Name? in ["bob", nil] {
+            #expect(throws: Refusal.wrongUser) { try harness.push(body("m1"), user: other) }
+        }
+        #expect(try harness.results(body("m1"), user: "ann").first?.bool("ok") == true)
+        #expect(throws: Refusal.self) {
+            try harness.push(#"{"user":7,"mutations":[]}"#, user: "ann")
+        }
+    }
+
     @Test(
         "an anonymous client belongs to the first who signs in, everywhere",
         arguments: StoreKind.allCases)
