@@ -1,6 +1,6 @@
-// JSON Web Tokens that are wrong in every way that RFC 8725 warns of, end to end: by
-// `Authorization` on a page, on a push, and by `auth` on a socket. A refusal says one of two codes
-// and nothing of the token.
+// JSON Web Tokens that are wrong in every way that RFC 8725 warns of, end to end: in a request's
+// field on a page and on a push, and by `auth` on a socket. A refusal says one of two codes and
+// nothing of the token.
 
 import Mizu
 import MizuTesting
