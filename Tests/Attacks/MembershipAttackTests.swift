@@ -133,9 +133,10 @@ struct MembershipAttackTests {
         let queued = try await app.post("/_sync/push", json: text, as: "bob")
         #expect(queued.status == 403)
         #expect(queued.code == "scope_denied")
-        #expect(try await app.pull(as: "ann", scope: "list").changes.allSatisfy {
-            $0.json.member("mutation")?.string != "q1"
-        })
+        #expect(
+            try await app.pull(as: "ann", scope: "list").changes.allSatisfy {
+                $0.json.member("mutation")?.string != "q1"
+            })
     }
 
     // MARK: Invitations
