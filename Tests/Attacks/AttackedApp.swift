@@ -20,12 +20,12 @@ func mountHandlers(on app: App, _ sync: Sync) {
     app.get("/me") { request in .text(request.user ?? "nobody") }
     app.get("/read/:scope") { request in
         try sync.read(request, scope: try scope(of: request)) { snapshot in
-            .text(try snapshot.records("note").map { try $0.decode(Note.self).text }.joined())
+            .text("\(try snapshot.records("note").count) notes")
         }
     }
     app.get("/page/:scope") { request in
         try sync.page(request, scope: try scope(of: request), key: "notes") { snapshot in
-            .text(try snapshot.records("note").map { try $0.decode(Note.self).text }.joined())
+            .text("\(try snapshot.records("note").count) notes")
         }
     }
     app.post("/push/:scope") { request in

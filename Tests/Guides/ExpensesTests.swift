@@ -13,9 +13,9 @@ struct ExpensesTests {
 
     private static let views = Assets([
         "views/pages/household.html": """
-            {{household}}: {{#totals}}{{cents}} {{/totals}}
-            {{#expenses}}<li>{{title}} {{cents}}</li>{{/expenses}}
-            """
+        {{household}}: {{#totals}}{{cents}} {{/totals}}
+        {{#expenses}}<li>{{title}} {{cents}}</li>{{/expenses}}
+        """
     ])
 
     private static func app() throws -> TestApp {
@@ -44,7 +44,8 @@ struct ExpensesTests {
     func totals() async throws {
         let app = try await Self.household()
         _ = try await app.push(
-            "expense.add", json: #"{"id":"e2","title":"Milk","cents":150}"#, as: "bob", scope: "oak")
+            "expense.add", json: #"{"id":"e2","title":"Milk","cents":150}"#, as: "bob", scope: "oak"
+        )
         _ = try await app.push(
             "expense.add", json: #"{"id":"e3","title":"Rent","cents":90000,"day":"2025-12-31"}"#,
             as: "ann", scope: "oak")
