@@ -233,6 +233,7 @@ let package = Package(
         tests("Tidy", ["Mizu", "MizuScaffold"]),
     ]
         + template("sync", module: "MizuTodo", joined: ["app.js"])
+        + template("team", module: "MizuTeam", joined: ["app.js"])
         + template("live", module: "MizuCounter") + [
             .executableTarget(
                 name: "MizuHello", dependencies: ["Mizu"],

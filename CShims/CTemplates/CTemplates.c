@@ -455,6 +455,174 @@ static const unsigned char file_113[] = {
 #embed "../../Assets/Templates/sync/template.json" suffix(, 0) if_empty(0)
 };
 
+static const unsigned char file_114[] = {
+#embed "../../Assets/Templates/team/.gitignore" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_115[] = {
+#embed "../../Assets/Templates/team/Assets/static/css/app.css" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_116[] = {
+#embed "../../Assets/Templates/team/Assets/static/img/favicon.ico" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_117[] = {
+#embed "../../Assets/Templates/team/Assets/static/img/mizu.svg" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_118[] = {
+#embed "../../Assets/Templates/team/Assets/static/js/app.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_119[] = {
+#embed "../../Assets/Templates/team/Assets/static/js/appliers.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_120[] = {
+#embed "../../Assets/Templates/team/Assets/static/js/faces.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_121[] = {
+#embed "../../Assets/Templates/team/Assets/static/js/list-view.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_122[] = {
+#embed "../../Assets/Templates/team/Assets/static/js/lists-view.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_123[] = {
+#embed "../../Assets/Templates/team/Assets/static/sw.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_124[] = {
+#embed "../../Assets/Templates/team/Assets/views/layouts/default.html" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_125[] = {
+#embed "../../Assets/Templates/team/Assets/views/pages/error.html" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_126[] = {
+#embed "../../Assets/Templates/team/Assets/views/pages/home.html" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_127[] = {
+#embed "../../Assets/Templates/team/Assets/views/pages/join.html" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_128[] = {
+#embed "../../Assets/Templates/team/Assets/views/partials/header.html" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_129[] = {
+#embed "../../Assets/Templates/team/Assets/views/partials/item.html" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_130[] = {
+#embed "../../Assets/Templates/team/Assets/views/partials/member.html" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_131[] = {
+#embed "../../Assets/Templates/team/CShims/CAssets/CAssets.c" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_132[] = {
+#embed "../../Assets/Templates/team/CShims/CAssets/app.js" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_133[] = {
+#embed "../../Assets/Templates/team/CShims/CAssets/include/CAssets.h" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_134[] = {
+#embed "../../Assets/Templates/team/CShims/assets.sh" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_135[] = {
+#embed "../../Assets/Templates/team/CShims/join.sh" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_136[] = {
+#embed "../../Assets/Templates/team/CShims/pack.sh" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_137[] = {
+#embed "../../Assets/Templates/team/CShims/packed/015e3ef0520429ea145b29afe66a0f5a22f66923.br" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_138[] = {
+#embed "../../Assets/Templates/team/CShims/packed/2fd63dfc767a824bde72c41eaa9ac3b48d83c3f0.br" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_139[] = {
+#embed "../../Assets/Templates/team/CShims/packed/3642702462208dae13191e59c6962c3d5b307439.br" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_140[] = {
+#embed "../../Assets/Templates/team/CShims/packed/3dc612190fb4c278231550dcb9ec151119c03c2d.br" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_141[] = {
+#embed "../../Assets/Templates/team/CShims/packed/70852e3df278bfe8bb71d82c77e8cbb78c05884f.br" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_142[] = {
+#embed "../../Assets/Templates/team/CShims/packed/89b2c7bee8b3191243cc58a8f8213f4275187b4b.br" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_143[] = {
+#embed "../../Assets/Templates/team/CShims/packed/packed.h" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_144[] = {
+#embed "../../Assets/Templates/team/Makefile" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_145[] = {
+#embed "../../Assets/Templates/team/Package.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_146[] = {
+#embed "../../Assets/Templates/team/README.md" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_147[] = {
+#embed "../../Assets/Templates/team/Sources/App/App.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_148[] = {
+#embed "../../Assets/Templates/team/Sources/App/Forms.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_149[] = {
+#embed "../../Assets/Templates/team/Sources/App/ListMutator.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_150[] = {
+#embed "../../Assets/Templates/team/Sources/App/Pages.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_151[] = {
+#embed "../../Assets/Templates/team/Sources/Server/EmbeddedAssets.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_152[] = {
+#embed "../../Assets/Templates/team/Sources/Server/main.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_153[] = {
+#embed "../../Assets/Templates/team/Tests/App/ListMutatorTests.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_154[] = {
+#embed "../../Assets/Templates/team/Tests/App/PeopleTests.swift" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_155[] = {
+#embed "../../Assets/Templates/team/template.json" suffix(, 0) if_empty(0)
+};
+
 const mizu_template mizu_templates[] = {
     {"Licenses/Apache-2.0", file_1, sizeof(file_1) - 1},
     {"Licenses/BSD-3-Clause", file_2, sizeof(file_2) - 1},
@@ -569,6 +737,48 @@ const mizu_template mizu_templates[] = {
     {"Templates/sync/Tests/App/PageTests.swift", file_111, sizeof(file_111) - 1},
     {"Templates/sync/Tests/App/TodoMutatorTests.swift", file_112, sizeof(file_112) - 1},
     {"Templates/sync/template.json", file_113, sizeof(file_113) - 1},
+    {"Templates/team/.gitignore", file_114, sizeof(file_114) - 1},
+    {"Templates/team/Assets/static/css/app.css", file_115, sizeof(file_115) - 1},
+    {"Templates/team/Assets/static/img/favicon.ico", file_116, sizeof(file_116) - 1},
+    {"Templates/team/Assets/static/img/mizu.svg", file_117, sizeof(file_117) - 1},
+    {"Templates/team/Assets/static/js/app.js", file_118, sizeof(file_118) - 1},
+    {"Templates/team/Assets/static/js/appliers.js", file_119, sizeof(file_119) - 1},
+    {"Templates/team/Assets/static/js/faces.js", file_120, sizeof(file_120) - 1},
+    {"Templates/team/Assets/static/js/list-view.js", file_121, sizeof(file_121) - 1},
+    {"Templates/team/Assets/static/js/lists-view.js", file_122, sizeof(file_122) - 1},
+    {"Templates/team/Assets/static/sw.js", file_123, sizeof(file_123) - 1},
+    {"Templates/team/Assets/views/layouts/default.html", file_124, sizeof(file_124) - 1},
+    {"Templates/team/Assets/views/pages/error.html", file_125, sizeof(file_125) - 1},
+    {"Templates/team/Assets/views/pages/home.html", file_126, sizeof(file_126) - 1},
+    {"Templates/team/Assets/views/pages/join.html", file_127, sizeof(file_127) - 1},
+    {"Templates/team/Assets/views/partials/header.html", file_128, sizeof(file_128) - 1},
+    {"Templates/team/Assets/views/partials/item.html", file_129, sizeof(file_129) - 1},
+    {"Templates/team/Assets/views/partials/member.html", file_130, sizeof(file_130) - 1},
+    {"Templates/team/CShims/CAssets/CAssets.c", file_131, sizeof(file_131) - 1},
+    {"Templates/team/CShims/CAssets/app.js", file_132, sizeof(file_132) - 1},
+    {"Templates/team/CShims/CAssets/include/CAssets.h", file_133, sizeof(file_133) - 1},
+    {"Templates/team/CShims/assets.sh", file_134, sizeof(file_134) - 1},
+    {"Templates/team/CShims/join.sh", file_135, sizeof(file_135) - 1},
+    {"Templates/team/CShims/pack.sh", file_136, sizeof(file_136) - 1},
+    {"Templates/team/CShims/packed/015e3ef0520429ea145b29afe66a0f5a22f66923.br", file_137, sizeof(file_137) - 1},
+    {"Templates/team/CShims/packed/2fd63dfc767a824bde72c41eaa9ac3b48d83c3f0.br", file_138, sizeof(file_138) - 1},
+    {"Templates/team/CShims/packed/3642702462208dae13191e59c6962c3d5b307439.br", file_139, sizeof(file_139) - 1},
+    {"Templates/team/CShims/packed/3dc612190fb4c278231550dcb9ec151119c03c2d.br", file_140, sizeof(file_140) - 1},
+    {"Templates/team/CShims/packed/70852e3df278bfe8bb71d82c77e8cbb78c05884f.br", file_141, sizeof(file_141) - 1},
+    {"Templates/team/CShims/packed/89b2c7bee8b3191243cc58a8f8213f4275187b4b.br", file_142, sizeof(file_142) - 1},
+    {"Templates/team/CShims/packed/packed.h", file_143, sizeof(file_143) - 1},
+    {"Templates/team/Makefile", file_144, sizeof(file_144) - 1},
+    {"Templates/team/Package.swift", file_145, sizeof(file_145) - 1},
+    {"Templates/team/README.md", file_146, sizeof(file_146) - 1},
+    {"Templates/team/Sources/App/App.swift", file_147, sizeof(file_147) - 1},
+    {"Templates/team/Sources/App/Forms.swift", file_148, sizeof(file_148) - 1},
+    {"Templates/team/Sources/App/ListMutator.swift", file_149, sizeof(file_149) - 1},
+    {"Templates/team/Sources/App/Pages.swift", file_150, sizeof(file_150) - 1},
+    {"Templates/team/Sources/Server/EmbeddedAssets.swift", file_151, sizeof(file_151) - 1},
+    {"Templates/team/Sources/Server/main.swift", file_152, sizeof(file_152) - 1},
+    {"Templates/team/Tests/App/ListMutatorTests.swift", file_153, sizeof(file_153) - 1},
+    {"Templates/team/Tests/App/PeopleTests.swift", file_154, sizeof(file_154) - 1},
+    {"Templates/team/template.json", file_155, sizeof(file_155) - 1},
     {0, 0, 0},
 };
 

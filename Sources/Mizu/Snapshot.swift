@@ -139,7 +139,7 @@ public struct Snapshot: ~Copyable {
     // MARK: Rows
 
     /// Visits an entity's records after `after`, in the order of ids.
-    private func visit(
+    func visit(
         _ entity: Name, after: Name?, _ visit: (Name, ByteSlice) throws -> Visit
     ) throws {
         if check.isOver { throw SnapshotError.over }

@@ -18,7 +18,7 @@ public struct GrantRecord: Hashable, Sendable {
     }
 
     /// Nil where the record is no grant.
-    init?(_ json: JSONValue) {
+    public init?(_ json: JSONValue) {
         guard let role = json.member("role")?.string else { return nil }
         self.role = role
         name = json.member("name")?.string

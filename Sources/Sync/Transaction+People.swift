@@ -11,6 +11,12 @@ public struct Member: Hashable, Sendable {
     public let role: String
     /// As whoever granted it, or the user, has said; nil where nobody has.
     public let name: String?
+
+    public init(user: Name, role: String, name: String?) {
+        self.user = user
+        self.role = role
+        self.name = name
+    }
 }
 
 // MARK: Members

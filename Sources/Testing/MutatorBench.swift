@@ -20,12 +20,14 @@ public final class MutatorBench {
         var milliseconds: Int64 = 1_800_000_000_000
     }
 
-    /// - Parameter mutator: the app's.
-    public init(_ mutator: some Mutator) {
+    /// - Parameters:
+    ///   - mutator: the app's.
+    ///   - roles: the app's, if it has some: then rights are asked for as in the app.
+    public init(_ mutator: some Mutator, roles: Roles? = nil) {
         let now = self.now
         engine = SyncEngine(
             store: MemoryStore(epoch: "test"), mutator: mutator, limits: SyncLimits(),
-            now: { now.milliseconds })
+            roles: roles, now: { now.milliseconds })
     }
 
     /// Pushes one mutation.

@@ -1,0 +1,34 @@
+// Written by `make assets`: do not edit. Files packed by brotli (RFC 7932), each named by the
+// SHA-1 of its content.
+
+static const unsigned char packed_0[] = {
+#embed "3dc612190fb4c278231550dcb9ec151119c03c2d.br"
+};
+
+static const unsigned char packed_1[] = {
+#embed "3642702462208dae13191e59c6962c3d5b307439.br"
+};
+
+static const unsigned char packed_2[] = {
+#embed "2fd63dfc767a824bde72c41eaa9ac3b48d83c3f0.br"
+};
+
+static const unsigned char packed_3[] = {
+#embed "89b2c7bee8b3191243cc58a8f8213f4275187b4b.br"
+};
+
+static const unsigned char packed_4[] = {
+#embed "015e3ef0520429ea145b29afe66a0f5a22f66923.br"
+};
+
+static const unsigned char packed_5[] = {
+#embed "70852e3df278bfe8bb71d82c77e8cbb78c05884f.br"
+};
+
+#define PACKED_ASSETS \
+    {"packed/3dc612190fb4c278231550dcb9ec151119c03c2d.br", packed_0, sizeof packed_0}, \
+    {"packed/3642702462208dae13191e59c6962c3d5b307439.br", packed_1, sizeof packed_1}, \
+    {"packed/2fd63dfc767a824bde72c41eaa9ac3b48d83c3f0.br", packed_2, sizeof packed_2}, \
+    {"packed/89b2c7bee8b3191243cc58a8f8213f4275187b4b.br", packed_3, sizeof packed_3}, \
+    {"packed/015e3ef0520429ea145b29afe66a0f5a22f66923.br", packed_4, sizeof packed_4}, \
+    {"packed/70852e3df278bfe8bb71d82c77e8cbb78c05884f.br", packed_5, sizeof packed_5},

@@ -1,0 +1,53 @@
+// The whole app in one place: what it is made of, in the order in which a request meets it.
+
+import Mizu
+
+/// Declares the app; `run()` it.
+/// - Parameter assets: the files below `Assets/`, embedded in the binary.
+/// - Throws: `StartError`, one line that says what to do.
+public func makeApp(_ configuration: Configuration, assets: Assets) throws -> App {
+    let app = try App(configuration, assets: assets)
+    let views = try app.views()
+    // A scope for each list; who may do what in it is told by the grants in it.
+    let sync = try app.sync(ListMutator(), roles: ListMutator.roles)
+    // People: the pages below /account, sessions, and `request.user`.
+    let accounts = try app.accounts(sync, signUp: .open)
+    mountPresence(on: app)
+
+    let pages = Pages(views: views, sync: sync, accounts: accounts)
+    app.get("/", cost: 4) { (request: OwnedRequest) async throws -> Response in
+        try await pages.home(request)
+    }
+    app.get("/lists/:id", cost: 4) { request in try pages.list(request) }
+    app.get("/join/:id/:token") { request in try pages.invitation(request) }
+
+    let forms = Forms(sync: sync, accounts: accounts)
+    app.post("/lists") { (request: OwnedRequest) async throws -> Response in
+        try await forms.make(request)
+    }
+    app.post("/lists/:id") { request in try forms.change(request) }
+    app.post("/join/:id/:token") { (request: OwnedRequest) async throws -> Response in
+        try await forms.join(request)
+    }
+
+    app.files("/static", from: "static")
+    app.file("/favicon.ico", from: "static/img/favicon.ico")
+    // At the root, because a service worker controls what lies below its own path.
+    app.file("/sw.js", from: "static/sw.js")
+    return app
+}
+
+/// Shows who is here: whoever follows a list may be in its topic `here:ID`.
+private func mountPresence(on app: App) {
+    @Sendable func follows(_ session: LiveSession, _ topic: String) -> Bool {
+        topic.hasPrefix("here:") && session.topics.contains("sync:list:" + topic.dropFirst(5))
+    }
+    app.live(onMessage: { session, request in
+        if case .subscribe(let topic) = request, follows(session, topic) { return .allow }
+        return .deny
+    })
+    app.presence { session, topic, info in
+        guard follows(session, topic), let user = session.user else { return .deny }
+        return .join(PresenceMember(id: user, info: info))
+    }
+}
