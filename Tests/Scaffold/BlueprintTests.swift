@@ -172,7 +172,7 @@ struct BlueprintTests {
     @Test("what is near nothing is answered with all there is")
     func farOff() throws {
         let error = try #require(throws: ScaffoldError.self) { try Embedded.blueprint("django") }
-        #expect(error.hint == "there are: sync, live, minimal")
+        #expect(error.hint == "there are: sync, team, live, minimal")
         #expect(Suggestion.nearest(to: "", among: ["a"]) == nil)
         #expect(Suggestion.nearest(to: String(repeating: "a", count: 99), among: ["a"]) == nil)
     }
