@@ -138,8 +138,8 @@ let package = Package(
             [
                 "MizuSyncService", "MizuProcess", "MizuServer", "MizuDoor", "MizuAccessLog",
                 "MizuIdentity", "MizuSyncSQLite", "MizuView", "MizuSync", "MizuRouting", "MizuHTTP",
-                "MizuWire", "MizuTransport", "MizuEventLoop", "MizuJOSE", "MizuCrypto",
-                "MizuBytes", "CLinux", "CDev", "CClient", log,
+                "MizuWire", "MizuTransport", "MizuEventLoop", "MizuWebAuthn", "MizuJOSE",
+                "MizuCrypto", "MizuBytes", "CLinux", "CDev", "CClient", log,
             ]),
         room(
             "Testing",
@@ -167,7 +167,7 @@ let package = Package(
 
         // What several of the tests below use; no product holds it.
         .target(name: "MizuTestSupport", path: "Tests/Support"),
-        // An app with people that Tests/Process runs.
+        // An app with people that Tests/Process and Tests/Browser run.
         .executableTarget(
             name: "MizuPeople", dependencies: ["Mizu"], path: "Tests/People",
             linkerSettings: smallBinary),

@@ -102,98 +102,106 @@ static const unsigned char part_22[] = {
 };
 
 static const unsigned char part_23[] = {
-#embed "../../Assets/Client/random-id.js" suffix(, 0)
+#embed "../../Assets/Client/passkey-page.js" suffix(, 0)
 };
 
 static const unsigned char part_24[] = {
-#embed "../../Assets/Client/reachability.js" suffix(, 0)
+#embed "../../Assets/Client/passkeys.js" suffix(, 0)
 };
 
 static const unsigned char part_25[] = {
-#embed "../../Assets/Client/replay.js" suffix(, 0)
+#embed "../../Assets/Client/random-id.js" suffix(, 0)
 };
 
 static const unsigned char part_26[] = {
-#embed "../../Assets/Client/replica.js" suffix(, 0)
+#embed "../../Assets/Client/reachability.js" suffix(, 0)
 };
 
 static const unsigned char part_27[] = {
-#embed "../../Assets/Client/request-gate.js" suffix(, 0)
+#embed "../../Assets/Client/replay.js" suffix(, 0)
 };
 
 static const unsigned char part_28[] = {
-#embed "../../Assets/Client/rounds.js" suffix(, 0)
+#embed "../../Assets/Client/replica.js" suffix(, 0)
 };
 
 static const unsigned char part_29[] = {
-#embed "../../Assets/Client/scope-list.js" suffix(, 0)
+#embed "../../Assets/Client/request-gate.js" suffix(, 0)
 };
 
 static const unsigned char part_30[] = {
-#embed "../../Assets/Client/session.js" suffix(, 0)
+#embed "../../Assets/Client/rounds.js" suffix(, 0)
 };
 
 static const unsigned char part_31[] = {
-#embed "../../Assets/Client/set-aside.js" suffix(, 0)
+#embed "../../Assets/Client/scope-list.js" suffix(, 0)
 };
 
 static const unsigned char part_32[] = {
-#embed "../../Assets/Client/snapshot.js" suffix(, 0)
+#embed "../../Assets/Client/session.js" suffix(, 0)
 };
 
 static const unsigned char part_33[] = {
-#embed "../../Assets/Client/spread.js" suffix(, 0)
+#embed "../../Assets/Client/set-aside.js" suffix(, 0)
 };
 
 static const unsigned char part_34[] = {
-#embed "../../Assets/Client/state-check.js" suffix(, 0)
+#embed "../../Assets/Client/snapshot.js" suffix(, 0)
 };
 
 static const unsigned char part_35[] = {
-#embed "../../Assets/Client/storage.js" suffix(, 0)
+#embed "../../Assets/Client/spread.js" suffix(, 0)
 };
 
 static const unsigned char part_36[] = {
-#embed "../../Assets/Client/sync-client.js" suffix(, 0)
+#embed "../../Assets/Client/state-check.js" suffix(, 0)
 };
 
 static const unsigned char part_37[] = {
-#embed "../../Assets/Client/sync-core.js" suffix(, 0)
+#embed "../../Assets/Client/storage.js" suffix(, 0)
 };
 
 static const unsigned char part_38[] = {
-#embed "../../Assets/Client/sync-hub.js" suffix(, 0)
+#embed "../../Assets/Client/sync-client.js" suffix(, 0)
 };
 
 static const unsigned char part_39[] = {
-#embed "../../Assets/Client/sync-machine.js" suffix(, 0)
+#embed "../../Assets/Client/sync-core.js" suffix(, 0)
 };
 
 static const unsigned char part_40[] = {
-#embed "../../Assets/Client/sync-status.js" suffix(, 0)
+#embed "../../Assets/Client/sync-hub.js" suffix(, 0)
 };
 
 static const unsigned char part_41[] = {
-#embed "../../Assets/Client/transaction.js" suffix(, 0)
+#embed "../../Assets/Client/sync-machine.js" suffix(, 0)
 };
 
 static const unsigned char part_42[] = {
-#embed "../../Assets/Client/turn.js" suffix(, 0)
+#embed "../../Assets/Client/sync-status.js" suffix(, 0)
 };
 
 static const unsigned char part_43[] = {
-#embed "../../Assets/Client/verdict.js" suffix(, 0)
+#embed "../../Assets/Client/transaction.js" suffix(, 0)
 };
 
 static const unsigned char part_44[] = {
-#embed "../../Assets/Client/version.js" suffix(, 0)
+#embed "../../Assets/Client/turn.js" suffix(, 0)
 };
 
 static const unsigned char part_45[] = {
-#embed "../../Assets/Client/view.js" suffix(, 0)
+#embed "../../Assets/Client/verdict.js" suffix(, 0)
 };
 
 static const unsigned char part_46[] = {
+#embed "../../Assets/Client/version.js" suffix(, 0)
+};
+
+static const unsigned char part_47[] = {
+#embed "../../Assets/Client/view.js" suffix(, 0)
+};
+
+static const unsigned char part_48[] = {
 #embed "../../Assets/Client/who.js" suffix(, 0)
 };
 
@@ -221,38 +229,40 @@ static const mizu_client_file files[] = {
     {"parts/mizu.js", part_20, sizeof part_20 - 1},
     {"parts/mutation-queue.js", part_21, sizeof part_21 - 1},
     {"parts/occasions.js", part_22, sizeof part_22 - 1},
-    {"parts/random-id.js", part_23, sizeof part_23 - 1},
-    {"parts/reachability.js", part_24, sizeof part_24 - 1},
-    {"parts/replay.js", part_25, sizeof part_25 - 1},
-    {"parts/replica.js", part_26, sizeof part_26 - 1},
-    {"parts/request-gate.js", part_27, sizeof part_27 - 1},
-    {"parts/rounds.js", part_28, sizeof part_28 - 1},
-    {"parts/scope-list.js", part_29, sizeof part_29 - 1},
-    {"parts/session.js", part_30, sizeof part_30 - 1},
-    {"parts/set-aside.js", part_31, sizeof part_31 - 1},
-    {"parts/snapshot.js", part_32, sizeof part_32 - 1},
-    {"parts/spread.js", part_33, sizeof part_33 - 1},
-    {"parts/state-check.js", part_34, sizeof part_34 - 1},
-    {"parts/storage.js", part_35, sizeof part_35 - 1},
-    {"parts/sync-client.js", part_36, sizeof part_36 - 1},
-    {"parts/sync-core.js", part_37, sizeof part_37 - 1},
-    {"parts/sync-hub.js", part_38, sizeof part_38 - 1},
-    {"parts/sync-machine.js", part_39, sizeof part_39 - 1},
-    {"parts/sync-status.js", part_40, sizeof part_40 - 1},
-    {"parts/transaction.js", part_41, sizeof part_41 - 1},
-    {"parts/turn.js", part_42, sizeof part_42 - 1},
-    {"parts/verdict.js", part_43, sizeof part_43 - 1},
-    {"parts/version.js", part_44, sizeof part_44 - 1},
-    {"parts/view.js", part_45, sizeof part_45 - 1},
-    {"parts/who.js", part_46, sizeof part_46 - 1},
+    {"parts/passkey-page.js", part_23, sizeof part_23 - 1},
+    {"parts/passkeys.js", part_24, sizeof part_24 - 1},
+    {"parts/random-id.js", part_25, sizeof part_25 - 1},
+    {"parts/reachability.js", part_26, sizeof part_26 - 1},
+    {"parts/replay.js", part_27, sizeof part_27 - 1},
+    {"parts/replica.js", part_28, sizeof part_28 - 1},
+    {"parts/request-gate.js", part_29, sizeof part_29 - 1},
+    {"parts/rounds.js", part_30, sizeof part_30 - 1},
+    {"parts/scope-list.js", part_31, sizeof part_31 - 1},
+    {"parts/session.js", part_32, sizeof part_32 - 1},
+    {"parts/set-aside.js", part_33, sizeof part_33 - 1},
+    {"parts/snapshot.js", part_34, sizeof part_34 - 1},
+    {"parts/spread.js", part_35, sizeof part_35 - 1},
+    {"parts/state-check.js", part_36, sizeof part_36 - 1},
+    {"parts/storage.js", part_37, sizeof part_37 - 1},
+    {"parts/sync-client.js", part_38, sizeof part_38 - 1},
+    {"parts/sync-core.js", part_39, sizeof part_39 - 1},
+    {"parts/sync-hub.js", part_40, sizeof part_40 - 1},
+    {"parts/sync-machine.js", part_41, sizeof part_41 - 1},
+    {"parts/sync-status.js", part_42, sizeof part_42 - 1},
+    {"parts/transaction.js", part_43, sizeof part_43 - 1},
+    {"parts/turn.js", part_44, sizeof part_44 - 1},
+    {"parts/verdict.js", part_45, sizeof part_45 - 1},
+    {"parts/version.js", part_46, sizeof part_46 - 1},
+    {"parts/view.js", part_47, sizeof part_47 - 1},
+    {"parts/who.js", part_48, sizeof part_48 - 1},
     PACKED_ASSETS
 };
 
 const size_t mizu_client_files_count = sizeof files / sizeof files[0];
 mizu_client_file mizu_client_file_at(size_t index) { return files[index]; }
 
-const char *mizu_client_version(void) { return "0.1.0-c8e63cca5849"; }
-const char *mizu_client_map(void) { return "{\"imports\":{\"mizu\":\"/_mizu/0.1.0-c8e63cca5849/mizu.js\",\"mizu/\":\"/_mizu/0.1.0-c8e63cca5849/parts/\"}}"; }
-const char *mizu_client_map_hash(void) { return "sha256-r1yL+XNHTCbEzWaQdjfMSZZCkFxV/TBTl1DIXmwRXAY="; }
+const char *mizu_client_version(void) { return "0.1.0-c1dc276c3d93"; }
+const char *mizu_client_map(void) { return "{\"imports\":{\"mizu\":\"/_mizu/0.1.0-c1dc276c3d93/mizu.js\",\"mizu/\":\"/_mizu/0.1.0-c1dc276c3d93/parts/\"}}"; }
+const char *mizu_client_map_hash(void) { return "sha256-ZTHPTwLF5XvNaOTp9jVLgcAyxMAZUHkWxgvnAYE76Y4="; }
 const char *mizu_client_dev_map(void) { return "{\"imports\":{\"mizu\":\"/_mizu/dev/parts/mizu.js\",\"mizu/\":\"/_mizu/dev/parts/\"}}"; }
 const char *mizu_client_dev_map_hash(void) { return "sha256-JTPn5jGvEHOGU8q2rqxVEMNm/SwO9U/dU0Mv6Gbld3c="; }

@@ -4201,7 +4201,7 @@ class SyncHub {
 
 // ── version.js
 
-const version = "0.1.0-c8e63cca5849";
+const version = "0.1.0-c1dc276c3d93";
 
 // ── mizu.js
 

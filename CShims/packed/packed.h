@@ -2,8 +2,8 @@
 // SHA-1 of its content.
 
 static const unsigned char packed_0[] = {
-#embed "25960bc3b3831306d13d030a02710a8fec04052d.br"
+#embed "d41b020323e535ba9b30b36686931004ecbd42cd.br"
 };
 
 #define PACKED_ASSETS \
-    {"packed/25960bc3b3831306d13d030a02710a8fec04052d.br", packed_0, sizeof packed_0},
+    {"packed/d41b020323e535ba9b30b36686931004ecbd42cd.br", packed_0, sizeof packed_0},

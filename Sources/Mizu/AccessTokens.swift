@@ -215,13 +215,17 @@ public final class AccessTokens: BearerAuthenticator {
 extension App {
     /// Lets users have tokens for scripts, and takes them from `Authorization: Bearer` and from a
     /// socket's `auth`. Call it once, after `sync`.
+    /// - Parameter accounts: with whose end an account's tokens end, too; nil: the app has none.
     /// - Returns: the handle that makes, lists and revokes them.
     /// - Throws: `StartError` if those that there are cannot be read.
-    public func accessTokens(_ sync: Sync) throws(StartError) -> AccessTokens {
+    public func accessTokens(
+        _ sync: Sync, of accounts: Accounts? = nil
+    ) throws(StartError) -> AccessTokens {
         AccessTokenRecords.register(in: systemMutations)
         let tokens = AccessTokens(sync)
         try tokens.load()
         atRestore.add { tokens.reload { _ in } }
+        accounts?.atDeletion.add { try await tokens.revokeAll(of: $0) }
         authenticate(with: tokens)
         return tokens
     }

@@ -19,14 +19,20 @@ struct AccountPages: Sendable {
     }
 
     let canReset: Bool
+    /// The path of the script that shows passkeys; nil: the app has none.
+    private let passkeyScript: @Sendable () -> String?
     private let options: AccountOptions
     private let own: Views?
     private let ownPages: Set<String>
     private let builtIn: ViewSet?
 
-    init(_ options: AccountOptions, views: Views?, assets: Assets, canReset: Bool) {
+    init(
+        _ options: AccountOptions, views: Views?, assets: Assets, canReset: Bool,
+        passkeyScript: @escaping @Sendable () -> String?
+    ) {
         self.options = options
         self.canReset = canReset
+        self.passkeyScript = passkeyScript
         own = views
         ownPages =
             views == nil
@@ -94,6 +100,7 @@ struct AccountPages: Sendable {
                 ("can_sign_up", .bool(options.signUp == .open)),
                 ("password_min", .integer(options.passwords.countMin)),
                 ("error", error.map { .string($0) } ?? .null),
+                ("passkeys", passkeyScript().map { .string($0) } ?? .null),
             ])
     }
 

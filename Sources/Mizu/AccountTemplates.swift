@@ -17,6 +17,7 @@ enum AccountTemplates {
         <meta name="robots" content="noindex">
         <title>{{$heading}}{{/heading}} · {{title}}</title>
         <link rel="stylesheet" href="{{prefix}}/pages.css">
+        {{#passkeys}}<script type="module" src="{{passkeys}}"></script>{{/passkeys}}
         </head>
         <body>
         <header><a href="{{home}}">{{title}}</a></header>
@@ -44,6 +45,8 @@ enum AccountTemplates {
         required></p>
         <p><button type="submit">Sign in</button></p>
         </form>
+        {{#passkeys}}<div id="passkeys" data-for="sign-in" data-prefix="{{prefix}}"
+        hidden></div>{{/passkeys}}
         {{#can_reset}}<p><a href="{{prefix}}/reset">I have forgotten my
         password</a></p>{{/can_reset}}
         {{#can_sign_up}}<p><a href="{{prefix}}/sign-up">Make an account</a></p>{{/can_sign_up}}
@@ -104,6 +107,8 @@ enum AccountTemplates {
         <p><button type="submit">Change the password</button></p>
         <p class="hint">Every other device is signed out then.</p>
         </form>
+        {{#passkeys}}<section id="passkeys" data-prefix="{{prefix}}" hidden>
+        <h2>Passkeys</h2></section>{{/passkeys}}
         <h2>Where you are signed in</h2>
         <ul>
         {{#sessions}}

@@ -21,6 +21,8 @@ extension Accounts {
         }
         try await push(AccountMutations.delete, AccountMutations.Which(user: user))
         forgetAll(of: user, sessions)
+        // Tokens and passkeys are worth nothing from here on; their records go below, too.
+        try await atDeletion.run(for: user)
         await finishDeletion(of: user)
     }
 
@@ -36,6 +38,7 @@ extension Accounts {
 
     func finishDeletion(of user: String) async {
         do {
+            try await atDeletion.run(for: user)
             try await removeData(of: user)
             try await push(AccountMutations.forget, AccountMutations.Which(user: user))
         } catch {

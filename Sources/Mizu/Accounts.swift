@@ -72,6 +72,10 @@ public final class Accounts: Sendable {
     let keys: SecretKeys
     let hasher: PasswordHasher
     let cache = SessionCache()
+    /// What else ends with an account: its tokens, its passkeys.
+    let atDeletion = UserHooks()
+    /// The path of the script by which the built-in pages have passkeys; nil: they have none.
+    let passkeyScript = Mutex<String?>(nil)
     let limiter = Mutex(SignInLimiter())
     let logger: Logger
     let sendsReset: (@Sendable (ResetMail) async throws -> Void)?

@@ -57,7 +57,8 @@ extension App {
             })
         let pages = AccountPages(
             options, views: errorPages.views, assets: assets,
-            canReset: sendsReset != nil || options.showsResetLinks)
+            canReset: sendsReset != nil || options.showsResetLinks,
+            passkeyScript: { accounts.passkeyScript.withLock { $0 } })
         let routes = AccountRoutes(accounts, pages)
         self.routes.append { routes.mount(on: &$0) }
         accounts.finishDeletions()

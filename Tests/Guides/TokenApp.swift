@@ -39,3 +39,7 @@ func giveTokens(_ app: App, _ sync: Sync) throws -> AccessTokens {
     }
     return tokens
 }
+
+func addPasskeys(_ app: App, to accounts: Accounts) {
+    app.passkeys(accounts, origins: ["https://shop.example"])
+}

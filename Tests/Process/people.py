@@ -1,11 +1,14 @@
 """The app of Tests/People as a process, and a client of it that keeps cookies."""
 
 import http.client
+import json
+import urllib.parse
 from pathlib import Path
 
 import server as processes
 
 PEOPLE = str(Path(processes.MIZU).with_name("MizuPeople"))
+PASSWORD = "gurkensalat mit dill"
 
 
 class People(processes.Server):
@@ -14,7 +17,7 @@ class People(processes.Server):
 
 
 class Client:
-    """One browser's worth of cookies. Names the server `localhost`."""
+    """One browser's worth of cookies. Names the server `localhost`, as passkeys ask for a name."""
 
     def __init__(self, server):
         self.address = (server.host, server.port)
@@ -37,6 +40,21 @@ class Client:
             return answer.status, answer.headers, answer.read()
         finally:
             connection.close()
+
+    def form(self, path, **fields):
+        return self.ask("POST", path, urllib.parse.urlencode(fields),
+                        Content_Type="application/x-www-form-urlencoded")
+
+    def json(self, path, body):
+        status, _, answer = self.ask(
+            "POST", path, json.dumps(body), Content_Type="application/json")
+        return status, json.loads(answer)
+
+    def sign_up(self, name):
+        status, _, _ = self.form("/account/sign-up", name=name, email=f"{name}@example.org",
+                                 password=PASSWORD)
+        assert status == 303
+        return self.me()
 
     def me(self, **fields):
         status, _, body = self.ask("GET", "/me", **fields)
