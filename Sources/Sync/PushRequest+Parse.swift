@@ -22,7 +22,8 @@ extension PushRequest {
         return try parse(scanned.json, scanned.reading, limits: limits)
     }
 
-    private static let members: [StaticString] = ["scope", "client", "mutations", "user"]
+    /// The mutations come last: they alone are judged by their parts.
+    private static let members: [StaticString] = ["scope", "client", "user", "mutations"]
 
     /// Reads a push from an object that has been read already, such as a message on /ws.
     public static func parse(
@@ -32,7 +33,8 @@ extension PushRequest {
             json, members: Self.members, reading, nestingMax: limits.nestingMax)
         let scope = try envelope.name("scope", at: 0)
         let client = try envelope.name("client", at: 1)
-        guard let array = envelope.found[2], array.kind == .array else {
+        let claimedUser = try envelope.name("user", at: 2)
+        guard let array = envelope.found[3], array.kind == .array else {
             throw .invalidRequest("mutations: expected an array")
         }
         var parser = MutationParser(
@@ -44,7 +46,7 @@ extension PushRequest {
         var push = PushRequest(
             scope: parser.scope ?? .defaultScope, client: parser.client,
             mutations: parser.mutations)
-        push.claimedUser = try envelope.name("user", at: 3)
+        push.claimedUser = claimedUser
         return push
     }
 }
