@@ -66,7 +66,8 @@ struct Forms: Sendable {
         switch form["do"] {
         case "add":
             // The page made the to-do's id: sent twice, it is one to-do.
-            intent = try Intent("item.add", id: "add." + id, ["id": id, "title": form["title"] ?? ""])
+            let arguments = ["id": id, "title": form["title"] ?? ""]
+            intent = try Intent("item.add", id: "add." + id, arguments)
         case "tick":
             // A checkbox that is not ticked is not sent.
             intent = try Intent("item.edit", Tick(id: id, done: form["done"] != nil))
