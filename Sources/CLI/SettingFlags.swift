@@ -118,7 +118,7 @@ struct SettingFlags: ParsableArguments {
 
         var given: [(name: String, text: String?)] {
             [
-                ("SESSION_SECRET", sessionSecret),
+                ("SESSION_SECRET", sessionSecret)
             ]
         }
     }

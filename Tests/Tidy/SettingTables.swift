@@ -67,9 +67,11 @@ enum SettingTables {
                         + "\(property(setting.name)): \(kind)")
             }
             lines += ["", "        var given: [(name: String, text: String?)] {", "            ["]
+            // As `swift format` has it: behind the last of several elements a comma, else none.
+            let comma = group.settings.count == 1 ? "" : ","
             for setting in group.settings {
                 let value = property(setting.name) + (setting.isSwitch ? " ? \"true\" : nil" : "")
-                lines.append("                (\"\(setting.name)\", \(value)),")
+                lines.append("                (\"\(setting.name)\", \(value))\(comma)")
             }
             lines += ["            ]", "        }", "    }", ""]
         }

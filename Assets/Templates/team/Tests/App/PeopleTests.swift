@@ -11,7 +11,9 @@ import Testing
 @Suite("People and their lists")
 struct PeopleTests {
     /// The whole app, with a database in memory.
-    static func app() throws -> TestApp { try TestApp { try makeApp($0, assets: embeddedAssets()) } }
+    static func app() throws -> TestApp {
+        try TestApp { try makeApp($0, assets: embeddedAssets()) }
+    }
 
     /// Somebody with an account, signed in.
     static func person(_ name: String, in app: TestApp) async throws -> TestBrowser {
