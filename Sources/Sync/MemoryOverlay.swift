@@ -41,15 +41,26 @@ final class MemoryReader: SyncReader {
     /// The scopes that this reading has looked at, as they were when it first did. A reading asks
     /// for one scope, so one view per scope is one view.
     private var seen: [Name: MemoryScope] = [:]
+    private var isReading = false
 
     init(shelf: MemoryShelf, epoch: Name) {
         self.shelf = shelf
         self.epoch = epoch
     }
 
-    func beginReading(of scope: Name) throws(StoreError) { seen = [:] }
-    func beginReading() throws(StoreError) { seen = [:] }
-    func endReading() { seen = [:] }
+    func beginReading(of scope: Name) throws(StoreError) { try beginReading() }
+
+    func beginReading() throws(StoreError) {
+        // As a database has it, so that what is tested here holds there.
+        guard !isReading else { throw StoreError(.unavailable, "there is a view already") }
+        isReading = true
+        seen = [:]
+    }
+
+    func endReading() {
+        isReading = false
+        seen = [:]
+    }
 
     private func scope(_ name: Name) -> MemoryScope? {
         if let known = seen[name] { return known }

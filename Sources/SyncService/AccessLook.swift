@@ -105,8 +105,9 @@ package final class AccessLook {
             if !isViewing { try begin(source, with: scope) }
             // What the reader saw the tail must not deny. Of other scopes the view may be old.
             if ensured.contains(scope), let moment {
+                let state = try source.reader.scopeState(scope)
                 source.control.tail.learn(
-                    try source.reader.head(of: scope), of: scope, since: moment)
+                    ScopeHead(state.head, checksum: state.checksum), of: scope, since: moment)
             }
         } catch {
             throw failing(error)

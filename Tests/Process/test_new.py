@@ -21,7 +21,7 @@ import server as processes
 
 ROOT = Path(__file__).resolve().parents[2]
 USAGE = 64
-TEMPLATES = ["sync", "live", "minimal"]
+TEMPLATES = ["sync", "team", "live", "minimal"]
 
 
 def run(*words, cwd, env=None, before_exec=None, command=processes.MIZU):
@@ -150,7 +150,7 @@ def test_lists_the_templates(tmp_path):
     (["app", "--name", "<b>"], ["--name"]),
     (["app", "--name", "a\nb"], ["control character"]),
     (["app", "--template", "snyc"], ["no template \"snyc\"", "did you mean \"sync\"?"]),
-    (["app", "--template", "rails"], ["there are: sync, live, minimal"]),
+    (["app", "--template", "rails"], ["there are: sync, team, live, minimal"]),
     (["app", "--license", "MTI"], ["did you mean \"MIT\"?"]),
     (["app", "--var", "sumary=x"], ["did you mean \"summary\"?"]),
     (["app", "--var", "summary"], ["takes key=value"]),

@@ -34,12 +34,12 @@ async function page(event) {
     if (Date.now() > filledAt + refillMs) event.waitUntil(fill().catch(() => {}));
     return response;
   } catch {
-    return (await (await caches.open(shellName)).match(bare)) ?? coming;
+    return (await caches.match(bare, { cacheName: shellName })) ?? coming;
   }
 }
 
 async function asset(request) {
-  const kept = async () => (await caches.open(shellName)).match(request, { ignoreSearch: true });
+  const kept = () => caches.match(request, { cacheName: shellName, ignoreSearch: true });
   try {
     const response = await inTime(fetch(request));
     return response.ok ? response : (await kept()) ?? response;

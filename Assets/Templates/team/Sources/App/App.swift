@@ -37,17 +37,19 @@ public func makeApp(_ configuration: Configuration, assets: Assets) throws -> Ap
     return app
 }
 
-/// Shows who is here: whoever follows a list may be in its topic `here:ID`.
+/// Shows who is here, in the topic `here:ID` of each list: it belongs to the list's scope, so whoever
+/// may not read the list has no part in it, and whoever is taken out of the list is gone from it.
 private func mountPresence(on app: App) {
-    @Sendable func follows(_ session: LiveSession, _ topic: String) -> Bool {
-        topic.hasPrefix("here:") && session.topics.contains("sync:list:" + topic.dropFirst(5))
-    }
-    app.live(onMessage: { session, request in
-        if case .subscribe(let topic) = request, follows(session, topic) { return .allow }
-        return .deny
-    })
-    app.presence { session, topic, info in
-        guard follows(session, topic), let user = session.user else { return .deny }
+    app.live(
+        scope: { topic in
+            topic.hasPrefix("here:") ? Name.list(String(topic.dropFirst(5))) : nil
+        },
+        onMessage: { _, request in
+            if case .subscribe(let topic) = request, topic.hasPrefix("here:") { return .allow }
+            return .deny
+        })
+    app.presence { session, _, info in
+        guard let user = session.user else { return .deny }
         return .join(PresenceMember(id: user, info: info))
     }
 }

@@ -1,0 +1,243 @@
+"""The template `team` as people use it: two people with a list between them, on devices that come and go."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from mizu_server import Server
+
+TEAM = Path(os.environ["MIZU_BIN"]).parent / "MizuTeamServer"
+
+
+@pytest.fixture
+def server(tmp_path):
+    if not TEAM.exists():
+        pytest.skip("MizuTeamServer is not built")
+    server = Server(tmp_path, command=(str(TEAM),))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def person(new_context, server, watch):
+    """Makes somebody with an account and a browser of their own; the page stands on the list of lists."""
+
+    watch.network_may_fail = True  # a 403 of a list that is gone, and networks that are cut
+
+    def make(name: str, **options) -> Page:
+        page = new_context(**options).new_page()
+        sign_up(page, server, name)
+        return page
+
+    return make
+
+
+def sign_up(page: Page, server: Server, name: str) -> None:
+    page.goto(server.url + "account/sign-up")
+    page.get_by_label("Name, as others see it").fill(name)
+    page.get_by_label("E-mail address").fill(f"{name.lower()}@example.org")
+    page.get_by_label("Password").fill(f"a sentence of {name}")
+    page.get_by_role("button", name="Make the account").click()
+    expect(page.get_by_role("heading", name="Your lists")).to_be_visible()
+
+
+def sign_in(page: Page, server: Server, name: str) -> None:
+    page.goto(server.url + "account/sign-in")
+    page.get_by_label("E-mail address").fill(f"{name.lower()}@example.org")
+    page.get_by_label("Password").fill(f"a sentence of {name}")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Your lists")).to_be_visible()
+
+
+def is_live(page: Page) -> None:
+    expect(page.locator("html")).to_have_class(re.compile("is-live"))
+
+
+def new_list(page: Page, title: str) -> str:
+    """The address of a new list, on whose page we are."""
+    page.get_by_label("Title of a new list").fill(title)
+    page.get_by_role("button", name="Make it").click()
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    return page.url
+
+
+def invitation(page: Page, role: str = "editor") -> str:
+    page.get_by_label("Role").select_option(role)
+    page.get_by_role("button", name="Make an invitation").click()
+    path = page.get_by_label("Invitation").input_value()
+    return path
+
+
+def join(page: Page, server: Server, link: str) -> None:
+    page.goto(server.url.rstrip("/") + link)
+    page.get_by_role("button", name="Join").click()
+    expect(page.get_by_role("heading", name="Members")).to_be_visible()
+
+
+def add(page: Page, title: str) -> None:
+    page.get_by_label("What is to be done?").fill(title)
+    page.get_by_role("button", name="Add").click()
+
+
+def items(page: Page):
+    return expect(page.locator(".items li span.title"))
+
+
+def saved(page: Page) -> None:
+    expect(page.locator(".status")).to_have_text("Saved")
+
+
+def has_shell(page: Page) -> None:
+    """Waits until the service worker could give the page without a network."""
+    page.evaluate("""async () => {
+        await navigator.serviceWorker.ready;
+        while (!navigator.serviceWorker.controller || !await caches.match("/?shell=1")) {
+            await new Promise((done) => setTimeout(done, 20));
+        }
+    }""")
+
+
+def team(person, server, **options) -> tuple[Page, Page]:
+    """Ann and Bob on the page of a list that Ann owns."""
+    ann, bob = person("Ann", **options), person("Bob", **options)
+    new_list(ann, "Groceries")
+    join(bob, server, invitation(ann))
+    return ann, bob
+
+
+def test_two_people_share_a_list(person, server):
+    ann, bob = team(person, server)
+    for page in (ann, bob):
+        is_live(page)
+    add(ann, "Milk")
+    items(bob).to_have_text(["Milk"])
+    bob.get_by_label("Done: Milk").check()
+    expect(ann.get_by_label("Done: Milk")).to_be_checked()
+    # Both are here, in each page.
+    for page in (ann, bob):
+        expect(page.locator(".faces span")).to_have_count(2)
+
+
+def test_an_edit_on_a_train_arrives_once(person, server):
+    ann, bob = team(person, server)
+    for page in (ann, bob):
+        is_live(page)
+    saved(ann)
+    has_shell(ann)
+    ann.context.set_offline(True)
+    add(ann, "Tea")
+    items(ann).to_have_text(["Tea"])
+    ann.reload()
+    items(ann).to_have_text(["Tea"])
+    ann.context.set_offline(False)
+    items(bob).to_have_text(["Tea"])
+    saved(ann)
+    items(bob).to_have_text(["Tea"])
+
+
+def test_whoever_is_taken_out_loses_the_list_and_is_told(person, server):
+    ann, bob = team(person, server)
+    for page in (ann, bob):
+        is_live(page)
+    add(ann, "Secret")
+    items(bob).to_have_text(["Secret"])
+    ann.locator(".members li", has_text="Bob").get_by_role("button").click()
+    expect(bob.get_by_role("alert")).to_contain_text("no longer a member")
+    expect(bob.locator(".lists li")).to_have_count(0)
+    assert "Secret" not in kept(bob)
+
+
+def test_edits_of_whoever_was_taken_out_meanwhile_are_put_aside(person, server):
+    ann, bob = team(person, server)
+    for page in (ann, bob):
+        is_live(page)
+    saved(bob)
+    bob.context.set_offline(True)
+    add(bob, "Too late")
+    ann.locator(".members li", has_text="Bob").get_by_role("button").click()
+    expect(ann.locator(".members li")).to_have_count(1)
+    bob.context.set_offline(False)
+    expect(bob.get_by_role("alert")).to_contain_text("1 of your edits")
+    items(ann).to_have_count(0)
+
+
+def test_whoever_signs_in_next_finds_nothing_and_the_first_finds_their_edits(person, server):
+    ann = person("Ann")
+    address = new_list(ann, "Diary of Ann")
+    is_live(ann)
+    add(ann, "Sent secret")
+    saved(ann)
+    ann.route("**/_sync/push", lambda route: route.abort())
+    ann.route_web_socket("**/ws", lambda socket: None)
+    ann.reload()
+    is_live(ann)
+    add(ann, "Unsent secret")
+    ann.get_by_role("button", name="Sign out").click()
+    ann.get_by_role("button", name="Keep them for me").click()
+    expect(ann.get_by_role("link", name="Make an account")).to_be_visible()
+    ann.unroute("**/_sync/push")
+    assert "secret" not in kept(ann)
+
+    sign_up(ann, server, "Eve")
+    expect(ann.locator(".lists li")).to_have_count(0)
+    assert "secret" not in kept(ann) and "Diary" not in kept(ann)
+    assert ann.goto(address).status == 403
+    ann.goto(server.url)
+    is_live(ann)
+    ann.get_by_role("button", name="Sign out").click()
+
+    sign_in(ann, server, "Ann")
+    ann.goto(address)
+    items(ann).to_have_text(["Sent secret", "Unsent secret"])
+    saved(ann)
+
+
+def test_all_of_it_works_without_javascript(person, server):
+    ann, bob = team(person, server, java_script_enabled=False)
+    add(ann, "Milk")
+    bob.reload()
+    bob.get_by_label("Done: Milk").check()
+    bob.locator(".items").get_by_role("button", name="Save").click()
+    expect(bob.get_by_label("Done: Milk")).to_be_checked()
+    ann.reload()
+    expect(ann.get_by_label("Done: Milk")).to_be_checked()
+    ann.locator(".members li", has_text="Bob").get_by_role("button").click()
+    assert bob.reload().status == 403
+    ann.get_by_role("button", name="Sign out").click()
+    expect(ann.get_by_role("link", name="Make an account")).to_be_visible()
+
+
+KEPT = """async () => {
+  const parts = [JSON.stringify(localStorage), JSON.stringify(sessionStorage)];
+  for (const { name } of await indexedDB.databases()) {
+    const database = await new Promise((done, failed) => {
+      const opening = indexedDB.open(name);
+      opening.onsuccess = () => done(opening.result);
+      opening.onerror = () => failed(opening.error);
+    });
+    for (const store of database.objectStoreNames) {
+      const rows = await new Promise((done) => {
+        const asking = database.transaction(store).objectStore(store).getAll();
+        asking.onsuccess = () => done(asking.result);
+      });
+      parts.push(name, store, JSON.stringify(rows));
+    }
+    database.close();
+  }
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name);
+    for (const request of await cache.keys()) {
+      parts.push(request.url, await (await cache.match(request)).text());
+    }
+  }
+  return parts.join(" ");
+}"""
+
+
+def kept(page: Page) -> str:
+    """All that scripts of this page's origin could read on the device."""
+    return page.evaluate(KEPT)
