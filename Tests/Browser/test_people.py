@@ -174,7 +174,8 @@ def test_a_scope_that_is_closed_sends_first_what_waits(people, somebody, watch):
     tab.page.evaluate("hub.close('home')")
     assert tab.page.evaluate("hub.clients.length") == 1, "it has something to send"
     people.is_down = False
-    tab.wait("async () => { await hub.sync(); return hub.clients.length === 0; }")
+    tab.page.evaluate("hub.sync()")
+    tab.wait("() => hub.clients.length === 0")
     assert people.texts("home") == ["Left behind"]
 
 

@@ -95,9 +95,11 @@ def has_shell(page: Page) -> None:
     """Waits until the service worker could give the page without a network."""
     page.evaluate("""async () => {
         await navigator.serviceWorker.ready;
-        while (!navigator.serviceWorker.controller || !await caches.match("/?shell=1")) {
+        for (let tries = 0; tries < 500; tries += 1) {
+            if (navigator.serviceWorker.controller && await caches.match("/?shell=1")) return;
             await new Promise((done) => setTimeout(done, 20));
         }
+        throw new Error(`no shell: ${await caches.keys()}, ${navigator.serviceWorker.controller}`);
     }""")
 
 
@@ -123,7 +125,7 @@ def test_two_people_share_a_list(person, server):
 
 
 def test_an_edit_on_a_train_arrives_once(person, server):
-    ann, bob = team(person, server)
+    ann, bob = team(person, server, service_workers="allow")
     for page in (ann, bob):
         is_live(page)
     saved(ann)
