@@ -37,7 +37,7 @@ public func makeApp(_ configuration: Configuration, assets: Assets) throws -> Ap
     return app
 }
 
-/// Shows who is here, in the topic `here:ID` of each list: it belongs to the list's scope, so whoever
+/// Shows who is here, in the topic `here:ID` of each list: it belongs to the list's scope, so who
 /// may not read the list has no part in it, and whoever is taken out of the list is gone from it.
 private func mountPresence(on app: App) {
     app.live(
@@ -45,8 +45,8 @@ private func mountPresence(on app: App) {
             topic.hasPrefix("here:") ? Name.list(String(topic.dropFirst(5))) : nil
         },
         onMessage: { _, request in
-            if case .subscribe(let topic) = request, topic.hasPrefix("here:") { return .allow }
-            return .deny
+            guard case .subscribe(let topic) = request else { return .deny }
+            return topic.hasPrefix("here:") ? .allow : .deny
         })
     app.presence { session, _, info in
         guard let user = session.user else { return .deny }
