@@ -104,8 +104,11 @@ def press(locator, **init) -> None:
 
 def test_escape_within_a_composition_closes_nothing(open_page):
     todo = open_page()
+    # While the page's first records come, a new item may be taken out of the list and put back once.
+    expect(todo.page.locator("html.is-whole")).to_be_attached()
     todo.add("Milk")
     item = todo.item("Milk")
+    expect(item).to_have_attribute("data-pending", "false")
     item.locator("summary").click()
     field = item.locator("input[name=title]")
     field.fill("牛乳")
