@@ -34,7 +34,8 @@ private func handlersThatWait(_ app: App, _ views: Views, _ sync: Sync, _ weathe
             try snapshot.record("product", id: form["product"] ?? "")
         }
         guard price != nil else { return .notFound }
-        let intent = try Intent("order.place", id: form["mutation"], ["product": form["product"] ?? ""])
+        let intent = try Intent(
+            "order.place", id: form["mutation"], ["product": form["product"] ?? ""])
         let outcomes = try await sync.push(request, [intent])
         if let error = outcomes.first?.error { throw error }
         return .redirect(to: "/orders")
@@ -47,13 +48,13 @@ private func middlewareThatWaits(_ app: App, _ sessions: Sessions, _ cache: Sess
         return nil
     }
     app.use(
-        quick: { request in                          // plain, on the worker, at once
+        quick: { request in  // plain, on the worker, at once
             guard let token = request.cookie("session") else { return .pass }
             guard let user = cache.user(of: token) else { return .wait }
             request.user = user
-            return .pass                             // or .answer(response)
+            return .pass  // or .answer(response)
         },
-        waiting: { request in                        // only after .wait
+        waiting: { request in  // only after .wait
             request.user = try await sessions.user(of: request.cookie("session"))
             return nil
         })
