@@ -1,5 +1,5 @@
-// The app as people use it: sign-up, a list, an invitation, an edit, the end of a membership. All by
-// plain forms, so what works here works without JavaScript.
+// The app as people use it: sign-up, a list, an invitation, an edit, the end of a membership. All
+// by plain forms, so what works here works without JavaScript.
 
 import Mizu
 import MizuTesting
