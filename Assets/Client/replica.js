@@ -86,19 +86,21 @@ export class Replica {
       });
     const { patch = null, forgot = false, signedOut = false, lost = null } = result ?? {};
     if (patch && store.isAt({ position: patch.base, id: at.id })) this.#hooks.arriving(patch.changes);
-    // All at once, so that nobody sees a record without its row, or both.
+    // All at once, so that nobody sees a record without its row, both, or neither: where the records
+    // have to be read again, the rows are, too.
     this.#client = client;
-    const hasRows = this.#take(news);
-    if (state) this.#show(state);
+    this.#journalTakes(news);
     const hasRecords = !patch || store.patch(patch);
+    const hasRows = hasRecords && this.#take(news);
+    if (state) this.#show(state);
     if (forgot) this.#hooks.forgot();
     if (patch || state || news) {
       const isReplaced = state !== null;
       this.#channel?.postMessage({ patch, news, isReplaced, forgot, signedOut, lost });
     }
+    if (!hasRecords) return this.reread().then(() => result);
     this.#hooks.changed();
-    if (!hasRecords) await this.reread();
-    else if (!hasRows || !store.isAt(at)) this.#rereadSoon();
+    if (!hasRows || !store.isAt(at)) this.#rereadSoon();
     return result;
   }
 
@@ -146,21 +148,23 @@ export class Replica {
   /** Takes what a transaction outside of `change` did to the queue. */
   #tookNews(news) {
     this.#channel?.postMessage({ patch: null, news });
+    this.#journalTakes(news);
     if (!this.#take(news)) this.#rereadSoon();
     this.#hooks.changed();
   }
 
   /** Brings the queue in memory to `news`; false if something before it is missing. */
   #take(news) {
-    if (!news) return true;
-    if (this.storage.kind === "memory") {
-      // Here the journal keeps edits until they are decided: after a reload, storage may work.
-      const isDecided = ({ op, row }) => op === "remove" || (row && !row.queued);
-      this.journal.remove(news.ops.filter(isDecided).map(({ row, id }) => row ?? { id }));
-      // The next page must not take what was put aside for another user.
-      if (news.ops.some(({ op }) => op === "clear")) this.journal.clear();
-    }
-    return this.queue.take(news);
+    return !news || this.queue.take(news);
+  }
+
+  /** Without storage the journal keeps edits until they are decided: after a reload, it may work. */
+  #journalTakes(news) {
+    if (!news || this.storage.kind !== "memory") return;
+    const isDecided = ({ op, row }) => op === "remove" || (row && !row.queued);
+    this.journal.remove(news.ops.filter(isDecided).map(({ row, id }) => row ?? { id }));
+    // The next page must not take what was put aside for another user.
+    if (news.ops.some(({ op }) => op === "clear")) this.journal.clear();
   }
 
   #show(state) {
@@ -195,12 +199,14 @@ export class Replica {
     const { patch, news, isReplaced, forgot } = message;
     this.#messages += 1;
     if (forgot) this.#hooks.forgot();
-    const hasRows = this.#take(news);
-    const hasRecords = !patch || this.store.patch(patch) || this.store.isPast(patch);
+    // As in `change`: the rows of records that must be read are read with them.
+    const hasRecords = !isReplaced &&
+      (!patch || this.store.patch(patch) || this.store.isPast(patch));
+    const hasRows = hasRecords && this.#take(news);
     this.#hooks.heard({ ...message, isPatched: Boolean(patch) && hasRecords });
     this.#hooks.changed();
     if (isReplaced || (!patch && !news)) this.#rereadNow();
-    else if (!hasRows || !hasRecords) this.#rereadSoon();
+    else if (!hasRows) this.#rereadSoon();
   }
 }
 

@@ -25,19 +25,22 @@ const startOver = { ok: false, startOver: true };
  *   `checksum` as the server sent it for `position`, or undefined; without a refusal there was no
  *   answer, or another try is on; `startOver`: the server no longer knows what this one began with
  */
-export async function snapshot({ storage, exchange, queue, scope }) {
+export async function snapshot({ replica, exchange, scope }) {
+  const { storage, queue } = replica;
   let progress = await begin(storage, queue);
   for (;;) {
     const { path, json, isWellFormed } = request(scope, progress);
     const outcome = await exchange.post(path, json, isWellFormed, answerTimeoutMs);
     if (outcome.kind !== "answer") return stopped(storage, progress, outcome);
     const step = progress.stage === "pulling" ? pulled : gathered;
-    const next = await storage.write(async (tx) => {
+    // The swap ends the replay of what the new records contain: memory has to take both at once.
+    const next = await replica.change(async (tx) => {
       if (!(await isOurs(tx, progress))) return givenUp;
       const next = await step(tx, progress, outcome.body);
       if (next.stage) await tx.put("meta", "snapshot", next);
-      else if (next.ok) await finish(tx, queue, progress.try, next);
-      return next;
+      if (!next.ok) return next;
+      await finish(tx, queue, progress.try, next);
+      return { ...next, reread: true };
     });
     if (!next.stage) return next;
     progress = next;

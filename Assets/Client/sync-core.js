@@ -303,8 +303,8 @@ export class SyncCore {
    * in the middle is begun again after a random wait.
    */
   async #snapshot(isStale) {
-    const { storage, queue } = this.replica;
-    const parts = { storage, queue, exchange: this.#exchange, scope: this.#scope };
+    const { storage } = this.replica;
+    const parts = { replica: this.replica, exchange: this.#exchange, scope: this.#scope };
     while (this.isOpen) {
       const taken = await this.#snapshotTurn(async () => {
         const here = await storage.read((tx) => LocalStore.whereabouts(tx));
@@ -312,7 +312,7 @@ export class SyncCore {
       });
       if (taken.ok) {
         this.#check.taken();
-        await this.#replaced();
+        await this.#replaced(!taken.reread);
         if (taken.position) await this.compare(taken.position, taken.checksum);
         return { ok: true };
       }
@@ -322,13 +322,13 @@ export class SyncCore {
     return { ok: false, halt: true };
   }
 
-  /** After a snapshot was swapped in, by this tab or another. */
-  async #replaced() {
+  /** After a snapshot was swapped in; `isOthers`: by another tab, so memory has not got it yet. */
+  async #replaced(isOthers) {
     if (this.isDenied) return forgetState(this.replica); // denied while it was on the way
     this.lastSync = new Date();
     await this.replica.change(async (tx) => {
       await tx.put("meta", "syncedAt", this.lastSync);
-      return { reread: true };
+      return { reread: isOthers };
     });
     this.#hooks.replaced();
   }

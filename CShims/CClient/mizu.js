@@ -2284,17 +2284,18 @@ class Replica {
     const { patch = null, forgot = false, signedOut = false, lost = null } = result ?? {};
     if (patch && store.isAt({ position: patch.base, id: at.id })) this.#hooks.arriving(patch.changes);
     this.#client = client;
-    const hasRows = this.#take(news);
-    if (state) this.#show(state);
+    this.#journalTakes(news);
     const hasRecords = !patch || store.patch(patch);
+    const hasRows = hasRecords && this.#take(news);
+    if (state) this.#show(state);
     if (forgot) this.#hooks.forgot();
     if (patch || state || news) {
       const isReplaced = state !== null;
       this.#channel?.postMessage({ patch, news, isReplaced, forgot, signedOut, lost });
     }
+    if (!hasRecords) return this.reread().then(() => result);
     this.#hooks.changed();
-    if (!hasRecords) await this.reread();
-    else if (!hasRows || !store.isAt(at)) this.#rereadSoon();
+    if (!hasRows || !store.isAt(at)) this.#rereadSoon();
     return result;
   }
 
@@ -2336,18 +2337,20 @@ class Replica {
 
   #tookNews(news) {
     this.#channel?.postMessage({ patch: null, news });
+    this.#journalTakes(news);
     if (!this.#take(news)) this.#rereadSoon();
     this.#hooks.changed();
   }
 
   #take(news) {
-    if (!news) return true;
-    if (this.storage.kind === "memory") {
-      const isDecided = ({ op, row }) => op === "remove" || (row && !row.queued);
-      this.journal.remove(news.ops.filter(isDecided).map(({ row, id }) => row ?? { id }));
-      if (news.ops.some(({ op }) => op === "clear")) this.journal.clear();
-    }
-    return this.queue.take(news);
+    return !news || this.queue.take(news);
+  }
+
+  #journalTakes(news) {
+    if (!news || this.storage.kind !== "memory") return;
+    const isDecided = ({ op, row }) => op === "remove" || (row && !row.queued);
+    this.journal.remove(news.ops.filter(isDecided).map(({ row, id }) => row ?? { id }));
+    if (news.ops.some(({ op }) => op === "clear")) this.journal.clear();
   }
 
   #show(state) {
@@ -2380,12 +2383,13 @@ class Replica {
     const { patch, news, isReplaced, forgot } = message;
     this.#messages += 1;
     if (forgot) this.#hooks.forgot();
-    const hasRows = this.#take(news);
-    const hasRecords = !patch || this.store.patch(patch) || this.store.isPast(patch);
+    const hasRecords = !isReplaced &&
+      (!patch || this.store.patch(patch) || this.store.isPast(patch));
+    const hasRows = hasRecords && this.#take(news);
     this.#hooks.heard({ ...message, isPatched: Boolean(patch) && hasRecords });
     this.#hooks.changed();
     if (isReplaced || (!patch && !news)) this.#rereadNow();
-    else if (!hasRows || !hasRecords) this.#rereadSoon();
+    else if (!hasRows) this.#rereadSoon();
   }
 }
 
@@ -2484,19 +2488,21 @@ const answerTimeoutMs = 30_000;
 const givenUp = { ok: false };
 const startOver = { ok: false, startOver: true };
 
-async function snapshot({ storage, exchange, queue, scope }) {
+async function snapshot({ replica, exchange, scope }) {
+  const { storage, queue } = replica;
   let progress = await begin(storage, queue);
   for (;;) {
     const { path, json, isWellFormed } = request(scope, progress);
     const outcome = await exchange.post(path, json, isWellFormed, answerTimeoutMs);
     if (outcome.kind !== "answer") return stopped(storage, progress, outcome);
     const step = progress.stage === "pulling" ? pulled : gathered;
-    const next = await storage.write(async (tx) => {
+    const next = await replica.change(async (tx) => {
       if (!(await isOurs(tx, progress))) return givenUp;
       const next = await step(tx, progress, outcome.body);
       if (next.stage) await tx.put("meta", "snapshot", next);
-      else if (next.ok) await finish(tx, queue, progress.try, next);
-      return next;
+      if (!next.ok) return next;
+      await finish(tx, queue, progress.try, next);
+      return { ...next, reread: true };
     });
     if (!next.stage) return next;
     progress = next;
@@ -3068,8 +3074,8 @@ class SyncCore {
   }
 
   async #snapshot(isStale) {
-    const { storage, queue } = this.replica;
-    const parts = { storage, queue, exchange: this.#exchange, scope: this.#scope };
+    const { storage } = this.replica;
+    const parts = { replica: this.replica, exchange: this.#exchange, scope: this.#scope };
     while (this.isOpen) {
       const taken = await this.#snapshotTurn(async () => {
         const here = await storage.read((tx) => LocalStore.whereabouts(tx));
@@ -3077,7 +3083,7 @@ class SyncCore {
       });
       if (taken.ok) {
         this.#check.taken();
-        await this.#replaced();
+        await this.#replaced(!taken.reread);
         if (taken.position) await this.compare(taken.position, taken.checksum);
         return { ok: true };
       }
@@ -3087,12 +3093,12 @@ class SyncCore {
     return { ok: false, halt: true };
   }
 
-  async #replaced() {
+  async #replaced(isOthers) {
     if (this.isDenied) return forgetState(this.replica); // denied while it was on the way
     this.lastSync = new Date();
     await this.replica.change(async (tx) => {
       await tx.put("meta", "syncedAt", this.lastSync);
-      return { reread: true };
+      return { reread: isOthers };
     });
     this.#hooks.replaced();
   }
@@ -4201,7 +4207,7 @@ class SyncHub {
 
 // ── version.js
 
-const version = "0.1.0-c1dc276c3d93";
+const version = "0.1.0-0355441e9652";
 
 // ── mizu.js
 

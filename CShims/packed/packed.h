@@ -2,8 +2,8 @@
 // SHA-1 of its content.
 
 static const unsigned char packed_0[] = {
-#embed "d41b020323e535ba9b30b36686931004ecbd42cd.br"
+#embed "8196d541691b5ecf5aea162e9cd087584d041416.br"
 };
 
 #define PACKED_ASSETS \
-    {"packed/d41b020323e535ba9b30b36686931004ecbd42cd.br", packed_0, sizeof packed_0},
+    {"packed/8196d541691b5ecf5aea162e9cd087584d041416.br", packed_0, sizeof packed_0},
