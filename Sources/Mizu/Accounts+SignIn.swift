@@ -264,10 +264,10 @@ extension Accounts {
     ) async throws -> Bool {
         // One that is too long to be anybody's costs a hash all the same.
         let isTooLong = password.utf8.count > PasswordHash.passwordBytesMax
-        let result = await withCheckedContinuation { continuation in
+        let result: Result<Bool, PasswordHasher.Refusal> = await handedOver { waiting in
             hasher.verify(
                 isTooLong ? "" : password, against: isTooLong ? nil : hash, for: visitor.source
-            ) { continuation.resume(returning: $0) }
+            ) { waiting.resume(returning: $0) }
         }
         return try Self.value(of: result)
     }
@@ -277,8 +277,8 @@ extension Accounts {
     }
 
     private func make(_ password: String, source: UInt64) async throws -> PasswordHash {
-        let result = await withCheckedContinuation { continuation in
-            hasher.make(password, for: source) { continuation.resume(returning: $0) }
+        let result: Result<PasswordHash, PasswordHasher.Refusal> = await handedOver { waiting in
+            hasher.make(password, for: source) { waiting.resume(returning: $0) }
         }
         return try Self.value(of: result)
     }

@@ -1,6 +1,7 @@
 // Sync for handlers that wait: as for plain ones, with the rights of the request's user, and what
 // was read or decided is returned to the handler, which makes its answer of it.
 
+import MizuEventLoop
 import MizuHTTP
 import MizuSync
 import MizuSyncService
@@ -20,18 +21,17 @@ extension Sync {
         let watch = ExchangeWatch()
         let asker = service.asker(peer, watchedBy: watch)
         return try await withTaskCancellationHandler {
-            let admitted: Result<AccessPass, any Error> = await withCheckedContinuation {
-                continuation in
+            let admitted: Result<AccessPass, any Error> = await handedOver { waiting in
                 service.admit(to: scope, for: .snapshot, as: user, for: asker) {
-                    continuation.resume(returning: $0)
+                    waiting.resume(returning: $0)
                 }
             }
             do {
                 let pass = try admitted.get()
                 let value = try await read(scope, onBehalfOf: peer, look)
                 // A commit may have taken the right away meanwhile.
-                let error: (any Error)? = await withCheckedContinuation { continuation in
-                    service.confirm(pass, for: asker) { continuation.resume(returning: $0) }
+                let error: (any Error)? = await handedOver { waiting in
+                    service.confirm(pass, for: asker) { waiting.resume(returning: $0) }
                 }
                 if let error { throw error }
                 return value
@@ -58,17 +58,17 @@ extension Sync {
             origin: service.origin(of: request.peer))
         service.charge(mutations: intents.count, to: request.view)
         let asker = service.asker(request.peer, watchedBy: nil)
-        let admitted: Result<Bool, any Error> = await withCheckedContinuation { continuation in
+        let admitted: Result<Bool, any Error> = await handedOver { waiting in
             service.admitPush(to: scope, as: user, for: asker) {
-                continuation.resume(returning: $0)
+                waiting.resume(returning: $0)
             }
         }
         do { push.isByReader = try admitted.get() } catch { throw HTTPError.refused(for: error) }
         let byteCount = intents.reduce(0) { $0 + $1.byteCount }
-        let answer: PushAnswer = await withCheckedContinuation { [push] continuation in
+        let answer: PushAnswer = await handedOver { [push] waiting in
             // Also in a drain: the request came before it.
             service.commit(push, byteCount: byteCount) { result, _ in
-                continuation.resume(returning: result)
+                waiting.resume(returning: result)
             }
         }
         return try MutationOutcome.all(of: answer)

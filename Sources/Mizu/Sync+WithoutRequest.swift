@@ -38,11 +38,12 @@ extension Sync {
     ) async throws -> Value {
         let watch = ExchangeWatch()
         return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
+            let result: Result<Value, any Error> = await handedOver { waiting in
                 self.look(at: scope, for: asker(peer, watchedBy: watch), look) { result in
-                    continuation.resume(with: self.result(of: result, in: scope, watch))
+                    waiting.resume(returning: self.result(of: result, in: scope, watch))
                 }
             }
+            return try result.get()
         } onCancel: {
             watch.end()
         }
@@ -99,8 +100,8 @@ extension Sync {
     public func push(
         as author: PushAuthor, scope: Name = .defaultScope, _ intents: [Intent]
     ) async throws -> [MutationOutcome] {
-        let answer = await withCheckedContinuation { continuation in
-            commit(as: author, scope, intents) { continuation.resume(returning: $0) }
+        let answer: PushAnswer = await handedOver { waiting in
+            commit(as: author, scope, intents) { waiting.resume(returning: $0) }
         }
         return try MutationOutcome.all(of: answer)
     }

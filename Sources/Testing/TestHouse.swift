@@ -99,10 +99,10 @@
             _ what: String,
             _ body: @escaping @Sendable (Inside, @escaping Reply<Answer>) -> Void
         ) async throws(TestError) -> Answer {
-            let result: Result<Answer, TestError> = await withCheckedContinuation { continuation in
-                perform({ inside in body(inside) { continuation.resume(returning: $0) } }) {
+            let result: Result<Answer, TestError> = await handedOver { waiting in
+                perform({ inside in body(inside) { waiting.resume(returning: $0) } }) {
                     let error = TestError("\(what): the app has ended")
-                    continuation.resume(returning: .failure(error))
+                    waiting.resume(returning: .failure(error))
                 }
             }
             return try result.get()
