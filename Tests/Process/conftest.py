@@ -1,4 +1,5 @@
-"""Fixtures: one server for each test module, and a maker of servers for tests that end theirs."""
+"""Fixtures: one server for each test module, and a maker of servers for tests that end theirs. Both are
+on the store that the test's mark names (stores.py)."""
 
 import ctypes
 import os
@@ -8,12 +9,20 @@ import subprocess
 import pytest
 
 import server as processes
+import stores
 from peer import Peer
 
 
 def pytest_configure(config):
     config.addinivalue_line(
         "markers", "alone: loads or measures the whole machine; nothing else runs beside it")
+    config.addinivalue_line("markers", "stores(*kinds, soak=()): runs on each of them (stores.py)")
+
+
+def pytest_generate_tests(metafunc):
+    mark = metafunc.definition.get_closest_marker("stores")
+    if mark and "store" in metafunc.fixturenames:
+        metafunc.parametrize("store", stores.kinds_of(mark), indirect=True, scope="module")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -21,10 +30,29 @@ def pytest_collection_modifyitems(config, items):
         pytest.exit("MIZU_BIN names no executable: run this through `make test`", returncode=2)
 
 
+@pytest.fixture(scope="session")
+def postgres_cluster():
+    """One PostgreSQL for the whole run. A test that ends or crashes one starts its own."""
+    cluster = stores.start_cluster()
+    yield cluster
+    cluster.close()
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def store(request):
+    """What the servers of a test keep their data in; SQLite unless the test is marked `stores`."""
+    kind = getattr(request, "param", "sqlite")
+    made = stores.Store(
+        kind, request.getfixturevalue("postgres_cluster") if kind == "postgres" else None)
+    yield made
+    made.drop()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, store):
     """A server that a module's tests share; it must end well after all of them."""
-    running = processes.Server(tmp_path_factory.mktemp("server")).ready()
+    running = processes.Server(
+        tmp_path_factory.mktemp("server"), database=store.new_url()).ready()
     yield running
     try:
         assert running.child.poll() is None, f"the server died: {running.errors}"
@@ -34,12 +62,16 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def start(tmp_path):
-    """start(**what Server takes) starts a server in the test's own folder; all are ended after it."""
-    running = []
+def start(tmp_path, store):
+    """start(**what Server takes) starts a server in the test's own folder, on one place of the test's
+    store unless `database` names another; all are ended after it."""
+    running, url = [], []
 
-    def starter(folder=tmp_path, **options):
-        running.append(processes.Server(folder, **options))
+    def starter(folder=tmp_path, database=None, **options):
+        if database is None:
+            database = url[0] if url else store.new_url()
+            url[:] = [database]
+        running.append(processes.Server(folder, database=database, **options))
         return running[-1]
 
     yield starter

@@ -12,8 +12,8 @@ PASSWORD = "gurkensalat mit dill"
 
 
 class People(processes.Server):
-    def __init__(self, folder, **settings):
-        super().__init__(folder, env=settings, command=(PEOPLE,))
+    def __init__(self, folder, database="sqlite:mizu.db", **settings):
+        super().__init__(folder, database, env=settings, command=(PEOPLE,))
 
 
 class Client:

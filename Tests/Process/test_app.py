@@ -9,6 +9,7 @@ from server import wait_until
 from sync import new_id, pull, snapshot
 from wire import JSON, Connection, dump, fetch, post
 
+pytestmark = pytest.mark.stores("sqlite", soak=("memory", "postgres"))
 FORM = [("Content-Type", "application/x-www-form-urlencoded")]
 
 

@@ -8,6 +8,7 @@ from server import wait_until
 from sync import create, mutation, new_id, push, push_one
 from wire import Connection, fetch
 
+pytestmark = pytest.mark.stores("sqlite", soak=("memory", "postgres"))
 SCOPE = "_default"
 GZIP = [("Accept-Encoding", "gzip")]
 

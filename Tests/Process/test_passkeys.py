@@ -16,6 +16,8 @@ from soft_webauthn import SoftWebauthnDevice
 
 from people import PASSWORD, Client, People
 
+pytestmark = pytest.mark.stores("sqlite", "postgres")
+
 
 def text(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
@@ -78,8 +80,8 @@ class Authenticator:
 
 
 @pytest.fixture(scope="module")
-def people(tmp_path_factory):
-    running = People(tmp_path_factory.mktemp("people")).ready()
+def people(tmp_path_factory, store):
+    running = People(tmp_path_factory.mktemp("people"), store.new_url()).ready()
     yield running
     try:
         running.stop()

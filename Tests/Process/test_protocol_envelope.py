@@ -7,6 +7,7 @@ import pytest
 from sync import create, new_id, new_scope, pull, pull_all, push, push_one, snapshot
 from wire import JSON, Connection, dump, fetch, post
 
+pytestmark = pytest.mark.stores("sqlite", soak=("memory", "postgres"))
 PUSH, PULL, SNAPSHOT = "/_sync/push", "/_sync/pull", "/_sync/snapshot"
 ALL = (PUSH, PULL, SNAPSHOT)
 

@@ -10,6 +10,8 @@ from sync import (apply, checksum, create, mutation, new_id, new_scope, pull, pu
 from test_protocol_envelope import assert_refusal
 from wire import Connection, post
 
+pytestmark = pytest.mark.stores()
+
 
 def fill(target, scope, count, title="x"):
     """`count` records by pushes of 100; returns the last result."""
@@ -163,6 +165,7 @@ def test_a_next_that_the_server_never_gave_is_invalid_request(server, following)
     assert_refusal(answer, 400, "invalid_request")
 
 
+@pytest.mark.stores("sqlite", "postgres")
 def test_a_restart_disturbs_nobody(start):
     first = start().ready()
     scope = new_scope()
@@ -184,6 +187,7 @@ def test_a_restart_disturbs_nobody(start):
     assert (len(changes), cursor, epoch) == (7, 7, seventh["epoch"])
 
 
+@pytest.mark.stores("sqlite")
 def test_a_backup_put_back_turns_away_exactly_those_who_saw_what_is_lost(start, tmp_path):
     scope = new_scope()
     data, backup = tmp_path / "data", tmp_path / "backup"
@@ -231,6 +235,7 @@ def test_a_trimmed_log_is_cursor_too_old_and_a_snapshot_goes_on(start):
     assert_refusal(pull(running, scope, cursor + 1, epoch), 410, "epoch_changed")
 
 
+@pytest.mark.stores("sqlite")
 def test_two_stores_never_share_an_epoch(start, tmp_path):
     epochs = set()
     for name in ("a", "b"):

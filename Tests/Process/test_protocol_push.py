@@ -9,6 +9,7 @@ import pytest
 from sync import create, mutation, new_id, new_scope, pull, pull_all, push, push_one
 from wire import JSON, Connection, dump, post
 
+pytestmark = pytest.mark.stores()
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 
 

@@ -11,6 +11,8 @@ from sync import (checksum, create, mutation, new_id, new_scope, pull_all, push,
 from wire import (BINARY, CLOSE, JSON, PING, PONG, TEXT, Closed, Connection, WebSocket, dump, fetch,
                   frame, post)
 
+EVERY_STORE = pytest.mark.stores()
+
 
 @pytest.fixture
 def ws(server):
@@ -149,6 +151,7 @@ def test_auth_is_refused_where_no_tokens_are_taken(ws):
     assert ws.ask({"type": "ping", "ref": "6"})["type"] == "pong"
 
 
+@EVERY_STORE
 def test_subscribe_without_a_cursor_brings_pokes(server, ws):
     scope = new_scope()
     assert subscribe(ws, scope)["cursor"] == 0
@@ -159,6 +162,7 @@ def test_subscribe_without_a_cursor_brings_pokes(server, ws):
                         snapshot(server, scope).json["records"])}}
 
 
+@EVERY_STORE
 def test_the_ack_of_a_subscribe_tells_the_position(server, ws):
     scope = new_scope()
     result = push(server, scope, create(), create())[-1]
@@ -167,6 +171,7 @@ def test_the_ack_of_a_subscribe_tells_the_position(server, ws):
         "checksum": checksum(snapshot(server, scope).json["records"])}
 
 
+@EVERY_STORE
 def test_subscribe_with_a_cursor_brings_every_change_after_it(server, ws):
     scope = new_scope()
     epoch = push(server, scope, *[create() for _ in range(30)])[-1]["epoch"]
@@ -177,6 +182,7 @@ def test_subscribe_with_a_cursor_brings_every_change_after_it(server, ws):
     assert receive_changes(ws, scope, 30, 33) == pull_all(server, scope, 30, epoch)[0]
 
 
+@EVERY_STORE
 @pytest.mark.parametrize("base", [1, 50, 150, 299])
 def test_a_delta_over_what_many_commits_wrote_is_whole(server, ws, base):
     scope = new_scope()
@@ -186,6 +192,7 @@ def test_a_delta_over_what_many_commits_wrote_is_whole(server, ws, base):
     assert receive_changes(ws, scope, base, 600) == pull_all(server, scope, base, epoch)[0]
 
 
+@EVERY_STORE
 def test_subscribe_at_cursor_0_needs_no_epoch(server, ws):
     scope = new_scope()
     push(server, scope, create(), create())
@@ -196,6 +203,7 @@ def test_subscribe_at_cursor_0_needs_no_epoch(server, ws):
     assert len(receive_changes(ws, scope, 0, 2)) == 2
 
 
+@EVERY_STORE
 def test_subscribe_at_the_head_brings_only_what_is_new(server, ws):
     scope = new_scope()
     result = push_one(server, scope, create())
@@ -204,6 +212,7 @@ def test_subscribe_at_the_head_brings_only_what_is_new(server, ws):
     assert len(receive_changes(ws, scope, 1, 2)) == 1
 
 
+@EVERY_STORE
 @pytest.mark.parametrize("cursor,epoch,code", [
     (1, "another", "epoch_changed"), (99, None, "epoch_changed"),
     (9007199254740991, None, "epoch_changed"),
@@ -226,6 +235,7 @@ def test_a_subscribe_that_cannot_be_read_is_invalid_request(ws, fields):
     assert_error(ws.ask({"type": "subscribe", "ref": "1", **fields}), "invalid_request", "1")
 
 
+@EVERY_STORE
 def test_a_scope_may_have_colons(server, ws):
     scope = new_scope("sync:a:") + ":b"
     subscribe(ws, scope)
@@ -233,6 +243,7 @@ def test_a_scope_may_have_colons(server, ws):
     assert ws.receive_until(lambda m: m["type"] == "sync")[-1]["topic"] == f"sync:{scope}"
 
 
+@EVERY_STORE
 def test_a_second_subscribe_replaces_the_first(server, ws):
     scope = new_scope()
     epoch = push_one(server, scope, create())["epoch"]
@@ -248,6 +259,7 @@ def test_a_second_subscribe_replaces_the_first(server, ws):
     assert [m["type"] for m in told] == ["sync"], "pokes again, no delta"
 
 
+@EVERY_STORE
 def test_nothing_comes_after_an_unsubscribe(server, ws):
     scope = new_scope()
     subscribe(ws, scope)
@@ -261,6 +273,7 @@ def test_nothing_comes_after_an_unsubscribe(server, ws):
     assert not ws.others, ws.others
 
 
+@EVERY_STORE
 def test_scopes_are_told_apart(server, ws):
     mine, theirs = new_scope(), new_scope()
     subscribe(ws, mine)
@@ -280,6 +293,7 @@ def test_at_most_100_subscriptions_of_a_connection(server, ws):
     subscribe(ws, "limit-100")
 
 
+@EVERY_STORE
 def test_push_is_answered_as_over_http(server, ws):
     scope, one = new_scope(), create()
     message = {"type": "push", "ref": "3", "scope": scope, "client": "c",
@@ -324,6 +338,7 @@ def test_an_app_topic_is_denied_unless_the_app_allows_it(ws):
     assert_error(ws.ask({"type": "subscribe", "ref": "1", "topic": "room:1"}), "topic_denied", "1")
 
 
+@EVERY_STORE
 def test_many_subscribers_all_hear_of_a_push(server):
     scope = new_scope()
     sockets = [WebSocket(server) for _ in range(30)]
@@ -337,6 +352,7 @@ def test_many_subscribers_all_hear_of_a_push(server):
         socket.close()
 
 
+@EVERY_STORE
 def test_a_subscriber_far_behind_comes_to_the_head(server, ws):
     """More than one delta behind it gets pokes in place of deltas: the gap shows, and a pull ends it."""
     scope = new_scope()
@@ -358,6 +374,7 @@ def test_a_subscriber_far_behind_comes_to_the_head(server, ws):
     ws.receive_until(is_done)
 
 
+@EVERY_STORE
 def test_a_trimmed_position_is_cursor_too_old(start):
     running = start(env={"RETAIN_CHANGES": "50"}).ready()
     scope = new_scope()
@@ -372,6 +389,7 @@ def test_a_trimmed_position_is_cursor_too_old(start):
         assert_error(wait_until(answer, 20, "a trim (RETAIN_CHANGES=50)"), "cursor_too_old")
 
 
+@EVERY_STORE
 def test_a_quiet_connection_gets_a_poke_or_a_pong(start):
     running = start(env={"HEARTBEAT": "1"}).ready()
     scope = new_scope()
@@ -575,6 +593,7 @@ def test_posting_to_ws_is_not_allowed(server):
     assert answer.status in (405, 426), answer
 
 
+@EVERY_STORE
 def test_a_message_of_the_socket_tells_the_checksum_of_its_position(start):
     running = start(env={"HEARTBEAT": "0.3"}).ready()
     push_one(running, "s", create("t1"))

@@ -2,6 +2,8 @@
 
 import sqlite3
 
+import pytest
+
 from server import wait_until
 from sync import create, mutation, new_scope, pull, pull_all, push_one, snapshot
 from test_protocol_envelope import assert_refusal
@@ -57,6 +59,7 @@ def test_an_address_makes_so_many_scopes_by_whichever_way_and_no_more(start, tmp
     database.close()
 
 
+@pytest.mark.stores()
 def test_a_scope_is_full_at_its_quota_and_deleting_makes_room(start):
     running = start(env={"QUOTA_SCOPE_RECORDS": "3"}).ready()
     scope = new_scope()

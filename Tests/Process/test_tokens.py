@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from people import Client, People
 from server import wait_until
 
+pytestmark = pytest.mark.stores("sqlite", soak=("memory", "postgres"))
 ISSUER, AUDIENCE = "https://id.example", "people"
 KEYS = {
     "hs": ("HS256", os.urandom(32)),
@@ -54,10 +55,10 @@ def token(name, headers=None, **changes):
 
 
 @pytest.fixture(scope="module")
-def people(tmp_path_factory):
+def people(tmp_path_factory, store):
     folder = tmp_path_factory.mktemp("people")
     write(folder / "keys.json", [jwk(name) for name in KEYS])
-    running = People(folder, JWKS=str(folder / "keys.json")).ready()
+    running = People(folder, store.new_url(), JWKS=str(folder / "keys.json")).ready()
     running.keys = folder / "keys.json"
     yield running
     try:
