@@ -119,14 +119,12 @@ struct TidyTests {
     }
 
     @Test("what `make assets` writes is up to date, the joined scripts too")
-    func assetsWritten() throws {
-        let script = Process()
-        script.executableURL = URL(fileURLWithPath: "/bin/sh")
-        script.arguments = ["CShims/assets.sh", "--check"]
-        script.currentDirectoryURL = SourceTree.root
-        try script.run()
-        script.waitUntilExit()
-        #expect(script.terminationStatus == 0, "run `make assets` and commit what it writes")
+    func assetsWritten() {
+        // Foundation's Process reads beyond the end of readdir(3)'s buffer when a process has a
+        // thousand open files, as this one may have: the address sanitizer ends it there.
+        let script = SourceTree.root.appendingPathComponent("CShims/assets.sh").path
+        let status = system("sh '\(script)' --check")
+        #expect(status == 0, "run `make assets` and commit what it writes")
     }
 
     private static func rows(of table: String) -> [String] {
