@@ -79,9 +79,13 @@ class Postgres(Daemon):
         if follows is None:
             self.run("cp", "-a", _Template.data(PASSWORD), self.data)
         else:
-            self.run(program("pg_basebackup"), "--pgdata", self.data, "--write-recovery-conf",
-                     "--wal-method=stream", "--checkpoint=fast", "--no-sync", "--dbname",
-                     follows.conninfo("postgres", self.follower_name()))
+            self._copy(follows)
+
+    def _copy(self, primary):
+        """Its data becomes a copy of the primary's, which follows it once it is started."""
+        self.run(program("pg_basebackup"), "--pgdata", self.data, "--write-recovery-conf",
+                 "--wal-method=stream", "--checkpoint=fast", "--no-sync", "--dbname",
+                 primary.conninfo("postgres", self.follower_name()))
 
     def follower_name(self):
         """What a primary knows this standby by."""
@@ -175,6 +179,14 @@ class Postgres(Daemon):
         if synchronous:
             self.be_followed_by(other)
         return other
+
+    def follow(self, primary):
+        """Comes back, at the address that it had, as a new standby of `primary`."""
+        self.end(signal.SIGQUIT)
+        shutil.rmtree(self.data)
+        self._copy(primary)
+        self.settings["synchronous_standby_names"] = "''"
+        return self.start()
 
     def be_followed_by(self, other):
         """From now on a commit is told only when `other` has it, too."""

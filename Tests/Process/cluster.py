@@ -1,0 +1,122 @@
+"""Several nodes of `mizu serve` over one store, beside Redis or not: what a test of many machines starts,
+kills, and asks. The store and Redis are real servers of Tests/Servers, whose owner is the test.
+"""
+
+import threading
+import time
+
+import server as processes
+from sync import pull
+from wire import Closed, Connection
+
+# No trim and no forgotten outcome may blur what a fault does; a node that drains need not be polite.
+SETTINGS = {"RETAIN_CHANGES": "100000000", "WORKERS": "1", "DRAIN_TIMEOUT": "2"}
+GONE = (Closed, OSError, TimeoutError)
+
+
+class Cluster:
+    """`nodes[i]` is a running server, or None while that node is down."""
+
+    def __init__(self, folder, url, count=3, redis=None, env=None):
+        self.folder, self.count = folder, count
+        self.env = {**SETTINGS, **({"REDIS_URL": redis.url} if redis else {}), **(env or {})}
+        self.url = url
+        self.nodes, self.past = [None] * count, []
+        self._lock = threading.Lock()
+
+    def start(self):
+        for index in range(self.count):
+            self.start_node(index, wait=False)
+        for node in self.nodes:
+            node.ready()
+        return self
+
+    def start_node(self, index, wait=True):
+        folder = self.folder / f"node-{index}"
+        folder.mkdir(exist_ok=True)
+        # One file is one node's: several can share only what is a server.
+        place = folder if self.url.startswith("postgres") else self.folder
+        node = processes.Server(place, database=self.url, env=self.env)
+        self.past.append(node)
+        if wait:
+            node.ready()
+        with self._lock:
+            self.nodes[index] = node
+        return node
+
+    def take_out(self, index):
+        """Takes a node out of what clients choose from; returns it, still running."""
+        with self._lock:
+            node, self.nodes[index] = self.nodes[index], None
+        return node
+
+    def kill_node(self, index):
+        node = self.take_out(index)
+        if node:
+            node.kill()
+
+    def repair(self):
+        """Starts whoever is down or has ended by itself, which no node may."""
+        for index, node in enumerate(self.nodes):
+            if node is not None and node.child.poll() is not None:
+                raise AssertionError(f"node {index} ended by itself: {node.errors[-3000:]}")
+            if node is None:
+                self.start_node(index)
+
+    def pick(self, rng):
+        """A node that runs as far as anybody knows; None if there is none at this moment."""
+        with self._lock:
+            running = [node for node in self.nodes if node is not None]
+        return rng.choice(running) if running else None
+
+    def close(self):
+        for node in self.past:
+            node.kill()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Link:
+    """A kept connection to one node after the other. `over(rng)` moves on to any node."""
+
+    def __init__(self, cluster, make=Connection):
+        self.cluster, self.make, self.connection, self.node = cluster, make, None, None
+
+    def over(self, rng, stop, seconds=60.0):
+        """An open connection; raises TimeoutError if no node takes one until `stop` or `seconds`."""
+        if self.connection is not None and rng.random() < 0.3:
+            self.drop()
+        end = time.monotonic() + seconds
+        while self.connection is None:
+            node = self.cluster.pick(rng)
+            try:
+                if node is not None:
+                    # Longer than a paused server is paused, short enough to try another node.
+                    self.connection, self.node = self.make(node, timeout=10), node
+                    break
+            except GONE:
+                pass
+            if stop.is_set() or time.monotonic() > end:
+                raise TimeoutError("no node takes a connection")
+            time.sleep(0.02)
+        return self.connection
+
+    def drop(self):
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+def head_of(node, scope, log):
+    """Where a node says that a scope ends; None while it cannot say."""
+    cursor = len(log)
+    try:
+        with Connection(node) as connection:
+            answer = pull(connection, scope, cursor, log[-1][1] if log else None, limit=1)
+    except GONE:
+        return None
+    return answer.json["next_cursor"] if answer.status == 200 else None

@@ -1,0 +1,209 @@
+"""Rounds over several nodes: a mixed load of pushes, pulls, snapshots and sockets, while at random a node
+is killed or drained, PostgreSQL is restarted, crashes or fails over to its synchronous standby, and Redis
+is killed, paused or flushed. Nothing acknowledged is lost or doubled, cursors are gapless, and whatever
+an answer has shown every later answer of any node shows (Tests/Servers/history_checker.py).
+
+MIZU_CLUSTER_SECONDS (12) is how long faults come in each test, MIZU_SEED (1) chooses them, and
+MIZU_CONVERGE_SECONDS (30, of a machine that does other things as well) is what clients may take to come
+to the log's end after the last repair.
+"""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+import stores
+from cluster import Cluster
+from daemon import Missing
+from history_checker import History, check
+from mixed_load import Follower, Writer
+from postgres import failover_url
+from redis_server import Redis
+from server import wait_until
+from sync import pull_all
+from wire import Connection
+
+SECONDS = float(os.environ.get("MIZU_CLUSTER_SECONDS", "12"))
+SEED = int(os.environ.get("MIZU_SEED", "1"))
+CONVERGE = float(os.environ.get("MIZU_CONVERGE_SECONDS", "30"))
+SCOPES = ("left", "middle", "right")
+WRITERS, FOLLOWERS = 5, 4
+
+
+@pytest.fixture
+def redis():
+    try:
+        with Redis() as running:
+            yield running.start()
+    except Missing as reason:
+        pytest.skip(f"no Redis: {reason}")
+
+
+@pytest.fixture
+def own_postgres():
+    """A cluster that a test may end and crash. It waits for no disk: what ends is a process."""
+    cluster = stores.start_cluster()
+    yield cluster
+    cluster.close()
+
+
+class Rounds:
+    """A load over a cluster, faults in between, and the judgement."""
+
+    def __init__(self, cluster, faults, seed):
+        self.cluster, self.faults, self.seed = cluster, faults, seed
+        self.rng, self.history, self.done = random.Random(seed), History(), {}
+        common = cluster, self.history, SCOPES, seed
+        self.writers = [Writer(number, *common) for number in range(WRITERS)]
+        self.followers = [Follower(number, *common) for number in range(FOLLOWERS)]
+
+    def run(self, seconds):
+        workers = [*self.writers, *self.followers]
+        for worker in workers:
+            worker.start()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end or not self.done:
+            self.let_some_be_acknowledged(workers)
+            name = self.rng.choice(sorted(self.faults))
+            self.done[name] = self.done.get(name, 0) + 1
+            self.faults[name]()
+            self.cluster.repair()
+        repaired = time.monotonic()
+        for writer in self.writers:
+            writer.join()
+        for writer in self.writers:
+            writer.drain(60)
+        logs = self.read_logs()
+        wait_until(lambda: all(f.cursor == len(logs[f.scope]) or f.failure for f in self.followers),
+                   60, lambda: f"the end of the logs: {self.places(logs)}; seed {self.seed}")
+        took = time.monotonic() - repaired
+        for follower in self.followers:
+            follower.join()
+            self.history.end(follower.scope, follower.name, follower.cursor)
+        return logs, took
+
+    def let_some_be_acknowledged(self, workers):
+        """A fault in the middle of work, not one upon another before anybody could do anything."""
+        before, wanted = self.acknowledged, self.rng.randint(5, 60)
+
+        def is_enough():
+            for worker in workers:
+                if worker.failure is not None:
+                    worker.join()
+            return self.acknowledged >= before + wanted
+
+        wait_until(is_enough, 60, lambda: f"acknowledged pushes after {self.done}, seed {self.seed}: "
+                   + "".join(node.errors[-1500:] for node in self.cluster.nodes if node))
+
+    @property
+    def acknowledged(self):
+        return sum(writer.acknowledged for writer in self.writers)
+
+    def places(self, logs):
+        return [(f.name, f.cursor, len(logs[f.scope])) for f in self.followers]
+
+    def read_logs(self):
+        """Each scope's log, which every node tells alike."""
+        found = {}
+        for node in self.cluster.nodes:
+            with Connection(node) as connection:
+                for scope in SCOPES:
+                    log = pull_all(connection, scope)[0]
+                    assert found.setdefault(scope, log) == log, f"two nodes tell {scope} differently"
+        return found
+
+    def judge(self, seconds=SECONDS):
+        logs, took = self.run(seconds)
+        faults = check(self.history, logs)
+        told = (f"seed {self.seed}: {self.done}, {self.acknowledged} acknowledged, "
+                f"{sum(map(len, logs.values()))} changes, "
+                f"{sum(worker.refusals for worker in [*self.writers, *self.followers])} waited over, "
+                f"{sum(f.deltas for f in self.followers)} deltas, converged in {took:.2f} s")
+        print(told)
+        assert not faults, f"{told}\n" + "\n".join(map(str, faults[:20])) + f"\n{len(faults)} faults"
+        assert took < CONVERGE, told
+        for node in self.cluster.nodes:
+            node.stop()
+
+
+def node_faults(cluster, rng):
+    def kill():
+        cluster.kill_node(rng.randrange(cluster.count))
+        time.sleep(rng.uniform(0, 0.3))  # not to pass: how long it is away is what is tried
+
+    def drain():
+        """A rolling restart's step: the new one is there before the old one goes."""
+        index = rng.randrange(cluster.count)
+        old = cluster.take_out(index)
+        if cluster.url.startswith("postgres"):
+            cluster.start_node(index)
+        old.stop(15)
+
+    return {"kill -9 of a node": kill, "drain of a node": drain}
+
+
+def redis_faults(redis, rng):
+    def kill():
+        redis.kill()
+        time.sleep(rng.uniform(0, 0.5))
+        redis.start()
+
+    def pause():
+        redis.pause()
+        time.sleep(rng.uniform(0.2, 1.5))
+        redis.resume()
+
+    return {"kill -9 of Redis": kill, "Redis stands still": pause, "Redis is flushed": redis.flush,
+            "Redis drops everybody": redis.cut_connections}
+
+
+def postgres_faults(postgres, rng):
+    return {"PostgreSQL restarts": lambda: postgres.restart(signal.SIGINT),
+            "PostgreSQL crashes": lambda: postgres.restart(signal.SIGQUIT),
+            "PostgreSQL drops everybody": postgres.cut_connections}
+
+
+def test_one_node_on_sqlite_is_killed_and_drained(tmp_path):
+    """The same load and judge where there is one file and one node."""
+    with Cluster(tmp_path, f"sqlite:{tmp_path}/mizu.db", count=1).start() as cluster:
+        rounds = Rounds(cluster, node_faults(cluster, random.Random(SEED)), SEED)
+        rounds.judge(SECONDS / 2)
+
+
+@pytest.mark.parametrize("news", ["redis", "postgres"])
+def test_nodes_die_and_nothing_is_lost(tmp_path, own_postgres, request, news):
+    redis = request.getfixturevalue("redis") if news == "redis" else None
+    rng = random.Random(SEED)
+    url = own_postgres.url(own_postgres.create_database())
+    with Cluster(tmp_path, url, redis=redis).start() as cluster:
+        faults = {**node_faults(cluster, rng), **postgres_faults(own_postgres, rng)}
+        if redis:
+            faults |= redis_faults(redis, rng)
+        Rounds(cluster, faults, SEED).judge()
+
+
+def test_postgresql_fails_over_to_its_synchronous_standby(tmp_path, own_postgres):
+    """Twice: each time the primary crashes, its standby is promoted, and a new one follows it."""
+    rng, name = random.Random(SEED), own_postgres.create_database()
+    first, second = own_postgres, own_postgres.standby()
+    try:
+        with Cluster(tmp_path, failover_url(first, second, name)).start() as cluster:
+            state = {"primary": first, "standby": second}
+
+            def fail_over():
+                old, new = state["primary"], state["standby"]
+                old.crash()
+                new.settings["synchronous_standby_names"] = "''"
+                new.command()
+                new.promote()
+                # The old one comes back as a copy of the new one, at its old address.
+                old.follow(new)
+                new.be_followed_by(old)
+                state["primary"], state["standby"] = new, old
+
+            Rounds(cluster, {"failover": fail_over}, SEED).judge(SECONDS / 2)
+    finally:
+        second.close()
