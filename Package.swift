@@ -147,6 +147,7 @@ let package = Package(
                 "Mizu", "MizuServer", "MizuTransport", "MizuHTTP", "MizuWebSocket", "MizuRouting",
                 "MizuSync", "MizuEventLoop", "MizuBytes",
             ]),
+        room("News", ["MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux", log]),
         room("Dev", ["MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux"]),
         room("Scaffold", ["MizuBytes", "CLinux"]),
 
@@ -179,6 +180,12 @@ let package = Package(
             name: "CTLSClient", path: "Tests/CTLSClient",
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         tests("Transport", ["MizuTransport", "MizuEventLoop", "MizuBytes", "CTLSClient"]),
+        tests(
+            "News",
+            [
+                "MizuTestSupport", "MizuNews", "MizuTransport", "MizuEventLoop", "MizuBytes",
+                "CLinux", log,
+            ]),
         tests("JOSE", ["MizuJOSE", "MizuCrypto", "MizuBytes", "MizuTestSupport"]),
         tests("WebAuthn", ["MizuWebAuthn", "MizuBytes", "MizuTestSupport"]),
         tests("HTTP", ["MizuTestSupport", "MizuHTTP", "MizuBytes", "CScan", "CZlib"]),

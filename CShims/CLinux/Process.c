@@ -180,23 +180,44 @@ ssize_t cl_write_some(int fd, const void *bytes, size_t count) {
     return written < 0 ? -errno : written;
 }
 
-int cl_connect_datagrams(const char *path) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+// The address of `path`, or of the abstract name `@name`; its length, or -errno.
+static int unix_address(const char *path, struct sockaddr_un *address) {
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
     size_t length = strlen(path);
     if (length < 2 || (*path != '/' && *path != '@')) return -EINVAL;
-    if (length >= sizeof address.sun_path) return -ENAMETOOLONG;
-    memcpy(address.sun_path, path, length);
+    if (length >= sizeof address->sun_path) return -ENAMETOOLONG;
+    memcpy(address->sun_path, path, length);
     // An abstract name is all its bytes; a path ends with a zero.
-    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-    if (*path == '@')
-        address.sun_path[0] = 0;
-    else
-        size++;
+    int size = (int)(offsetof(struct sockaddr_un, sun_path) + length);
+    if (*path != '@') return size + 1;
+    address->sun_path[0] = 0;
+    return size;
+}
+
+int cl_connect_datagrams(const char *path) {
+    struct sockaddr_un address;
+    int size = unix_address(path, &address);
+    if (size < 0) return size;
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
     struct timeval patience = {.tv_sec = 1};
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    if (connect(fd, (struct sockaddr *)&address, size) < 0) {
+    if (connect(fd, (struct sockaddr *)&address, (socklen_t)size) < 0) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+int cl_connect_stream(const char *path) {
+    struct sockaddr_un address;
+    int size = unix_address(path, &address);
+    if (size < 0) return size;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    if (connect(fd, (struct sockaddr *)&address, (socklen_t)size) < 0 && errno != EINPROGRESS) {
         int error = errno;
         close(fd);
         return -error;

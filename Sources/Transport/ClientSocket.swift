@@ -36,6 +36,14 @@ public final class ClientSocket {
         if engine != nil, session == nil { throw SystemError.outOfMemory("SSL_new") }
     }
 
+    /// The same to a socket in the file system (unix(7)), or of an abstract name that begins
+    /// with @. Where its server is too busy to take one more, that is an error at once.
+    public init(toPath path: String) throws(SystemError) {
+        socket = Descriptor(owning: try SystemError.check("connect", cl_connect_stream(path)))
+        engine = nil
+        session = nil
+    }
+
     /// To be registered with a poller.
     public var descriptor: Int32 { socket.raw }
     public var isSecure: Bool { engine != nil }

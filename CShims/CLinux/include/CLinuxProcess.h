@@ -51,6 +51,9 @@ ssize_t cl_write_some(int fd, const void *bytes, size_t count);
 // waits a second at most.
 int cl_connect_datagrams(const char *path);
 
+// Connects a stream socket likewise, which does not block; -EAGAIN where the backlog is full.
+int cl_connect_stream(const char *path);
+
 // Makes a listening TCP socket that another process opened ours: -ENOTSOCK, -EINVAL where it does
 // not listen, -EAFNOSUPPORT where it is not TCP over IPv4 or IPv6.
 int cl_adopt_listener(int fd);
