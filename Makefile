@@ -12,11 +12,11 @@ bash := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mizu
 zsh := $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mizu
 fish := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mizu.fish
 
-.PHONY: help run dev test build install uninstall assets tables soak asan tsan fuzz fresh lint format bench-http bench-live bench-sync screenshots pictures
+.PHONY: help run dev test build install uninstall assets tables soak asan tsan fuzz fresh lint format bench-http bench-live bench-sync bench-cluster screenshots pictures
 .DEFAULT_GOAL := help
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## install what the build needs, build, serve the todo app on http://127.0.0.1:8080
 	@Tests/run setup-build >&2
@@ -54,7 +54,7 @@ tables: ## write what is written from the sources: flags, tables of the guides, 
 	@Tests/run setup-build
 	@MIZU_TABLES=write swift test --disable-xctest --filter WrittenTablesTests
 
-soak: ## the long rounds: 1,000 kills, a disk that fails, 10,000 schedules, ten minutes for each fuzzer
+soak: ## the long rounds: 1,000 kills, clusters for an hour, 10,000 schedules, ten minutes for each fuzzer
 	@Tests/run soak
 
 asan: ## Swift tests under the address sanitizer
@@ -74,6 +74,9 @@ bench-live: ## WebSockets beside the kernel's floor (ROUNDS=5 SECONDS_EACH=3): .
 
 bench-sync: ## pushes, pulls and pages beside nginx (ROUNDS=5 SECONDS_EACH=3): .build/bench/sync.txt
 	@Tests/run bench-sync
+
+bench-cluster: ## several nodes over PostgreSQL and Redis (ROUNDS=3 SECONDS_EACH=3): .build/bench/cluster.txt
+	@Tests/run bench-cluster
 
 fresh: ## make run and make test on a new Debian 12 in a folder, as root and as a user with sudo
 	@Tests/fresh

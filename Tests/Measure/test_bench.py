@@ -12,6 +12,7 @@ import pytest
 import bars
 import bench
 import clients
+import cluster_clients
 import load
 import scale
 import servers
@@ -329,3 +330,20 @@ def test_the_subject_of_a_table_is_who_is_judged():
 def test_fdatasync_is_measured_where_it_is_asked_for(tmp_path):
     assert sync_load.fdatasync_microseconds(tmp_path, count=3) > 0
     assert not list(tmp_path.iterdir())
+
+
+def test_followers_find_each_text_however_it_comes():
+    followers = cluster_clients.Followers(1, 1, "s")
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        followers.members[ours.fileno()] = ours
+        texts = [b"a" * 3, b"b" * 125, b"c" * 126, b"d" * 4000]
+        stream = b"".join(clients.wire.frame(clients.wire.TEXT, text, masked=False) for text in texts)
+        found = []
+        for start in range(0, len(stream), 97):
+            theirs.sendall(stream[start:start + 97])
+            found += followers.payloads(ours.fileno())
+        assert found == texts and not followers.partial
+        theirs.sendall(clients.wire.frame(clients.wire.PING, b"p", masked=False))
+        assert list(followers.payloads(ours.fileno())) == [] and theirs.recv(100)[0] == 0x8A

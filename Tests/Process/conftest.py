@@ -42,10 +42,16 @@ def postgres_cluster():
 def store(request):
     """What the servers of a test keep their data in; SQLite unless the test is marked `stores`."""
     kind = getattr(request, "param", "sqlite")
-    made = stores.Store(
-        kind, request.getfixturevalue("postgres_cluster") if kind == "postgres" else None)
+    cluster, bouncer = None, None
+    if kind in ("postgres", "pgbouncer"):
+        cluster = request.getfixturevalue("postgres_cluster")
+    if kind == "pgbouncer":
+        bouncer = stores.start_bouncer(cluster)
+    made = stores.Store(kind, cluster, bouncer)
     yield made
     made.drop()
+    if bouncer:
+        bouncer.close()
 
 
 @pytest.fixture(scope="module")

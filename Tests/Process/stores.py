@@ -17,16 +17,19 @@ import pytest
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Servers"))
 
 from daemon import Missing  # noqa: E402
+from pgbouncer import PgBouncer  # noqa: E402
 from postgres import Postgres  # noqa: E402
 
-KINDS = ("sqlite", "memory", "postgres")
+# In the last one a server reaches PostgreSQL through PgBouncer, which lends it connections for a
+# transaction: for the long form.
+KINDS = ("sqlite", "memory", "postgres", "pgbouncer")
 IS_LONG = os.environ.get("MIZU_STORES") == "all"
 
 
 def kinds_of(mark):
     """The stores that a test with this mark runs on."""
-    kinds = mark.args or (KINDS if "soak" not in mark.kwargs else ("sqlite",))
-    more = mark.kwargs.get("soak", ()) if IS_LONG else ()
+    kinds = mark.args or KINDS[:3]
+    more = mark.kwargs.get("soak", () if mark.args else ("pgbouncer",)) if IS_LONG else ()
     unknown = set((*kinds, *more)) - set(KINDS)
     assert not unknown, f"no such store: {unknown}"
     return [kind for kind in KINDS if kind in kinds or kind in more]
@@ -35,8 +38,8 @@ def kinds_of(mark):
 class Store:
     """One kind. `new_url()` is DATABASE_URL for a place that nobody has used."""
 
-    def __init__(self, kind, cluster=None):
-        self.kind, self.cluster = kind, cluster
+    def __init__(self, kind, cluster=None, bouncer=None):
+        self.kind, self.cluster, self.bouncer = kind, cluster, bouncer
         self.databases = []
 
     @property
@@ -50,7 +53,7 @@ class Store:
         if self.kind == "sqlite":
             return "sqlite:mizu.db"  # in the server's folder
         self.databases.append(self.cluster.create_database())
-        return self.cluster.url(self.databases[-1])
+        return (self.bouncer or self.cluster).url(self.databases[-1])
 
     def drop(self):
         """Removes what was made; the servers on it must have ended."""
@@ -72,6 +75,13 @@ def start_cluster(**options):
         cluster.close()
         pytest.skip(f"this build has no PostgreSQL: {refusal}")
     return cluster
+
+
+def start_bouncer(cluster):
+    try:
+        return PgBouncer(cluster, pool=12).start()
+    except Missing as reason:
+        pytest.skip(f"no PgBouncer: {reason}")
 
 
 def _refusal(binary):
