@@ -62,6 +62,11 @@ let smallBinary: [LinkerSetting] = [
         .when(platforms: [.linux]))
 ]
 
+/// What only a build with the trait has (`swift build --disable-default-traits` leaves it out).
+func postgres(_ name: String) -> Target.Dependency {
+    .target(name: name, condition: .when(traits: ["Postgres"]))
+}
+
 let package = Package(
     name: "mizu",
     products: [
@@ -69,6 +74,12 @@ let package = Package(
         .library(name: "MizuTesting", targets: ["MizuTesting"]),
         .executable(name: "mizu", targets: ["MizuCLI"]),
         .executable(name: "echo-server", targets: ["EchoServer"]),
+    ],
+    traits: [
+        .trait(
+            name: "Postgres",
+            description: "DATABASE_URL=postgres://…: many machines on one database, by libpq."),
+        .default(enabledTraits: ["Postgres"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
@@ -81,6 +92,9 @@ let package = Package(
             name: "CZlib", path: "CShims/CZlib", linkerSettings: [.linkedLibrary("z")]),
         .target(
             name: "CSQLite", path: "CShims/CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
+        .target(
+            name: "CPostgres", path: "CShims/CPostgres",
+            linkerSettings: [.linkedLibrary("pq", .when(traits: ["Postgres"]))]),
         .target(
             name: "COpenSSL", path: "CShims/COpenSSL",
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
@@ -106,6 +120,7 @@ let package = Package(
         room(
             "SyncSQLite",
             ["MizuSync", "MizuEventLoop", "MizuBytes", "CSQLite", "CLinux", log]),
+        room("SyncPostgres", ["MizuSync", "MizuBytes", "CPostgres", log]),
         room(
             "SyncTools", ["MizuSyncSQLite", "MizuSync", "MizuBytes", "CSQLite", "CLinux", log]),
         room("Identity", ["MizuSync", "MizuHTTP", "MizuEventLoop", "MizuBytes", "CArgon2"]),
@@ -137,7 +152,7 @@ let package = Package(
             "Mizu",
             [
                 "MizuSyncService", "MizuProcess", "MizuServer", "MizuDoor", "MizuAccessLog",
-                "MizuIdentity", "MizuSyncSQLite", "MizuView", "MizuSync", "MizuRouting", "MizuHTTP",
+                "MizuIdentity", "MizuSyncSQLite", postgres("MizuSyncPostgres"), "MizuView", "MizuSync", "MizuRouting", "MizuHTTP",
                 "MizuWire", "MizuTransport", "MizuEventLoop", "MizuWebAuthn", "MizuJOSE",
                 "MizuCrypto", "MizuBytes", "CLinux", "CDev", "CClient", log,
             ]),
@@ -198,8 +213,8 @@ let package = Package(
         tests(
             "Sync",
             [
-                "MizuTestSupport", "MizuSync", "MizuSyncSQLite", "MizuEventLoop", "MizuBytes",
-                "CSQLite", log,
+                "MizuTestSupport", "MizuSync", "MizuSyncSQLite", postgres("MizuSyncPostgres"),
+                postgres("CPostgres"), "MizuEventLoop", "MizuBytes", "CSQLite", log,
             ]),
         tests(
             "SyncTools",

@@ -27,6 +27,9 @@ struct AgingClock {
         last = reading
     }
 
+    /// Takes in what another process of the same store has counted.
+    mutating func catchUp(with kept: Int64) { time = max(time, kept) }
+
     /// Goes on to now.
     /// - Returns: how far the wall clock has leapt since the last reading, in milliseconds; nil
     ///   where it went on like the steady one, but for an hour.

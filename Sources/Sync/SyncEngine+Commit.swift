@@ -9,28 +9,44 @@ extension SyncEngine {
     /// every answer is `unavailable`. Append `feed` to the `LogTail` before any answer is sent.
     public func commit(_ batch: [PushRequest]) -> CommitResult {
         let time = now()
-        var run = BatchRun(timeMilliseconds: time, pushCount: batch.count)
-        writer.begin(time: run.time)
-        do {
-            try store.begin()
-            run.ageMilliseconds = try age(wall: time)
-            for push in batch {
-                run.answers.append(try apply(push, &run))
+        var conflicts = 0
+        while true {
+            var run = BatchRun(timeMilliseconds: time, pushCount: batch.count)
+            do throws(StoreError) {
+                try attempt(batch, &run)
+            } catch {
+                store.rollback()
+                if error.kind == .conflict, conflicts < Self.conflictsMax {
+                    // Nothing of it was written, and nothing of it is remembered.
+                    conflicts += 1
+                    continue
+                }
+                let refusal = Refusal.unavailable("the store cannot take writes now")
+                return CommitResult(
+                    answers: batch.map { _ in .failure(refusal) }, feed: [], internalHeads: [],
+                    accident: error)
             }
-            try close(&run)
-            try store.commit()
-        } catch {
-            store.rollback()
-            let refusal = Refusal.unavailable("the store cannot take writes now")
+            totals = run.totals ?? totals
+            let feed = run.turns.compactMap { $0.committed() }
             return CommitResult(
-                answers: batch.map { _ in .failure(refusal) }, feed: [], internalHeads: [],
-                accident: error)
+                answers: run.answers, feed: feed,
+                internalHeads: run.turns.compactMap(\.internalHead), accident: run.accident)
         }
-        totals = run.totals ?? totals
-        let feed = run.turns.compactMap { $0.committed() }
-        return CommitResult(
-            answers: run.answers, feed: feed, internalHeads: run.turns.compactMap(\.internalHead),
-            accident: run.accident)
+    }
+
+    /// A batch that has met others this often is given up.
+    private static let conflictsMax = 5
+
+    /// The batch as one transaction.
+    private func attempt(_ batch: [PushRequest], _ run: inout BatchRun) throws(StoreError) {
+        writer.begin(time: run.time)
+        try store.begin(for: batch)
+        run.ageMilliseconds = try age(wall: run.timeMilliseconds)
+        for push in batch {
+            run.answers.append(try apply(push, &run))
+        }
+        try close(&run)
+        try store.commit()
     }
 
     /// Writes what the batch has come to in all, and takes away of what is too much as many rows as

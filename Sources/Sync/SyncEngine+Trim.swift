@@ -27,7 +27,7 @@ extension SyncEngine {
         let scopeBefore = trimScope
         let behindBefore = areOutcomesBehind
         do throws(StoreError) {
-            try store.begin()
+            guard try store.beginTrimming() else { return .done }
             let time = try age(wall: now())
             let outcomes = try trimOutcomes(at: time, rowsMax: limits.trimRowsMax / 2)
             areOutcomesBehind = outcomes.progress == .behind
@@ -41,6 +41,8 @@ extension SyncEngine {
             trimScope = scopeBefore
             areOutcomesBehind = behindBefore
             store.rollback()
+            // It met others, and its turn comes again.
+            if error.kind == .conflict { return .more }
             throw error
         }
     }

@@ -102,6 +102,11 @@ public final class SyncEngine {
         var clock: AgingClock
         if let known = aging {
             clock = known
+            if store.isShared, let kept = try store.totals() {
+                // Others count, too, and have lived through what this process has not.
+                totals = kept
+                clock.catchUp(with: kept.agingMilliseconds)
+            }
         } else {
             let kept = try store.totals()
             totals = kept ?? StoreTotals.none

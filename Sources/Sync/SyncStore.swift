@@ -13,6 +13,9 @@ public struct StoreError: Error, Hashable, Sendable {
         /// This one statement failed for what was in it, and would again; the transaction lives,
         /// and rolling back to the savepoint undoes the mutation.
         case statement
+        /// Nothing of the transaction is durable, for reasons of the moment: a deadlock, or a
+        /// connection that broke before the commit was sent. Begun anew, it may well work.
+        case conflict
     }
     /// What an operator would look at first.
     public enum Cause: Hashable, Sendable {
@@ -119,9 +122,12 @@ public protocol LogSource: RecordSource {
 /// the transaction's own writes; readers see none before `commit` has returned.
 public protocol SyncStore: LogSource {
     /// The epoch that changes are written in; durable before the first of them. New with each
-    /// opening, and after a `begin` that found an older state put back: then nothing that was read
-    /// before holds any more.
+    /// opening of a store that is not shared, and after a `begin` that found an older state put
+    /// back: then nothing that was read before holds any more.
     var epoch: Name { get }
+    /// Whether other processes write to it, too: then what this one remembers of a scope may be
+    /// behind, and sums over all scopes are others' as well.
+    var isShared: Bool { get }
     /// Random, and the same for as long as the store lives: for hashes that it keeps.
     var salt: UInt64 { get }
     /// Bytes left for it; nil where that is not known or means nothing.
@@ -146,11 +152,19 @@ public protocol SyncStore: LogSource {
     func onFoldDemand(_ wake: @escaping @Sendable () -> Void)
 
     func begin() throws(StoreError)
+    /// Begins the transaction of a batch. The pushes are a hint: what they will ask for may be
+    /// looked up, and locked, at once.
+    /// - Throws: `.conflict` where it is to be begun again.
+    func begin(for pushes: [PushRequest]) throws(StoreError)
+    /// Begins a transaction that trims, if it is this process's turn.
+    /// - Returns: false where another process trims now; then nothing has begun.
+    func beginTrimming() throws(StoreError) -> Bool
     /// Marks the place that `rollbackToSavepoint` returns to; they are not nested.
     func savepoint() throws(StoreError)
     func releaseSavepoint() throws(StoreError)
     func rollbackToSavepoint() throws(StoreError)
-    /// Returns once everything is durable. After an error nothing is: call `rollback`.
+    /// Returns once everything is durable. After an error call `rollback`: then nothing is, or, of
+    /// a store behind a network that answered `.unavailable`, nobody knows whether all is.
     func commit() throws(StoreError)
     /// Leaves the transaction, whatever state it is in.
     func rollback()
@@ -205,6 +219,15 @@ public protocol SyncStore: LogSource {
 }
 
 extension SyncStore {
+    // A store that is this process's alone, and where a look-up costs nothing.
+
+    public var isShared: Bool { false }
+    public func begin(for pushes: [PushRequest]) throws(StoreError) { try begin() }
+    public func beginTrimming() throws(StoreError) -> Bool {
+        try begin()
+        return true
+    }
+
     public func proveWritable() throws(StoreError) {
         try begin()
         try commit()
@@ -253,6 +276,11 @@ public protocol SyncReader: LogSource {
     func beginReading() throws(StoreError)
     func endReading()
 
+    /// The states of logs as they are committed, at the call or later, in the order of `scopes`.
+    /// Outside of a view. A shared store answers all of them by one question: what a process shows
+    /// from its memory, it asks this way first whether that is the newest.
+    func scopeStates(of scopes: [Name]) throws(StoreError) -> [ScopeState]
+
     /// Visits, in order, the entries that have a change above `cursor`, without a copy of them.
     func visitLogRows(
         of scope: Name, after cursor: Int,
@@ -266,6 +294,16 @@ public protocol SyncReader: LogSource {
 }
 
 extension SyncReader {
+    public func scopeStates(of scopes: [Name]) throws(StoreError) -> [ScopeState] {
+        var states: [ScopeState] = []
+        for scope in scopes {
+            try beginReading(of: scope)
+            defer { endReading() }
+            states.append(try scopeState(scope))
+        }
+        return states
+    }
+
     public func visitLogRows(
         of scope: Name, after cursor: Int,
         _ visit: (borrowing LogRow) throws(StoreError) -> Visit

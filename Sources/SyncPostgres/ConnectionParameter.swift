@@ -1,0 +1,77 @@
+// A connection's parameters, as libpq reads them from a URL. What libpq says of a URL that it
+// cannot read may hold a part of the password, so it is not repeated.
+
+import CPostgres
+import MizuSync
+
+/// One parameter of libpq.
+struct ConnectionParameter: Sendable {
+    let keyword: String
+    let value: String
+
+    /// Bounds for what a network can do to us, where the URL says nothing else. Times in seconds,
+    /// the last one in milliseconds.
+    private static let defaults = [
+        ("connect_timeout", "5"), ("keepalives_idle", "10"), ("keepalives_interval", "5"),
+        ("keepalives_count", "3"), ("tcp_user_timeout", "20000"), ("application_name", "mizu"),
+    ]
+
+    /// - Throws: a line for people, without anything of the URL.
+    static func parse(_ url: String) throws(StoreError) -> [ConnectionParameter] {
+        let refusal = StoreError(
+            .unavailable,
+            "DATABASE_URL cannot be read: use postgres://USER:PASSWORD@HOST:PORT/NAME, and "
+                + "percent-encode what is special in a password")
+        // An @ that is not encoded would make a part of the password a host's name.
+        guard !url.utf8.contains(0), url.utf8.count(where: { $0 == UInt8(ascii: "@") }) <= 1,
+            isUserInfoInAuthority(url)
+        else { throw refusal }
+        var message: UnsafeMutablePointer<CChar>?
+        let options = PQconninfoParse(url, &message)
+        PQfreemem(message)
+        guard let options else { throw refusal }
+        defer { PQconninfoFree(options) }
+        var found: [ConnectionParameter] = []
+        var option = options
+        while let keyword = option.pointee.keyword {
+            if let value = option.pointee.val {
+                found.append(
+                    ConnectionParameter(
+                        keyword: String(cString: keyword), value: String(cString: value)))
+            }
+            option += 1
+        }
+        for (keyword, value) in defaults where !found.contains(where: { $0.keyword == keyword }) {
+            found.append(ConnectionParameter(keyword: keyword, value: value))
+        }
+        // Of several hosts the one that writes, unless the URL asks for something else.
+        if !found.contains(where: { $0.keyword == "target_session_attrs" }),
+            found.contains(where: { $0.keyword.hasPrefix("host") && $0.value.contains(",") })
+        {
+            found.append(
+                ConnectionParameter(keyword: "target_session_attrs", value: "read-write"))
+        }
+        return found
+    }
+
+    /// Whether no @ stands behind the first / of what follows the scheme.
+    private static func isUserInfoInAuthority(_ url: String) -> Bool {
+        let bytes = Array(url.utf8)
+        guard let at = bytes.firstIndex(of: UInt8(ascii: "@")),
+            let colon = bytes.firstIndex(of: UInt8(ascii: ":"))
+        else { return true }
+        let slash = bytes[min(bytes.count, colon + 3)...].firstIndex(of: UInt8(ascii: "/"))
+        return slash.map { at < $0 } ?? true
+    }
+
+    /// For people: nothing of user and password.
+    static func place(of parameters: [ConnectionParameter]) -> String {
+        func value(_ keyword: String) -> String? {
+            parameters.first { $0.keyword == keyword }?.value
+        }
+        let host = value("host") ?? value("hostaddr") ?? "a local socket"
+        let port = value("port").map { " port \($0)" } ?? ""
+        let name = value("dbname").map { " database \($0)" } ?? ""
+        return "PostgreSQL at \(host)\(port)\(name)"
+    }
+}

@@ -1,0 +1,43 @@
+// Which PostgreSQL a URL names: the one way into this room. libpq itself reads the URL, so that all
+// that it knows works: several hosts, `sslmode`, PGPASSFILE, a service file. A password is never in
+// what this says of it. Opens nothing: stores and readers have connections of their own.
+
+import CPostgres
+import Logging
+import MizuBytes
+import MizuSync
+
+/// A database of PostgreSQL that many processes share. Any thread.
+public final class PostgresDatabase: Sendable {
+    /// Hosts, port and name; for the log, without user and password.
+    public let place: String
+    let parameters: [ConnectionParameter]
+    let logger: Logger
+
+    /// Whether `url` names a database of this kind: `postgres://…` or `postgresql://…`.
+    public static func isURL(_ url: String) -> Bool {
+        url.utf8.starts(with: "postgres://".utf8) || url.utf8.starts(with: "postgresql://".utf8)
+    }
+
+    /// Reads the URL. Connects to nothing.
+    /// - Throws: one line for people that says what to do.
+    public init(url: String, logger: Logger) throws(StoreError) {
+        parameters = try ConnectionParameter.parse(url)
+        place = ConnectionParameter.place(of: parameters)
+        self.logger = logger
+    }
+
+    /// Connects, and makes or migrates the tables where that is due. Blocks, for a bounded time.
+    /// Stores of one database may be made as many as there are committers; scopes that two of them
+    /// write to wait for each other.
+    /// - Parameter newEpoch: begins with this opening, as after a restore by hand; nil: the
+    ///   database says by itself whether it is another one now.
+    public func makeStore(newEpoch: Name? = nil) throws(StoreError) -> sending any SyncStore {
+        throw StoreError(.unavailable, "\(place): not built yet")
+    }
+
+    /// A reader with a connection of its own.
+    public func makeReader() throws(StoreError) -> sending any SyncReader {
+        throw StoreError(.unavailable, "\(place): not built yet")
+    }
+}
