@@ -18,11 +18,17 @@ class Cluster:
     """`nodes[i]` is a running server, or None while that node is down."""
 
     def __init__(self, folder, url, count=3, redis=None, env=None):
+        """`url` is that of all nodes, or a list with one for each."""
         self.folder, self.count = folder, count
         self.env = {**SETTINGS, **({"REDIS_URL": redis.url} if redis else {}), **(env or {})}
-        self.url = url
+        self.urls = [url] * count if isinstance(url, str) else url
         self.nodes, self.past = [None] * count, []
         self._lock = threading.Lock()
+
+    @property
+    def is_shared(self):
+        """Whether two nodes may stand on the store at the same time."""
+        return self.urls[0].startswith("postgres")
 
     def start(self):
         for index in range(self.count):
@@ -35,8 +41,8 @@ class Cluster:
         folder = self.folder / f"node-{index}"
         folder.mkdir(exist_ok=True)
         # One file is one node's: several can share only what is a server.
-        place = folder if self.url.startswith("postgres") else self.folder
-        node = processes.Server(place, database=self.url, env=self.env)
+        place = folder if self.is_shared else self.folder
+        node = processes.Server(place, database=self.urls[index], env=self.env)
         self.past.append(node)
         if wait:
             node.ready()

@@ -1,6 +1,6 @@
 """Rounds over several nodes: a mixed load of pushes, pulls, snapshots and sockets, while at random a node
-is killed or drained, PostgreSQL is restarted, crashes or fails over to its synchronous standby, and Redis
-is killed, paused or flushed. Nothing acknowledged is lost or doubled, cursors are gapless, and whatever
+is killed or drained, PostgreSQL is restarted, crashes or fails over to its synchronous standby, Redis
+is killed, paused or flushed, and the ways to both are cut, held and slow. Nothing acknowledged is lost or doubled, cursors are gapless, and whatever
 an answer has shown every later answer of any node shows (Tests/Servers/history_checker.py).
 
 MIZU_CLUSTER_SECONDS (12) is how long faults come in each test, MIZU_SEED (1) chooses them, and
@@ -8,6 +8,7 @@ MIZU_CONVERGE_SECONDS (30, of a machine that does other things as well) is what 
 to the log's end after the last repair.
 """
 
+import contextlib
 import os
 import random
 import signal
@@ -22,6 +23,7 @@ from history_checker import History, check
 from mixed_load import Follower, Writer
 from postgres import failover_url
 from redis_server import Redis
+from relay import Relay
 from server import wait_until
 from sync import pull_all
 from wire import Connection
@@ -138,7 +140,7 @@ def node_faults(cluster, rng):
         """A rolling restart's step: the new one is there before the old one goes."""
         index = rng.randrange(cluster.count)
         old = cluster.take_out(index)
-        if cluster.url.startswith("postgres"):
+        if cluster.is_shared:
             cluster.start_node(index)
         old.stop(15)
 
@@ -171,6 +173,39 @@ def test_one_node_on_sqlite_is_killed_and_drained(tmp_path):
     with Cluster(tmp_path, f"sqlite:{tmp_path}/mizu.db", count=1).start() as cluster:
         rounds = Rounds(cluster, node_faults(cluster, random.Random(SEED)), SEED)
         rounds.judge(SECONDS / 2)
+
+
+def link_faults(relays, rng, name):
+    """What befalls one node's way to a server, while the others have theirs."""
+    def during(mode, delay=0.0):
+        relay = rng.choice(relays)
+        relay.set(mode, delay)
+        time.sleep(rng.uniform(0.1, 1.0))  # not to pass: how long it lasts is what is tried
+        relay.set("pass")
+
+    def answers_are_lost():
+        """What was sent is done, and nobody hears of it."""
+        relay = rng.choice(relays)
+        relay.set("answers")
+        time.sleep(rng.uniform(0.01, 0.2))
+        relay.set("cut")
+        relay.set("pass")
+
+    return {f"a way to {name} is held": lambda: during("hold"),
+            f"a way to {name} is cut": lambda: during("cut"),
+            f"a way to {name} is slow": lambda: during("pass", 0.02),
+            f"answers of {name} are lost": answers_are_lost}
+
+
+def test_ways_to_postgresql_and_redis_are_cut_held_and_slow(tmp_path, own_postgres, redis):
+    rng, name = random.Random(SEED), own_postgres.create_database()
+    with contextlib.ExitStack() as stack:
+        relays = [stack.enter_context(Relay(own_postgres.port)) for _ in range(3)]
+        news = stack.enter_context(Relay(redis.port))
+        urls = [own_postgres.url(name, through=relay) for relay in relays]
+        with Cluster(tmp_path, urls, env={"REDIS_URL": redis.url_through(news)}).start() as cluster:
+            faults = {**link_faults(relays, rng, "PostgreSQL"), **link_faults([news], rng, "Redis")}
+            Rounds(cluster, faults, SEED).judge()
 
 
 @pytest.mark.parametrize("news", ["redis", "postgres"])

@@ -114,10 +114,11 @@ class Postgres(Daemon):
 
     # --- where it is ------------------------------------------------------------------------------
 
-    def url(self, database="postgres", **parameters):
-        """By TCP, with the password."""
+    def url(self, database="postgres", through=None, **parameters):
+        """By TCP, with the password; `through` a relay."""
         query = "?" + urllib.parse.urlencode(parameters) if parameters else ""
-        return f"postgres://{SUPERUSER}:{PASSWORD}@127.0.0.1:{self.port}/{database}{query}"
+        port = through.port if through else self.port
+        return f"postgres://{SUPERUSER}:{PASSWORD}@127.0.0.1:{port}/{database}{query}"
 
     def socket_url(self, database="postgres"):
         folder = urllib.parse.quote(str(self.folder), safe="")

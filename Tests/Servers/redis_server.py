@@ -52,6 +52,9 @@ class Redis(Daemon):
     def url(self):
         return f"redis://:{self.password}@127.0.0.1:{self.port}"
 
+    def url_through(self, relay):
+        return f"redis://:{self.password}@127.0.0.1:{relay.port}"
+
     @property
     def tls_url(self):
         return f"rediss://:{self.password}@localhost:{self.tls_port}"

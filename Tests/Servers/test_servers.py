@@ -1,7 +1,11 @@
 """The real servers themselves: they start quickly, are who they should be, and are gone afterwards."""
 
 import os
+import select
 import signal
+import socket
+import threading
+import time
 
 import pytest
 
@@ -10,6 +14,7 @@ from haproxy import HAProxy
 from pgbouncer import PgBouncer
 from postgres import Postgres
 from redis_server import Redis, Sentinel
+from relay import Relay
 
 
 def started(kind, *arguments, **options):
@@ -90,3 +95,66 @@ def test_haproxy_runs_from_a_text():
                  f" timeout server 5s\nfrontend f\n bind 127.0.0.1:PORT\n default_backend b\n"
                  f"backend b\n server s 127.0.0.1:{free_port()}\n") as proxy:
         assert owner(proxy) != 0 and proxy.accepts(proxy.port)
+
+
+@pytest.fixture
+def relayed():
+    """A relay to a server that sends back what it gets, and one connection through it."""
+    echo = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                connection, _ = echo.accept()
+            except OSError:
+                return
+            with connection:
+                try:
+                    while data := connection.recv(65536):
+                        seen.append(data)
+                        connection.sendall(data)
+                except OSError:
+                    pass
+
+    seen = []
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    with Relay(echo.getsockname()[1]) as relay:
+        with socket.create_connection(("127.0.0.1", relay.port), 10) as connection:
+            yield relay, connection, seen
+    echo.shutdown(socket.SHUT_RDWR)
+    echo.close()
+
+
+def is_silent(connection):
+    return not select.select([connection], [], [], 0.1)[0]
+
+
+def test_a_relay_passes_holds_and_delays(relayed):
+    relay, connection, seen = relayed
+    connection.sendall(b"one")
+    assert connection.recv(10) == b"one"
+    relay.set("hold")
+    connection.sendall(b"two")
+    assert is_silent(connection) and b"two" not in seen
+    relay.set("pass", delay=0.1)
+    assert connection.recv(10) == b"two"
+    began = time.monotonic()
+    connection.sendall(b"three")
+    assert connection.recv(10) == b"three" and time.monotonic() - began >= 0.2
+
+
+def test_a_relay_lets_requests_go_and_keeps_the_answers_and_cuts(relayed):
+    relay, connection, seen = relayed
+    relay.set("answers")
+    connection.sendall(b"commit")
+    assert is_silent(connection) and seen == [b"commit"]
+    relay.set("cut")
+    with pytest.raises(ConnectionResetError):
+        connection.recv(10)
+    with pytest.raises(OSError):
+        with socket.create_connection(("127.0.0.1", relay.port), 10) as again:
+            again.sendall(b"x")
+            if not again.recv(10):
+                raise ConnectionResetError
+            raise AssertionError("a cut relay takes nobody")
