@@ -231,8 +231,6 @@ def test_postgresql_fails_over_to_its_synchronous_standby(tmp_path, own_postgres
             def fail_over():
                 old, new = state["primary"], state["standby"]
                 old.crash()
-                new.settings["synchronous_standby_names"] = "''"
-                new.command()
                 new.promote()
                 # The old one comes back as a copy of the new one, at its old address.
                 old.follow(new)

@@ -62,6 +62,12 @@ def test_a_synchronous_standby_takes_over():
             second.promote()
             assert second.sql("SELECT a FROM t", name) == "9"
             second.sql("INSERT INTO t VALUES (10)", name)
+            # And back again: the old one follows at its old address.
+            port = first.port
+            first.follow(second)
+            second.be_followed_by(first)
+            second.sql("INSERT INTO t VALUES (11)", name)
+            assert first.port == port and first.sql("SELECT count(*) FROM t", name) == "3"
 
 
 def test_pgbouncer_lends_a_connection_for_a_transaction(cluster):
