@@ -145,8 +145,8 @@ let package = Package(
         room(
             "SyncService",
             [
-                "MizuServer", "MizuDoor", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuSync",
-                "MizuWire", "MizuTopics", "MizuEventLoop", "MizuBytes", log,
+                "MizuServer", "MizuDoor", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuNews",
+                "MizuSync", "MizuWire", "MizuTopics", "MizuEventLoop", "MizuBytes", log,
             ]),
         room(
             "Mizu",
@@ -209,7 +209,11 @@ let package = Package(
         tests("Topics", ["MizuTestSupport", "MizuTopics", "MizuBytes"]),
         tests(
             "Wire", ["MizuTestSupport", "MizuWire", "MizuTopics", "MizuSync", "MizuBytes"]),
-        tests("SyncService", ["MizuSyncService", "MizuSync", "MizuEventLoop", "MizuBytes"]),
+        tests(
+            "SyncService",
+            [
+                "MizuTestSupport", "MizuSyncService", "MizuSync", "MizuEventLoop", "MizuBytes",
+            ]),
         tests(
             "Sync",
             [

@@ -172,5 +172,11 @@ package final class RedisPubSub: Sendable {
         if isFirst { bell.post(()) }
     }
 
+    /// Whether Redis takes what is published at the moment.
+    package var isConnected: Bool { mail.withLock { $0.statistics.isConnected } }
+
+    /// Counts a message that was not even composed, because `isConnected` is false.
+    package func dropped() { mail.withLock { $0.statistics.droppedMessages += 1 } }
+
     package var statistics: Statistics { mail.withLock { $0.statistics } }
 }

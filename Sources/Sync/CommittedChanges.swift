@@ -70,4 +70,9 @@ public struct CommitResult: Sendable {
 public struct InternalHead: Sendable {
     public let scope: Name
     public let head: ScopeHead
+
+    public init(scope: Name, head: ScopeHead) {
+        self.scope = scope
+        self.head = head
+    }
 }

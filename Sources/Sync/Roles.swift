@@ -92,6 +92,12 @@ public struct RightsChange: Hashable, Sendable {
     /// After it.
     public let after: Right?
 
+    public init(user: Name, before: Right?, after: Right?) {
+        self.user = user
+        self.before = before
+        self.after = after
+    }
+
     /// Whether the user may not do any more what they might before.
     public var isLoss: Bool { (after?.rawValue ?? -1) < (before?.rawValue ?? -1) }
 }

@@ -1,0 +1,164 @@
+// News by Redis' pub/sub (MizuNews). A subject is a channel: its name is the prefix, so that two
+// apps can share a Redis, a letter and the subject's own name. Redis keeps none of it.
+//
+//   mizu:n   what concerns every node        mizu:s:SCOPE   commits
+//   mizu:t:TOPIC   an app's messages         mizu:p:TOPIC   who is present
+//
+// Any thread. What comes is decoded and handed on by Redis' thread; what this node has said itself
+// comes back from Redis, too, and is passed over.
+
+import Logging
+import MizuBytes
+import MizuEventLoop
+import MizuNews
+import MizuSync
+import Synchronization
+
+package final class RedisNews: ClusterNews {
+    package struct Settings: Sendable {
+        package var redis: RedisPubSub.Settings
+        /// What all channels' names begin with.
+        package var prefix = "mizu"
+
+        package init(redis: RedisPubSub.Settings) { self.redis = redis }
+    }
+
+    package let node: NodeID
+    private let pubSub: RedisPubSub
+    private let channels: ChannelNames
+    private let receiver: Receiver
+
+    /// How long `stop` waits for the thread.
+    private static let stopMilliseconds: UInt64 = 1_000
+
+    /// - Throws: a sentence, if certificates that are to be trusted cannot be read.
+    package init(_ settings: Settings, node: NodeID = .random(), logger: Logger) throws {
+        self.node = node
+        let channels = ChannelNames(prefix: settings.prefix)
+        let receiver = Receiver()
+        self.channels = channels
+        self.receiver = receiver
+        var redis = settings.redis
+        redis.name = "mizu-\(node)"
+        pubSub = try RedisPubSub(redis, logger: logger) { event in
+            receiver.take(event, channels, node)
+        }
+    }
+
+    package func start(
+        _ receive: @escaping @Sendable (NewsEvent) -> Void
+    ) throws(SystemError) {
+        receiver.begin(receive)
+        follow(.nodes)
+        try pubSub.start()
+    }
+
+    package func publish(_ message: NewsMessage) {
+        guard pubSub.isConnected else { return pubSub.dropped() }
+        pubSub.publish(
+            NewsCoding.encode(message, from: node), to: channels.channel(of: message.subject))
+    }
+
+    package func follow(_ subject: NewsSubject) {
+        pubSub.subscribe(to: channels.channel(of: subject))
+    }
+
+    package func unfollow(_ subject: NewsSubject) {
+        pubSub.unsubscribe(from: channels.channel(of: subject))
+    }
+
+    package func stop() {
+        publish(.goodbye)
+        _ = pubSub.stop(withinMilliseconds: Self.stopMilliseconds)
+    }
+
+    package var isConnected: Bool { pubSub.isConnected }
+
+    package var figures: [String: Int] {
+        let statistics = pubSub.statistics
+        return [
+            "connected": statistics.isConnected ? 1 : 0,
+            "connections": statistics.connections,
+            "published_messages": statistics.publishedMessages,
+            "published_bytes": statistics.publishedBytes,
+            "dropped_messages": statistics.droppedMessages,
+            "received_messages": statistics.receivedMessages,
+            "received_bytes": statistics.receivedBytes,
+            "malformed_messages": receiver.malformedCount,
+            "channels": statistics.channels,
+        ]
+    }
+
+    /// Hands on what comes, once somebody wants it.
+    private final class Receiver: Sendable {
+        private let receive = Mutex<(@Sendable (NewsEvent) -> Void)?>(nil)
+        private let malformed = Atomic<Int>(0)
+
+        var malformedCount: Int { malformed.load(ordering: .relaxed) }
+
+        func begin(_ receive: @escaping @Sendable (NewsEvent) -> Void) {
+            self.receive.withLock { $0 = receive }
+        }
+
+        func take(_ event: RedisPubSub.Event, _ channels: ChannelNames, _ node: NodeID) {
+            guard let receive = receive.withLock({ $0 }) else { return }
+            switch event {
+            case .connected: receive(.connected)
+            case .disconnected: receive(.disconnected)
+            case .subscribed(let channel):
+                if let subject = channels.subject(of: channel) { receive(.following(subject)) }
+            case .message(let channel, let payload):
+                // A message on another subject's channel is nobody's of ours.
+                guard let (message, sender) = NewsCoding.decode(payload),
+                    channels.channel(of: message.subject) == channel
+                else {
+                    malformed.add(1, ordering: .relaxed)
+                    return
+                }
+                if sender != node { receive(.message(message, from: sender)) }
+            }
+        }
+    }
+}
+
+/// Subjects as names of channels, and back.
+struct ChannelNames: Sendable {
+    private let prefix: String
+
+    init(prefix: String) { self.prefix = prefix }
+
+    func channel(of subject: NewsSubject) -> ByteSlice {
+        var name = ByteBuffer(capacity: prefix.utf8.count + 64)
+        name.append(prefix)
+        switch subject {
+        case .nodes: name.append(":n" as StaticString)
+        case .scope(let scope):
+            name.append(":s:" as StaticString)
+            name.append(scope.bytes)
+        case .topic(let topic):
+            name.append(":t:" as StaticString)
+            name.append(topic)
+        case .presence(let topic):
+            name.append(":p:" as StaticString)
+            name.append(topic)
+        }
+        return name.finish()
+    }
+
+    func subject(of channel: ByteSlice) -> NewsSubject? {
+        let start = prefix.utf8.count
+        guard channel.count >= start + 2, channel[0..<start] == ByteSlice(prefix),
+            channel[start] == UInt8(ascii: ":")
+        else { return nil }
+        let letter = channel[start + 1]
+        if channel.count == start + 2 { return letter == UInt8(ascii: "n") ? .nodes : nil }
+        guard channel.count > start + 3, channel[start + 2] == UInt8(ascii: ":") else { return nil }
+        let rest = channel[start + 3..<channel.count].compacted
+        return switch letter {
+        case UInt8(ascii: "s"): Name(rest).map { .scope($0) }
+        case UInt8(ascii: "t"): .topic(rest)
+        case UInt8(ascii: "p"): .presence(rest)
+        default: nil
+        }
+    }
+}
