@@ -63,17 +63,20 @@ class ClusterBench(Bench):
     PROGRAMS = ("wrk", "postgres", "redis-server", "swift")
 
     def prepare(self, folder):
-        # PostgreSQL's data is on the disk of the checkout, not below a TMPDIR that may be memory.
+        # PostgreSQL's data is on the disk of the checkout, if its user comes through to that: a TMPDIR
+        # may be memory.
         self.folder = Path(tempfile.mkdtemp(prefix="cluster-", dir=folder))
+        self.folder.chmod(0o711)
         self.stack = contextlib.ExitStack()
         try:
-            self.postgres = self.stack.enter_context(Postgres(durable=True, settings={
+            self.postgres = self.stack.enter_context(Postgres(durable=True, parent=self.folder, settings={
                 "max_connections": "300", "shared_buffers": "'256MB'", "max_wal_size": "'2GB'"}))
             self.postgres.start()
             self.redis = self.stack.enter_context(Redis())
             self.redis.start()
         except Missing as reason:
             raise SystemExit(f"bench-cluster: {reason}") from reason
+        self.report.description["data of PostgreSQL"] = str(self.postgres.folder)
         for daemon in (self.postgres, self.redis):
             # What it starts from now on runs there, too.
             os.sched_setaffinity(daemon.child.pid, {self.load_cpu})
@@ -99,7 +102,9 @@ class ClusterBench(Bench):
             found = [stack.enter_context(Node(
                 self.binary, self.server_cpu if pinned else None, self.postgres.url(name),
                 self.redis if redis == "redis" else None)) for _ in range(count)]
-            self.report.command(found[0].command)
+            self.report.command([
+                "POSTGRES" if "postgres://" in word else "REDIS" if "redis://" in word else word
+                for word in found[0].command])
             # Two nodes that begin together must have seen each other.
             for node in found:
                 with Client(node) as client:
@@ -172,7 +177,7 @@ class ClusterBench(Bench):
         command = ["taskset", "-c", str(self.load_cpu), program("pgbench"), "-n", "-c1", "-j1",
                    "-M", "prepared", "-T", str(self.options.seconds_each), "-f", str(script), "-l",
                    f"--log-prefix={prefix}", self.postgres.url(database)]
-        self.report.command(command[:-1])
+        self.report.command([*command[:-1], "POSTGRES"])
         done = subprocess.run(command, capture_output=True, text=True,
                               timeout=self.options.seconds_each + 60)
         if done.returncode != 0:

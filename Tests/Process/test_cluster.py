@@ -3,7 +3,7 @@ is killed or drained, PostgreSQL is restarted, crashes or fails over to its sync
 is killed, paused or flushed, and the ways to both are cut, held and slow. Nothing acknowledged is lost or doubled, cursors are gapless, and whatever
 an answer has shown every later answer of any node shows (Tests/Servers/history_checker.py).
 
-MIZU_CLUSTER_SECONDS (12) is how long faults come in each test, MIZU_SEED (1) chooses them, and
+MIZU_CLUSTER_SECONDS (8) is how long faults come in each test, MIZU_SEED (1) chooses them, and
 MIZU_CONVERGE_SECONDS (30, of a machine that does other things as well) is what clients may take to come
 to the log's end after the last repair.
 """
@@ -28,7 +28,7 @@ from server import wait_until
 from sync import pull_all
 from wire import Connection
 
-SECONDS = float(os.environ.get("MIZU_CLUSTER_SECONDS", "12"))
+SECONDS = float(os.environ.get("MIZU_CLUSTER_SECONDS", "8"))
 SEED = int(os.environ.get("MIZU_SEED", "1"))
 CONVERGE = float(os.environ.get("MIZU_CONVERGE_SECONDS", "30"))
 SCOPES = ("left", "middle", "right")

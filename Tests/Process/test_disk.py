@@ -75,7 +75,7 @@ def test_a_disk_that_fills_up_is_told_apart_and_writes_resume_by_themselves(star
         said = running.errors.count("takes writes again")
         fill_up(disk, 0 if floor == "off" else 1 << 20)
         wait_until(lambda: push_status(running, scope, 400) in (200, 503)
-                   and push_status(running, scope) == 503, 30, "a refusal")
+                   and push_status(running, scope) == 503, 120, "a refusal")
         wait_until(lambda: readiness(running) == "disk_full", what="disk_full")
         # What is there can be read.
         assert {change["mutation"] for change in pull_all(running, scope)[0]} >= set(acknowledged)

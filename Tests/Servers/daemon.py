@@ -54,9 +54,10 @@ def unprivileged(*names):
     raise Missing("root must not run these servers, and there is no user `nobody`")
 
 
-def make_folder(prefix, user):
-    """A new folder that `user` owns and can reach. Short, because it holds sockets (107 bytes)."""
-    for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
+def make_folder(prefix, user, wanted=None):
+    """A new folder that `user` owns and can reach, in `wanted` if that can be. Short, because it holds
+    sockets (107 bytes)."""
+    for parent in filter(None, (wanted, tempfile.gettempdir(), "/tmp", "/var/tmp")):
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         if user is None:
             return folder
@@ -89,9 +90,9 @@ class Daemon:
     name = "server"
     users = ()
 
-    def __init__(self, prefix):
+    def __init__(self, prefix, parent=None):
         self.user = unprivileged(*self.users)
-        self.folder = make_folder(prefix, self.user)
+        self.folder = make_folder(prefix, self.user, parent)
         self.log_path = self.folder / "log"
         self.child = None
         self.paused = False

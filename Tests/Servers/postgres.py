@@ -70,9 +70,10 @@ class Postgres(Daemon):
     name = "PostgreSQL"
     users = ("postgres",)
 
-    def __init__(self, durable=False, settings=None, follows=None):
+    def __init__(self, durable=False, settings=None, follows=None, parent=None):
+        """`parent` is where its folder is made, if its user can reach that."""
         program("postgres")
-        super().__init__("mizu-pg-")
+        super().__init__("mizu-pg-", parent)
         self.port, self.durable = free_port(), durable
         self.data = self.folder / "data"
         self.settings = {**SETTINGS, **({} if durable else FORGETFUL), **(settings or {})}
