@@ -18,6 +18,7 @@ extension Sync {
         _ look: @escaping @Sendable (borrowing Snapshot) throws -> Value
     ) async throws -> Value {
         let (user, peer) = (try user(of: request.view), request.peer)
+        try checkLimits(of: request, .snapshot, in: scope)
         let watch = ExchangeWatch()
         let asker = service.asker(peer, watchedBy: watch)
         return try await withTaskCancellationHandler {
@@ -53,17 +54,18 @@ extension Sync {
         _ request: OwnedRequest, scope: Name = .defaultScope, _ intents: [Intent]
     ) async throws -> [MutationOutcome] {
         let user = try user(of: request.view)
+        try checkLimits(of: request, .push, in: scope)
         var push = PushRequest(
             scope: scope, client: nil, mutations: intents.map(\.mutation), user: user,
             origin: service.origin(of: request.peer))
         service.charge(mutations: intents.count, to: request.view)
         let asker = service.asker(request.peer, watchedBy: nil)
-        let admitted: Result<Bool, any Error> = await handedOver { waiting in
+        let admitted: Result<PushAdmission, any Error> = await handedOver { waiting in
             service.admitPush(to: scope, as: user, for: asker) {
                 waiting.resume(returning: $0)
             }
         }
-        do { push.isByReader = try admitted.get() } catch { throw HTTPError.refused(for: error) }
+        do { try admitted.get().mark(&push) } catch { throw HTTPError.refused(for: error) }
         let byteCount = intents.reduce(0) { $0 + $1.byteCount }
         let answer: PushAnswer = await handedOver { [push] waiting in
             // Also in a drain: the request came before it.
@@ -72,6 +74,17 @@ extension Sync {
             }
         }
         return try MutationOutcome.all(of: answer)
+    }
+
+    /// What the request's token may be used for, asked at this door as at all others.
+    private func checkLimits(
+        of request: OwnedRequest, _ action: SyncAction, in scope: Name
+    ) throws {
+        do throws(Refusal) {
+            try CredentialLimits.check(request.view, action, in: scope)
+        } catch {
+            throw HTTPError(error)
+        }
     }
 }
 

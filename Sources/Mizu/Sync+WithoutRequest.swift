@@ -136,9 +136,9 @@ extension Sync {
             service.admitPush(to: scope, as: push.user, for: asker) { [push] admitted in
                 switch admitted {
                 case .failure(let error): answer(.failure(Self.refusal(error)))
-                case .success(let isByReader):
+                case .success(let admission):
                     var push = push
-                    push.isByReader = isByReader
+                    admission.mark(&push)
                     service.commit(push, byteCount: byteCount) { result, _ in answer(result) }
                 }
             }

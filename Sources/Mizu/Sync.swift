@@ -148,9 +148,9 @@ public struct Sync: Sendable {
         let (exchange, service) = (request.exchange, self.service)
         let byteCount = intents.reduce(0) { $0 + $1.byteCount }
         return try refusing {
-            try service.admitPush(request, to: scope, as: user) { isByReader in
+            try service.admitPush(request, to: scope, as: user) { admission in
                 var push = push
-                push.isByReader = isByReader
+                admission.mark(&push)
                 service.push(push, byteCount: byteCount) { answer, mail in
                     mail.respond(to: exchange) {
                         do {

@@ -4,7 +4,8 @@
 //
 // A push is refused as a whole (403 `scope_denied`) only where nothing of it was decided for its
 // user, before or now: else the client would put edits aside that are in the log. Where something
-// was, that is answered, and the rest is not tried.
+// was, that is answered, and the rest is not tried. That holds too where a door has refused
+// (`PushRequest.isDenied`): an edit may have been applied and its answer lost before the right was.
 
 import MizuBytes
 
@@ -25,6 +26,7 @@ extension SyncEngine {
     /// What the push's user may do in its scope now; nil where nobody asks, because the app has no
     /// roles or the server itself pushes.
     func standing(of push: PushRequest, _ run: inout BatchRun) throws(StoreError) -> Standing? {
+        if push.isDenied { return Standing.none }
         guard let roles, case .user(let user) = push.authority else { return nil }
         guard let user else { return Standing.none }
         if let fixed = Standing(of: user, inOwn: push.scope) { return fixed }

@@ -21,6 +21,9 @@ public struct PushRequest: Sendable {
     public var claimedUser: Name?
     /// Whether who pushes may read the scope. What others make of it is told uncompressed.
     public var isByReader = true
+    /// Whether the door has refused it: then nothing of it is tried, and it is told only what was
+    /// decided of it before. A store that prepares for a batch has nothing to lock or make for it.
+    public var isDenied = false
     /// Where from; nil where that is not to be counted.
     public var origin: PushOrigin?
 

@@ -30,7 +30,7 @@ public struct CredentialLimits: Sendable, Equatable {
 
     /// Refuses what the credential of a request may not be used for.
     /// - Throws: `scope_denied`.
-    static func check(
+    package static func check(
         _ request: borrowing Request, _ action: SyncAction, in scope: Name
     ) throws(Refusal) {
         guard request.credential != nil, !request.storage.isEmpty,

@@ -55,9 +55,9 @@ extension SyncService {
         parsed.origin = origin(of: request.peer)
         let (push, byteCount) = (parsed, body.count)
         let (exchange, limits) = (request.exchange, self.limits)
-        return try admitPush(request, to: push.scope, as: push.user) { isByReader in
+        return try admitPush(request, to: push.scope, as: push.user) { admission in
             var push = push
-            push.isByReader = isByReader
+            admission.mark(&push)
             self.push(push, byteCount: byteCount) { answer, mail in
                 // The text is the worker's work: the committer has the next batch to commit.
                 mail.respond(to: exchange) {

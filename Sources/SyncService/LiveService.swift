@@ -199,6 +199,12 @@ public final class LiveService: WebSocketService {
             return asker.refuse(error)
         }
         admit(asker, to: request.scope, for: .push) { asker, ruling in
+            let question = AccessQuestion(user: request.user, scope: request.scope, action: .push)
+            if case .denied = ruling, question.mayKnowOutcomes {
+                var request = request
+                request.isDenied = true
+                return asker.service.commit(request, byteCount: byteCount, for: asker)
+            }
             if let refusal = ruling.refusal(for: request.scope) { return asker.refuse(refusal) }
             // Whether it may be compressed where it is told to others.
             asker.service.admit(asker, to: request.scope, for: .pull) { asker, ruling in

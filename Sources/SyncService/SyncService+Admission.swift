@@ -49,26 +49,56 @@ extension SyncService {
     }
 
     /// Goes on with a push.
-    /// - Parameter proceed: is told whether who pushes may read the scope (`PushRequest`'s
-    ///   `isByReader`).
+    /// - Parameter proceed: marks the push as it is told to, and hands it to `push`.
     public func admitPush(
         _ request: borrowing Request, to scope: Name, as user: Name?,
-        _ proceed: @escaping @Sendable (_ isByReader: Bool) -> Void
+        _ proceed: @escaping @Sendable (PushAdmission) -> Void
     ) throws -> Response {
         try CredentialLimits.check(request, .push, in: scope)
         let (push, pull) = (
             AccessQuestion(user: user, scope: scope, action: .push),
             AccessQuestion(user: user, scope: scope, action: .pull)
         )
-        if let ruling = access.ruling(push), !ruling.isAllowed { _ = try ruling.pass(to: scope) }
-        if let reads = access.ruling(pull), access.ruling(push)?.isAllowed == true {
-            proceed(reads.isAllowed)
+        let ruling = access.ruling(push)
+        switch ruling {
+        case .denied? where push.mayKnowOutcomes:
+            proceed(.denied)
             return .pending
+        case .denied?, .failed?: _ = try ruling?.pass(to: scope)
+        case .allowed?:
+            guard let reads = access.ruling(pull) else { break }
+            proceed(.admitted(isByReader: reads.isAllowed))
+            return .pending
+        case nil: break
         }
-        let asker = asker(request.peer, watchedBy: ExchangeWatch())
-        return try admit(request, to: scope, for: .push, as: user) { pass, watch in
-            self.whetherReads(user, scope, for: asker, proceed)
-            return .later(watch)
+        let (workers, exchange, watch) = (self.workers, request.exchange, ExchangeWatch())
+        // Once it is allowed it is pushed, whether anybody waits for the answer or not.
+        let pushing = asker(request.peer, watchedBy: ExchangeWatch())
+        decide(push, for: asker(request.peer, watchedBy: watch)) { ruling in
+            self.admit(ruling, of: push, for: pushing) { result in
+                switch result {
+                case .success(let admission): proceed(admission)
+                case .failure(let error):
+                    workers.respond(to: exchange, Response(refusedFor: error))
+                }
+            }
+        }
+        return .pending(watchedBy: watch)
+    }
+
+    /// What a ruling about a push comes to.
+    private func admit(
+        _ ruling: Ruling, of push: AccessQuestion, for asker: ReadAsker,
+        _ proceed: @escaping @Sendable (Result<PushAdmission, any Error>) -> Void
+    ) {
+        if case .denied = ruling, push.mayKnowOutcomes { return proceed(.success(.denied)) }
+        do {
+            _ = try ruling.pass(to: push.scope)
+            whetherReads(push.user, push.scope, for: asker) {
+                proceed(.success(.admitted(isByReader: $0)))
+            }
+        } catch {
+            proceed(.failure(error))
         }
     }
 
@@ -85,20 +115,13 @@ extension SyncService {
 
     /// Decides without a request: for what a worker cannot wait for. `proceed` is called once: at
     /// once, or on a reader's thread.
-    /// - Returns: by `proceed`: nil where the push is allowed and may go on, with whether its
-    ///   author may read the scope.
+    /// - Returns: by `proceed`: how the push goes on, or why it does not.
     public func admitPush(
         to scope: Name, as user: Name?, for asker: ReadAsker,
-        _ proceed: @escaping @Sendable (Result<Bool, any Error>) -> Void
+        _ proceed: @escaping @Sendable (Result<PushAdmission, any Error>) -> Void
     ) {
-        decide(AccessQuestion(user: user, scope: scope, action: .push), for: asker) { ruling in
-            do {
-                _ = try ruling.pass(to: scope)
-                self.whetherReads(user, scope, for: asker) { proceed(.success($0)) }
-            } catch {
-                proceed(.failure(error))
-            }
-        }
+        let push = AccessQuestion(user: user, scope: scope, action: .push)
+        decide(push, for: asker) { ruling in self.admit(ruling, of: push, for: asker, proceed) }
     }
 
     /// What others are told of a push may be compressed if its author may read the scope.

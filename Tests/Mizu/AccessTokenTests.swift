@@ -32,6 +32,19 @@ struct AccessTokenTests {
             let tokens = try app.accessTokens(sync)
             made.tokens.withLock { $0 = tokens }
             app.get("/me") { request in .text(request.user ?? "nobody") }
+            app.get("/waits/:scope") { (request: OwnedRequest) async throws -> Response in
+                let scope = Name(request.parameter("scope") ?? "") ?? .defaultScope
+                let count = try await sync.read(request, scope: scope) { snapshot in
+                    try snapshot.records("note").count
+                }
+                return .text("\(count)")
+            }
+            app.post("/waits/:scope") { (request: OwnedRequest) async throws -> Response in
+                let scope = Name(request.parameter("scope") ?? "") ?? .defaultScope
+                let intent = try Intent("note.put", ["id": "waited"])
+                try await sync.push(request, scope: scope, [intent])
+                return .text("done")
+            }
             return app
         }
     }
@@ -101,6 +114,15 @@ struct AccessTokenTests {
         let snapshot = try await app.post(
             "/_sync/snapshot", json: ["scope": "work"], headers: home)
         #expect(snapshot.status == 403)
+        // The same where the app's own handlers wait.
+        for (scope, status) in [("home", TestStatus(200)), ("work", 403)] {
+            #expect(try await app.get("/waits/\(scope)", headers: home).status == status)
+            let pushed = try await app.post("/waits/\(scope)", form: [:], headers: home)
+            #expect(pushed.status == status)
+        }
+        #expect(try await app.get("/waits/work", headers: reader).status == 200)
+        let pushed = try await app.post("/waits/home", form: [:], headers: reader)
+        #expect(pushed.code == "scope_denied")
         await #expect(throws: TestError.self) { try await app.socket(headers: reader) }
         let text = try #require(home["Authorization"]?.dropFirst("Bearer ".count))
         let socket = try await app.socket()
