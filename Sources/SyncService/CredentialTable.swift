@@ -71,6 +71,9 @@ struct CredentialTable: ~Copyable {
         current[token]?.end == .unauthenticated
     }
 
+    /// The connection's moment; nil: it has none.
+    func due(of token: Token) -> UInt64? { current[token]?.due }
+
     /// Takes the connection out, if its moment has come.
     mutating func takeDue(_ token: Token, at now: UInt64) -> CredentialEnd? {
         guard let entry = current[token], entry.due <= now else { return nil }

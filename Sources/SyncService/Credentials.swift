@@ -70,9 +70,13 @@ struct Credentials: ~Copyable {
     }
 
     /// Asks the app what a token is worth, and keeps until when.
-    /// - Parameter current: whose the socket is so far.
+    /// - Parameters:
+    ///   - current: whose the socket is so far.
+    ///   - isTied: whether it ends with a session or a token. What has no name of its own leaves
+    ///     that as it is, and its moment comes no later.
     mutating func signIn(
-        _ socket: Token, token: ByteSlice, current: String?, clock: Clock, now: Instant
+        _ socket: Token, token: ByteSlice, current: String?, isTied: Bool, clock: Clock,
+        now: Instant
     ) -> SignIn {
         guard let authenticate else {
             return .refused(.unauthenticated("this server accepts no tokens"))
@@ -85,7 +89,11 @@ struct Credentials: ~Copyable {
             guard left != 0 else { return .refused(.tokenExpired) }
             if let user {
                 guard current == nil || current == user else { return .wrongUser }
-                renew(socket, millisecondsLeft: left, now: now)
+                if credential == nil, isTied {
+                    shorten(socket, millisecondsLeft: left, now: now)
+                } else {
+                    renew(socket, millisecondsLeft: left, now: now)
+                }
                 return .signedIn(user, credential: credential)
             }
             // A token for nobody changes nothing for somebody, nor for how long.
@@ -102,6 +110,16 @@ struct Credentials: ~Copyable {
     private mutating func renew(_ socket: Token, millisecondsLeft: UInt64?, now: Instant) {
         guard let millisecondsLeft else { return table.remove(socket) }
         let due = now.adding(milliseconds: millisecondsLeft)
+        table.set(socket, .expired, due: due.nanoseconds)
+    }
+
+    /// The earlier of two moments counts.
+    private mutating func shorten(
+        _ socket: Token, millisecondsLeft: UInt64?, now: Instant
+    ) {
+        guard let millisecondsLeft else { return }
+        let due = now.adding(milliseconds: millisecondsLeft)
+        guard table.due(of: socket).map({ due.nanoseconds < $0 }) ?? true else { return }
         table.set(socket, .expired, due: due.nanoseconds)
     }
 

@@ -82,6 +82,7 @@ extension LiveService {
     func signIn(_ asker: Asker, token: ByteSlice) {
         let outcome = credentials.signIn(
             asker.socket, token: token, current: sockets[asker.socket]?.user,
+            isTied: sockets[asker.socket].map { $0.credential != .none } ?? false,
             clock: asker.worker.clock, now: asker.worker.now)
         switch outcome {
         case .refused(let refusal): return asker.refuse(refusal)
@@ -91,7 +92,9 @@ extension LiveService {
         case .signedIn(let user, let credential):
             sockets.update(asker.socket) {
                 $0.user = user
-                $0.credential = credential.map { LiveSocket.Credential($0) } ?? .none
+                // One that does not end by itself unties nobody: the socket goes with the session
+                // that opened it.
+                if let credential { $0.credential = LiveSocket.Credential(credential) }
             }
             let topics = subscriptions.topics.topicNames(of: asker.socket)
             return checkPermissions(asker, topics[...]) { $0.acknowledge() }

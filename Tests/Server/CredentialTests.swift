@@ -126,6 +126,28 @@ extension ServerStorey {
             #expect(eventually { moments(server) == 1 })
         }
 
+        @Test("an auth that ends with nothing unties no socket from its session")
+        func tied() throws {
+            let server = try server()
+            let client = try server.socket("?user=ann&proof=s1")
+            // Without a name of its own it is no other proof.
+            #expect(auth(client, "ann")?.type == "ack")
+            server.feed.close(credential: "s1")
+            expectEnd(client, "token_expired")
+        }
+
+        @Test("nor does it outlive the moment of its session, and a nearer one counts")
+        func tiedMoment() throws {
+            let server = try server()
+            let far = try server.socket("?user=ann&proof=s1&left=600000")
+            #expect(auth(far, "ann")?.type == "ack")
+            #expect(moments(server) == 1)
+            #expect(auth(far, "ann:900000")?.type == "ack")
+            #expect(moments(server) == 1)
+            #expect(auth(far, "ann:1")?.type == "ack")
+            expectEnd(far, "token_expired")
+        }
+
         @Test("a socket of nobody is served `auth` and `ping` alone, and closed in time")
         func requiresUser() throws {
             let server = try server(requiresUser: true)
