@@ -206,8 +206,14 @@ public struct Response: Sendable {
     }
 }
 
+/// An error that knows its own answer. A handler may let it through; any other is a 500.
+public protocol AnsweredError: Error {
+    /// What a client is answered.
+    var response: Response { get }
+}
+
 /// A failure with an answer: what a handler throws. One mapper (`Response.init(_:)`) writes it.
-public struct HTTPError: Error, Sendable {
+public struct HTTPError: AnsweredError, Sendable {
     public var status: HTTPStatus
     /// Stable and for programs (protocol.md, "Conventions").
     public var code: String
@@ -219,4 +225,6 @@ public struct HTTPError: Error, Sendable {
         self.code = code
         self.message = message
     }
+
+    public var response: Response { Response(self) }
 }

@@ -6,8 +6,8 @@ import MizuBytes
 import MizuHTTP
 import MizuIdentity
 
-/// A refusal that a person can do something about.
-public enum AccountError: Error, Sendable, Equatable {
+/// A refusal that a person can do something about. A handler may let it through.
+public enum AccountError: AnsweredError, Sendable, Equatable {
     /// The address or the password is wrong; which of them is not said.
     case wrongPassword
     /// Somebody has an account with this address.

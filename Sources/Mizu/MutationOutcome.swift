@@ -89,6 +89,7 @@ extension Response {
                     code: error.code, message: error.message, cause: Problem.cause(of: error))
             }
         case let refusal as Refusal: self.init(refusal)
+        case let error as any AnsweredError: self = error.response
         default: self.init(internal: error)
         }
     }

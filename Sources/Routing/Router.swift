@@ -201,11 +201,11 @@ public final class Router: Sendable {
         return false
     }
 
-    /// The default mapper: `HTTPError` says its own answer; anything else is a 500 that tells
-    /// nothing, because what went wrong inside is nobody's business outside.
+    /// The default mapper: an `AnsweredError` says its own answer; anything else is a 500 that
+    /// tells nothing, because what went wrong inside is nobody's business outside.
     public static func response(for error: any Error) -> Response {
-        guard let error = error as? HTTPError else { return Response(internal: error) }
-        return Response(error)
+        guard let error = error as? any AnsweredError else { return Response(internal: error) }
+        return error.response
     }
 
     /// The pattern of `Request.route`; nil where no route matched.
@@ -214,10 +214,10 @@ public final class Router: Sendable {
     }
 
     /// The mapper's response to `error`. If that is an app's own, the log still hears what was
-    /// thrown, unless it is an answer: an `HTTPError` below 500, or 503, which says "not now".
+    /// thrown, unless it is an answer: one below 500, or 503, which says "not now".
     private func answer(to error: any Error, _ request: borrowing Request) -> Response {
         var response = mapper(error, request)
-        let thrown = (error as? HTTPError)?.status
+        let thrown = (error as? any AnsweredError)?.response.status
         guard thrown.map({ $0.code >= 500 && $0 != .serviceUnavailable }) ?? true,
             response.problem?.cause == nil
         else { return response }

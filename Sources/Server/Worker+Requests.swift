@@ -88,11 +88,7 @@ extension Worker {
             settle(&refusal, for: AskedRequest(request))
             return write(refusal, for: context, to: connection)
         }
-        if head.expectsContinue, !router.hasRoute(for: &request) {
-            // What the head alone decides is said in place of 100 (RFC 9110 §10.1.1).
-            var refusal = router.respond(to: &request)
-            // A middleware would look first, but there is nothing that it could let somebody see.
-            if case .waiting = refusal.kind { refusal = .notFound }
+        if head.expectsContinue, var refusal = answerWithoutBody(to: &request) {
             refusal.connection = .close
             settle(&refusal, for: AskedRequest(request))
             return write(refusal, for: context, to: connection)
@@ -107,6 +103,16 @@ extension Worker {
         if head.expectsContinue {
             compose(for: connection) { ResponseWriter.writeContinue(into: &$0) }
         }
+    }
+
+    /// What the head alone decides, said in place of 100 (RFC 9110 §10.1.1): that there is no such
+    /// route. A middleware that waits may have another answer; it is asked as always, behind the
+    /// body.
+    private func answerWithoutBody(to request: inout Request) -> Response? {
+        guard !router.hasRoute(for: &request) else { return nil }
+        let response = router.respond(to: &request)
+        if case .waiting = response.kind { return nil }
+        return response
     }
 
     private func takeBody(

@@ -119,6 +119,27 @@ extension ServerStorey {
             #expect(loop.elapsed == 0)
         }
 
+        @Test("a middleware that waits answers also who asks for leave to send a body")
+        func expectContinue() throws {
+            let loop = try loopback({ _ in }) { routes in
+                routes.use { (request: OwnedRequest) async throws -> Response? in
+                    guard request.path == "/nowhere" else { return nil }
+                    return .text("asked")
+                }
+            }
+            let client = loop.client()
+            let head = "Host: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+            client.send("POST /nowhere HTTP/1.1\r\n" + head)
+            #expect(client.response()?.status == 100)
+            client.send("abc")
+            #expect(client.response()?.text == "asked")
+            // Who is told nothing by it gets what there is.
+            client.send("POST /elsewhere HTTP/1.1\r\n" + head)
+            #expect(client.response()?.status == 100)
+            client.send("abc")
+            #expect(client.response()?.status == 404)
+        }
+
         @Test("while one waits the others are served, and it has its request behind the wait")
         func waits() throws {
             let loop = try loopback()
