@@ -1,5 +1,6 @@
 // `mizu serve`: runs the todo app. Each setting is an environment variable and a flag of the same
-// name; the flag wins. The flags are in SettingFlags.swift, which `make tables` writes.
+// name; the flag wins. Secrets have no flag, because `ps` shows flags to everybody. The flags are
+// in SettingFlags.swift, which `make tables` writes.
 
 import ArgumentParser
 import Mizu
@@ -15,7 +16,8 @@ struct ServeCommand: ParsableCommand {
             error.
 
             Each flag can also be set by the environment variable of its name: --database-url is \
-            DATABASE_URL. If both are set, the flag wins.
+            DATABASE_URL. If both are set, the flag wins. Secrets have none: SESSION_SECRET is set \
+            by the environment alone.
 
             EXAMPLES
               mizu serve
@@ -39,7 +41,7 @@ struct ServeCommand: ParsableCommand {
     private func settings() throws -> Configuration {
         var configuration = try Configuration.from(
             environment: Configuration.processEnvironment())
-        for case (let name, let text?) in flags.given { try configuration.set(name, to: text) }
+        for case (let name, let text?) in flags.given { try configuration.set(name, toFlag: text) }
         return configuration
     }
 }

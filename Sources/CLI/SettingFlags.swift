@@ -1,5 +1,5 @@
-// The flags of `mizu serve`: one for each setting. `make tables` writes this file from
-// `Configuration.groups`; do not edit it.
+// The flags of `mizu serve`: one for each setting that is no secret. `make tables`
+// writes this file from `Configuration.groups`; do not edit it.
 
 import ArgumentParser
 
@@ -9,7 +9,6 @@ struct SettingFlags: ParsableArguments {
     @OptionGroup(title: "Names and origins") var namesAndOrigins: NamesAndOrigins
     @OptionGroup(title: "TLS") var tls: TLS
     @OptionGroup(title: "Proxies") var proxies: Proxies
-    @OptionGroup(title: "Accounts") var accounts: Accounts
     @OptionGroup(title: "Limits of clients") var limitsOfClients: LimitsOfClients
     @OptionGroup(title: "Memory and sockets") var memoryAndSockets: MemoryAndSockets
     @OptionGroup(title: "Retention and quotas") var retentionAndQuotas: RetentionAndQuotas
@@ -22,7 +21,6 @@ struct SettingFlags: ParsableArguments {
             namesAndOrigins.given,
             tls.given,
             proxies.given,
-            accounts.given,
             limitsOfClients.given,
             memoryAndSockets.given,
             retentionAndQuotas.given,
@@ -109,16 +107,6 @@ struct SettingFlags: ParsableArguments {
             [
                 ("TRUSTED_PROXIES", trustedProxies),
                 ("PROXY_PROTOCOL", proxyProtocol),
-            ]
-        }
-    }
-
-    struct Accounts: ParsableArguments {
-        @Option(setting: "SESSION_SECRET") var sessionSecret: String?
-
-        var given: [(name: String, text: String?)] {
-            [
-                ("SESSION_SECRET", sessionSecret)
             ]
         }
     }

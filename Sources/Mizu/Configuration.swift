@@ -114,11 +114,24 @@ public struct Configuration: Sendable {
         try set(setting, to: text)
     }
 
+    /// The same for the setting's flag of a command.
+    /// - Throws: `ConfigurationError` also if the text holds a secret: every user of the machine
+    ///   can read the flags of a process.
+    public mutating func set(_ name: String, toFlag text: String) throws(ConfigurationError) {
+        let isSecret = Self.settings.first { $0.name == name }?.isSecret ?? false
+        guard !isSecret, !Setting.holdsPassword(text) else {
+            throw ConfigurationError(
+                description: "a flag must not hold a password, because every user of this machine "
+                    + "can read it: set \(name) in the environment")
+        }
+        try set(name, to: text)
+    }
+
     private mutating func set(_ setting: Setting, to text: String) throws(ConfigurationError) {
         do throws(SettingComplaint) {
             try setting.apply(&self, text)
         } catch {
-            let text = setting.isSecret ? "…" : text
+            let text = setting.isSecret || Setting.holdsPassword(text) ? "…" : text
             throw ConfigurationError(description: "\(setting.name)=\(text): \(error)")
         }
     }

@@ -19,7 +19,8 @@ public struct Setting: Sendable {
     public let completion: SettingCompletion
     /// Whether the flag takes no value and means `true`.
     public let isSwitch: Bool
-    /// Whether the text is a secret: no complaint repeats it.
+    /// Whether the text is a secret: no complaint repeats it, and there is no flag for it, because
+    /// every user of the machine can read the flags of a process.
     public let isSecret: Bool
     /// Sets the field, or says what is wrong with the text.
     let apply: @Sendable (inout Configuration, String) throws(SettingComplaint) -> Void
@@ -65,6 +66,16 @@ public struct Setting: Sendable {
             .joined(separator: " ")
     }
 
+    /// Whether `text` holds a password, as a URL may: `postgres://user:PASSWORD@host`, or
+    /// `?password=`.
+    static func holdsPassword(_ text: String) -> Bool {
+        guard let start = text.firstRange(of: "://")?.upperBound else { return false }
+        let rest = text[start...]
+        let authority = rest.prefix { !"/?#".contains($0) }
+        if let end = authority.lastIndex(of: "@"), authority[..<end].contains(":") { return true }
+        return rest.lowercased().firstRange(of: "password=") != nil
+    }
+
     /// `markdown` for a terminal: without back-ticks.
     public static func plain(_ markdown: String) -> String { markdown.filter { $0 != "`" } }
 }
@@ -73,6 +84,11 @@ public struct Setting: Sendable {
 public struct SettingGroup: Sendable {
     public let title: String
     public let settings: [Setting]
+
+    public init(title: String, settings: [Setting]) {
+        self.title = title
+        self.settings = settings
+    }
 }
 
 /// What a shell may offer for a setting's value.

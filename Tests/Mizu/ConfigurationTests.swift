@@ -39,6 +39,29 @@ struct ConfigurationTests {
         }
     }
 
+    @Test("no flag holds a secret, and no complaint repeats one")
+    func secrets() throws {
+        var configuration = Configuration()
+        for (name, text) in [
+            ("SESSION_SECRET", String(repeating: "k", count: 40)),
+            ("DATABASE_URL", "postgres://ann:letmein@db.example/shop"),
+            ("DATABASE_URL", "postgres://db.example/shop?user=ann&password=letmein"),
+        ] {
+            let error = #expect(throws: ConfigurationError.self) {
+                try configuration.set(name, toFlag: text)
+            }
+            let words = error.map { "\($0)" } ?? ""
+            #expect(words.contains("set \(name) in the environment"))
+            #expect(!words.contains("letmein") && !words.contains("kkk"))
+        }
+        try configuration.set("DATABASE_URL", toFlag: "sqlite:a@b:c.db")
+        try configuration.set("ADDR", toFlag: "127.0.0.1:80")
+        let typo = #expect(throws: ConfigurationError.self) {
+            try configuration.set("DATABASE_URL", to: "postgress://ann:letmein@db.example/shop")
+        }
+        #expect(typo.map { "\($0)".contains("letmein") } == false)
+    }
+
     @Test("only this machine is served unless somebody says otherwise, by TLS too")
     func addresses() throws {
         func addresses(_ environment: [String: String]) throws -> [String] {

@@ -41,14 +41,21 @@ enum SettingTables {
         }
     }
 
-    /// Sources/CLI/SettingFlags.swift.
+    /// Sources/CLI/SettingFlags.swift. Secrets have no flag.
     static var flags: String {
         var lines = [
-            "// The flags of `mizu serve`: one for each setting. `make tables` writes this file from",
-            "// `Configuration.groups`; do not edit it.", "", "import ArgumentParser", "",
+            "// The flags of `mizu serve`: one for each setting that is no secret. `make tables`",
+            "// writes this file from `Configuration.groups`; do not edit it.", "",
+            "import ArgumentParser", "",
             "struct SettingFlags: ParsableArguments {",
         ]
-        let groups = Configuration.groups.map { (type: typeName($0.title), group: $0) }
+        let groups = Configuration.groups.map { group in
+            let settings = group.settings.filter { !$0.isSecret }
+            return (
+                type: typeName(group.title),
+                group: SettingGroup(title: group.title, settings: settings)
+            )
+        }.filter { !$0.group.settings.isEmpty }
         for (type, group) in groups {
             lines.append("    @OptionGroup(title: \"\(group.title)\") var \(lower(type)): \(type)")
         }
