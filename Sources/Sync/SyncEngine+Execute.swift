@@ -83,6 +83,7 @@ extension SyncEngine {
             over: store, scope: push.scope, limits: limits,
             changeOverhead: ChangeWriter.overhead(scope: push.scope, mutation: mutation.id),
             by: push.authority, roles: roles)
+        transaction.timeMilliseconds = run.timeMilliseconds
         let creator = isFirst && standing?.right == .manage ? push.user : nil
         let applied = Mutation(
             name: name, args: args, id: mutation.id, user: push.user, scope: push.scope,

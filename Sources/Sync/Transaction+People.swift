@@ -75,7 +75,8 @@ extension Transaction {
 // MARK: Invitations
 
 extension Transaction {
-    /// Lets whoever has a link's token into the mutation's scope.
+    /// Lets whoever has a link's token into the mutation's scope. Invitations that are over by now
+    /// go, so that a scope holds no more of them than are open.
     /// - Parameters:
     ///   - key: `InvitationRecord.key(of:)` of the token. The token itself must not be an argument:
     ///     all who may read the scope could use it.
@@ -93,7 +94,18 @@ extension Transaction {
         guard uses >= 1, uses <= Position.cursorMax else { throw .invalid("uses: at least 1") }
         let invitation = InvitationRecord(
             role: role, uses: uses, untilMilliseconds: untilMilliseconds)
+        try removeLateInvitations()
         try write(InvitationRecord.entity, id: key, invitation.json, at: .own)
+    }
+
+    private mutating func removeLateInvitations() throws(Rejection) {
+        guard let timeMilliseconds else { return }
+        for (id, json) in try list(InvitationRecord.entity, at: .own) {
+            guard let known = InvitationRecord(json), known.isOver(at: timeMilliseconds) else {
+                continue
+            }
+            try write(InvitationRecord.entity, id: id.string, nil, at: .own)
+        }
     }
 
     /// Takes an invitation back.

@@ -31,6 +31,8 @@ public struct Transaction: ~Copyable {
     let authority: PushAuthority
     /// Nil where the app has none.
     let roles: Roles?
+    /// When the mutation is applied; nil: nobody has said.
+    var timeMilliseconds: Int64?
     /// Whether this is a mutation of the framework's, which may write anything anywhere.
     var isFramework = false
     /// What is written so far to the mutation's scope, and to others.

@@ -78,6 +78,25 @@ struct InvitationTests {
         #expect(try invite(harness, more: #","uses":0"#) == "invalid_mutation")
     }
 
+    @Test("invitations that are late go when there is another", arguments: StoreKind.allCases)
+    func sweeps(_ kind: StoreKind) throws {
+        let harness = try harness(kind)
+        let until = harness.clock.milliseconds + 1000
+        #expect(try invite(harness, more: #","uses":9,"until":\#(until)"#) == "ok")
+        let others = ["b", "c"].map { InvitationRecord.key(of: $0) }
+        func inviteAnother(_ other: String) throws -> String {
+            try harness.does("ann", "person.invite", #"{"key":"\#(other)","role":"editor"}"#)
+        }
+        #expect(try inviteAnother(others[0]) == "ok")
+        #expect(try harness.records(InvitationRecord.entity, in: "s").count == 2)
+        harness.clock.milliseconds += 1000
+        #expect(try inviteAnother(others[1]) == "ok")
+        #expect(
+            try Set(harness.records(InvitationRecord.entity, in: "s").keys)
+                == Set(others))
+        try harness.checkSums(of: "s")
+    }
+
     @Test("a role is raised by a link, and never lowered")
     func raises() throws {
         let harness = try harness(.memory)
