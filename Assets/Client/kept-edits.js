@@ -2,11 +2,14 @@
 // sealed (AES-256-GCM) with a key that the server gives to sessions of that user alone, and lie under a
 // label that is made from that key: so nothing here says whose they are or what they are, and only
 // who signs in as the same user again can open them. A browser that has no WebCrypto (a page over
-// plain http from another host) seals nothing. Knows texts, and nothing of mutations.
+// plain http from another host) seals nothing. What is kept is bounded: where there is too much, what was
+// kept longest ago goes first. Knows texts, and nothing of mutations.
 
 const keptDatabase = "mizu-kept";
 const keptStore = "kept";
 const keyBytes = 32;
+const keptMax = 32; // sign-outs whose edits a device keeps
+const bytesMax = 16 * 1024 * 1024; // of all but the last
 
 /**
  * Makes seals of the server's keys (base64url of 32 bytes); those that are none are left out.
@@ -26,12 +29,27 @@ export async function sealsOf(texts) {
   return seals;
 }
 
-/** Seals a value that JSON can write, and keeps it; resolves once it is durable. */
+/**
+ * Seals a value that JSON can write, and keeps it; resolves once it is durable. Of what was kept before as
+ * much stays as there is room for, the latest first.
+ */
 export async function keepSealed({ label, key }, value) {
   const iv = crypto.getRandomValues(new Uint8Array(12));
   const text = new TextEncoder().encode(JSON.stringify(value));
   const data = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, key, text);
-  await withStore("readwrite", (kept) => kept.add({ label, iv, data }));
+  await withStore("readwrite", (kept) => {
+    let [count, bytes] = [1, data.byteLength];
+    const older = kept.openCursor(null, "prev"); // keys grow: the latest first
+    older.onsuccess = () => {
+      const cursor = older.result;
+      if (!cursor) return kept.add({ label, iv, data });
+      count += 1;
+      bytes += cursor.value.data.byteLength;
+      if (count > keptMax || bytes > bytesMax) cursor.delete();
+      cursor.continue();
+    };
+    return [];
+  });
 }
 
 /**

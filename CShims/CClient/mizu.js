@@ -3646,6 +3646,8 @@ class SyncClient {
 const keptDatabase = "mizu-kept";
 const keptStore = "kept";
 const keyBytes = 32;
+const keptMax = 32; // sign-outs whose edits a device keeps
+const bytesMax = 16 * 1024 * 1024; // of all but the last
 
 async function sealsOf(texts) {
   const seals = [];
@@ -3665,7 +3667,19 @@ async function keepSealed({ label, key }, value) {
   const iv = crypto.getRandomValues(new Uint8Array(12));
   const text = new TextEncoder().encode(JSON.stringify(value));
   const data = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, key, text);
-  await withStore("readwrite", (kept) => kept.add({ label, iv, data }));
+  await withStore("readwrite", (kept) => {
+    let [count, bytes] = [1, data.byteLength];
+    const older = kept.openCursor(null, "prev"); // keys grow: the latest first
+    older.onsuccess = () => {
+      const cursor = older.result;
+      if (!cursor) return kept.add({ label, iv, data });
+      count += 1;
+      bytes += cursor.value.data.byteLength;
+      if (count > keptMax || bytes > bytesMax) cursor.delete();
+      cursor.continue();
+    };
+    return [];
+  });
 }
 
 async function takeSealed(seals, take) {
@@ -4207,7 +4221,7 @@ class SyncHub {
 
 // ── version.js
 
-const version = "0.1.0-0355441e9652";
+const version = "0.1.0-0c144a9cb9a4";
 
 // ── mizu.js
 

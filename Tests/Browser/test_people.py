@@ -503,3 +503,29 @@ def trimming(apply):
         args = {**one["args"], "text": one["args"]["text"].strip()}
         return apply(scope, user, {**one, "args": args})
     return trimmed
+
+
+def test_what_is_kept_of_sign_outs_is_bounded_and_the_latest_stays(new_context, server):
+    page = new_context().new_page()
+    page.goto(server.url)
+    found = page.evaluate("""async () => {
+        const { keepSealed, sealsOf, takeSealed } = await import("/mizu/kept-edits.js");
+        const key = (letter) => btoa(letter.repeat(32)).replaceAll("+", "-").replaceAll("/", "_");
+        const [mine] = await sealsOf([key("a")]);
+        const [other] = await sealsOf([key("b")]);
+        const read = async (seal) => {
+            const texts = [];
+            await takeSealed([seal], async (value) => { texts.push(value.text); });
+            return texts;
+        };
+        for (let at = 0; at < 40; at += 1) await keepSealed(other, { text: `edit ${at}` });
+        await keepSealed(mine, { text: "mine" });
+        const many = [await read(mine), await read(other)];
+        const long = "x".repeat(6 * 1024 * 1024);
+        for (let at = 0; at < 4; at += 1) await keepSealed(other, { text: `${at}${long}` });
+        return [...many, (await read(other)).map((text) => text[0])];
+    }""")
+    assert found[0] == ["mine"]
+    assert found[1] == [f"edit {at}" for at in range(9, 40)]
+    # The latest, and as many before it as there is room for.
+    assert found[2] == ["2", "3"]
