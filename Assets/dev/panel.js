@@ -14,6 +14,7 @@ const errorsMax = 5;
 const textMax = 160;
 const editsMax = 50; // of a queue, which may hold thousands
 const refreshMs = 500; // a client may come late, and times go on
+const fetchNow = window.fetch.bind(window); // the offline switch is not for the panel
 
 export class Panel {
   #host = element("div", { class: "mizu-dev-panel" });
@@ -21,6 +22,7 @@ export class Panel {
   #summary = element("summary", {}, "mizu");
   #facts = element("dl", {});
   #queue = element("ol", { class: "queue", "aria-label": "Queue" });
+  #notes = element("ul", { class: "notes", "aria-label": "Notes" });
   #errors = element("ul", { class: "errors", "aria-label": "Last errors" });
   #offline = button("Offline");
   #heard = [];
@@ -38,12 +40,16 @@ export class Panel {
     replay.addEventListener("click", () => this.#replay());
     const acts = element("div", { class: "acts" });
     acts.append(this.#offline, sync, replay);
-    this.#details.append(this.#summary, this.#facts, acts, this.#queue, this.#errors);
+    this.#details.append(this.#summary, this.#facts, acts, this.#queue, this.#notes, this.#errors);
     root.append(styles(), this.#details);
     document.body.append(this.#host);
     this.#listen();
     this.#recall();
-    this.#details.addEventListener("toggle", () => this.#remember());
+    this.#details.addEventListener("toggle", () => {
+      this.#remember();
+      this.#readNotes();
+    });
+    this.#readNotes();
     this.#show();
     setInterval(() => this.#show(), refreshMs);
   }
@@ -67,7 +73,6 @@ export class Panel {
   #listen() {
     addEventListener("error", ({ message }) => this.#hear(message));
     addEventListener("unhandledrejection", ({ reason }) => this.#hear(String(reason)));
-    const fetchNow = window.fetch.bind(window);
     window.fetch = async (input, options) => {
       const path = new URL(input instanceof Request ? input.url : input, location.href).pathname;
       if (this.#isOffline) throw new TypeError("offline: it was switched on in the panel");
@@ -75,6 +80,18 @@ export class Panel {
       if (response.status >= 400) this.#hear(`${path}: ${response.status} ${response.statusText}`);
       return response;
     };
+  }
+
+  /** Links that would have gone out by mail: the app says them to its developer alone. */
+  async #readNotes() {
+    try {
+      const { notes } = await (await fetchNow("/_dev/notes", { cache: "no-store" })).json();
+      this.#notes.replaceChildren(...notes.map(({ text, path }) => {
+        const item = element("li", {});
+        item.append(element("a", { href: path }, text));
+        return item;
+      }));
+    } catch { /* the app is between two builds */ }
   }
 
   #hear(text) {

@@ -10,9 +10,16 @@ import MizuRouting
     /// What pages need to hear of changes. Any thread.
     struct DevPages: Sendable {
         let channel: DevChannel
+        private let notes = DevNotes()
+
+        init(channel: DevChannel) { self.channel = channel }
+
+        /// Shows a link in the panel.
+        func tell(_ text: String, path: String) { notes.add(text, path: path) }
 
         func mount(on routes: inout Routes) {
-            let channel = channel
+            let (channel, notes) = (channel, notes)
+            routes.get("/_dev/notes") { _ in notes.response }
             routes.get("/_dev/events") { request in
                 channel.poll(
                     after: Int(request.query["after"] ?? "") ?? 0,
@@ -60,6 +67,7 @@ import MizuRouting
     /// Nothing of `mizu dev` is in a release build.
     struct DevPages: Sendable {
         func mount(on routes: inout Routes) {}
+        func tell(_ text: String, path: String) {}
         func adding(to page: Response) -> Response { page }
     }
 #endif

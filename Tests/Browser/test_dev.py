@@ -273,6 +273,14 @@ def test_the_panel_shows_the_queue_and_its_buttons_work(todo, server):
     expect(fact("queue")).to_have_text("0 waiting, 1 refused")
 
 
+def test_the_panel_shows_links_that_would_have_gone_out_by_mail(todo):
+    note = {"text": "Choose a new password for ann@example.org", "path": "/account/reset/new?token=1"}
+    todo.page.route("**/_dev/notes", lambda route: route.fulfill(json={"notes": [note]}))
+    panel = todo.page.locator(".mizu-dev-panel")
+    panel.locator("summary").click()
+    expect(panel.get_by_role("link", name=note["text"])).to_have_attribute("href", note["path"])
+
+
 @pytest.mark.parametrize("settings", [
     {"DEV": "true"}, {"DEV_EVENTS_FD": "0"}, {"DEV_EVENTS_FD": "7", "DEV": "false"}])
 def test_without_mizu_dev_or_without_dev_there_is_nothing_of_it(tmp_path, settings, monkeypatch):

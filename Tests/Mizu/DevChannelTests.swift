@@ -61,6 +61,18 @@
             #expect(try ask(after: 9, state: 4) == nil)
         }
 
+        @Test("the last links for the developer are told, the latest first")
+        func notes() throws {
+            let notes = DevNotes()
+            for number in 1...7 { notes.add("link \(number)", path: "/reset?token=\(number)") }
+            guard case .slice(let json) = notes.response.body else { return }
+            let told = try JSON.parse(json).member("notes")?.elements.compactMap {
+                $0.member("text")?.string
+            }
+            #expect(told == ["link 7", "link 6", "link 5", "link 4", "link 3"])
+            #expect(json.string.hasPrefix(#"{"notes":[{"text":"link 7","path":"/reset?token=7"}"#))
+        }
+
         @Test("who waits while the process is replaced is let go, and so is who comes then")
         func bye() throws {
             #expect(try ask(after: 0, state: 0) == nil)
