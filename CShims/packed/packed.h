@@ -2,8 +2,8 @@
 // SHA-1 of its content.
 
 static const unsigned char packed_0[] = {
-#embed "8196d541691b5ecf5aea162e9cd087584d041416.br"
+#embed "cba73707979a37cab1b1e8e5d57370d890180105.br"
 };
 
 #define PACKED_ASSETS \
-    {"packed/8196d541691b5ecf5aea162e9cd087584d041416.br", packed_0, sizeof packed_0},
+    {"packed/cba73707979a37cab1b1e8e5d57370d890180105.br", packed_0, sizeof packed_0},

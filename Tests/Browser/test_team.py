@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from mizu_server import Server
+from test_passkeys import authenticator
 
 TEAM = Path(os.environ["MIZU_BIN"]).parent / "MizuTeamServer"
 
@@ -196,6 +197,60 @@ def test_whoever_signs_in_next_finds_nothing_and_the_first_finds_their_edits(per
     ann.goto(address)
     items(ann).to_have_text(["Sent secret", "Unsent secret"])
     saved(ann)
+
+
+def test_a_sign_out_leaves_nothing_where_the_service_worker_is_at_work(person, server):
+    ann = person("Ann", service_workers="allow")
+    address = new_list(ann, "Diary of Ann")
+    is_live(ann)
+    add(ann, "Sent secret")
+    saved(ann)
+    has_shell(ann)
+    assert "Diary" in kept(ann)
+    ann.get_by_role("button", name="Sign out").click()
+    expect(ann.get_by_role("link", name="Make an account")).to_be_visible()
+    assert "secret" not in kept(ann) and "Diary" not in kept(ann)
+
+    sign_up(ann, server, "Eve")
+    is_live(ann)
+    has_shell(ann)
+    # The shell is nobody's page: without a network it shows what Eve has, which is nothing.
+    ann.context.set_offline(True)
+    for place in (server.url, address):
+        ann.goto(place)
+        expect(ann.locator(".lists li")).to_have_count(0)
+        assert "Diary" not in ann.content() and "secret" not in ann.content()
+    ann.context.set_offline(False)
+    assert ann.goto(address).status == 403
+
+
+def test_the_shell_keeps_no_files_of_earlier_versions(person, server):
+    ann = person("Ann", service_workers="allow")
+    has_shell(ann)
+    ann.evaluate("""async () => {
+        const cache = await caches.open("mizu-shell-1");
+        await cache.put("/_mizu/earlier/mizu.js", new Response("old"));
+        await (await navigator.serviceWorker.ready).unregister();
+    }""")
+    ann.reload()
+    ann.wait_for_function("""async () => {
+        const keys = await (await caches.open("mizu-shell-1")).keys();
+        return keys.length > 1 && !keys.some(({ url }) => url.includes("/earlier/"));
+    }""")
+
+
+def test_a_passkey_is_the_second_way_in(new_context, server):
+    server.url = server.url.replace("127.0.0.1", "localhost")
+    page = new_context().new_page()
+    authenticator(page, verifies=True)
+    sign_up(page, server, "Ann")
+    page.goto(server.url + "account")
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.locator("#passkeys li")).to_have_count(1)
+    page.get_by_role("button", name="Sign out").first.click()
+    page.goto(server.url + "account/sign-in")
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_role("heading", name="Your lists")).to_be_visible()
 
 
 def test_all_of_it_works_without_javascript(person, server):

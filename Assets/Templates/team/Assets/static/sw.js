@@ -50,7 +50,7 @@ async function asset(request) {
   }
 }
 
-/** Fetches the page and what it names, then replaces the shell with all of it or with nothing. */
+/** Fetches the page and what it names, then replaces the shell with all of it and nothing else, or not at all. */
 async function fill() {
   filledAt = Date.now();
   const shell = await fetched(bare, "omit");
@@ -63,6 +63,9 @@ async function fill() {
   const cache = await caches.open(shellName);
   await Promise.all(addresses.map((address, at) => cache.put(address, responses[at])));
   await cache.put(bare, shell);
+  const wanted = new Set([bare, ...addresses].map((address) => new URL(address, self.location.origin).href));
+  const old = (await cache.keys()).filter((request) => !wanted.has(request.url));
+  await Promise.all(old.map((request) => cache.delete(request)));
 }
 
 async function fetched(address, credentials) {

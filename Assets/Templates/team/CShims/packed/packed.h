@@ -22,7 +22,7 @@ static const unsigned char packed_4[] = {
 };
 
 static const unsigned char packed_5[] = {
-#embed "a107699d5b421a1cd044500862c3aa935a5f4561.br"
+#embed "39084373279c0527435b3e7e8f677d1a423d7dbd.br"
 };
 
 #define PACKED_ASSETS \
@@ -31,4 +31,4 @@ static const unsigned char packed_5[] = {
     {"packed/2fd63dfc767a824bde72c41eaa9ac3b48d83c3f0.br", packed_2, sizeof packed_2}, \
     {"packed/89b2c7bee8b3191243cc58a8f8213f4275187b4b.br", packed_3, sizeof packed_3}, \
     {"packed/015e3ef0520429ea145b29afe66a0f5a22f66923.br", packed_4, sizeof packed_4}, \
-    {"packed/a107699d5b421a1cd044500862c3aa935a5f4561.br", packed_5, sizeof packed_5},
+    {"packed/39084373279c0527435b3e7e8f677d1a423d7dbd.br", packed_5, sizeof packed_5},

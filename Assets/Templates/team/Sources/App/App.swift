@@ -12,6 +12,8 @@ public func makeApp(_ configuration: Configuration, assets: Assets) throws -> Ap
     let sync = try app.sync(ListMutator(), roles: ListMutator.roles)
     // People: the pages below /account, sessions, and `request.user`.
     let accounts = try app.accounts(sync, signUp: .open)
+    // Beside passwords, over HTTPS and on localhost.
+    app.passkeys(accounts)
     mountPresence(on: app)
 
     let pages = Pages(views: views, sync: sync, accounts: accounts)
