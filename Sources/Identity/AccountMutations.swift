@@ -92,11 +92,13 @@ public enum AccountMutations {
         public var phc: String?
         /// An invitation that is used up.
         public var invitation: String?
+        /// Until when it would have held.
+        public var invitationUntil: Int64?
         public var session: NewSession?
 
         public init(
             user: String, email: EmailAddress, name: String, phc: String?, invitation: String?,
-            session: NewSession?
+            invitationUntil: Int64? = nil, session: NewSession?
         ) {
             self.user = user
             self.email = email.text
@@ -104,6 +106,7 @@ public enum AccountMutations {
             self.name = name
             self.phc = phc
             self.invitation = invitation
+            self.invitationUntil = invitationUntil
             self.session = session
         }
     }
@@ -158,9 +161,10 @@ public enum AccountMutations {
 
     public struct Touch: Codable, Sendable {
         public var hash: String
-        public var address: String
+        /// Nil: the one of before, as for a page that is open all the time.
+        public var address: String?
 
-        public init(hash: String, address: String) {
+        public init(hash: String, address: String?) {
             self.hash = hash
             self.address = address
         }
@@ -197,9 +201,11 @@ public enum AccountMutations {
             guard try store.get(AccountRecords.usedInvitation, id: invitation) == nil else {
                 throw invitationUsed
             }
+            try removeLateMarks(at: now, &store)
             try store.create(
                 AccountRecords.usedInvitation, id: invitation,
-                AccountRecords.Mark(atMilliseconds: now))
+                AccountRecords.Mark(
+                    atMilliseconds: now, untilMilliseconds: new.invitationUntil))
         }
         try store.create(
             AccountRecords.account, id: new.user,
@@ -280,7 +286,7 @@ public enum AccountMutations {
                 AccountRecords.session, id: touch.hash, as: AccountRecords.Session.self)
         else { throw .notFound }
         session.seenMilliseconds = max(session.seenMilliseconds, mutation.timeMilliseconds)
-        session.address = touch.address
+        if let address = touch.address { session.address = address }
         try store.update(AccountRecords.session, id: touch.hash, session)
     }
 
@@ -363,6 +369,19 @@ public enum AccountMutations {
         } else {
             try store.put(
                 AccountRecords.sessions, id: user, AccountRecords.Sessions(hashes: left))
+        }
+    }
+
+    /// An invitation that is late is refused for that: nobody has to know that it was used.
+    private static func removeLateMarks(
+        at now: Int64, _ store: inout Transaction
+    ) throws(Rejection) {
+        let marks = try store.list(
+            AccountRecords.usedInvitation, as: AccountRecords.Mark.self)
+        // A clock that is set back by less than a day brings none of them to life.
+        for (id, mark) in marks {
+            guard let until = mark.untilMilliseconds, until < now - 86_400_000 else { continue }
+            try store.delete(AccountRecords.usedInvitation, id: id.string)
         }
     }
 

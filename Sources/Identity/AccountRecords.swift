@@ -68,9 +68,12 @@ public enum AccountRecords {
     /// `mizu.used` and `mizu.deletion`.
     public struct Mark: Codable, Sendable {
         public var atMilliseconds: Int64
+        /// When it says nothing any more, and may go; nil: never.
+        public var untilMilliseconds: Int64?
 
         private enum CodingKeys: String, CodingKey {
             case atMilliseconds = "at"
+            case untilMilliseconds = "until"
         }
     }
 }

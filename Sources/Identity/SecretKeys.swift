@@ -54,6 +54,13 @@ public struct SecretKeys: Sendable {
 
     /// The fields that were signed for `purpose`; nil if the text was not, or is over.
     public func verify(_ text: String, for purpose: Purpose, now: Int64) -> [String]? {
+        open(text, for: purpose, now: now)?.fields
+    }
+
+    /// The same with the moment until which they hold.
+    public func open(
+        _ text: String, for purpose: Purpose, now: Int64
+    ) -> (fields: [String], untilMilliseconds: Int64)? {
         guard text.utf8.count <= 4_096, let dot = text.utf8.lastIndex(of: UInt8(ascii: ".")),
             let code = Base64.decode(
                 Array(text.utf8[text.utf8.index(after: dot)...]), alphabet: .url)
@@ -74,7 +81,7 @@ public struct SecretKeys: Sendable {
             else { return nil }
             fields.append(field)
         }
-        return fields
+        return (fields, Int64(end))
     }
 
     /// Keys for what a device keeps for `user` while somebody else may use it, in base 64 for URLs:

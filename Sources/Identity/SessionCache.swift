@@ -152,6 +152,25 @@ public final class SessionCache: Sendable {
         state.young[token] = session
     }
 
+    /// Those that are kept and for which `isWanted`; they count as used. O(sessions kept).
+    public func use(where isWanted: (KnownSession) -> Bool) -> [(SessionToken, KnownSession)] {
+        var wanted: [(SessionToken, KnownSession)] = []
+        for shard in shards {
+            shard.state.withLock { state in
+                for (token, session) in state.young where isWanted(session) {
+                    wanted.append((token, session))
+                }
+                for (token, session) in state.old where isWanted(session) {
+                    wanted.append((token, session))
+                    state.old[token] = nil
+                    // They are some of those that were kept so far, so there is a bound.
+                    state.young[token] = session
+                }
+            }
+        }
+        return wanted
+    }
+
     /// Forgets the sessions for which `isEnded`, and every look-up that is under way. Call it when
     /// their end is durable and before that is told to anybody. O(sessions kept).
     /// - Returns: those that were known.

@@ -118,7 +118,7 @@ public final class AccessTokens: BearerAuthenticator {
         forget(list(of: user))
     }
 
-    private func forget(_ infos: [Info]) {
+    fileprivate func forget(_ infos: [Info]) {
         known.withLock { known in
             for info in infos { known[info.hash] = nil }
         }
@@ -165,12 +165,19 @@ public final class AccessTokens: BearerAuthenticator {
     /// Reads all of them anew: at the start, and when a backup was put back under the server.
     /// - Parameter completion: is told whether they could be read.
     func reload(_ completion: @escaping @Sendable (Bool) -> Void) {
+        // Whose account has ended, though the process ended before their tokens were removed.
         sync.read(
-            AccessTokenRecords.scope, { snapshot in try Self.all(in: snapshot) }
+            AccountRecords.scope,
+            { snapshot in Set(try snapshot.ids(of: AccountRecords.deletion, limit: .max)) }
         ) { result in
-            guard case .success(let found) = result else { return completion(false) }
-            self.known.withLock { $0 = found }
-            completion(true)
+            guard case .success(let gone) = result else { return completion(false) }
+            self.sync.read(
+                AccessTokenRecords.scope, { snapshot in try Self.all(in: snapshot) }
+            ) { result in
+                guard case .success(let found) = result else { return completion(false) }
+                self.known.withLock { $0 = found.filter { !gone.contains($0.value.user) } }
+                completion(true)
+            }
         }
     }
 
@@ -215,17 +222,17 @@ public final class AccessTokens: BearerAuthenticator {
 extension App {
     /// Lets users have tokens for scripts, and takes them from `Authorization: Bearer` and from a
     /// socket's `auth`. Call it once, after `sync`.
-    /// - Parameter accounts: with whose end an account's tokens end, too; nil: the app has none.
+    /// The tokens of an account end with it.
     /// - Returns: the handle that makes, lists and revokes them.
     /// - Throws: `StartError` if those that there are cannot be read.
-    public func accessTokens(
-        _ sync: Sync, of accounts: Accounts? = nil
-    ) throws(StartError) -> AccessTokens {
+    public func accessTokens(_ sync: Sync) throws(StartError) -> AccessTokens {
         AccessTokenRecords.register(in: systemMutations)
         let tokens = AccessTokens(sync)
         try tokens.load()
         atRestore.add { tokens.reload { _ in } }
-        accounts?.atDeletion.add { try await tokens.revokeAll(of: $0) }
+        atAccountDeletion.add(
+            forget: { tokens.forget(tokens.list(of: $0)) },
+            remove: { try await tokens.revokeAll(of: $0) })
         authenticate(with: tokens)
         return tokens
     }

@@ -11,6 +11,7 @@ import MizuBytes
 import MizuHTTP
 import MizuIdentity
 import MizuRouting
+import MizuSyncService
 
 struct AccountRoutes: Sendable {
     let accounts: Accounts
@@ -99,7 +100,10 @@ struct AccountRoutes: Sendable {
             }
             json.key("device_keys")
             json.beginArray()
-            for key in accounts.keys.deviceKeys(of: user) { json.string(key) }
+            // A script with a token that may only do some things seals nothing in a browser.
+            if request.storage[CredentialLimits.key] == nil {
+                for key in accounts.keys.deviceKeys(of: user) { json.string(key) }
+            }
             json.endArray()
             json.endObject()
             return Response.json(json.finish()).uncached
@@ -188,7 +192,8 @@ struct AccountRoutes: Sendable {
         }
     }
 
-    /// A form of who is signed in; others are sent to the sign-in.
+    /// A form of who is signed in by a session; others are sent to the sign-in, and so is who comes
+    /// with a token alone.
     private func post(
         _ path: String, on routes: inout Routes,
         _ work: @escaping @Sendable (Sent) async throws -> Response
@@ -196,7 +201,7 @@ struct AccountRoutes: Sendable {
         let me = self
         routes.post(prefix + path) { (request: OwnedRequest) async throws -> Response in
             let sent = try Sent(request)
-            guard sent.visitor.user != nil else { return try me.signInFirst(sent.asker) }
+            guard sent.visitor.hasSession else { return try me.signInFirst(sent.asker) }
             do {
                 return try await work(sent).uncached
             } catch let error as AccountError {
@@ -217,7 +222,9 @@ struct AccountRoutes: Sendable {
         _ asker: Asker, _ error: AccountError? = nil
     ) async throws -> Response {
         let visitor = asker.visitor
-        guard let user = visitor.user, let account = try await accounts.account(user) else {
+        guard visitor.hasSession, let user = visitor.user,
+            let account = try await accounts.account(user)
+        else {
             return try signInFirst(asker)
         }
         let sessions = try await accounts.sessions(of: user)

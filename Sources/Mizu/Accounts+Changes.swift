@@ -21,11 +21,12 @@ extension Accounts {
 
     /// Changes the password of who is signed in. All other sessions end.
     /// - Returns: a new session for the browser; the old one has ended.
-    /// - Throws: `AccountError`; `wrongPassword` if `old` is not the present one.
+    /// - Throws: `AccountError`; `wrongPassword` if `old` is not the present one. `HTTPError` 401
+    ///   if no session says who it is: a token does not do.
     public func changePassword(
         from old: String, to new: String, by visitor: Visitor
     ) async throws -> SignedIn {
-        guard let user = visitor.user, let account = try await account(user),
+        guard let account = try await account(try visitor.userOfSession()),
             let email = EmailAddress(account.email)
         else { throw AccountError.noAccount }
         let proof = try await prove(old, email, visitor)
@@ -34,9 +35,10 @@ extension Accounts {
     }
 
     /// Whether `password` is that of who is signed in: before what cannot be undone.
-    /// - Throws: `AccountError.wrongPassword` if it is not.
+    /// - Throws: `AccountError.wrongPassword` if it is not; `HTTPError` 401 if no session says who
+    ///   it is.
     public func confirm(_ password: String, by visitor: Visitor) async throws {
-        guard let user = visitor.user, let account = try await account(user),
+        guard let account = try await account(try visitor.userOfSession()),
             let email = EmailAddress(account.email)
         else { throw AccountError.noAccount }
         _ = try await prove(password, email, visitor)
@@ -105,7 +107,7 @@ extension Accounts {
             subjects.append(SignInLimiter.Subject(Self.mixed("mails", visitor.place), .address))
         }
         try begin(subjects)
-        guard let email, let sendsReset else { return }
+        guard let email, let sendsReset = options.sendsReset else { return }
         let until = WallClock.milliseconds + options.resetMilliseconds
         let (hash, logger) = (email.hash, logger)
         sync.read(AccountRecords.scope, onBehalfOf: visitor.peer) { snapshot in
@@ -124,16 +126,18 @@ extension Accounts {
         }
     }
 
-    /// The link itself, in development and if nobody sends a mail: for the log and for the page.
+    /// The link itself, in development and if nobody sends a mail: for the log, the page and
+    /// the panel of `mizu dev`.
     /// Elsewhere neither may hold it.
     func resetLink(email typed: String, from visitor: Visitor) async throws -> String? {
-        guard options.showsResetLinks, sendsReset == nil, let email = EmailAddress(typed) else {
-            return nil
-        }
+        guard options.showsResetLinks, options.sendsReset == nil,
+            let email = EmailAddress(typed)
+        else { return nil }
         let until = WallClock.milliseconds + options.resetMilliseconds
         guard let found = try await credentials(of: email) else { return nil }
         let mail = resetMail(found, until, visitor)
         logger.notice("a link to choose a new password for \(email.text): \(mail.link)")
+        tellsDeveloper("Choose a new password for \(email.text)", mail.path)
         return mail.link
     }
 

@@ -21,24 +21,24 @@ extension Accounts {
         }
         try await push(AccountMutations.delete, AccountMutations.Which(user: user))
         forgetAll(of: user, sessions)
-        // Tokens and passkeys are worth nothing from here on; their records go below, too.
-        try await atDeletion.run(for: user)
+        // Tokens and passkeys are worth nothing from here on; their records go below.
+        atDeletion.forget(user)
         await finishDeletion(of: user)
     }
 
-    /// Goes on with what an earlier run of the server has begun.
-    func finishDeletions() {
-        sync.read(AccountRecords.scope) { snapshot in
+    /// Goes on with what an earlier run of the server has begun. To be called when everything is
+    /// declared that ends with an account.
+    func finishDeletions() async throws {
+        let users = try await sync.read(AccountRecords.scope) { snapshot in
             try snapshot.ids(of: AccountRecords.deletion, limit: 1_000)
-        } completion: { result in
-            guard let users = try? result.get(), !users.isEmpty else { return }
-            Task { for user in users { await self.finishDeletion(of: user) } }
         }
+        for user in users { await finishDeletion(of: user) }
     }
 
     func finishDeletion(of user: String) async {
         do {
-            try await atDeletion.run(for: user)
+            atDeletion.forget(user)
+            try await atDeletion.remove(user)
             try await removeData(of: user)
             try await push(AccountMutations.forget, AccountMutations.Which(user: user))
         } catch {

@@ -63,6 +63,31 @@ extension Accounts {
         sync.push(as: .server, scope: AccountRecords.scope, [intent]) { _ in }
     }
 
+    /// Writes "last seen" of sessions with an open socket: a page that is open and quiet sends no
+    /// request for days, and its session is in use all the same. Every `touchMilliseconds`; sockets
+    /// are those of the run before, so that nobody waits for the workers.
+    func touchOpenSessions() async {
+        let open = openCredentials.withLock { $0 }
+        sync.live.openCredentials { found in self.openCredentials.withLock { $0 = found } }
+        guard let open, !open.isEmpty else { return }
+        let (rules, now) = (options.sessions, WallClock.milliseconds)
+        let due = cache.use { open.contains($0.credential) }
+            .filter { $1.takeTouch(rules, now: now) }
+        for start in stride(from: 0, to: due.count, by: Self.touchesMax) {
+            let touches = due[start..<min(start + Self.touchesMax, due.count)]
+            let intents = touches.compactMap { token, _ in
+                try? Intent(
+                    AccountMutations.touchSession,
+                    AccountMutations.Touch(hash: token.hash, address: nil))
+            }
+            // As with a request's: if it fails, sessions end a little earlier than they might.
+            _ = try? await sync.push(as: .server, scope: AccountRecords.scope, intents)
+        }
+    }
+
+    /// Sessions whose "last seen" is written with one push.
+    private static let touchesMax = 500
+
     /// Ends a session that is past its limits; a second time is no harm.
     private func expire(_ session: KnownSession, _ token: SessionToken) {
         let end = AccountMutations.End(user: session.user, hashes: [token.hash])

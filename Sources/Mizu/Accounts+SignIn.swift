@@ -113,7 +113,7 @@ extension Accounts {
         email typed: String, name: String, password: String?, invitation: String? = nil,
         from visitor: Visitor
     ) async throws -> SignedIn {
-        let nonce = try checkInvitation(invitation, email: typed)
+        let used = try checkInvitation(invitation, email: typed)
         let (email, name) = try check(typed, name, password)
         // Whoever signs up a hundred times from one address guesses at addresses, or is a robot.
         if !isExempt(visitor.peer) {
@@ -125,7 +125,8 @@ extension Accounts {
         try await push(
             AccountMutations.create,
             AccountMutations.Create(
-                user: user, email: email, name: name, phc: hash?.text, invitation: nonce,
+                user: user, email: email, name: name, phc: hash?.text, invitation: used?.nonce,
+                invitationUntil: used?.untilMilliseconds,
                 session: session))
         try await endEarlier(visitor)
         return signedIn(user, email, token, visitor)
@@ -198,19 +199,19 @@ extension Accounts {
     /// - Returns: what is used up; nil if nobody needs an invitation.
     private func checkInvitation(
         _ token: String?, email typed: String
-    ) throws(AccountError) -> String? {
+    ) throws(AccountError) -> (nonce: String, untilMilliseconds: Int64)? {
         switch options.signUp {
         case .open: return nil
         case .closed: throw .signUpClosed
         case .invitation:
             guard let token else { throw .signUpClosed }
             guard
-                let fields = keys.verify(
+                let (fields, until) = keys.open(
                     token, for: .invitation, now: WallClock.milliseconds),
                 fields.count == 2,
                 fields[1].isEmpty || fields[1] == EmailAddress(typed)?.hash
             else { throw .invitationOver }
-            return fields[0]
+            return (fields[0], until)
         }
     }
 

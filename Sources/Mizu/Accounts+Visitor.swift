@@ -20,6 +20,11 @@ extension Accounts {
         public let user: String?
         /// By which session; nil for none.
         public let credential: String?
+        /// Whether it was the session that said so, and no token or middleware of the app. What
+        /// changes an account needs that: who has found a script's token must not get the account.
+        public var hasSession: Bool {
+            user != nil && credential != nil && token?.credential == credential
+        }
         let token: SessionToken?
         let deviceCookie: String?
         /// Scheme and host as the browser named them.
@@ -35,6 +40,15 @@ extension Accounts {
             token = SessionCookie.token(in: request)
             deviceCookie = request.cookie("\(SessionCookie.deviceName(isSecure: request.isSecure))")
             origin = (request.isSecure ? "https://" : "http://") + (request.host ?? "localhost")
+        }
+
+        /// Who is signed in by a session.
+        /// - Throws: `HTTPError` 401 if nobody is.
+        func userOfSession() throws -> String {
+            guard hasSession, let user else {
+                throw HTTPError(.unauthorized, code: "unauthenticated", message: "sign in first")
+            }
+            return user
         }
 
         /// The place by address, for the list of sessions.

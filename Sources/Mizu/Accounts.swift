@@ -73,19 +73,23 @@ public final class Accounts: Sendable {
     let hasher: PasswordHasher
     let cache = SessionCache()
     /// What else ends with an account: its tokens, its passkeys.
-    let atDeletion = UserHooks()
+    let atDeletion: UserHooks
     /// The path of the script by which the built-in pages have passkeys; nil: they have none.
     let passkeyScript = Mutex<String?>(nil)
     let limiter = Mutex(SignInLimiter())
+    /// Who had an open socket when it was looked last.
+    let openCredentials = Mutex<OpenCredentials?>(nil)
     let logger: Logger
-    let sendsReset: (@Sendable (ResetMail) async throws -> Void)?
+    /// Shows a link to who develops the app; nothing elsewhere.
+    let tellsDeveloper: @Sendable (_ text: String, _ path: String) -> Void
     /// Whose addresses have no limits (LIMIT_EXEMPT).
     let isExempt: @Sendable (PeerAddress) -> Bool
 
     init(
         _ options: AccountOptions, sync: Sync, keys: SecretKeys, hasher: PasswordHasher,
         logger: Logger, isExempt: @escaping @Sendable (PeerAddress) -> Bool,
-        sendsReset: (@Sendable (ResetMail) async throws -> Void)?
+        atDeletion: UserHooks,
+        tellsDeveloper: @escaping @Sendable (_ text: String, _ path: String) -> Void
     ) {
         self.options = options
         self.sync = sync
@@ -93,7 +97,8 @@ public final class Accounts: Sendable {
         self.hasher = hasher
         self.logger = logger
         self.isExempt = isExempt
-        self.sendsReset = sendsReset
+        self.atDeletion = atDeletion
+        self.tellsDeveloper = tellsDeveloper
     }
 
     // MARK: Looking
@@ -207,6 +212,10 @@ public struct AccountOptions: Sendable {
     public var home = "/"
     /// The app's name, for the built-in pages.
     public var title = "Mizu"
+    /// Sends a mail with a link to choose a new password. It runs in a task of its own; what it
+    /// throws is logged. Nil: passwords cannot be reset, but in development the link is in the log
+    /// and on the page.
+    public var sendsReset: (@Sendable (Accounts.ResetMail) async throws -> Void)?
     /// In development the link of a reset is on the page and in the log if nobody sends a mail.
     var showsResetLinks = false
     /// How long a link to choose a new password is good.

@@ -20,16 +20,13 @@ extension App {
     /// - Parameters:
     ///   - sync: what `sync` returned; accounts are records of an internal scope of it.
     ///   - signUp: who may make an account.
-    ///   - sendsReset: sends a mail with a link to choose a new password. It runs in a task of its
-    ///     own; what it throws is logged. Without it passwords cannot be reset, but in development
-    ///     the link is in the log.
-    ///   - change: changes further options: `{ $0.title = "Shop" }`.
+    ///   - change: changes further options: `{ $0.title = "Shop" }`. The one closure of this call,
+    ///     so that one behind it cannot be taken for another.
     /// - Returns: the handle by which code looks accounts up and makes pages of its own.
     /// - Throws: `StartError` if the secret cannot be read or made.
     @discardableResult
     public func accounts(
         _ sync: Sync, signUp: AccountOptions.SignUp = .open,
-        sendsReset: (@Sendable (Accounts.ResetMail) async throws -> Void)? = nil,
         _ change: (inout AccountOptions) -> Void = { _ in }
     ) throws(StartError) -> Accounts {
         precondition(!hasAccounts, "an app has one set of accounts: call accounts once")
@@ -37,9 +34,11 @@ extension App {
         var options = AccountOptions(signUp: signUp)
         options.showsResetLinks = configuration.isDevelopment
         change(&options)
+        let development = self.development
         let accounts = Accounts(
             options, sync: sync, keys: try secretKeys(), hasher: try startHasher(options.hashing),
-            logger: logger, isExempt: exemption, sendsReset: sendsReset)
+            logger: logger, isExempt: exemption, atDeletion: atAccountDeletion,
+            tellsDeveloper: { development?.tell($0, path: $1) })
         atRestore.add { accounts.cache.clear() }
         for (name, apply) in AccountMutations.table(options.sessions) + DeletionMutations.table {
             systemMutations.register(name, fromWire: false, apply)
@@ -57,11 +56,15 @@ extension App {
             })
         let pages = AccountPages(
             options, views: errorPages.views, assets: assets,
-            canReset: sendsReset != nil || options.showsResetLinks,
+            canReset: options.sendsReset != nil || options.showsResetLinks,
             passkeyScript: { accounts.passkeyScript.withLock { $0 } })
         let routes = AccountRoutes(accounts, pages)
         self.routes.append { routes.mount(on: &$0) }
-        accounts.finishDeletions()
+        // When all is declared: what ends with an account may be declared behind it.
+        atStart("deleted accounts") { try await accounts.finishDeletions() }
+        every(JobPeriod(milliseconds: options.sessions.touchMilliseconds), "open sessions") {
+            await accounts.touchOpenSessions()
+        }
         return accounts
     }
 

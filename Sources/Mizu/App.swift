@@ -52,6 +52,8 @@ public final class App {
     var jobs: [Job] = []
     /// Where they run, from the start to the drain.
     var jobThread: JobThread?
+    /// Told when an account ends; tokens may be declared before accounts.
+    let atAccountDeletion = UserHooks()
     /// `accounts` was called.
     var hasAccounts = false
     /// Hashes the passwords of accounts; nil without them.

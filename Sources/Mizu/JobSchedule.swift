@@ -18,6 +18,9 @@ public struct JobPeriod: Sendable, Hashable {
     public static func hours(_ count: Int) -> JobPeriod { JobPeriod(count, of: 3_600_000) }
     public static func days(_ count: Int) -> JobPeriod { JobPeriod(count, of: 86_400_000) }
 
+    /// At least one second.
+    init(milliseconds: Int64) { self.milliseconds = UInt64(max(1_000, milliseconds)) }
+
     private init(_ count: Int, of unit: UInt64) {
         let (product, isOver) = UInt64(clamping: count).multipliedReportingOverflow(by: unit)
         milliseconds = isOver ? .max : max(1_000, product)

@@ -29,7 +29,7 @@ extension App {
         self.routes.append { routes.mount(on: &$0) }
         let script = BrowserClient.prefix + client.version + "/parts/passkey-page.js"
         accounts.passkeyScript.withLock { $0 = script }
-        accounts.atDeletion.add { try await passkeys.removeAll(of: $0) }
+        accounts.atDeletion.add(remove: { try await passkeys.removeAll(of: $0) })
         return passkeys
     }
 }

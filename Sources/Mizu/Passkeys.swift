@@ -120,10 +120,8 @@ public final class Passkeys: Sendable {
 
     /// The account of who is signed in by a session: a token may not change what is its user's.
     func owner(_ visitor: Accounts.Visitor) async throws -> Accounts.Account {
-        guard let user = visitor.user, visitor.token?.credential == visitor.credential,
-            let account = try await accounts.account(user)
-        else {
-            throw HTTPError(.unauthorized, code: "unauthenticated", message: "sign in first")
+        guard let account = try await accounts.account(try visitor.userOfSession()) else {
+            throw AccountError.noAccount
         }
         return account
     }

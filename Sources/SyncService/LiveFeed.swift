@@ -52,7 +52,7 @@ public final class LiveFeed: Sendable {
     /// All live sessions, collected from every worker and handed to `receive` on one of their
     /// threads. Never called if a worker has ended.
     public func sessions(_ receive: @escaping @Sendable ([LiveSession]) -> Void) {
-        let gathered = Gathering(expected: workers.count)
+        let gathered = Gathering<LiveSession>(expected: workers.count)
         workers.performLiveOnAll { live in
             if let all = gathered.add(live.service.sessions) { receive(all) }
         }
@@ -85,6 +85,16 @@ public final class LiveFeed: Sendable {
         workers.performLiveOnAll { $0.service.close(credential: credential, $0) }
     }
 
+    /// What proved who sockets are that are open now, on every worker. Never called if a worker has
+    /// ended.
+    package func openCredentials(_ receive: @escaping @Sendable (OpenCredentials) -> Void) {
+        let gathered = Gathering<LiveSocket.Credential>(expected: workers.count)
+        workers.performLiveOnAll { live in
+            let open = Set(live.service.sockets.all.map(\.credential)).subtracting([.none])
+            if let all = gathered.add(Array(open)) { receive(OpenCredentials(all: Set(all))) }
+        }
+    }
+
     /// Asks again for every subscription whether its user may have it; those that may not stand are
     /// ended, and their sockets are sent the reason. Call it when permissions have changed for
     /// reasons that no scope shows: what `Access` has looked at is watched without it.
@@ -92,18 +102,30 @@ public final class LiveFeed: Sendable {
         workers.performLiveOnAll { $0.service.checkAllPermissions($0) }
     }
 
-    private final class Gathering: Sendable {
-        private let state: Mutex<(missing: Int, sessions: [LiveSession])>
+    private final class Gathering<Element: Sendable>: Sendable {
+        private let state: Mutex<(missing: Int, elements: [Element])>
 
         init(expected: Int) { state = Mutex((expected, [])) }
 
         /// - Returns: all of them, when the last worker has answered.
-        func add(_ sessions: [LiveSession]) -> [LiveSession]? {
+        func add(_ elements: [Element]) -> [Element]? {
             state.withLock { state in
-                state.sessions += sessions
+                state.elements += elements
                 state.missing -= 1
-                return state.missing == 0 ? state.sessions : nil
+                return state.missing == 0 ? state.elements : nil
             }
         }
+    }
+}
+
+/// The sessions and tokens that have an open socket.
+package struct OpenCredentials: Sendable {
+    let all: Set<LiveSocket.Credential>
+
+    package var isEmpty: Bool { all.isEmpty }
+
+    /// Whether one with this `Request.credential` has.
+    package func contains(_ credential: String) -> Bool {
+        all.contains(LiveSocket.Credential(credential))
     }
 }

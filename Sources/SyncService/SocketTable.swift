@@ -65,7 +65,7 @@ struct LiveSocket {
 
     /// Names a session or a token in eight bytes: a hash that is keyed by the process, so that
     /// nobody outside can find two names that are the same.
-    struct Credential: Equatable, Sendable {
+    struct Credential: Hashable, Sendable {
         private let hash: Int
 
         /// Nothing that ends by itself.

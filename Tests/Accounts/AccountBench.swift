@@ -31,6 +31,7 @@ final class AccountBench: Sendable {
     /// What the app's thread leaves for the test's.
     private final class Made: Sendable {
         let accounts = Mutex<Accounts?>(nil)
+        let tokens = Mutex<AccessTokens?>(nil)
         let mails = Mutex<[Accounts.ResetMail]>([])
         let work = Mutex<Work?>(nil)
     }
@@ -52,14 +53,21 @@ final class AccountBench: Sendable {
             let app = try App(configuration, assets: assets)
             _ = try app.views()
             let sync = try app.sync(NoteMutator(), roles: roles)
-            let accounts = try app.accounts(
-                sync, signUp: signUp,
-                sendsReset: { mail in made.mails.withLock { $0.append(mail) } }
-            ) { options in
+            let accounts = try app.accounts(sync, signUp: signUp) { options in
+                options.sendsReset = { mail in made.mails.withLock { $0.append(mail) } }
                 options.hashing = .weakest
                 change(&options)
             }
             made.accounts.withLock { $0 = accounts }
+            let tokens = try app.accessTokens(sync)
+            made.tokens.withLock { $0 = tokens }
+            app.get("/throws/taken") { _ in throw AccountError.emailTaken }
+            app.get("/throws/tries") { (_: OwnedRequest) async throws -> Response in
+                throw AccountError.tooManyTries(retryAfterSeconds: 7)
+            }
+            app.get("/throws/later") { request in
+                try sync.push(request, scope: "leak", []) { _ in throw AccountError.emailTaken }
+            }
             app.get("/me") { request in .text(request.user ?? "nobody") }
             app.get("/inside") { (_: OwnedRequest) async throws -> Response in
                 let accounts = made.accounts.withLock { $0 }
@@ -95,6 +103,10 @@ final class AccountBench: Sendable {
 
     var accounts: Accounts {
         get throws { try #require(made.accounts.withLock { $0 }) }
+    }
+
+    var tokens: AccessTokens {
+        get throws { try #require(made.tokens.withLock { $0 }) }
     }
 
     var mails: [Accounts.ResetMail] { made.mails.withLock { $0 } }

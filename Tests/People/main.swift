@@ -1,5 +1,6 @@
 // An app with people, as Tests/Process and Tests/Browser run it: accounts, passkeys, tokens of its
-// own, and tokens of others where JWKS names a file. What it shows is who a request is from.
+// own, tokens of others where JWKS names a file, and jobs where JOBS is set. What it shows is who a
+// request is from.
 
 import Glibc
 import Mizu
@@ -18,14 +19,15 @@ struct NoteMutator: Mutator {
 func makeApp(_ environment: [String: String]) throws -> App {
     let app = try App(try .from(environment: environment), assets: .none)
     let sync = try app.sync(NoteMutator()) { user, _, _ in user != nil }
-    let accounts = try app.accounts(sync, sendsReset: nil) { $0.hashing = .weakest }
+    let accounts = try app.accounts(sync) { $0.hashing = .weakest }
     app.passkeys(accounts)
-    let tokens = try app.accessTokens(sync, of: accounts)
+    let tokens = try app.accessTokens(sync)
     if let path = environment["JWKS"] {
         var rules = JWTRules(issuer: "https://id.example", audience: "people")
         rules.leewaySeconds = 5
         app.authenticate(with: try JWTAuthenticator(keys: path, rules: rules))
     }
+    if environment["JOBS"] != nil { declareJobs(on: app, sync) }
     app.get("/me") { request in .text(request.user ?? "nobody") }
     app.get("/") { request in .text("Hello, \(request.user ?? "nobody")") }
     app.get("/favicon.ico") { _ in .status(.noContent) }
@@ -34,6 +36,22 @@ func makeApp(_ environment: [String: String]) throws -> App {
         return .text(try await tokens.create(for: user, name: "a script").token.text)
     }
     return app
+}
+
+/// A seed, a job that ticks, one that fails, and one that never comes to an end.
+func declareJobs(on app: App, _ sync: Sync) {
+    struct Fault: Error {}
+    app.atStart("seed") {
+        let seed = try Intent("note.put", id: "seed", ["id": "seed"])
+        try await sync.push(as: .server, scope: "jobs", [seed])
+    }
+    app.every(.seconds(1), "ticks") {
+        let count = try await sync.read("ticks") { try $0.records("note").count }
+        let tick = try Intent("note.put", ["id": "tick-\(count)"])
+        try await sync.push(as: .server, scope: "ticks", [tick])
+    }
+    app.every(.seconds(1), "fails") { throw Fault() }
+    app.every(.seconds(1), "waits") { try await Task.sleep(for: .seconds(86_400)) }
 }
 
 do {
