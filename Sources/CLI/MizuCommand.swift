@@ -19,7 +19,7 @@ struct MizuCommand: ParsableCommand {
         version: Checkout.version,
         subcommands: [
             ServeCommand.self, NewCommand.self, DevCommand.self, SyncCommand.self,
-            BenchCommand.self,
+            BenchCommand.self, ClusterCommand.self,
             VersionCommand.self, CompletionsCommand.self,
         ])
 
