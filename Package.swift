@@ -222,7 +222,7 @@ let package = Package(
             ]),
         tests(
             "SyncTools",
-            ["MizuSyncTools", "MizuSyncSQLite", "MizuSync", "MizuBytes"]),
+            ["MizuSyncTools", "MizuSyncSQLite", "MizuSync", "MizuBytes", log]),
         // Nothing of Linux: what a Swift client on a phone would link.
         tests("Portable", ["MizuSync", "MizuBytes"]),
         tests("Identity", ["MizuIdentity", "MizuEventLoop", "MizuBytes"]),

@@ -24,7 +24,10 @@ struct SyncBackupCommand: ParsableCommand {
 
     func run() throws {
         try options.tell { (progress) throws(ToolFailure) in
-            try Backup.make(of: options.path(), at: file, progress: progress)
+            try Backup.make(
+                of: options.path(
+                    to: "back it up", instead: "use pg_dump, or pg_basebackup and an archive of WAL"
+                ), at: file, progress: progress)
         } text: { report in
             "wrote \(report.path), \(Sizes.text(report.byteCount)): "
                 + SyncOptions.text(report.tally)
@@ -55,7 +58,12 @@ struct SyncRestoreCommand: ParsableCommand {
 
     func run() throws {
         try options.tell { (progress) throws(ToolFailure) in
-            try Backup.restore(file, to: options.path(), progress: progress)
+            try Backup.restore(
+                file,
+                to: options.path(
+                    to: "restore a backup",
+                    instead: "restore to a file, and bring that there with mizu sync migrate; "
+                        + "what pg_dump has made, pg_restore reads"), progress: progress)
         } text: { report in
             """
             wrote \(report.path), \(Sizes.text(report.byteCount)): \

@@ -46,7 +46,11 @@ struct SyncTrimCommand: ParsableCommand {
             if let age = before.flatMap({ Moment.ageMilliseconds(of: $0) }) {
                 limits.logMillisecondsMax = min(age, limits.logMillisecondsMax)
             }
-            return try LogTrimming.run(options.path(), limits: limits, progress: progress)
+            return try LogTrimming.run(
+                options.path(
+                    to: "trim it",
+                    instead: "a node does it while it runs: RETAIN_CHANGES, RETAIN_DAYS"),
+                limits: limits, progress: progress)
         } text: { report in
             "removed "
                 + SyncOptions.count(report.removedChanges, "change")
@@ -123,7 +127,10 @@ struct SyncCompactCommand: ParsableCommand {
 
     func run() throws {
         try options.tell { (_) throws(ToolFailure) in
-            try Compaction.run(options.path())
+            try Compaction.run(
+                options.path(
+                    to: "compact it",
+                    instead: "PostgreSQL's autovacuum does it; VACUUM FULL gives space back"))
         } text: { report in
             """
             \(report.path): \(Sizes.text(report.bytesBefore)) before, \

@@ -31,7 +31,7 @@ struct SyncCommand: ParsableCommand {
         subcommands: [
             SyncStatsCommand.self, SyncVerifyCommand.self, SyncBackupCommand.self,
             SyncRestoreCommand.self, SyncExportCommand.self, SyncImportCommand.self,
-            SyncTrimCommand.self, SyncCompactCommand.self,
+            SyncTrimCommand.self, SyncCompactCommand.self, SyncMigrateCommand.self,
         ])
 }
 
@@ -46,9 +46,16 @@ struct SyncOptions: ParsableArguments {
     var json = false
 
     /// The database's file.
-    func path() throws(ToolFailure) -> String {
-        if let database { return try DatabasePath.parse(database) }
-        return try DatabasePath.parse(configuration().database)
+    /// - Parameters:
+    ///   - purpose: what is to be done with it, as "verify it".
+    ///   - instead: what does that where the database is PostgreSQL's.
+    func path(to purpose: String, instead: String) throws(ToolFailure) -> String {
+        try address().file(for: purpose, instead: instead)
+    }
+
+    func address() throws(ToolFailure) -> StoreAddress {
+        if let database { return try StoreAddress.parse(database) }
+        return try StoreAddress.parse(configuration().database)
     }
 
     /// The settings of the environment: a tool keeps what a server would keep.
@@ -68,13 +75,20 @@ struct SyncOptions: ParsableArguments {
         _ work: (@escaping ToolProgress) throws(ToolFailure) -> Report,
         text: (Report) -> String, json write: (Report, inout JSONWriter) -> Void
     ) throws {
+        try Self.tell(json: json, work, text: text, json: write)
+    }
+
+    static func tell<Report>(
+        json: Bool, _ work: (@escaping ToolProgress) throws(ToolFailure) -> Report,
+        text: (Report) -> String, json write: (Report, inout JSONWriter) -> Void
+    ) throws {
         let line = ProgressLine(isSeen: cl_is_terminal(2) == 1 && !json)
         let report: Report
         do throws(ToolFailure) {
             report = try work { line.show($0) }
         } catch {
             line.clear()
-            throw fail(error)
+            throw fail(error, json: json)
         }
         line.clear()
         guard json else {
@@ -92,7 +106,7 @@ struct SyncOptions: ParsableArguments {
     }
 
     /// Says why something was not done.
-    func fail(_ failure: ToolFailure) -> ExitCode {
+    static func fail(_ failure: ToolFailure, json: Bool) -> ExitCode {
         Terminal.complain(failure.message, hint: failure.hint)
         guard json else { return .failure }
         var writer = JSONWriter()
@@ -101,8 +115,8 @@ struct SyncOptions: ParsableArguments {
         writer.bool(false)
         writer.key("error")
         writer.string(failure.message)
-        if let fault = failure.fault { Self.write(fault, to: &writer) }
-        if let tally = failure.tally { Self.write(tally, to: &writer) }
+        if let fault = failure.fault { write(fault, to: &writer) }
+        if let tally = failure.tally { write(tally, to: &writer) }
         writer.endObject()
         print(writer.finish().string)
         return .failure

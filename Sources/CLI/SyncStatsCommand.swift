@@ -36,7 +36,10 @@ struct SyncStatsCommand: ParsableCommand {
     func run() throws {
         try options.tell { (progress) throws(ToolFailure) in
             try StoreStatistics.read(
-                options.path(), scope.flatMap { Name($0) }.map { .one($0) } ?? .largest(largest),
+                options.path(
+                    to: "count what is there",
+                    instead: "mizu sync migrate --dry-run counts it, mizu cluster shows the nodes"),
+                scope.flatMap { Name($0) }.map { .one($0) } ?? .largest(largest),
                 progress: progress)
         } text: { found in
             Self.text(found)

@@ -36,7 +36,11 @@ struct SyncExportCommand: ParsableCommand {
     func run() throws {
         guard let name = Name(scope) else { return }
         try options.tell { (progress) throws(ToolFailure) in
-            try ScopeExport.run(options.path(), scope: name, to: output, progress: progress)
+            try ScopeExport.run(
+                options.path(
+                    to: "export a scope",
+                    instead: "move it to a file with mizu sync migrate, or use pg_dump"),
+                scope: name, to: output, progress: progress)
         } text: { report in
             output.map {
                 "wrote \($0): \(SyncOptions.count(report.recordCount, "record")) "
@@ -86,7 +90,10 @@ struct SyncImportCommand: ParsableCommand {
         guard let name = Name(scope) else { return }
         try options.tell { (progress) throws(ToolFailure) in
             try ScopeImport.run(
-                options.path(), scope: name, from: input, others: replace ? .remove : .keep,
+                options.path(
+                    to: "import a scope",
+                    instead: "import into a file, and bring that there with mizu sync migrate"),
+                scope: name, from: input, others: replace ? .remove : .keep,
                 limits: options.configuration().sync, progress: progress)
         } text: { report in
             """

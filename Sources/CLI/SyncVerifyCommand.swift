@@ -48,7 +48,12 @@ struct SyncVerifyCommand: ParsableCommand {
     }
 
     private func verify(_ progress: @escaping ToolProgress) throws(ToolFailure) -> Found {
-        let whole = try WholeDatabase.open(options.path(), progress: progress)
+        let whole = try WholeDatabase.open(
+            options.path(
+                to: "verify it",
+                instead: "move it to a file with mizu sync migrate, which compares each scope, and "
+                    + "verify that; pg_amcheck checks PostgreSQL's own pages"),
+            progress: progress)
         let report = Verification.run(whole.database) { tally in
             progress("verifying: \(tally.scopeCount) scopes, \(tally.changeCount) changes")
         }

@@ -85,7 +85,7 @@ package enum DatabaseCopy {
         do {
             _ = try SQLiteStore(
                 path: path, epoch: Name.random(using: &random),
-                logger: Logger(label: "mizu sync") { _ in SwiftLogNoOpLogHandler() })
+                logger: Logger(label: "mizu sync") { _ in SwiftLogNoOpLogHandler() }, as: .mover)
         }
         try requireWhole(path)
         let result = csqlite_sync(path)

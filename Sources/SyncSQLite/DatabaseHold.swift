@@ -52,6 +52,23 @@ package final class DatabaseHold: Sendable {
         return .held(DatabaseHold(file, database: database, beside: beside >= 0 ? beside : nil))
     }
 
+    /// Who has the database at `path`, absolute, by the file beside it alone. Touches no other
+    /// file, because SQLite's locks on one go when any descriptor of it is closed.
+    package enum Holder: Sendable {
+        case nobody
+        /// Its number, if that is known.
+        case process(Int32?)
+    }
+
+    package static func holder(of path: String) -> Holder {
+        let lockPath = path + "-lock"
+        let beside = csqlite_lock_present(lockPath)
+        if beside >= 0 { csqlite_unlock_file(beside) }
+        guard csqlite_is_held(beside) != 0 else { return .nobody }
+        let pid = csqlite_read_pid(lockPath)
+        return .process(pid > 0 ? pid : nil)
+    }
+
     /// Takes the database, or says who has it.
     /// - Parameter purpose: what it is wanted for, as "trim".
     package static func demand(_ path: String, for purpose: String) throws(StoreError)
@@ -79,8 +96,23 @@ package final class DatabaseHold: Sendable {
         var resolved = [CChar](repeating: 0, count: 4096)
         let code = csqlite_resolve_file(path, &resolved, resolved.count)
         guard code == 0 else { throw unreadable(path, code) }
-        return String(
-            decoding: resolved.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return text(resolved)
+    }
+
+    /// The absolute path of a file that may be missing; as it is where its folder is missing, too.
+    package static func resolved(_ path: String) -> String {
+        if let known = try? existing(path) { return known }
+        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+        let folder = slash.map { String(path[..<$0]) } ?? "."
+        let name = slash.map { String(path[path.utf8.index(after: $0)...]) } ?? path
+        guard let absolute = realpath(folder.isEmpty ? "/" : folder, nil) else { return path }
+        defer { free(absolute) }
+        let parent = String(cString: absolute)
+        return (parent == "/" ? "" : parent) + "/" + name
+    }
+
+    private static func text(_ path: [CChar]) -> String {
+        String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     static func unreadable(_ path: String, _ result: Int32) -> StoreError {

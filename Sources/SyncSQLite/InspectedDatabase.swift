@@ -10,8 +10,8 @@ import MizuSync
 
 /// One database, open for reading. Confined to one thread.
 package final class InspectedDatabase {
-    private let connection: Connection
-    private let log: LogRows
+    let connection: Connection
+    let log: LogRows
     private let rows: InspectionRows
 
     /// Opens a file that is whole (`DatabaseCopy.isWhole`) and stays as it is.

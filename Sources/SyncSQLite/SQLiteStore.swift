@@ -66,10 +66,18 @@ public final class SQLiteStore: SyncStore {
     /// folds what a crash left in the journal, and writes the new epoch.
     /// - Parameter epoch: fresh and random for each opening.
     /// - Throws: one line for people that says what to do.
-    public init(path: String, epoch: Name, logger: Logger) throws(StoreError) {
+    public convenience init(path: String, epoch: Name, logger: Logger) throws(StoreError) {
+        try self.init(path: path, epoch: epoch, logger: logger, as: .server)
+    }
+
+    /// The same for tools that know of marks.
+    package init(
+        path: String, epoch: Name, logger: Logger, as opener: StoreOpener
+    ) throws(StoreError) {
         let lock = try DatabaseLock(forDatabase: path)
         let connection = try Connection(lock.path, as: .writer)
         try Schema.prepare(connection, logger: logger)
+        if case .server = opener { try DatabaseMark.demandNone(connection) }
         // Not before it is known that the file is a database of ours.
         for name in lock.closeToOthers() {
             logger.notice("\(name) was open to every user of the machine: it is closed to them")

@@ -1,0 +1,117 @@
+"""`mizu sync migrate` while clients push: what was acknowledged is there, once, whichever side did it,
+a client goes on from its cursor in its epoch, and the side that is left refuses to be served.
+"""
+
+import json
+import os
+import subprocess
+import threading
+
+import pytest
+
+from server import MIZU
+from sync import create, pull, pull_all, push, push_one
+from wire import Closed, post
+
+ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "SWIFT_BACKTRACE": "interactive=no"}
+
+
+def migrate(folder, source, target, *words):
+    return subprocess.run(
+        [MIZU, "sync", "migrate", "--from", source, "--to", target, "--json", *words],
+        cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+
+
+class Pushers:
+    """Threads that push until the server is gone, and remember what was acknowledged."""
+
+    def __init__(self, server, count=3):
+        self.server, self.done, self.unanswered = server, [], []
+        self.threads = [threading.Thread(target=self._run, args=(f"s{number}",))
+                        for number in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self, scope):
+        while True:
+            change = create()
+            try:
+                answer = post(self.server, "/_sync/push", {"scope": scope, "mutations": [change]})
+            except (Closed, OSError):
+                return self.unanswered.append((scope, change))
+            if answer.status != 200:
+                return self.unanswered.append((scope, change))
+            self.done.append((scope, change, answer.json["results"][0]))
+
+    def join(self):
+        for thread in self.threads:
+            thread.join(60)
+
+
+def test_a_file_is_moved_while_clients_push(start, tmp_path):
+    server = start(database=f"sqlite:{tmp_path}/a.db").ready()
+    push(server, "old", *[create() for _ in range(100)])
+    push(server, "old", *[create() for _ in range(100)])
+    epoch = pull(server, "old").json["epoch"]
+    looked = migrate(tmp_path, "a.db", "b.db", "--dry-run")
+    assert looked.returncode == 0 and json.loads(looked.stdout)["dry_run"] is True, looked
+    assert not (tmp_path / "b.db").exists()
+    pushers = Pushers(server)
+    moved = migrate(tmp_path, "a.db", "b.db", "--stop-server")
+    pushers.join()
+    assert moved.returncode == 0, moved
+    report = json.loads(moved.stdout)
+    assert report["ok"] and report["rounds"] >= 3, report
+    assert report["records"] >= 200 + len(pushers.done), report
+    check = subprocess.run([MIZU, "sync", "verify", "--database", "b.db"], cwd=tmp_path,
+                           env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
+    assert check.returncode == 0, check
+
+    refused = start(database=f"sqlite:{tmp_path}/a.db")
+    assert refused.wait() == 1
+    assert f"was moved to sqlite:{tmp_path}/b.db" in refused.errors, refused.errors
+
+    server = start(database=f"sqlite:{tmp_path}/b.db").ready()
+    # A client that had half of it goes on, in the old epoch.
+    answer = pull(server, "old", 100, epoch)
+    assert answer.status == 200 and answer.json["changes"][0]["cursor"] == 101, answer.json
+    for scope, change, result in pushers.done:
+        again = push_one(server, scope, change)
+        assert again["ok"] and again.get("duplicate") is True, again
+        assert (again["cursor"], again["epoch"]) == (result["cursor"], result["epoch"]), again
+    for scope, change in pushers.unanswered:
+        assert push_one(server, scope, change)["ok"]
+    assert pushers.done
+    for scope in {scope for scope, *_ in pushers.done + pushers.unanswered}:
+        ids = [change["mutation"] for change in pull_all(server, scope)[0]]
+        wanted = [change["id"] for name, change, *_ in pushers.done if name == scope]
+        wanted += [change["id"] for name, change in pushers.unanswered if name == scope]
+        assert sorted(ids) == sorted(wanted)
+
+
+def test_a_move_that_is_killed_leaves_the_source_and_is_done_again(start, tmp_path):
+    server = start(database=f"sqlite:{tmp_path}/a.db").ready()
+    assert push_one(server, "s", create())["ok"]
+    moving = subprocess.Popen(
+        [MIZU, "sync", "migrate", "--from", "a.db", "--to", "b.db"], cwd=tmp_path, env=ENVIRONMENT,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # It waits for the server's end, and says so.
+    assert "stop the server" in moving.stderr.readline()
+    moving.kill()
+    moving.communicate()
+    refused = start(database=f"sqlite:{tmp_path}/b.db")
+    assert refused.wait() == 1 and "is not complete" in refused.errors
+    assert push_one(server, "s", create())["ok"]
+    moved = migrate(tmp_path, "a.db", "b.db", "--stop-server")
+    assert moved.returncode == 0 and json.loads(moved.stdout)["records"] == 2, moved
+
+
+@pytest.mark.parametrize("command", ["stats", "verify", "trim", "compact", "backup", "restore",
+                                     "export", "import"])
+def test_tools_for_files_say_what_to_use_with_postgresql(command, tmp_path):
+    words = ["x"] if command in ("backup", "restore", "export", "import") else []
+    done = subprocess.run(
+        [MIZU, "sync", command, *words, "--database", "postgres://u:secret@127.0.0.1:1/x"],
+        cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "PostgreSQL has this database" in done.stderr, done
+    assert "Hint:" in done.stderr and "secret" not in done.stderr
