@@ -152,7 +152,8 @@ let package = Package(
             "Mizu",
             [
                 "MizuSyncService", "MizuProcess", "MizuServer", "MizuDoor", "MizuAccessLog",
-                "MizuIdentity", "MizuSyncSQLite", postgres("MizuSyncPostgres"), "MizuView", "MizuSync", "MizuRouting", "MizuHTTP",
+                "MizuIdentity", "MizuSyncSQLite", postgres("MizuSyncPostgres"), "MizuView",
+                "MizuSync", "MizuRouting", "MizuHTTP",
                 "MizuWire", "MizuTransport", "MizuEventLoop", "MizuWebAuthn", "MizuJOSE",
                 "MizuCrypto", "MizuBytes", "CLinux", "CDev", "CClient", log,
             ]),

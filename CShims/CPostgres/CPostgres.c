@@ -1,3 +1,5 @@
+// The calls behind CPostgres.h, one function for each; see there what they promise.
+
 #define _GNU_SOURCE
 #include "CPostgres.h"
 #include <errno.h>

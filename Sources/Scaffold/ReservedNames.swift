@@ -7,8 +7,8 @@ enum ReservedNames {
 
     static let modules: Set<String> = [
         // Mizu's, beside those with the prefix.
-        "CArgon2", "CBuild", "CClient", "CDev", "CLinux", "COpenSSL", "CPostgres", "CScan", "CSQLite",
-        "CTemplates", "CTLSClient", "CZlib",
+        "CArgon2", "CBuild", "CClient", "CDev", "CLinux", "COpenSSL", "CPostgres", "CScan",
+        "CSQLite", "CTemplates", "CTLSClient", "CZlib",
         "EchoServer",
         // The modules of the packages that Mizu depends on.
         "ArgumentParser", "ArgumentParserToolInfo", "Logging",

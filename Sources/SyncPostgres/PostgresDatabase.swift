@@ -2,7 +2,6 @@
 // that it knows works: several hosts, `sslmode`, PGPASSFILE, a service file. A password is never in
 // what this says of it. Opens nothing: stores and readers have connections of their own.
 
-import CPostgres
 import Logging
 import MizuBytes
 import MizuSync
@@ -33,11 +32,11 @@ public final class PostgresDatabase: Sendable {
     /// - Parameter newEpoch: begins with this opening, as after a restore by hand; nil: the
     ///   database says by itself whether it is another one now.
     public func makeStore(newEpoch: Name? = nil) throws(StoreError) -> sending any SyncStore {
-        throw StoreError(.unavailable, "\(place): not built yet")
+        try PostgresStore(self, newEpoch: newEpoch)
     }
 
-    /// A reader with a connection of its own.
+    /// A reader with a connection of its own, which is made with the first question.
     public func makeReader() throws(StoreError) -> sending any SyncReader {
-        throw StoreError(.unavailable, "\(place): not built yet")
+        PostgresReader(Connection(parameters))
     }
 }

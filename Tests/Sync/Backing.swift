@@ -1,5 +1,6 @@
-// What the tests' stores stand on: a shelf in memory, or a file in a directory of its own that goes
-// when the test is over. Both can be opened again, and copied and put back as a backup is.
+// What the tests' stores stand on: a shelf in memory, a file in a directory of its own that goes
+// when the test is over, or a schema of its own in PostgreSQL, where that is installed. All can be
+// opened again, and copied and put back as a backup is.
 
 import CSQLite
 import Glibc
@@ -8,7 +9,14 @@ import MizuBytes
 import MizuSync
 import MizuSyncSQLite
 
-enum StoreKind: String, CaseIterable, Sendable { case memory, sqlite }
+enum StoreKind: String, CaseIterable, Sendable {
+    case memory, sqlite, postgres
+
+    /// Those that this machine has.
+    static var allCases: [StoreKind] {
+        PostgresSchema.isThere ? [.memory, .sqlite, .postgres] : [.memory, .sqlite]
+    }
+}
 
 struct SystemFailure: Error {
     let call: String
@@ -51,15 +59,18 @@ final class Backing {
     private var shelfBackup = MemoryShelf()
     private var shelfKilled = MemoryShelf()
     private let directory: TemporaryDirectory?
+    private let schema: PostgresSchema?
     static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     init(_ kind: StoreKind) throws {
         directory = kind == .sqlite ? try TemporaryDirectory() : nil
+        schema = kind == .postgres ? try PostgresSchema() : nil
     }
 
     var file: String { (directory?.path ?? "") + "/mizu.db" }
 
     func open(epoch: Name) throws -> any SyncStore {
+        if let schema { return try schema.open(epoch: epoch) }
         if directory == nil { return MemoryStore(on: shelf, epoch: epoch) }
         return try Store.open("sqlite:" + file, epoch: epoch, logger: Self.quiet)
     }
@@ -67,24 +78,28 @@ final class Backing {
     /// Copies what is committed. The store must be closed.
     func makeBackup() throws {
         shelfBackup = MemoryShelf(copying: shelf)
+        try schema?.copy(to: "backup")
         if directory != nil { try Self.copyDatabase(file, to: file + ".backup") }
     }
 
     /// Puts the last backup back. The store must be closed.
     func restoreBackup() throws {
         shelf = MemoryShelf(copying: shelfBackup)
+        try schema?.putBack("backup")
         if directory != nil { try Self.copyDatabase(file + ".backup", to: file) }
     }
 
     /// Copies what a process that is killed now would leave. The store is open.
     func catchKilled() throws {
         shelfKilled = MemoryShelf(copying: shelf)
+        try schema?.copy(to: "killed")
         if directory != nil { try Self.copyDatabase(file, to: file + ".killed") }
     }
 
     /// Puts it in the place of what a clean end has left. The store must be closed.
     func leaveKilled() throws {
         shelf = MemoryShelf(copying: shelfKilled)
+        try schema?.putBack("killed")
         if directory != nil { try Self.copyDatabase(file + ".killed", to: file) }
     }
 

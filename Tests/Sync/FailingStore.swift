@@ -8,8 +8,11 @@ final class Faults {
     enum Place: Sendable { case nowhere, begin, append, setOutcome, commit, read }
     var place = Place.nowhere
     var kind = StoreError.Kind.unavailable
+    /// Called at each place, before it.
+    var onPlace: (Place) -> Void = { _ in }
 
     func check(_ place: Place) throws(StoreError) {
+        onPlace(place)
         guard place == self.place else { return }
         throw StoreError(kind, "a fault at \(place)")
     }
@@ -35,9 +38,18 @@ final class FailingStore: SyncStore {
 
     func makeReader() throws(StoreError) -> sending any SyncReader { try inner.makeReader() }
 
+    var isShared: Bool { inner.isShared }
     func begin() throws(StoreError) {
         try faults.check(.begin)
         try inner.begin()
+    }
+    func begin(for pushes: [PushRequest]) throws(StoreError) {
+        try faults.check(.begin)
+        try inner.begin(for: pushes)
+    }
+    func beginTrimming() throws(StoreError) -> Bool {
+        try faults.check(.begin)
+        return try inner.beginTrimming()
     }
     func savepoint() throws(StoreError) { try inner.savepoint() }
     func releaseSavepoint() throws(StoreError) { try inner.releaseSavepoint() }

@@ -34,6 +34,13 @@ struct PeopleScheduleTests {
         }
     }
 
+    @Test("the same on PostgreSQL", .enabled(if: PostgresSchema.isThere))
+    func postgres() {
+        for seed in 0..<max(1, Self.count / 40) {
+            _ = run(UInt64(clamping: Self.first + seed) + 2_000_000, .postgres)
+        }
+    }
+
     private func run(_ seed: UInt64, _ kind: StoreKind) -> PeopleTally {
         do {
             let schedule = try PeopleSchedule(seed: seed, kind: kind)

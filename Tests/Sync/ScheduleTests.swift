@@ -32,6 +32,13 @@ struct ScheduleTests {
         for seed in 0..<max(1, Self.count / 20) { _ = run(UInt64(seed) + 1_000_000, .sqlite) }
     }
 
+    @Test("the same on PostgreSQL", .enabled(if: PostgresSchema.isThere))
+    func postgres() {
+        for seed in 0..<max(1, Self.count / 20) {
+            _ = run(UInt64(clamping: Self.first + seed) + 2_000_000, .postgres)
+        }
+    }
+
     private func run(_ seed: UInt64, _ kind: StoreKind) -> Tally {
         do {
             let schedule = try Schedule(seed: seed, kind: kind)

@@ -1,0 +1,260 @@
+// Keeps Sync's rows in PostgreSQL, beside other processes that do the same. Two round trips make a
+// commit: one begins the transaction, locks the rows of all scopes of the batch in the order of
+// their names and looks up what the batch will ask for; one writes everything and commits. A
+// scope's row is the lock of all that is of the scope, so its cursors have no gap and what was read
+// under the lock is how it is. What was not foreseen costs a round trip each.
+//
+//   closed ──begin──► open ──reads, writes (in memory)──► commit: one pipeline ──► durable
+//     ▲                 │                                    └─broke──► nobody knows: unavailable
+//     └──rollback, conflict (deadlock, connection lost before the commit was sent)
+//
+// No state of a session is used beside prepared statements, and these only where no pool stands
+// between: so PgBouncer in transaction mode does.
+
+import Logging
+import MizuBytes
+import MizuSync
+
+/// A store on a connection of its own. Confined to its committer's thread.
+final class PostgresStore: SyncStore, Asking {
+    let database: PostgresDatabase
+    let connection: Connection
+    private(set) var epoch: Name
+    let salt: UInt64
+    /// Which row of the totals is this store's.
+    let lane: Int
+    /// Nil outside of transactions.
+    var transaction: OpenTransaction?
+    var cache = RecordCache()
+    var guesses = RecordGuesses()
+    /// Scopes that the last attempt came to without having been told: locked in order this time.
+    private var foundScopes: Set<Name> = []
+    /// The connection's opening in which the epoch was asked for.
+    private var knownOpening = 0
+
+    static let lanes = 64
+
+    init(_ database: PostgresDatabase, newEpoch: Name?) throws(StoreError) {
+        self.database = database
+        connection = Connection(database.parameters)
+        lane = Int.random(in: 0..<Self.lanes)
+        do throws(ConnectionFailure) {
+            try connection.open()
+            try Schema.prepare(connection)
+        } catch {
+            let reason = error.storeError(isCommitSent: false)
+            throw StoreError(
+                .unavailable, "\(database.place): \(reason.message)", cause: reason.cause)
+        }
+        let facts = try Schema.facts(connection, newEpoch: newEpoch)
+        epoch = facts.epoch
+        salt = facts.salt
+        knownOpening = connection.openings
+        database.logger.debug(
+            "database opened", metadata: ["place": "\(database.place)", "epoch": "\(epoch)"])
+    }
+
+    var isShared: Bool { true }
+    /// The disk is the server's.
+    func diskSpace() -> DiskSpace? { nil }
+
+    func makeReader() throws(StoreError) -> sending any SyncReader {
+        try database.makeReader()
+    }
+
+    // MARK: Asking
+
+    /// One pipeline of the open transaction, or one by itself.
+    func run(_ queries: [Query]) throws(StoreError) -> [Rows] {
+        do throws(ConnectionFailure) {
+            return try connection.run(queries)
+        } catch {
+            throw error.storeError(isCommitSent: false)
+        }
+    }
+
+    /// Locks the scope first, if it is not: what is read without its lock may be old the next
+    /// moment.
+    func ask(_ query: Query, of scope: Name) throws(StoreError) -> Rows {
+        guard transaction != nil else {
+            try open()
+            return try run([query])[0]
+        }
+        try lock(scope)
+        return try run([query])[0]
+    }
+
+    /// Connects where that is due, and looks whether it is still the same database.
+    func open() throws(StoreError) {
+        do throws(ConnectionFailure) {
+            try connection.open()
+        } catch {
+            throw error.storeError(isCommitSent: false)
+        }
+        guard connection.openings != knownOpening else { return }
+        let facts = try Schema.facts(connection)
+        if facts.epoch != epoch {
+            cache.removeAll()
+            database.logger.notice(
+                "the database is another one than before, or an older state of it: a new epoch",
+                metadata: ["place": "\(database.place)", "epoch": "\(facts.epoch)"])
+        }
+        take(facts.epoch)
+        knownOpening = connection.openings
+    }
+
+    private func take(_ epoch: Name) {
+        if self.epoch != epoch { cache.removeAll() }
+        self.epoch = epoch
+    }
+}
+
+// MARK: Transactions
+
+extension PostgresStore {
+    /// Beside the epoch and the totals: a store that is stopped with its locks held lets go of them
+    /// in a while, and a lock is not waited for without end.
+    static let state = Statement(
+        "m_begin_state",
+        """
+        SELECT epoch, (SELECT max(aging) FROM mizu_total),
+            (SELECT coalesce(sum(outcomes), 0)::int8 FROM mizu_total),
+            set_config('idle_in_transaction_session_timeout', '15000', true),
+            set_config('lock_timeout', '10000', true)
+        FROM mizu_meta
+        """)
+    private static let takeTurn = Statement(
+        "m_turn",
+        """
+        SELECT pg_try_advisory_xact_lock(1298758261, hashtext('trim ' || current_schema()))
+            ::int::int8
+        """)
+
+    func begin() throws(StoreError) {
+        try start([]) { _, _ in }
+    }
+
+    func beginTrimming() throws(StoreError) -> Bool {
+        var isOurs = false
+        try start([Query(Self.takeTurn)]) { (_, rows) throws(StoreError) in
+            isOurs = try rows[0].int(0, 0) == 1
+        }
+        guard isOurs else {
+            rollback()
+            return false
+        }
+        transaction?.isTrimming = true
+        return true
+    }
+
+    func begin(for pushes: [PushRequest]) throws(StoreError) {
+        var scopes = foundScopes
+        foundScopes = []
+        for push in pushes { scopes.insert(push.scope) }
+        let ahead = Prefetch(pushes, scopes: scopes.sorted(), salt: salt, guesses, cache)
+        try start(ahead.queries) { (transaction, rows) throws(StoreError) in
+            transaction.pushes = pushes
+            try ahead.take(rows, into: &transaction, &cache)
+        }
+    }
+
+    /// - Parameter take: what the queries behind the state's have found.
+    private func start(
+        _ queries: [Query],
+        _ take: (inout OpenTransaction, ArraySlice<Rows>) throws(StoreError) -> Void
+    ) throws(StoreError) {
+        if transaction != nil { rollback() }
+        try open()
+        var begun = OpenTransaction()
+        do throws(StoreError) {
+            let rows = try run([Query(Schema.begin), Query(Self.state)] + queries)
+            let state = rows[1]
+            guard state.count == 1 else { throw Rows.damaged("mizu_meta has \(state.count) rows") }
+            self.take(try state.name(0, 0))
+            if !state.isNull(0, 1), try state.int(0, 1) > 0 {
+                begun.totals = StoreTotals(
+                    agingMilliseconds: Int64(try state.int(0, 1)),
+                    outcomeCount: max(0, try state.int(0, 2)))
+            }
+            try take(&begun, ArraySlice(Array(rows[2...])))
+        } catch {
+            connection.post([Query(Schema.rollback)])
+            throw error
+        }
+        transaction = begun
+    }
+
+    func savepoint() throws(StoreError) { transaction?.save() }
+    func releaseSavepoint() throws(StoreError) {}
+    func rollbackToSavepoint() throws(StoreError) { transaction?.rollBackToSave() }
+
+    func commit() throws(StoreError) {
+        guard let transaction else {
+            throw StoreError(.unavailable, "there is no transaction")
+        }
+        // Rows that were made to be locked go with it.
+        guard !transaction.writes.isEmpty else { return rollback() }
+        let queries = Flush(transaction, lane: lane).queries + [Query(Schema.commit)]
+        let rows: [Rows]
+        do throws(ConnectionFailure) {
+            rows = try connection.run(queries)
+        } catch {
+            throw error.storeError(isCommitSent: true)
+        }
+        guard rows.last?.tag == "COMMIT" else {
+            throw StoreError(.conflict, "the server has rolled the transaction back")
+        }
+        self.transaction = nil
+        remember(transaction)
+    }
+
+    /// What was committed is what the next transaction will find, if nobody else comes between.
+    private func remember(_ transaction: OpenTransaction) {
+        for (scope, state) in transaction.overlay.scopes { cache.move(scope, to: state.head) }
+        for (place, record) in transaction.overlay.records {
+            guard let state = transaction.overlay.scopes[place.scope] else {
+                // Records that did not move their scope's head: by no engine of ours.
+                cache.drop(place.scope)
+                continue
+            }
+            cache.learn(place.key, in: place.scope, record, at: state.head)
+        }
+    }
+
+    func rollback() {
+        guard let transaction else { return }
+        self.transaction = nil
+        connection.post([Query(Schema.rollback)])
+        guard !transaction.isTrimming else { return }
+        let told = Set(transaction.pushes.map(\.scope))
+        foundScopes = Set(transaction.locked.keys).subtracting(told)
+        if foundScopes.count > 64 { foundScopes = [] }
+    }
+
+    private static let prove = Statement(
+        "m_prove",
+        """
+        INSERT INTO mizu_total AS t(lane, aging, outcomes) VALUES($1, 0, 0)
+        ON CONFLICT (lane) DO UPDATE SET aging = t.aging
+        """)
+
+    /// Where the connection was lost meanwhile, a second try tells more.
+    func proveWritable() throws(StoreError) {
+        for isLast in [false, true] {
+            do throws(StoreError) {
+                rollback()
+                try open()
+                _ = try run([
+                    Query(Schema.begin), Query(Self.prove).with(lane),
+                    Query(Schema.commit),
+                ])
+                return
+            } catch {
+                connection.post([Query(Schema.rollback)])
+                if isLast || error.kind != .conflict {
+                    throw StoreError(.unavailable, error.message, cause: error.cause)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+// The tables, and how they come to be: made or brought to this version by whoever opens first,
+// under a lock, in one transaction. Names are bytea and compared byte for byte; nobody is an empty
+// one. Every primary key begins with the scope, so that scopes may one day be spread over servers.
+// Names of tables are not qualified: they stand in the first schema of the search path.
+//
+// `identity` says which database wrote the epoch: the cluster, the database in it, and the timeline
+// that a failover or a restore to a point in time begins. Who finds another one writes a new epoch.
+
+import MizuBytes
+import MizuSync
+
+enum Schema {
+    /// Ours. A database of another one is used as long as its `compatible` is not above it.
+    static let version = 1
+    /// Beside what anybody else may lock: "Mizu".
+    private static let lock = Statement(
+        "m_lock",
+        "SELECT pg_advisory_xact_lock(1298758261, hashtext('schema ' || current_schema()))")
+
+    /// - mizu_meta: one row.
+    /// - mizu_scope: the log's head (`cursor` 0: nothing was written yet, and the row is there to
+    ///   be locked), its base, and sums of its records and log. Whoever writes anything of a scope
+    ///   holds its row locked until the commit: that is what keeps cursors without a gap.
+    /// - mizu_epoch: `epoch` has written the changes from cursor `first` on.
+    /// - mizu_log: one mutation in each row; `ends` says where its changes end, empty for one.
+    /// - mizu_outcome: `cursor` is -1 where the mutation was refused.
+    /// - mizu_account: what an account's scopes come to; written as differences.
+    /// - mizu_total: a row for each lane, of many committers; the sum counts.
+    static let statements: [StaticString] = [
+        """
+        CREATE TABLE mizu_meta(
+            one boolean PRIMARY KEY DEFAULT true CHECK(one), version int8 NOT NULL,
+            compatible int8 NOT NULL, epoch bytea NOT NULL, salt int8 NOT NULL,
+            identity bytea NOT NULL)
+        """,
+        """
+        CREATE TABLE mizu_scope(
+            name bytea PRIMARY KEY, cursor int8 NOT NULL DEFAULT 0, base int8 NOT NULL DEFAULT 0,
+            records int8 NOT NULL DEFAULT 0, checksum int8 NOT NULL DEFAULT 0,
+            bytes int8 NOT NULL DEFAULT 0, log_bytes int8 NOT NULL DEFAULT 0,
+            epoch bytea NOT NULL DEFAULT '', owner bytea NOT NULL DEFAULT '') WITH (fillfactor=70)
+        """,
+        """
+        CREATE TABLE mizu_epoch(
+            scope bytea NOT NULL, first int8 NOT NULL, epoch bytea NOT NULL,
+            PRIMARY KEY(scope, first))
+        """,
+        """
+        CREATE TABLE mizu_log(
+            scope bytea NOT NULL, last int8 NOT NULL, first int8 NOT NULL, time int8 NOT NULL,
+            ends bytea NOT NULL, bytes bytea NOT NULL, PRIMARY KEY(scope, last))
+        """,
+        """
+        CREATE TABLE mizu_record(
+            scope bytea NOT NULL, entity bytea NOT NULL, id bytea NOT NULL, version int8 NOT NULL,
+            data bytea NOT NULL, PRIMARY KEY(scope, entity, id)) WITH (fillfactor=85)
+        """,
+        """
+        CREATE TABLE mizu_outcome(
+            scope bytea NOT NULL, mutation bytea NOT NULL, review int8 NOT NULL,
+            cursor int8 NOT NULL, epoch bytea NOT NULL, code bytea NOT NULL,
+            message bytea NOT NULL, high int8 NOT NULL, low int8 NOT NULL, owner bytea NOT NULL,
+            client bytea NOT NULL, sequence int8 NOT NULL, PRIMARY KEY(scope, mutation))
+        """,
+        "CREATE INDEX mizu_outcome_review ON mizu_outcome(review)",
+        """
+        CREATE TABLE mizu_client(
+            scope bytea NOT NULL, client bytea NOT NULL, owner bytea NOT NULL,
+            pushed int8 NOT NULL, outcomes int8 NOT NULL, PRIMARY KEY(scope, client))
+            WITH (fillfactor=70)
+        """,
+        "CREATE INDEX mizu_client_client ON mizu_client(client)",
+        "CREATE INDEX mizu_client_owner ON mizu_client(scope, owner, pushed)",
+        """
+        CREATE TABLE mizu_account(
+            account bytea PRIMARY KEY, scopes int8 NOT NULL, bytes int8 NOT NULL)
+            WITH (fillfactor=50)
+        """,
+        """
+        CREATE TABLE mizu_total(
+            lane int8 PRIMARY KEY, aging int8 NOT NULL, outcomes int8 NOT NULL)
+            WITH (fillfactor=20)
+        """,
+    ]
+
+    // MARK: Opening
+
+    static let begin = Statement("m_begin", "BEGIN")
+    static let commit = Statement("m_commit", "COMMIT")
+    static let rollback = Statement("m_rollback", "ROLLBACK")
+    private static let isThere = Statement(
+        "m_there", "SELECT (to_regclass('mizu_meta') IS NOT NULL)::int::int8")
+    private static let insertMeta = Statement(
+        "m_meta_new",
+        """
+        INSERT INTO mizu_meta(version, compatible, epoch, salt, identity)
+        VALUES($1, $1, $2, $3, '')
+        """)
+    /// Without rights of any kind; the timeline is the one that is written now.
+    private static let meta = Statement(
+        "m_meta",
+        """
+        SELECT version, compatible, epoch, salt, identity, convert_to(
+            (SELECT system_identifier FROM pg_control_system())::text || '/' ||
+            (SELECT oid FROM pg_database WHERE datname = current_database())::text || '/' ||
+            CASE WHEN pg_is_in_recovery() THEN ''
+                ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END, 'UTF8'),
+            pg_is_in_recovery()::int::int8
+        FROM mizu_meta
+        """)
+    private static let lockMeta = Statement(
+        "m_meta_lock", "SELECT one FROM mizu_meta FOR UPDATE")
+    private static let setEpoch = Statement(
+        "m_meta_epoch", "UPDATE mizu_meta SET epoch = $1, identity = $2")
+
+    /// What the database says of itself.
+    struct Facts {
+        let epoch: Name
+        let salt: UInt64
+    }
+
+    /// Makes the tables where there are none.
+    static func prepare(_ connection: Connection) throws(ConnectionFailure) {
+        if try connection.run([Query(isThere)])[0].flag { return }
+        do throws(ConnectionFailure) {
+            let there = try connection.run([Query(begin), Query(lock), Query(isThere)])[2]
+            guard !there.flag else {
+                _ = try connection.run([Query(rollback)])
+                return
+            }
+            var queries: [Query] = []
+            for (index, text) in statements.enumerated() {
+                queries.append(Query(Statement(names[index], text)))
+            }
+            var random = SystemRandomNumberGenerator()
+            let salt = Int(truncatingIfNeeded: random.next())
+            queries.append(
+                Query(insertMeta).with(version).with(Name.random(using: &random)).with(salt))
+            queries.append(Query(commit))
+            _ = try connection.run(queries)
+        } catch {
+            connection.post([Query(rollback)])
+            throw error
+        }
+    }
+
+    /// The statements above have names like all others.
+    private static let names: [StaticString] = [
+        "m_t0", "m_t1", "m_t2", "m_t3", "m_t4", "m_t5", "m_t6", "m_t7", "m_t8", "m_t9", "m_t10",
+        "m_t11",
+    ]
+
+    /// Reads what the database says, and writes a new epoch where it is another database now.
+    /// - Parameter newEpoch: begins in any case.
+    static func facts(
+        _ connection: Connection, newEpoch: Name? = nil
+    ) throws(StoreError) -> Facts {
+        do {
+            let rows = try connection.run([Query(meta)])[0]
+            let facts = try check(rows)
+            // A reader of a standby writes nothing: the primary's epoch is the one.
+            let isStandby = try rows.int(0, 6) == 1
+            if newEpoch == nil, isStandby || rows.isOfOneDatabase { return facts }
+            let again = try connection.run([Query(begin), Query(lockMeta), Query(meta)])[2]
+            guard newEpoch != nil || !again.isOfOneDatabase else {
+                connection.post([Query(rollback)])
+                return try check(again)
+            }
+            var random = SystemRandomNumberGenerator()
+            let epoch = newEpoch ?? Name.random(using: &random)
+            _ = try connection.run([
+                Query(setEpoch).with(epoch).with([UInt8](again.bytes(0, 5))), Query(commit),
+            ])
+            return Facts(epoch: epoch, salt: facts.salt)
+        } catch let failure as ConnectionFailure {
+            connection.post([Query(rollback)])
+            throw failure.storeError(isCommitSent: false)
+        } catch let error as StoreError {
+            connection.post([Query(rollback)])
+            throw error
+        } catch {
+            throw StoreError(.unavailable, "\(error)")
+        }
+    }
+
+    private static func check(_ rows: Rows) throws(StoreError) -> Facts {
+        guard rows.count == 1 else { throw Rows.damaged("mizu_meta has \(rows.count) rows") }
+        guard try rows.int(0, 1) <= version else {
+            throw StoreError(
+                .unavailable,
+                "the database was written by a newer version of mizu (schema "
+                    + "\(try rows.int(0, 0)), this one knows \(version)): upgrade mizu")
+        }
+        return Facts(
+            epoch: try rows.name(0, 2), salt: UInt64(bitPattern: Int64(try rows.int(0, 3))))
+    }
+}
+
+extension Rows {
+    fileprivate var flag: Bool { count == 1 && bytes(0, 0).last == 1 }
+    /// Whether the database that wrote the epoch is the one that answers.
+    fileprivate var isOfOneDatabase: Bool {
+        count == 1 && bytes(0, 4).elementsEqual(bytes(0, 5))
+    }
+}
+
+extension ConnectionFailure {
+    /// What it means for a transaction.
+    /// - Parameter isCommitSent: whether the server may have committed it.
+    func storeError(isCommitSent: Bool) -> StoreError {
+        switch self {
+        case .unreachable(let message):
+            return StoreError(.unavailable, "PostgreSQL cannot be reached: \(message)")
+        case .broken(let message):
+            return StoreError(
+                isCommitSent ? .unavailable : .conflict,
+                isCommitSent
+                    ? "the connection broke behind a commit, and nobody knows what became of it: "
+                        + message : "the connection broke: \(message)")
+        case .refused(let code, let message):
+            let told = "PostgreSQL refused (\(code)): \(message)"
+            switch code {
+            // Deadlock, serialization, the server goes, it forgot what was prepared, it is a
+            // standby now. Nothing is committed of what was refused.
+            case "26000", "25006": return StoreError(.conflict, told)
+            case "57P01", "57P02":
+                return StoreError(isCommitSent ? .unavailable : .conflict, told)
+            case "53100": return StoreError(.unavailable, told, cause: .noSpace)
+            default:
+                return StoreError(code.hasPrefix("40") ? .conflict : .unavailable, told)
+            }
+        }
+    }
+}
