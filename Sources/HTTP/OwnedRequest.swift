@@ -8,30 +8,67 @@ import MizuBytes
 /// A request that lives as long as its handler does. Its task's.
 public final class OwnedRequest {
     /// The request as plain handlers and middleware see it. It must not outlive this object.
-    public var view: Request
-    private let memory: UnsafeMutableRawPointer
+    ///
+    /// Without the run-time check of exclusive access: it is one task's, and no access to it calls
+    /// code of the app's but plain middleware, which is given the view and not this object.
+    @exclusivity(unchecked) public var view: Request
+    private var memory: UnsafeMutableRawPointer
+    /// Bytes that there is room for behind the head.
+    private var room: Int
+
+    private static let bytesOffset = MemoryLayout<RequestHead>.stride
 
     /// Copies `request` with all that was found out about it. O(bytes of head and body).
     public init(copying request: borrowing Request) {
         // The table of lines gets the size that this head needs: the worker's stays its own.
-        let (bytes, body) = (request.headBytes, request.bodyBytes)
-        let bytesOffset = MemoryLayout<RequestHead>.stride
-        memory = .allocate(
-            byteCount: bytesOffset + bytes.count + body.count,
-            alignment: MemoryLayout<RequestHead>.alignment)
-        let head = memory.initializeMemory(
-            as: RequestHead.self, repeating: request.head.compacted, count: 1)
-        let start = memory + bytesOffset
+        room = request.headBytes.count + request.bodyBytes.count
+        memory = Self.allocate(room)
+        memory.initializeMemory(as: RequestHead.self, to: request.head.compacted)
+        view = Self.view(of: request, in: memory)
+    }
+
+    /// Becomes a copy of another request, in the same memory if that suffices: for whoever made it
+    /// and has the only reference. O(bytes of head and body).
+    public func renew(copying request: borrowing Request) {
+        let count = request.headBytes.count + request.bodyBytes.count
+        if count > room {
+            let larger = Self.allocate(count)
+            larger.moveInitializeMemory(
+                as: RequestHead.self, from: memory.assumingMemoryBound(to: RequestHead.self),
+                count: 1)
+            memory.deallocate()
+            (memory, room) = (larger, count)
+        }
+        memory.assumingMemoryBound(to: RequestHead.self).pointee.copy(request.head)
+        view = Self.view(of: request, in: memory)
+    }
+
+    /// Lets go of what was found out about the request: it has been answered, and whoever has the
+    /// only reference keeps its memory for another one.
+    public func letGo() { view.letGo() }
+
+    private static func allocate(_ room: Int) -> UnsafeMutableRawPointer {
+        .allocate(
+            byteCount: bytesOffset + room, alignment: MemoryLayout<RequestHead>.alignment)
+    }
+
+    /// Copies the bytes behind the head; the head itself is there.
+    private static func view(
+        of request: borrowing Request, in memory: UnsafeMutableRawPointer
+    ) -> Request {
+        let (bytes, body, start) = (request.headBytes, request.bodyBytes, memory + bytesOffset)
         if let base = bytes.baseAddress { start.copyMemory(from: base, byteCount: bytes.count) }
         if let base = body.baseAddress {
             (start + bytes.count).copyMemory(from: base, byteCount: body.count)
         }
-        view = Request(
-            head: head, headBytes: UnsafeRawBufferPointer(start: start, count: bytes.count),
+        var view = Request(
+            head: UnsafePointer(memory.assumingMemoryBound(to: RequestHead.self)),
+            headBytes: UnsafeRawBufferPointer(start: start, count: bytes.count),
             body: UnsafeRawBufferPointer(start: start + bytes.count, count: body.count),
             exchange: request.exchange, peer: request.peer, scheme: request.scheme,
             authority: request.authority)
         view.take(over: request)
+        return view
     }
 
     deinit {
@@ -39,6 +76,8 @@ public final class OwnedRequest {
         memory.deallocate()
     }
 
+    /// Bytes that it has memory for.
+    public var capacity: Int { room }
     /// Bytes that it holds.
     public var byteCount: Int { view.headBytes.count + view.bodyBytes.count }
 
@@ -141,17 +180,25 @@ public final class OwnedRequest {
 public typealias WaitingStep =
     nonisolated(nonsending) @Sendable (OwnedRequest) async throws -> Response?
 
+/// A step that always answers. It runs where a `WaitingStep` does.
+public typealias WaitingHandler =
+    nonisolated(nonsending) @Sendable (OwnedRequest) async throws -> Response
+
 /// What a plain step leaves for the server to run: a step that may wait, and what follows it.
 public final class WaitingWork: Sendable {
     /// What is run.
-    public let step: WaitingStep
+    public enum Step: Sendable {
+        /// By itself, because each wrapping of an `async` function costs a frame in its task.
+        case handler(WaitingHandler)
+        case middleware(WaitingStep)
+    }
+    /// What is run.
+    public let step: Step
     /// The rest of the way to an answer, if the step gives none; nil behind a handler.
     public let rest: (@Sendable (inout Request) -> Response)?
 
-    /// - Parameter rest: nil: the step must answer.
-    public init(
-        _ step: @escaping WaitingStep, rest: (@Sendable (inout Request) -> Response)? = nil
-    ) {
+    /// - Parameter rest: what follows a middleware.
+    public init(_ step: Step, rest: (@Sendable (inout Request) -> Response)? = nil) {
         self.step = step
         self.rest = rest
     }

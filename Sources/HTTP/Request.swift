@@ -91,6 +91,14 @@ public struct Request: ~Copyable {
         stored = other.stored
     }
 
+    /// Lets go of all that was found out.
+    mutating func letGo() {
+        captured = nil
+        user = nil
+        credential = nil
+        stored = nil
+    }
+
     public var head: RequestHead {
         @inlinable @inline(__always) _read { yield headPointer.pointee }
     }

@@ -117,6 +117,26 @@ public struct RequestHead: Sendable {
         return head
     }
 
+    /// Becomes a copy of `other`, in the memory of its own table if that has the room.
+    mutating func copy(_ other: RequestHead) {
+        var own: [FieldRange] = []
+        swap(&own, &table)
+        let count = other.fieldCount
+        if own.count < count {
+            own = Array(other.table[..<count])
+        } else {
+            own.withUnsafeMutableBytes { own in
+                other.table.withUnsafeBytes {
+                    own.copyMemory(
+                        from: UnsafeRawBufferPointer(
+                            rebasing: $0[..<(count * MemoryLayout<FieldRange>.stride)]))
+                }
+            }
+        }
+        self = other
+        table = own
+    }
+
     /// Calls `body` with the table, `fieldRoom` lines; it may write those from `fieldCount` on.
     @inline(__always)
     mutating func withLines<R>(_ body: (UnsafeMutablePointer<cscan_line>) -> R) -> R? {

@@ -20,6 +20,8 @@ public final class Router: Sendable {
     private let notFoundHandler: Handler
     private let mapper: ErrorMapper
     private let userLimit: UserLimit?
+    /// Whether anybody looks at any answer.
+    private let hasHooks: Bool
 
     private struct Route: Sendable {
         let handler: Handler
@@ -81,6 +83,7 @@ public final class Router: Sendable {
         self.patterns = patterns
         middleware = collected.middleware
         hooks = collected.unmatchedHooks + collected.hooks
+        hasHooks = !hooks.isEmpty || routes.contains { $0.surroundings?.hooks.isEmpty == false }
         notFoundHandler = collected.notFoundHandler ?? { _ in Response.notFound }
         mapper = collected.errorMapper ?? { error, _ in Router.response(for: error) }
         userLimit = collected.userLimit
@@ -162,29 +165,54 @@ public final class Router: Sendable {
         while true {
             var response: Response
             do {
-                if let answer = try await work.step(request) {
-                    response = answer
-                } else if let rest = work.rest {
-                    guard !Task.isCancelled else { return .status(.serviceUnavailable) }
-                    response = rest(&request.view)
-                    guard case .waiting(let next) = response.kind else { return response }
-                    work = next
-                    continue
-                } else {
-                    response = Response(internal: NoAnswer())
+                switch work.step {
+                case .handler(let handler): response = try await handler(request)
+                case .middleware(let step):
+                    if let answer = try await step(request) {
+                        response = answer
+                    } else if let rest = work.rest {
+                        guard !Task.isCancelled else { return .status(.serviceUnavailable) }
+                        response = rest(&request.view)
+                        guard case .waiting(let next) = response.kind else { return response }
+                        work = next
+                        continue
+                    } else {
+                        response = Response(internal: NoAnswer())
+                    }
                 }
             } catch {
-                response = answer(to: error, request.view)
+                response = answer(to: error, request)
             }
-            if case .waiting(let next) = response.kind {
+            if let next = settle(&response, to: request) {
                 work = next
-                continue
+            } else {
+                return response
             }
-            if case .complete = response.kind {
-                for hook in hooks(of: request.route) { hook(request.view, &response) }
-            }
-            return response
         }
+    }
+
+    /// The answer to what a step that waited has thrown.
+    public func answer(to error: any Error, _ request: OwnedRequest) -> Response {
+        answer(to: error, request.view)
+    }
+
+    /// Lets the hooks see what a step that waited has answered.
+    /// - Returns: what is to be waited for in its place.
+    @inline(__always)
+    public func settle(_ response: inout Response, to request: OwnedRequest) -> WaitingWork? {
+        if response.isPlain, !hasHooks { return nil }
+        return settleSlowly(&response, to: request)
+    }
+
+    @inline(never)
+    private func settleSlowly(
+        _ response: inout Response, to request: OwnedRequest
+    ) -> WaitingWork? {
+        if case .waiting(let next) = response.kind { return next }
+        if case .complete = response.kind {
+            for hook in hooks(of: request.route) { hook(request.view, &response) }
+        }
+        return nil
     }
 
     /// A handler cannot return nil; whoever makes a `WaitingWork` can.
@@ -311,6 +339,8 @@ public final class Router: Sendable {
         for index in first..<max(first, middleware.count) {
             guard let answer = try middleware[index](&request) else { continue }
             guard case .waiting(let work) = answer.kind, work.rest == nil else { return answer }
+            // A middleware that is there for a part of the paths may answer as a handler does.
+            guard case .middleware = work.step else { return answer }
             // The request goes on behind it, when that has been waited for.
             return .waiting(
                 for: WaitingWork(work.step) { request in

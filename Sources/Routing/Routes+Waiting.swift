@@ -5,11 +5,6 @@
 
 import MizuHTTP
 
-/// Answers a request, or throws, and may wait. It runs on the worker's thread and gives that free
-/// at each `await` that waits. Its task is cancelled when the client leaves.
-public typealias WaitingHandler =
-    nonisolated(nonsending) @Sendable (OwnedRequest) async throws -> Response
-
 /// Runs before a handler, as `Middleware` does, and may wait: the request waits with it.
 public typealias WaitingMiddleware = WaitingStep
 
@@ -79,7 +74,7 @@ extension Routes {
     /// Runs `middleware`, which may wait, before each route of this group.
     @_disfavoredOverload
     public mutating func use(_ middleware: @escaping WaitingMiddleware) {
-        let response = Response.waiting(for: WaitingWork(middleware))
+        let response = Response.waiting(for: WaitingWork(.middleware(middleware)))
         use { _ in response }
     }
 
@@ -91,7 +86,7 @@ extension Routes {
     public mutating func use(
         quick: @escaping QuickMiddleware, waiting: @escaping WaitingMiddleware
     ) {
-        let response = Response.waiting(for: WaitingWork(waiting))
+        let response = Response.waiting(for: WaitingWork(.middleware(waiting)))
         use { request in
             switch try quick(&request) {
             case .pass: nil
@@ -103,7 +98,7 @@ extension Routes {
 
     /// A handler that says what is to be waited for. Its response is made once.
     private static func plain(_ handler: @escaping WaitingHandler) -> Handler {
-        let response = Response.waiting(for: WaitingWork { try await handler($0) })
+        let response = Response.waiting(for: WaitingWork(.handler(handler)))
         return { _ in response }
     }
 }

@@ -3,6 +3,14 @@
 // answer or to its first real wait. Only who really waits is owed an answer, with a deadline; if
 // its peer leaves, its task is cancelled. Jobs of tasks that resume take turns with everything else
 // (`TickBudget`).
+//
+// From the first such request on, a worker with a thread takes its ticks inside of the driver that
+// leads (`takeTicks`): whatever it does, it is in a job of Swift's runtime, and an `async` function
+// can be called. Where it is not, the driver is resumed in each tick that has a line.
+//
+//   run ─► leadTicks ─► driver ─► takeTicks: wait, batch, mail … ─► line ─► rest of the tick ─┐
+//             ▲                      └────────────────────────◄────────────────────────────────┘
+//             └─ a step waits: another driver leads, from the place where the tick was left
 
 import MizuBytes
 import MizuEventLoop
@@ -21,12 +29,24 @@ struct WorkerTasks {
     var spares: [TaskDriver] = []
     /// Those that neither lead nor are spare: their steps wait.
     var aside: [ObjectIdentifier: TaskDriver] = [:]
+    /// Jobs that were taken from the executor, and how many of them have begun.
     var jobs: [UnownedJob] = []
+    var jobsBegun = 0
+    /// Exchanges that may serve another request.
+    var unused: [WaitingExchange] = []
+    /// The driver that leads takes the worker's ticks.
+    var areTicksLed = false
+    /// What ended the ticks that a driver took.
+    var failure: SystemError?
+
+    static let unusedMax = 64
 
     var isLineEmpty: Bool { taken == line.count }
 
     mutating func next() -> WaitingExchange? {
         guard taken < line.count else { return nil }
+        // Mostly there is one.
+        if line.count == 1, line.capacity <= 1024 { return line.popLast() }
         defer {
             taken += 1
             if taken == line.count {
@@ -52,8 +72,13 @@ extension Worker {
         if state.pointee.tasks.executor == nil {
             state.pointee.tasks.executor = WorkerExecutor(server.workers.mailbox(index))
         }
-        state.pointee.tasks.line.append(
-            WaitingExchange(work, OwnedRequest(copying: request), in: context))
+        if let exchange = state.pointee.tasks.unused.popLast() {
+            exchange.renew(work, copying: request, in: context)
+            state.pointee.tasks.line.append(exchange)
+        } else {
+            state.pointee.tasks.line.append(
+                WaitingExchange(work, OwnedRequest(copying: request), in: context))
+        }
     }
 
     /// Whether there is anything for `runTasks` to do.
@@ -61,6 +86,7 @@ extension Worker {
     var hasTasks: Bool {
         guard let executor = state.pointee.tasks.executor else { return false }
         return executor.hasJobs || !state.pointee.tasks.isLineEmpty
+            || state.pointee.tasks.jobsBegun < state.pointee.tasks.jobs.count
     }
 
     /// Goes on with tasks that were resumed and begins with requests that stand in line, as long as
@@ -68,41 +94,102 @@ extension Worker {
     @inline(never)
     func runTasks() {
         guard let executor = state.pointee.tasks.executor else { return }
-        budget.begin(at: clock.monotonic)
-        runJobs(executor)
-        // A stretch of their own: however much resumes, somebody new is begun with.
-        budget.begin(at: clock.monotonic)
-        while !state.pointee.tasks.isLineEmpty, mayBegin() {
-            let leader = state.pointee.tasks.spares.popLast() ?? TaskDriver()
-            state.pointee.tasks.leader = leader
-            leader.lead(on: self, executor)
+        beginTasks(executor)
+        while !state.pointee.tasks.isLineEmpty, mayBegin() { giveLead(executor) }
+        endTasksOfTick()
+    }
+
+    /// The part of a tick before the line is run.
+    private func beginTasks(_ executor: WorkerExecutor) {
+        if executor.hasJobs || state.pointee.tasks.jobsBegun < state.pointee.tasks.jobs.count {
+            budget.begin(at: clock.monotonic)
             runJobs(executor)
-            // It is still in a step, which waits: the others go on without it.
-            guard state.pointee.tasks.leader === leader else { continue }
-            state.pointee.tasks.leader = nil
-            state.pointee.tasks.aside[ObjectIdentifier(leader)] = leader
-            if let exchange = leader.current { setAside(exchange) }
         }
-        // Who found no time in this tick has a deadline from now on.
+        // A stretch of their own: however much resumes, somebody new is begun with.
+        if !state.pointee.tasks.isLineEmpty { budget.begin(at: clock.monotonic) }
+    }
+
+    /// The part behind it: who found no time in this tick has a deadline from now on.
+    private func endTasksOfTick() {
         for position in state.pointee.tasks.taken..<state.pointee.tasks.line.count {
             setAside(state.pointee.tasks.line[position])
         }
     }
 
-    private func runJobs(_ executor: WorkerExecutor) {
-        while executor.hasJobs {
-            var jobs: [UnownedJob] = []
-            swap(&jobs, &state.pointee.tasks.jobs)
-            executor.take(into: &jobs)
-            for job in jobs {
-                budget.spend(TickBudget.Price.message)
-                job.runSynchronously(on: executor.asUnownedTaskExecutor())
-                sendEarly()
-            }
-            jobs.removeAll(keepingCapacity: jobs.capacity <= 1024)
-            state.pointee.tasks.jobs = jobs
-            guard mayBegin() else { return }
+    /// Lets a driver lead until it has nothing to do, or its step waits.
+    private func giveLead(_ executor: WorkerExecutor) {
+        let leader = state.pointee.tasks.spares.popLast() ?? TaskDriver()
+        state.pointee.tasks.leader = leader
+        leader.lead(on: self, executor)
+        while !leader.hasBegun, let job = nextJob(executor) { run(job, executor) }
+        // It is still in a step, which waits: the others go on without it.
+        guard state.pointee.tasks.leader === leader else { return }
+        state.pointee.tasks.leader = nil
+        state.pointee.tasks.aside[ObjectIdentifier(leader)] = leader
+        if let exchange = leader.current { setAside(exchange) }
+    }
+
+    // MARK: Ticks inside of a driver
+
+    /// Takes the worker's ticks, each in the job of the driver that leads, until the worker ends.
+    func leadTicks() throws(SystemError) {
+        guard let executor = state.pointee.tasks.executor else { return }
+        state.pointee.tasks.areTicksLed = true
+        defer { state.pointee.tasks.areTicksLed = false }
+        while !isFinished {
+            giveLead(executor)
+            if let failure = state.pointee.tasks.failure { throw failure }
         }
+    }
+
+    /// Ends the tick and takes the next ones, up to one that has a line.
+    /// - Returns: whether there is one; false: the driver does not lead any more.
+    func takeTicks(for driver: TaskDriver) -> Bool {
+        guard state.pointee.tasks.areTicksLed, state.pointee.tasks.leader === driver,
+            let executor = state.pointee.tasks.executor
+        else { return false }
+        do throws(SystemError) {
+            while true {
+                if state.pointee.isInTick {
+                    endTasksOfTick()
+                    endTick()
+                }
+                // A step may have cancelled its own task; it serves nobody else then.
+                guard !isFinished, !Task.isCancelled else { return false }
+                try waitForTick()
+                beginTasks(executor)
+                if !state.pointee.tasks.isLineEmpty { return true }
+            }
+        } catch {
+            state.pointee.tasks.failure = error
+            return false
+        }
+    }
+
+    // MARK: Jobs
+
+    private func runJobs(_ executor: WorkerExecutor) {
+        while mayBegin(), let job = nextJob(executor) { run(job, executor) }
+    }
+
+    private func run(_ job: UnownedJob, _ executor: WorkerExecutor) {
+        budget.spend(TickBudget.Price.message)
+        job.runSynchronously(on: executor.asUnownedTaskExecutor())
+        sendEarly()
+    }
+
+    /// The next job, in the order in which they came. It is taken out before it runs: a job may be
+    /// a driver's, and what that begins comes here again.
+    private func nextJob(_ executor: WorkerExecutor) -> UnownedJob? {
+        if state.pointee.tasks.jobsBegun == state.pointee.tasks.jobs.count {
+            guard executor.hasJobs else { return nil }
+            state.pointee.tasks.jobs.removeAll(
+                keepingCapacity: state.pointee.tasks.jobs.capacity <= 1024)
+            state.pointee.tasks.jobsBegun = 0
+            executor.take(into: &state.pointee.tasks.jobs)
+        }
+        defer { state.pointee.tasks.jobsBegun += 1 }
+        return state.pointee.tasks.jobs[state.pointee.tasks.jobsBegun]
     }
 
     /// The answer takes longer than this tick: it is owed.
@@ -140,12 +227,12 @@ extension Worker {
     }
 
     /// `exchange` has its answer.
-    func waited(_ exchange: WaitingExchange, _ response: Response) {
+    func waited(_ exchange: WaitingExchange, _ response: consuming Response) {
         guard let connection = awaited(exchange) else {
             if case .stream(let stream) = response.body { stream.cancel() }
             return
         }
-        endOwed(connection)
+        if exchange.isOwed { endOwed(connection) } else { connection.flags.remove(.awaited) }
         if connection.flags.contains(.holds) { settleOutput(of: connection) }
         var context = exchange.context
         if drainDeadline != nil { context.persistence = .close }
@@ -158,6 +245,10 @@ extension Worker {
             goOnNextTick(connection)
         }
         sendEarly()
+        if exchange.isSpare, state.pointee.tasks.unused.count < WorkerTasks.unusedMax {
+            exchange.letGo()
+            state.pointee.tasks.unused.append(exchange)
+        }
     }
 
     /// Whether a driver without work waits for more.
@@ -197,10 +288,7 @@ extension Worker {
         }
         for driver in state.pointee.tasks.aside.values { driver.abandon() }
         for driver in state.pointee.tasks.spares { driver.abandon() }
-        while executor.hasJobs {
-            budget.begin(at: clock.monotonic)
-            runJobs(executor)
-        }
+        while let job = nextJob(executor) { run(job, executor) }
         state.pointee.tasks = WorkerTasks()
         executor.close()
     }

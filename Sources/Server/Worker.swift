@@ -152,14 +152,24 @@ public final class Worker {
     // MARK: The loop
 
     private func run() throws(SystemError) {
-        var mayWait = true
         while !isFinished {
-            // Whoever need not wait is due at once.
-            let due = mayWait ? nextMoment : now
-            if mayWait, let due { try alarm.ring(by: due) }
-            try poller.wait(milliseconds: mayWait ? nil : 0)
-            mayWait = try tick(due: due, hasWaited: mayWait)
+            try waitForTick()
+            if hasTasks { runTasks() }
+            endTick()
+            // A request waits: from now on a driver takes the ticks (+Tasks).
+            if state.pointee.tasks.executor != nil { try leadTicks() }
         }
+    }
+
+    /// Waits until there is something to do, and begins the tick.
+    @inline(__always)
+    func waitForTick() throws(SystemError) {
+        // Whoever need not wait is due at once.
+        let mayWait = state.pointee.mayWait
+        let due = mayWait ? nextMoment : now
+        if mayWait, let due { try alarm.ring(by: due) }
+        try poller.wait(milliseconds: mayWait ? nil : 0)
+        try beginTick(due: due, hasWaited: mayWait)
     }
 
     /// Does what the poller's batch, mail and the clock ask for.
@@ -169,13 +179,27 @@ public final class Worker {
     /// - Returns: whether the next wait may do that; if not, there is more to do.
     @inline(__always)
     func tick(due: Instant?, hasWaited: Bool) throws(SystemError) -> Bool {
+        try beginTick(due: due, hasWaited: hasWaited)
+        if hasTasks { runTasks() }
+        endTick()
+        return state.pointee.mayWait
+    }
+
+    /// The part of a tick before the tasks.
+    @inline(__always)
+    private func beginTick(due: Instant?, hasWaited: Bool) throws(SystemError) {
+        state.pointee.isInTick = true
         tickClock()
         let look = pauses.woke(at: now, due: due, isEmpty: hasWaited && poller.count == 0)
         advanceReady()
         if look == .again { try advanceUnseen() }
         advanceAgain()
         advanceLeaving()
-        if hasTasks { runTasks() }
+    }
+
+    /// The part behind them.
+    @inline(__always)
+    func endTick() {
         runTimers()
         let drain = goOnDraining()
         let services = runServices()
@@ -187,8 +211,10 @@ public final class Worker {
         state.pointee.isBusy =
             !again.isEmpty || state.pointee.acceptsWait || !state.pointee.answers.isEmpty
             || hasTasks
-        return drain == .done && services == .done && !state.pointee.isBusy && dirty.isEmpty
+        state.pointee.mayWait =
+            drain == .done && services == .done && !state.pointee.isBusy && dirty.isEmpty
             && state.pointee.leaving.isEmpty
+        state.pointee.isInTick = false
     }
 
     /// The drain is over: the worker ends.

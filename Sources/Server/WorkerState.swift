@@ -74,6 +74,10 @@ struct WorkerState: ~Copyable {
     var answers: ContiguousArray<(exchange: ExchangeID, response: Response)> = []
     /// The last tick has left somebody to this one.
     var isBusy = false
+    /// Whether the next wait may last until something happens.
+    var mayWait = true
+    /// A tick has begun and not ended.
+    var isInTick = false
     var budget: TickBudget
     var expired: [Int] = []
     var drainDeadline: Instant?
