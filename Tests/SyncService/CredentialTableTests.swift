@@ -70,9 +70,25 @@ struct CredentialTableTests {
         var table = CredentialTable()
         for number in 0..<100_000 as Range<UInt64> {
             table.set(token(Int(number % 10)), .expired, due: number)
-            #expect(table.heapCount <= 2 * 10 + 17)
+            #expect(table.count <= 10)
         }
         for slot in 0..<10 { table.remove(token(slot)) }
-        #expect(table.heapCount == 0 && table.next == .max)
+        #expect(table.count == 0 && table.next == .max)
+    }
+
+    @Test("what a slot's earlier connection had is nothing of the next one's")
+    func generations() {
+        var table = CredentialTable()
+        for slot in 0..<3_000 { table.set(token(slot), .expired, due: 10) }
+        let later = Token(index: 7, generation: 2)
+        #expect(!table.isAwaited(later) && table.takeDue(later, at: 100) == nil)
+        table.set(later, .unauthenticated, due: 5)
+        #expect(table.count == 3_000 && table.isAwaited(later) && !table.isAwaited(token(7)))
+        table.remove(token(7))
+        #expect(table.takeDue(at: 9)?.token == later)
+        for slot in 0..<3_000 { table.remove(token(slot)) }
+        #expect(table.count == 0 && table.next == .max)
+        table.set(later, .expired, due: 1)
+        #expect(table.takeDue(at: 1)?.token == later)
     }
 }
