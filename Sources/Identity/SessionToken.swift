@@ -29,18 +29,23 @@ public struct SessionToken: Hashable, Sendable {
     public init?(_ text: UnsafeRawBufferPointer) {
         guard text.count == Self.textCount else { return nil }
         var words = InlineArray<4, UInt64>(repeating: 0)
-        var (bits, bitCount, taken): (UInt32, Int, Int) = (0, 0, 0)
-        for byte in text {
-            guard let digit = Self.value(of: byte) else { return nil }
-            bits = bits << 6 | UInt32(digit)
-            bitCount += 6
-            guard bitCount >= 8 else { continue }
-            bitCount -= 8
-            words[taken >> 3] = words[taken >> 3] << 8 | UInt64(bits >> UInt32(bitCount) & 0xFF)
+        var (word, bitCount, taken): (UInt64, UInt64, Int) = (0, 0, 0)
+        for index in 0..<Self.textCount {
+            let digit = UInt64(Self.values[Int(text[index])])
+            guard digit < 64 else { return nil }
+            guard bitCount > 58 else {
+                word = word << 6 | digit
+                bitCount += 6
+                continue
+            }
+            // The word's last bits, and the first of the next one.
+            let rest = bitCount - 58
+            words[taken] = word << (6 - rest) | digit >> rest
             taken += 1
+            (word, bitCount) = (digit & (1 << rest - 1), rest)
         }
         // 43 digits are 258 bits: the last two must be 0, or a token would have several texts.
-        guard taken == 32, bits & 0x3 == 0 else { return nil }
+        guard taken == 4, word == 0 else { return nil }
         (first, second, third, fourth) = (words[0], words[1], words[2], words[3])
     }
 
@@ -79,16 +84,26 @@ public struct SessionToken: Hashable, Sendable {
     /// The name of the session with this hash.
     public static func credential(ofHash hash: String) -> String { String(hash.prefix(32)) }
 
-    private static func value(of byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): byte - UInt8(ascii: "A")
-        case UInt8(ascii: "a")...UInt8(ascii: "z"): byte - UInt8(ascii: "a") + 26
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0") + 52
-        case UInt8(ascii: "-"): 62
-        case UInt8(ascii: "_"): 63
-        default: nil
-        }
-    }
+    /// The value of each byte as a digit of base 64 for URLs; 64: it is none. A literal, so it is
+    /// data: the cookie of each request is read with it.
+    private static let values: InlineArray<256, UInt8> = [
+        64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+        64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+        64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 62, 64, 64,
+        52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 64, 64, 64, 64, 64,
+        64, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+        15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64, 63,
+        64, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+        41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 64, 64, 64, 64, 64,
+        64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+        64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+        64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+        64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+        64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+        64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+        64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+        64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    ]
 }
 
 extension SessionToken: CustomStringConvertible {

@@ -201,7 +201,7 @@ struct ScopeTurn {
     /// Rights that were changed: what they were before the batch, and what they are now.
     private var rights: [Name: RightsChange] = [:]
     /// Grants of the scope as they are now, where they were asked for.
-    var knownRoles: [Name: String?] = [:]
+    var knownRoles = KnownRoles()
     /// Whether all who added to it may read the scope.
     private var isByReaders = true
 
@@ -223,7 +223,7 @@ struct ScopeTurn {
 
     /// Takes in what a mutation did to somebody's rights.
     mutating func note(_ change: UserRights) {
-        knownRoles = [:]
+        knownRoles = KnownRoles()
         let before = rights[change.user].map(\.before) ?? change.before
         rights[change.user] = RightsChange(user: change.user, before: before, after: change.after)
     }

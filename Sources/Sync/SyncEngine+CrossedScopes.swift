@@ -105,7 +105,7 @@ extension SyncEngine {
         for other in crossed {
             // Who writes may not be who reads: what they chose is not compressed beside the rest.
             run.turns[other.place].add(other.entry, other.state, isByReader: false)
-            run.turns[other.place].knownRoles = [:]
+            run.turns[other.place].knownRoles = KnownRoles()
             if !other.scope.isInternal { run.newOutcomes += 1 }
         }
         for change in rights { run.note(change) }

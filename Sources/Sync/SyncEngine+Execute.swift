@@ -62,7 +62,7 @@ extension SyncEngine {
         run.newOutcomes += 1
         if let booked { run.accounts[booked.owner] = booked.state }
         run.turns[place].add(entry, state, isByReader: push.isByReader)
-        if push.authority == .server { run.turns[place].knownRoles = [:] }
+        if push.authority == .server { run.turns[place].knownRoles = KnownRoles() }
         if !crossed.isEmpty || !rights.isEmpty { take(crossed, others, rights, &run) }
         return decision
     }

@@ -36,9 +36,11 @@ extension SyncEngine {
             return Name.userScope(of: user) == nil
                 ? Standing.none : roles.standing(inRole: roles.creator)
         }
-        if let known = run.turns[place].knownRoles[user] { return roles.standing(inRole: known) }
+        if let known = run.turns[place].knownRoles.role(of: user) {
+            return roles.standing(inRole: known.name)
+        }
         let role = try GrantRecord.read(of: user, in: push.scope, store)?.role
-        run.turns[place].knownRoles[user] = .some(role)
+        run.turns[place].knownRoles.keep(role, of: user)
         return roles.standing(inRole: role)
     }
 
@@ -51,5 +53,29 @@ extension SyncEngine {
         if standing.allows(.write) { return true }
         guard let known, let user = push.user, known.user == user else { return false }
         return mutation.has(known.fingerprint)
+    }
+}
+
+/// Roles in one scope that a batch has read. Mostly one person writes there, for whom no dictionary
+/// is made.
+struct KnownRoles {
+    /// What is known of somebody; a nil name: they have none.
+    struct Role {
+        let name: String?
+    }
+
+    private var first: (user: Name, role: Role)?
+    private var others: [Name: Role] = [:]
+
+    /// Nil where it is not known.
+    func role(of user: Name) -> Role? {
+        if let first, first.user == user { return first.role }
+        return others.isEmpty ? nil : others[user]
+    }
+
+    /// - Parameter name: nil: none.
+    mutating func keep(_ name: String?, of user: Name) {
+        let role = Role(name: name)
+        if first == nil || first?.user == user { first = (user, role) } else { others[user] = role }
     }
 }

@@ -97,6 +97,25 @@ final class AccessControl: Sendable {
         }
     }
 
+    /// The rulings on a push: whether it may be made, and whether who makes it may read what others
+    /// are told of it, which is asked only if it may. Where roles decide, both are one decision,
+    /// which is looked up once.
+    func rulings(
+        ofPushTo scope: Name, by user: Name?
+    ) -> (push: Ruling?, pull: Ruling?) {
+        let push = AccessQuestion(user: user, scope: scope, action: .push)
+        let pull = AccessQuestion(user: user, scope: scope, action: .pull)
+        guard isByRolesAlone, user != nil, ScopeOwner(of: scope, askedBy: user) == .app else {
+            let ruling = ruling(push)
+            return (ruling, ruling?.isAllowed == true ? self.ruling(pull) : nil)
+        }
+        guard let (found, era) = decision(pull, as: .pull) else { return (nil, nil) }
+        return (
+            ruling(push, found.level, found.seen, era: era),
+            ruling(pull, found.level, found.seen, era: era)
+        )
+    }
+
     /// A pass that stands on nothing.
     private func free(_ question: AccessQuestion) -> AccessPass {
         AccessPass(question: question, seen: [], era: 0)
@@ -137,15 +156,23 @@ final class AccessControl: Sendable {
         logger.error("authorize failed in the scope \(question.scope), so it is refused: \(error)")
     }
 
+    private func remembered(_ question: AccessQuestion, as action: SyncAction) -> Ruling? {
+        guard let (found, era) = decision(question, as: action) else { return nil }
+        return ruling(question, found.level, found.seen, era: era)
+    }
+
+    /// What was decided, if that still holds.
     /// - Parameter action: as which it is remembered: where roles decide, all actions have one
     ///   decision.
-    private func remembered(_ question: AccessQuestion, as action: SyncAction) -> Ruling? {
+    private func decision(
+        _ question: AccessQuestion, as action: SyncAction
+    ) -> (DecisionCache.Decision, era: UInt32)? {
         let key = DecisionCache.Key(question, as: action)
         let (found, era) = state.withLock { state in
             (state.decisions.find(key), state.era)
         }
         guard let found, hold(found.seen, era: era) else { return nil }
-        return ruling(question, found.level, found.seen, era: era)
+        return (found, era)
     }
 
     // MARK: Later

@@ -15,22 +15,18 @@ struct DecisionCache {
 
         /// - Parameter action: nil: the question's.
         init(_ question: AccessQuestion, as action: SyncAction? = nil) {
-            let action = action ?? question.action
-            high = Self.half(0, question, action)
-            low = Self.half(1, question, action)
-        }
-
-        private static func half(
-            _ which: UInt8, _ question: AccessQuestion, _ action: SyncAction
-        ) -> UInt64 {
             var hasher = Hasher()
-            hasher.combine(which)
-            hasher.combine(action.rawValue)
+            hasher.combine((action ?? question.action).rawValue)
             if let user = question.user { hasher.combine(user) }
             // No name is empty, so nobody is nobody's name.
             hasher.combine(question.user == nil)
             hasher.combine(question.scope)
-            return UInt64(bitPattern: Int64(hasher.finalize()))
+            // The names are taken in once. Until it is finalized a hasher is 256 bits of state:
+            // two ends of it are two hashes.
+            var other = hasher
+            other.combine(1 as UInt8)
+            high = UInt64(bitPattern: Int64(hasher.finalize()))
+            low = UInt64(bitPattern: Int64(other.finalize()))
         }
     }
 

@@ -55,18 +55,15 @@ extension SyncService {
         _ proceed: @escaping @Sendable (PushAdmission) -> Void
     ) throws -> Response {
         try CredentialLimits.check(request, .push, in: scope)
-        let (push, pull) = (
-            AccessQuestion(user: user, scope: scope, action: .push),
-            AccessQuestion(user: user, scope: scope, action: .pull)
-        )
-        let ruling = access.ruling(push)
+        let push = AccessQuestion(user: user, scope: scope, action: .push)
+        let (ruling, reads) = access.rulings(ofPushTo: scope, by: user)
         switch ruling {
         case .denied? where push.mayKnowOutcomes:
             proceed(.denied)
             return .pending
         case .denied?, .failed?: _ = try ruling?.pass(to: scope)
         case .allowed?:
-            guard let reads = access.ruling(pull) else { break }
+            guard let reads else { break }
             proceed(.admitted(isByReader: reads.isAllowed))
             return .pending
         case nil: break
