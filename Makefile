@@ -12,7 +12,7 @@ bash := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mizu
 zsh := $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mizu
 fish := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mizu.fish
 
-.PHONY: help run dev test build install uninstall assets tables soak asan tsan fuzz fresh lint format bench-http bench-live bench-sync bench-cluster screenshots pictures
+.PHONY: help run dev test build install uninstall assets tables soak asan tsan fuzz fresh lint format bench-http bench-live bench-sync bench-people bench-cluster screenshots pictures
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -74,6 +74,9 @@ bench-live: ## WebSockets beside the kernel's floor (ROUNDS=5 SECONDS_EACH=3): .
 
 bench-sync: ## pushes, pulls and pages beside nginx (ROUNDS=5 SECONDS_EACH=3): .build/bench/sync.txt
 	@Tests/run bench-sync
+
+bench-people: ## who is signed in: instructions, sockets, a storm, guesses (ROUNDS=1): .build/bench/people.txt
+	@Tests/run bench-people
 
 bench-cluster: ## several nodes over PostgreSQL and Redis (ROUNDS=3 SECONDS_EACH=3): .build/bench/cluster.txt
 	@Tests/run bench-cluster

@@ -15,11 +15,27 @@ struct NoteMutator: Mutator {
     }
 }
 
+/// - Parameter who: who may read and write: `people` who are signed in, `anyone`, or those with a
+///   role, who make a scope by writing to it (`roles`).
+func sync(of app: App, _ who: String) throws -> Sync {
+    switch who {
+    case "anyone": return try app.sync(NoteMutator())
+    case "roles":
+        let roles = Roles(
+            ["owner": .manage, "editor": .write, "reader": .read], creator: "owner")
+        return try app.sync(NoteMutator(), roles: roles)
+    default: return try app.sync(NoteMutator()) { user, _, _ in user != nil }
+    }
+}
+
 /// Declares the app.
 func makeApp(_ environment: [String: String]) throws -> App {
     let app = try App(try .from(environment: environment), assets: .none)
-    let sync = try app.sync(NoteMutator()) { user, _, _ in user != nil }
-    let accounts = try app.accounts(sync) { $0.hashing = .weakest }
+    let sync = try sync(of: app, environment["WHO"] ?? "people")
+    let isEarnest = environment["HASHING"] == "standard"
+    let accounts = try app.accounts(sync) { options in
+        if !isEarnest { options.hashing = .weakest }
+    }
     app.passkeys(accounts)
     let tokens = try app.accessTokens(sync)
     if let path = environment["JWKS"] {
@@ -30,6 +46,9 @@ func makeApp(_ environment: [String: String]) throws -> App {
     if environment["JOBS"] != nil { declareJobs(on: app, sync) }
     app.get("/me") { request in .text(request.user ?? "nobody") }
     app.get("/") { request in .text("Hello, \(request.user ?? "nobody")") }
+    // The same answer by a handler that might wait: Tests/Measure/bench_people.py compares them.
+    app.get("/plain") { _ in .text("Hello, World!") }
+    app.get("/waiting") { (_: OwnedRequest) async throws -> Response in .text("Hello, World!") }
     app.get("/favicon.ico") { _ in .status(.noContent) }
     app.post("/tokens") { (request: OwnedRequest) async throws -> Response in
         guard let user = request.user else { return .notFound }
