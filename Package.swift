@@ -188,6 +188,10 @@ let package = Package(
         .executableTarget(
             name: "MizuPeople", dependencies: ["Mizu"], path: "Tests/People",
             linkerSettings: smallBinary),
+        // The app of expenses that the guides have one write; Tests/Guides and Tests/Browser try it.
+        .executableTarget(
+            name: "MizuExpenses", dependencies: ["Mizu"], path: "Tests/Expenses",
+            exclude: ["expenses.js"], linkerSettings: smallBinary),
         tests("Bytes", ["MizuTestSupport", "MizuBytes"]),
         tests(
             "EventLoop",
@@ -256,7 +260,7 @@ let package = Package(
         tests("Bench", ["MizuBench", "MizuHTTP", "MizuBytes"]),
         tests("Scaffold", ["MizuScaffold", "MizuBytes", "CTemplates"]),
         // What the guides show: Assets/Guides.
-        tests("Guides", ["MizuTesting", "Mizu"]),
+        tests("Guides", ["MizuExpenses", "MizuTesting", "Mizu"]),
         tests("Tidy", ["Mizu", "MizuScaffold"]),
     ]
         + template("sync", module: "MizuTodo", joined: ["app.js"])

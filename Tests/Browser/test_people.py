@@ -505,9 +505,8 @@ def trimming(apply):
     return trimmed
 
 
-def test_what_is_kept_of_sign_outs_is_bounded_and_the_latest_stays(new_context, server):
-    page = new_context().new_page()
-    page.goto(server.url)
+def test_what_is_kept_of_sign_outs_is_bounded_and_the_latest_stays(somebody):
+    page = somebody("ann").tab().page
     found = page.evaluate("""async () => {
         const { keepSealed, sealsOf, takeSealed } = await import("/mizu/kept-edits.js");
         const key = (letter) => btoa(letter.repeat(32)).replaceAll("+", "-").replaceAll("/", "_");

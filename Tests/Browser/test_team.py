@@ -50,7 +50,7 @@ def sign_in(page: Page, server: Server, name: str) -> None:
     page.goto(server.url + "account/sign-in")
     page.get_by_label("E-mail address").fill(f"{name.lower()}@example.org")
     page.get_by_label("Password").fill(f"a sentence of {name}")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", name="Your lists")).to_be_visible()
 
 

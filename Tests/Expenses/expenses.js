@@ -13,7 +13,7 @@ const count = (store, expense, sign) => {
   });
 };
 
-export const appliers = {
+const appliers = {
   "expense.add": (store, args, { time, user }) => {
     const expense = { day: time, ...args, payer: user };
     store.put("expense", args.id, expense);
@@ -27,13 +27,13 @@ export const appliers = {
   },
 };
 
-export async function start(household, list, form) {
-  const { user } = await whoAmI();
-  const client = new SyncHub({ user: user ?? "", appliers }).open(household);
-  client.subscribe(oncePerFrame(() => list.replaceChildren(...client.all("expense").map(
-    ({ title, cents }) => Object.assign(document.createElement("li"), { textContent: `${title}: ${cents / 100}` })))));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    client.mutate("expense.add", { id: orderedID(), title: form.title.value, cents: Number(form.cents.value) });
-  });
-}
+const { user } = await whoAmI();
+const page = document.querySelector("main");
+const client = new SyncHub({ user: user ?? "", appliers }).open(page.dataset.household);
+client.subscribe(oncePerFrame(() => page.querySelector("ul").replaceChildren(...client.all("expense").map(
+  ({ title, cents }) => Object.assign(document.createElement("li"), { textContent: `${title}: ${cents / 100}` })))));
+page.querySelector("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { title, cents } = event.target.elements;
+  client.mutate("expense.add", { id: orderedID(), title: title.value, cents: Number(cents.value) });
+});

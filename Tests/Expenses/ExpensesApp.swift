@@ -1,6 +1,6 @@
 // A whole app with people, as the guides have one write it: households share expenses. A household
 // is a scope; who is in it, and as what, are grants in its own log; a person may be in several.
-// Rows of a bank come by a job, card payments by a webhook. Tests/ExpensesPage is its page's script.
+// Rows of a bank come by a job, card payments by a webhook. `expenses.js` is its page's script.
 
 import Mizu
 
@@ -75,16 +75,20 @@ struct ExpenseMutator: Mutator {
     }
 }
 
-/// - Parameter job: is given what imports need, to run when it likes.
+/// - Parameter bank: the rows that the bank has for each household, asked for once an hour.
 func makeExpenses(
-    _ configuration: Configuration, assets: Assets, secret: String, job: (Sync) -> Void = { _ in }
+    _ configuration: Configuration, assets: Assets, secret: String,
+    bank: @escaping @Sendable () async throws -> [String: String] = { [:] }
 ) throws -> App {
     let app = try App(configuration, assets: assets)
     let views = try app.views()
     let roles = Roles(["owner": .manage, "member": .write, "guest": .read], creator: "owner")
     let sync = try app.sync(ExpenseMutator(), roles: roles)
+    try app.accounts(sync) { $0.title = "Expenses" }
+    app.every(.hours(1), "bank") {
+        for (name, rows) in try await bank() { try await importRows(rows, into: name, sync) }
+    }
     let pages = ExpensePages(views: views, sync: sync)
-    job(sync)
     app.files("/static", from: "static")
     app.get("/h/:household") { request in try pages.household(request) }
     app.post("/h/:household") { request in try pages.add(request) }
@@ -177,14 +181,13 @@ func scope(_ name: String) throws -> Name {
 
 /// The import job: rows `DAY;TITLE;CENTS`. A row that was imported before is not imported again,
 /// because its mutation has the same id each time.
-func importRows(_ text: String, into household: Name, _ sync: Sync) async throws -> Int {
+func importRows(_ text: String, into household: String, _ sync: Sync) async throws {
     let intents = try text.split(separator: "\n").compactMap { row -> Intent? in
         let parts = row.split(separator: ";").map(String.init)
         guard parts.count == 3, let cents = Int(parts[2]) else { return nil }
         return try imported("bank", String(row), parts[1], cents, day: parts[0])
     }
-    let outcomes = try await sync.push(as: .server, scope: household, intents)
-    return outcomes.count { ($0.record ?? nil) != nil }
+    try await sync.push(as: .server, scope: try scope(household), intents)
 }
 
 func imported(
