@@ -151,9 +151,9 @@ let package = Package(
         room(
             "Mizu",
             [
-                "MizuSyncService", "MizuProcess", "MizuServer", "MizuDoor", "MizuAccessLog",
-                "MizuIdentity", "MizuSyncSQLite", postgres("MizuSyncPostgres"), "MizuView",
-                "MizuSync", "MizuRouting", "MizuHTTP",
+                "MizuSyncService", "MizuProcess", "MizuServer", "MizuDoor", "MizuNews",
+                "MizuAccessLog", "MizuIdentity", "MizuSyncSQLite", postgres("MizuSyncPostgres"),
+                "MizuView", "MizuSync", "MizuRouting", "MizuHTTP",
                 "MizuWire", "MizuTransport", "MizuEventLoop", "MizuWebAuthn", "MizuJOSE",
                 "MizuCrypto", "MizuBytes", "CLinux", "CDev", "CClient", log,
             ]),
@@ -217,7 +217,8 @@ let package = Package(
         tests(
             "SyncService",
             [
-                "MizuTestSupport", "MizuSyncService", "MizuSync", "MizuEventLoop", "MizuBytes",
+                "MizuTestSupport", "MizuSyncService", "MizuSync", "MizuTopics", "MizuEventLoop",
+                "MizuBytes",
             ]),
         tests(
             "Sync",

@@ -5,6 +5,7 @@ import ArgumentParser
 
 struct SettingFlags: ParsableArguments {
     @OptionGroup(title: "Process") var process: Process
+    @OptionGroup(title: "Many machines") var manyMachines: ManyMachines
     @OptionGroup(title: "Logs") var logs: Logs
     @OptionGroup(title: "Names and origins") var namesAndOrigins: NamesAndOrigins
     @OptionGroup(title: "TLS") var tls: TLS
@@ -17,6 +18,7 @@ struct SettingFlags: ParsableArguments {
     var given: [(name: String, text: String?)] {
         [
             process.given,
+            manyMachines.given,
             logs.given,
             namesAndOrigins.given,
             tls.given,
@@ -43,6 +45,18 @@ struct SettingFlags: ParsableArguments {
                 ("DEV", dev ? "true" : nil),
                 ("DRAIN_TIMEOUT", drainTimeout),
                 ("RUN_AS", runAs),
+            ]
+        }
+    }
+
+    struct ManyMachines: ParsableArguments {
+        @Option(setting: "REDIS_CA") var redisCa: String?
+        @Option(setting: "NEWS_PREFIX") var newsPrefix: String?
+
+        var given: [(name: String, text: String?)] {
+            [
+                ("REDIS_CA", redisCa),
+                ("NEWS_PREFIX", newsPrefix),
             ]
         }
     }

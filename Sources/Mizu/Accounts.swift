@@ -99,6 +99,8 @@ public final class Accounts: Sendable {
         self.isExempt = isExempt
         self.atDeletion = atDeletion
         self.tellsDeveloper = tellsDeveloper
+        // Sessions that have ended on another node: memory forgets them here, too.
+        sync.live.onCredentialEnd { [cache] ended in cache.end { $0.credential == ended } }
     }
 
     // MARK: Looking

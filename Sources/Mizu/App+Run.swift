@@ -28,6 +28,7 @@ extension App {
         }
         let isOnlyLoopback = daemon.listeners.entries.allSatisfy(\.address.isLoopback)
         let server = try start()
+        try startCluster()
         try watchCertificates(of: server)
         let keyWatches = try watchKeys()
         for url in urls { announce("listening on \(url)\n") }
@@ -57,6 +58,7 @@ extension App {
         endJobs()
         passwordHasher?.stop()
         synchronisation?.service.stop()
+        synchronisation?.feed.cluster?.stop()
         daemon.accessLog?.stop()
     }
 
@@ -71,6 +73,14 @@ extension App {
                 serverConfiguration(), on: workers, listeners: &daemon.listeners)
         } catch {
             throw StartError(error.description)
+        }
+    }
+
+    private func startCluster() throws(StartError) {
+        do throws(SystemError) {
+            try synchronisation?.feed.cluster?.start()
+        } catch {
+            throw StartError("cannot start: \(error)")
         }
     }
 
@@ -100,7 +110,12 @@ extension App {
         server.rateLimiter = limiter
         if let sync = synchronisation?.service {
             let (hooks, limits) = (live, liveLimits)
-            server.webSockets = [{ LiveService(sync: sync, hooks: hooks, limits: limits) }]
+            let cluster = synchronisation?.feed.cluster
+            server.webSockets = [
+                {
+                    LiveService(sync: sync, hooks: hooks, limits: limits, cluster: cluster)
+                }
+            ]
         }
         return server
     }

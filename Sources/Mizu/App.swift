@@ -283,7 +283,8 @@ public final class App {
         precondition(synchronisation == nil, "an app has one database: call sync once")
         // The database's files belong to whom the process runs as, and its threads have no rights.
         try settle()
-        let feed = LiveFeed(workers: workers)
+        let cluster = try openCluster()
+        let feed = LiveFeed(workers: workers, cluster: cluster)
         let service = try openService(mutator, rule, roles, feed)
         synchronisation = Synchronisation(service: service, feed: feed)
         if case .everybody = rule { isOpenToAll = true }

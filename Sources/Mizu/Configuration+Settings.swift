@@ -16,6 +16,7 @@ extension Configuration {
     /// The settings by subject.
     public static let groups = [
         SettingGroup(title: "Process", settings: process),
+        SettingGroup(title: "Many machines", settings: machines),
         SettingGroup(title: "Logs", settings: logs),
         SettingGroup(title: "Names and origins", settings: names),
         SettingGroup(title: "TLS", settings: certificates),
@@ -49,6 +50,23 @@ extension Configuration {
             "RUN_AS", reads: .identity, into: \.runAs, default: "not set",
             help: "User to become for good once ports are bound. It is for a start as root; "
                 + "without `GROUP` the user's own group is taken."),
+    ]
+
+    private static let machines = [
+        Setting(
+            "REDIS_URL", reads: .redis, into: \.news.redis, default: "none", isSecret: true,
+            help: "Redis that carries news between nodes: `redis://[USER:PASSWORD@]HOST[:PORT]`, "
+                + "`rediss://` over TLS, `unix:PATH`, or "
+                + "`redis-sentinel://HOST,…?sentinelMasterId=NAME`. It keeps nothing, and may be "
+                + "away."),
+        Setting(
+            "REDIS_CA", reads: .path(.files), into: \.news.authorities,
+            default: "the system's",
+            help: "PEM file with the certificates that vouch for Redis over TLS."),
+        Setting(
+            "NEWS_PREFIX", reads: .prefix, into: \.news.prefix,
+            help: "Beginning of the names of Redis' channels. Apps that share a Redis need one "
+                + "each; nodes of one app have the same."),
     ]
 
     private static let logs = [

@@ -68,7 +68,10 @@ public struct Configuration: Sendable {
     /// What the server signs with; nil: a key of its own, in a file beside the database.
     public var sessionSecret: SecretKeys?
 
-    // Its state.
+    // Its state, and the nodes that share it.
+
+    /// How nodes hear of each other.
+    public var news = News()
 
     /// Sizes of requests and answers, retention, quotas.
     public var sync = SyncLimits()

@@ -93,6 +93,9 @@ package struct NodeReport: Sendable, Equatable {
     package var version: String
     /// When it started, in milliseconds since 1970.
     package var startedMilliseconds: Int
+    /// How often its carrier was connected; another number than before says that it has missed
+    /// something.
+    package var links: Int
     /// Whether it lets go of its clients.
     package var isDraining: Bool
     /// Figures by name (`sockets`, `scopes`), 0 or more; a node of another version may have others.
@@ -100,11 +103,12 @@ package struct NodeReport: Sendable, Equatable {
 
     package init(
         address: String = "", version: String = "", startedMilliseconds: Int = 0,
-        isDraining: Bool = false, figures: [String: Int] = [:]
+        links: Int = 0, isDraining: Bool = false, figures: [String: Int] = [:]
     ) {
         self.address = address
         self.version = version
         self.startedMilliseconds = startedMilliseconds
+        self.links = links
         self.isDraining = isDraining
         self.figures = figures
     }

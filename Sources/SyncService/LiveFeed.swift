@@ -11,8 +11,14 @@ import Synchronization
 
 public final class LiveFeed: Sendable {
     let workers: Workers
+    /// Nil where the node is alone.
+    package let cluster: Cluster?
 
-    public init(workers: Workers) { self.workers = workers }
+    /// - Parameter cluster: the other nodes, which are told what concerns their sockets, too.
+    public init(workers: Workers, cluster: Cluster? = nil) {
+        self.workers = workers
+        self.cluster = cluster
+    }
 
     /// Publishes what a commit added to its subscribers: into the mail to which the committer then
     /// adds the commit's answers.
@@ -47,6 +53,7 @@ public final class LiveFeed: Sendable {
         guard !TopicName.isSync(name) else { return }
         let message = Publication(message: payload, to: name, charging: workers.queued)
         workers.performLiveOnAll { $0.service.fanOuts.publish(message, to: name) }
+        cluster?.publish(.publication(topic: name, payload: payload, isByReader: true))
     }
 
     /// All live sessions, collected from every worker and handed to `receive` on one of their
@@ -75,14 +82,22 @@ public final class LiveFeed: Sendable {
     /// Closes a session with 1008; nothing happens if it has gone.
     public func close(session id: String, reason: String = "closed by the application") {
         workers.performLiveOnAll { $0.service.close(session: id, reason: reason, $0) }
+        cluster?.publish(.sessionClosed(id: id, reason: reason))
     }
 
     /// Ends the sockets whose requests had this `Request.credential`: each is sent
     /// `token_expired` and closed with 1008, on every worker at once, and nothing after that. Call
     /// it when a session or a token has ended, after whatever answers requests knows so.
     public func close(credential: String) {
-        let credential = LiveSocket.Credential(credential)
-        workers.performLiveOnAll { $0.service.close(credential: credential, $0) }
+        let hash = LiveSocket.Credential(credential)
+        workers.performLiveOnAll { $0.service.close(credential: hash, $0) }
+        cluster?.publish(.credentialEnded(credential))
+    }
+
+    /// Calls `body` with each credential that has ended on another node, before its sockets are
+    /// closed here. It runs on the thread of news and must not wait.
+    public func onCredentialEnd(_ body: @escaping @Sendable (_ credential: String) -> Void) {
+        cluster?.onCredentialEnd(body)
     }
 
     /// What proved who sockets are that are open now, on every worker. Never called if a worker has
@@ -100,6 +115,7 @@ public final class LiveFeed: Sendable {
     /// reasons that no scope shows: what `Access` has looked at is watched without it.
     public func permissionsChanged() {
         workers.performLiveOnAll { $0.service.checkAllPermissions($0) }
+        cluster?.publish(.permissionsChanged)
     }
 
     private final class Gathering<Element: Sendable>: Sendable {

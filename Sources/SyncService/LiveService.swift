@@ -37,15 +37,28 @@ public final class LiveService: WebSocketService {
     /// Composes JSON text before it is framed.
     private var text = ByteBuffer(capacity: 1024)
     private var random = RandomNumbers()
+    /// Nil where the node is alone.
+    let cluster: Cluster?
+    /// Topics of which the cluster was told that they are followed here.
+    var followedTopics: Set<ByteSlice> = []
+    /// When the cluster is told next what there is.
+    var nextBeat = Instant(nanoseconds: 0)
 
-    public init(sync: SyncService, hooks: LiveHooks, limits: LiveLimits = .default) {
+    public init(
+        sync: SyncService, hooks: LiveHooks, limits: LiveLimits = .default,
+        cluster: Cluster? = nil
+    ) {
+        self.cluster = cluster
         self.sync = sync
         self.hooks = hooks
         self.limits = limits
         credentials = Credentials(hooks, limits: limits)
         subscriptions = Subscriptions(sync: sync, limits: limits)
         fanOuts = TopicFanOuts(subscriptions, hooks: hooks)
-        presence = hooks.onPresence.map { PresenceRooms($0, limits: limits.presence) }
+        presence = hooks.onPresence.map {
+            PresenceRooms($0, limits: limits.presence, isShared: cluster != nil)
+        }
+        if cluster != nil { subscriptions.topics.watchTopics() }
     }
 
     // MARK: Coming and going
@@ -250,6 +263,8 @@ public final class LiveService: WebSocketService {
                 message, to: name, isByReader: isByReader,
                 except: live.worker.index == index ? socket : nil)
         }
+        cluster?.publish(
+            .publication(topic: name, payload: payload.bytes, isByReader: isByReader))
         asker.acknowledge()
     }
 
@@ -271,7 +286,8 @@ public final class LiveService: WebSocketService {
         let progress = fanOuts.work(on: live)
         let presence = presence?.work(on: live) ?? .done
         let rechecks = workRechecks(live)
-        return progress == .more ? .more : presence.with(ends).with(rechecks)
+        let beat = workCluster(live)
+        return progress == .more ? .more : presence.with(ends).with(rechecks).with(beat)
     }
 
     /// Lends `use` the text that `write` composes.

@@ -136,6 +136,7 @@ package enum NewsCoding {
         out.append(text: ByteSlice(report.address))
         out.append(text: ByteSlice(report.version))
         out.append(number: report.startedMilliseconds)
+        out.append(number: report.links)
         out.append(number: report.isDraining ? 1 : 0)
         out.append(number: report.figures.count)
         for (name, value) in report.figures {
@@ -269,8 +270,8 @@ package enum NewsCoding {
     private static func report(_ reader: inout NewsReader) -> NodeReport? {
         guard let address = reader.string(bytesMax: 256),
             let version = reader.string(bytesMax: 256),
-            let started = reader.number(), let flag = reader.number(),
-            let count = reader.count(eachAtLeast: 2), count <= 256
+            let started = reader.number(), let links = reader.number(),
+            let flag = reader.number(), let count = reader.count(eachAtLeast: 2), count <= 256
         else { return nil }
         var figures: [String: Int] = [:]
         for _ in 0..<count {
@@ -280,7 +281,7 @@ package enum NewsCoding {
         }
         return NodeReport(
             address: address, version: version, startedMilliseconds: started,
-            isDraining: flag == 1, figures: figures)
+            links: links, isDraining: flag == 1, figures: figures)
     }
 }
 

@@ -69,7 +69,7 @@ extension PresenceRooms {
         guard give(up: asker.seat) else { return }
         let (topic, connection) = (asker.topic.compacted, asker.presenceConnection)
         asker.live.performAtOwner(of: topic) { presence, owner in
-            presence.table.leave(connection, topic, now: owner.worker.now.nanoseconds)
+            presence.leaveOwn(connection, topic, now: owner.worker.now.nanoseconds)
         }
     }
 
@@ -81,7 +81,7 @@ extension PresenceRooms {
         for topic in asker.service.subscriptions.topics.topicNames(of: asker.socket)
         where give(up: Asker.Seat(socket: asker.socket, topic: topic)) {
             asker.live.performAtOwner(of: topic) { presence, owner in
-                presence.table.lose(connection, topic, now: owner.worker.now.nanoseconds)
+                presence.loseOwn(connection, topic, now: owner.worker.now.nanoseconds)
             }
         }
     }

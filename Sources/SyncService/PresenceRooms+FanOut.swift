@@ -42,11 +42,13 @@ extension PresenceRooms {
 
     /// Once a tick: makes the messages that are due, and goes on with those under way.
     func work(on live: LiveWorker) -> ServiceWork {
+        tellOthers(live)
         publishDue(live)
         askForMissed(live)
         let progress = sendQueued(live)
         guard progress == .done, missed.isEmpty else { return .more }
-        return table.next.map { .until(Instant(nanoseconds: $0)) } ?? .done
+        let due = [table.next, shared?.next].compactMap { $0 }.min()
+        return due.map { .until(Instant(nanoseconds: $0)) } ?? .done
     }
 
     // MARK: Publishing

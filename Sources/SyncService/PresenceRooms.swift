@@ -27,6 +27,8 @@ final class PresenceRooms {
     private let limits: PresenceLimits
     /// Members of the topics that this worker owns.
     var table: PresenceTable
+    /// The same over nodes; nil where this one is alone.
+    var shared: SharedPresence?
     /// The topics that sockets of this worker watch.
     private(set) var rooms: [ByteSlice: PresenceRoom] = [:]
     let queue = FanOutQueue<ByteSlice, PresenceWalk, PresencePublication>(
@@ -35,15 +37,20 @@ final class PresenceRooms {
     /// will say that there is room.
     var missed: [Asker.Seat] = []
     private var lastNumber = 0
+    /// Topics that were begun or given up since the cluster was told.
+    var movedRooms: Set<ByteSlice> = []
+    /// Those of which the cluster knows.
+    var followedRooms: Set<ByteSlice> = []
 
     /// Publications that wait before a new one takes the place of an older one of its topic: the
     /// gap shows in its `base`, and lists make it good.
     private static let publicationsMax = 1024
 
-    init(_ decide: @escaping PresenceHook, limits: PresenceLimits) {
+    init(_ decide: @escaping PresenceHook, limits: PresenceLimits, isShared: Bool = false) {
         self.decide = decide
         self.limits = limits
         table = PresenceTable(limits: limits)
+        shared = isShared ? SharedPresence(limits: limits) : nil
     }
 
     // MARK: What the app says
@@ -76,6 +83,7 @@ final class PresenceRooms {
         var taken = PresenceSeat(token: seat.socket, info: info, state: .asked(nextNumber()))
         taken.entry = wish.entry
         let room = rooms[seat.topic] ?? PresenceRoom(topic: seat.topic.compacted)
+        if shared != nil, rooms[room.topic] == nil { movedRooms.insert(room.topic) }
         rooms[room.topic] = room
         room[seat.socket] = taken
         return lastNumber
@@ -85,7 +93,10 @@ final class PresenceRooms {
     func give(up seat: Asker.Seat) -> Bool {
         guard let room = rooms[seat.topic], room[seat.socket] != nil else { return false }
         room[seat.socket] = nil
-        if room.count == 0 { rooms[seat.topic] = nil }
+        if room.count == 0 {
+            rooms[seat.topic] = nil
+            if shared != nil { movedRooms.insert(room.topic) }
+        }
         return true
     }
 
@@ -155,7 +166,7 @@ extension PresenceRooms {
     ) {
         let (question, connection) = (asker.question.compacted, asker.presenceConnection)
         asker.live.performAtOwner(of: question.topic) { presence, owner in
-            let entrance = presence.table.enter(
+            let entrance = presence.enterOwn(
                 connection, question.topic, as: wish.entry, now: owner.worker.now.nanoseconds)
             owner.perform(on: connection.worker) { resume($0.asker(question), entrance) }
         }

@@ -12,6 +12,7 @@ import MizuBytes
 /// Members, connections and graces by topic. One owner, one thread.
 public struct PresenceTable: ~Copyable {
     private let limits: PresenceLimits
+    private let tellsNobody: Bool
     private var topics: [ByteSlice: PresenceTopic] = [:]
     /// Topics that have something to tell, each once.
     private var changed: ContiguousArray<PresenceTopic> = []
@@ -39,7 +40,12 @@ public struct PresenceTable: ~Copyable {
     /// The same in bytes, roughly.
     private static let newsBytesMax = 1 << 20
 
-    public init(limits: PresenceLimits = PresenceLimits()) { self.limits = limits }
+    /// - Parameter tellsNobody: what has changed is told also where nobody is left in a topic to be
+    ///   told of it: somebody else keeps a list.
+    public init(limits: PresenceLimits = PresenceLimits(), tellsNobody: Bool = false) {
+        self.limits = limits
+        self.tellsNobody = tellsNobody
+    }
 
     /// Topics that anybody is in, watches, or has left untold.
     public var topicCount: Int { topics.count }
@@ -147,7 +153,7 @@ public struct PresenceTable: ~Copyable {
                 lastVersion += 1
                 byteCount += told.byteCount
                 // Nobody is there to be told of the last one who left.
-                if topic.watcherCount > 0 { news.append(told) }
+                if topic.watcherCount > 0 || tellsNobody { news.append(told) }
             }
             forgetIfEmpty(topic)
         }

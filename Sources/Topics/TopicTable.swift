@@ -23,6 +23,8 @@ public struct TopicTable<State: BitwiseCopyable & Sendable>: ~Copyable {
     @usableFromInline var topics: ContiguousArray<Topic> = []
     @usableFromInline var freeTopics: ContiguousArray<UInt32> = []
     @usableFromInline var topicsByName: [ByteSlice: UInt32] = [:]
+    /// Names that got their first subscriber or lost their last, while somebody wants to know.
+    @usableFromInline var movedNames: Set<ByteSlice>?
 
     /// One subscription.
     @usableFromInline struct Edge {
@@ -85,6 +87,21 @@ public struct TopicTable<State: BitwiseCopyable & Sendable>: ~Copyable {
     /// Subscriptions of all connections.
     @inlinable public var count: Int { subscriptionCount }
     @usableFromInline var subscriptionCount = 0
+
+    /// Remembers from now on which topics begin and end to exist.
+    public mutating func watchTopics() { movedNames = [] }
+
+    /// Whether `takeMovedTopics` has something.
+    @inlinable
+    public var hasMovedTopics: Bool { movedNames.map { !$0.isEmpty } ?? false }
+
+    /// The topics that have begun or ended since the last call, and whether each exists now. One
+    /// that has done both is among them.
+    public mutating func takeMovedTopics() -> [(name: ByteSlice, exists: Bool)] {
+        guard let names = movedNames else { return [] }
+        movedNames = []
+        return names.map { ($0, topicsByName[$0] != nil) }
+    }
 
     /// Topics that have a subscriber; others do not exist.
     @inlinable public var topicCount: Int { topicsByName.count }
@@ -218,6 +235,7 @@ public struct TopicTable<State: BitwiseCopyable & Sendable>: ~Copyable {
             topics.append(Topic(name: name, generation: 0, members: []))
         }
         topicsByName[name] = index
+        movedNames?.insert(name)
         return index
     }
 
@@ -253,6 +271,7 @@ public struct TopicTable<State: BitwiseCopyable & Sendable>: ~Copyable {
     @inlinable
     mutating func removeTopic(_ topic: Int) {
         topicsByName[topics[topic].name] = nil
+        movedNames?.insert(topics[topic].name)
         topics[topic].name = .empty
         topics[topic].members = []
         topics[topic].generation &+= 1

@@ -1,5 +1,5 @@
-// The parser of Redis' protocol: what it takes, what it refuses, and that neither depends on how the
-// bytes were cut, whatever they are.
+// The parser of Redis' protocol: what it takes, what it refuses, and that neither depends on how
+// the bytes were cut, whatever they are.
 
 import MizuBytes
 import MizuTestSupport

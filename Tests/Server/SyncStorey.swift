@@ -71,15 +71,29 @@ final class SyncServer: Sendable {
     let closed: Recorder
     private let shelf: MemoryShelf
 
-    init(
+    convenience init(
         workers count: Int = 1, shelf: MemoryShelf = MemoryShelf(), epoch: Name = "e1",
         limiter: RateLimiter? = nil, rule: AccessRule? = nil, roles: Roles? = nil,
         presence: PresenceSetting? = nil,
         authMilliseconds: UInt64 = 10_000, hooks changes: HookChanges = HookChanges(),
         _ change: (inout ServerLimits) -> Void = { _ in }
     ) throws {
-        let workers = try Workers(count: count)
-        let (feed, permissions) = (LiveFeed(workers: workers), Permissions())
+        try self.init(
+            workers: Workers(count: count), cluster: nil, shelf: shelf, epoch: epoch,
+            limiter: limiter, rule: rule, roles: roles, presence: presence,
+            authMilliseconds: authMilliseconds, hooks: changes, change)
+    }
+
+    /// - Parameter cluster: not started yet.
+    init(
+        workers: Workers, cluster: Cluster?, shelf: MemoryShelf = MemoryShelf(),
+        epoch: Name = "e1",
+        limiter: RateLimiter? = nil, rule: AccessRule? = nil, roles: Roles? = nil,
+        presence: PresenceSetting? = nil,
+        authMilliseconds: UInt64 = 10_000, hooks changes: HookChanges = HookChanges(),
+        _ change: (inout ServerLimits) -> Void = { _ in }
+    ) throws {
+        let (feed, permissions) = (LiveFeed(workers: workers, cluster: cluster), Permissions())
         let closed = Recorder()
         let service = try SyncService.start(
             MemoryStore(on: shelf, epoch: epoch), mutator: PutMutator(), limits: SyncLimits(),
@@ -97,7 +111,11 @@ final class SyncServer: Sendable {
         var configuration = ServerConfiguration(
             addresses: [ListenAddress(host: "127.0.0.1", port: 0)], router: router,
             logger: .silent)
-        configuration.webSockets = [{ LiveService(sync: service, hooks: hooks, limits: live) }]
+        configuration.webSockets = [
+            {
+                LiveService(sync: service, hooks: hooks, limits: live, cluster: cluster)
+            }
+        ]
         configuration.compression = .none
         configuration.rateLimiter = limiter
         configuration.drainMilliseconds = 500

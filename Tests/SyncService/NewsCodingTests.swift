@@ -54,7 +54,7 @@ struct NewsCodingTests {
             .heartbeat(
                 NodeReport(
                     address: "127.0.0.1:8080", version: "0.1.0", startedMilliseconds: 1,
-                    isDraining: true, figures: ["sockets": 95_000, "scopes": 0])),
+                    links: 3, isDraining: true, figures: ["sockets": 95_000, "scopes": 0])),
             .goodbye,
         ]
     }
@@ -75,7 +75,7 @@ struct NewsCodingTests {
         case .presence(let topic, .ask): "ask \(topic.string)"
         case .heartbeat(let report):
             "\(report.address) \(report.version) \(report.startedMilliseconds) "
-                + "\(report.isDraining) \(report.figures.sorted { $0.key < $1.key })"
+                + "\(report.links) \(report.isDraining) \(report.figures.sorted { $0.key < $1.key })"
         default: "\(message)"
         }
     }
