@@ -122,7 +122,11 @@ let package = Package(
             ["MizuSync", "MizuEventLoop", "MizuBytes", "CSQLite", "CLinux", log]),
         room("SyncPostgres", ["MizuSync", "MizuBytes", "CPostgres", log]),
         room(
-            "SyncTools", ["MizuSyncSQLite", "MizuSync", "MizuBytes", "CSQLite", "CLinux", log]),
+            "SyncTools",
+            [
+                "MizuSyncSQLite", postgres("MizuSyncPostgres"), "MizuSync", "MizuBytes", "CSQLite",
+                "CLinux", log,
+            ]),
         room("Identity", ["MizuSync", "MizuHTTP", "MizuEventLoop", "MizuBytes", "CArgon2"]),
         room("View", ["MizuBytes", "CScan"]),
         room("Door", ["MizuRouting", "MizuHTTP", "MizuEventLoop", "MizuBytes", "CLinux"]),

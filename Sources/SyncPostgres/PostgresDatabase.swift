@@ -35,6 +35,11 @@ public final class PostgresDatabase: Sendable {
         try PostgresStore(self, newEpoch: newEpoch)
     }
 
+    /// The same for whoever brings the rows of another store here: opens it although it is marked.
+    func makeMoversStore() throws(StoreError) -> any SyncStore {
+        try PostgresStore(self, newEpoch: nil, isMover: true)
+    }
+
     /// A reader with a connection of its own, which is made with the first question.
     public func makeReader() throws(StoreError) -> sending any SyncReader {
         PostgresReader(Connection(parameters))

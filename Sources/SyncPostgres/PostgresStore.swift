@@ -34,7 +34,13 @@ final class PostgresStore: SyncStore, Asking {
 
     static let lanes = 64
 
-    init(_ database: PostgresDatabase, newEpoch: Name?) throws(StoreError) {
+    /// Whether it is a mover's, which knows of marks.
+    private let isMover: Bool
+
+    init(
+        _ database: PostgresDatabase, newEpoch: Name?, isMover: Bool = false
+    ) throws(StoreError) {
+        self.isMover = isMover
         self.database = database
         connection = Connection(database.parameters)
         lane = Int.random(in: 0..<Self.lanes)
@@ -46,7 +52,8 @@ final class PostgresStore: SyncStore, Asking {
             throw StoreError(
                 .unavailable, "\(database.place): \(reason.message)", cause: reason.cause)
         }
-        let facts = try Schema.facts(connection, newEpoch: newEpoch)
+        let facts = try Schema.facts(
+            connection, newEpoch: newEpoch, admitsMark: isMover)
         epoch = facts.epoch
         salt = facts.salt
         knownOpening = connection.openings
@@ -92,7 +99,7 @@ final class PostgresStore: SyncStore, Asking {
             throw error.storeError(isCommitSent: false)
         }
         guard connection.openings != knownOpening else { return }
-        let facts = try Schema.facts(connection)
+        let facts = try Schema.facts(connection, admitsMark: isMover)
         if facts.epoch != epoch {
             cache.removeAll()
             database.logger.notice(

@@ -17,7 +17,7 @@ enum Schema {
         "m_lock",
         "SELECT pg_advisory_xact_lock(1298758261, hashtext('schema ' || current_schema()))")
 
-    /// - mizu_meta: one row.
+    /// - mizu_meta: one row. `mark` is empty, or says why no server may open it (PostgresMark).
     /// - mizu_scope: the log's head (`cursor` 0: nothing was written yet, and the row is there to
     ///   be locked), its base, and sums of its records and log. Whoever writes anything of a scope
     ///   holds its row locked until the commit: that is what keeps cursors without a gap.
@@ -31,7 +31,7 @@ enum Schema {
         CREATE TABLE mizu_meta(
             one boolean PRIMARY KEY DEFAULT true CHECK(one), version int8 NOT NULL,
             compatible int8 NOT NULL, epoch bytea NOT NULL, salt int8 NOT NULL,
-            identity bytea NOT NULL)
+            identity bytea NOT NULL, mark bytea NOT NULL DEFAULT '')
         """,
         """
         CREATE TABLE mizu_scope(
@@ -105,7 +105,7 @@ enum Schema {
             (SELECT oid FROM pg_database WHERE datname = current_database())::text || '/' ||
             CASE WHEN pg_is_in_recovery() THEN ''
                 ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END, 'UTF8'),
-            pg_is_in_recovery()::int::int8
+            pg_is_in_recovery()::int::int8, mark
         FROM mizu_meta
         """)
     private static let lockMeta = Statement(
@@ -151,13 +151,16 @@ enum Schema {
     ]
 
     /// Reads what the database says, and writes a new epoch where it is another database now.
-    /// - Parameter newEpoch: begins in any case.
+    /// - Parameters:
+    ///   - newEpoch: begins in any case.
+    ///   - admitsMark: for whoever moves rows; others are refused a database that has a mark.
     static func facts(
-        _ connection: Connection, newEpoch: Name? = nil
+        _ connection: Connection, newEpoch: Name? = nil, admitsMark: Bool = false
     ) throws(StoreError) -> Facts {
         do {
             let rows = try connection.run([Query(meta)])[0]
             let facts = try check(rows)
+            if !admitsMark, let mark = PostgresMark(text: rows.text(0, 7)) { throw mark.refusal }
             // A reader of a standby writes nothing: the primary's epoch is the one.
             let isStandby = try rows.int(0, 6) == 1
             if newEpoch == nil, isStandby || rows.isOfOneDatabase { return facts }

@@ -37,7 +37,12 @@ package enum StoreAddress: Hashable, Sendable {
     package func moveSource() throws(ToolFailure) -> any MoveSource {
         switch self {
         case .sqlite(let path): try SQLiteMoveSource(path)
-        case .postgres: throw Self.withoutPostgres
+        case .postgres(let url):
+            #if Postgres
+                try PostgresMoveSource(url: url)
+            #else
+                throw Self.withoutPostgres(url)
+            #endif
         }
     }
 
@@ -45,10 +50,19 @@ package enum StoreAddress: Hashable, Sendable {
     package func moveTarget() throws(ToolFailure) -> any MoveTarget {
         switch self {
         case .sqlite(let path): SQLiteMoveTarget(path)
-        case .postgres: throw Self.withoutPostgres
+        case .postgres(let url):
+            #if Postgres
+                try PostgresMoveTarget(url: url)
+            #else
+                throw Self.withoutPostgres(url)
+            #endif
         }
     }
 
-    private static let withoutPostgres = ToolFailure(
-        "this mizu was built without PostgreSQL", hint: "build it with the trait Postgres")
+    #if !Postgres
+        private static func withoutPostgres(_ url: String) -> ToolFailure {
+            ToolFailure(
+                "this mizu was built without PostgreSQL", hint: "build it with the trait Postgres")
+        }
+    #endif
 }

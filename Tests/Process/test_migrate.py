@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from server import MIZU
+from stores import Missing, Postgres, _refusal
 from sync import create, pull, pull_all, push, push_one
 from wire import Closed, post
 
@@ -75,18 +76,7 @@ def test_a_file_is_moved_while_clients_push(start, tmp_path):
     # A client that had half of it goes on, in the old epoch.
     answer = pull(server, "old", 100, epoch)
     assert answer.status == 200 and answer.json["changes"][0]["cursor"] == 101, answer.json
-    for scope, change, result in pushers.done:
-        again = push_one(server, scope, change)
-        assert again["ok"] and again.get("duplicate") is True, again
-        assert (again["cursor"], again["epoch"]) == (result["cursor"], result["epoch"]), again
-    for scope, change in pushers.unanswered:
-        assert push_one(server, scope, change)["ok"]
-    assert pushers.done
-    for scope in {scope for scope, *_ in pushers.done + pushers.unanswered}:
-        ids = [change["mutation"] for change in pull_all(server, scope)[0]]
-        wanted = [change["id"] for name, change, *_ in pushers.done if name == scope]
-        wanted += [change["id"] for name, change in pushers.unanswered if name == scope]
-        assert sorted(ids) == sorted(wanted)
+    check_all(server, pushers.done, pushers.unanswered)
 
 
 def test_a_move_that_is_killed_leaves_the_source_and_is_done_again(start, tmp_path):
@@ -104,6 +94,133 @@ def test_a_move_that_is_killed_leaves_the_source_and_is_done_again(start, tmp_pa
     assert push_one(server, "s", create())["ok"]
     moved = migrate(tmp_path, "a.db", "b.db", "--stop-server")
     assert moved.returncode == 0 and json.loads(moved.stdout)["records"] == 2, moved
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    try:
+        made = Postgres().start()
+    except Missing as reason:
+        pytest.skip(f"no PostgreSQL: {reason}")
+    yield made
+    made.close()
+
+
+def exported(folder, database, scope):
+    """The scope's records with their versions, and where its log ends."""
+    done = subprocess.run([MIZU, "sync", "export", scope, "--database", database], cwd=folder,
+                          env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+def test_the_tools_alone_go_to_postgresql_and_back(start, tmp_path, cluster):
+    url = cluster.url(cluster.create_database())
+    server = start(database=f"sqlite:{tmp_path}/a.db").ready()
+    pushers = Pushers(server)
+    push(server, "old", *[create() for _ in range(100)])
+    moved = migrate(tmp_path, "a.db", url, "--stop-server")
+    pushers.join()
+    if "without PostgreSQL" in moved.stderr:
+        pytest.skip("this build has no PostgreSQL")
+    assert moved.returncode == 0, moved
+    assert json.loads(moved.stdout)["changes"] >= 100 + len(pushers.done)
+    again = migrate(tmp_path, "a.db", url)
+    assert again.returncode == 1 and "has rows already" in again.stderr, again
+    moved = migrate(tmp_path, url, "b.db")
+    assert moved.returncode == 0, moved
+    for scope in ("old", "s0", "s1", "s2"):
+        assert exported(tmp_path, "a.db", scope) == exported(tmp_path, "b.db", scope)
+    check = subprocess.run([MIZU, "sync", "verify", "--database", "b.db"], cwd=tmp_path,
+                           env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
+    assert check.returncode == 0, check
+    # The database refuses by itself whoever is still connected to it.
+    with pytest.raises(AssertionError, match="the database was moved to sqlite:"):
+        cluster.sql("INSERT INTO mizu_scope(name) VALUES('x')", cluster_name(url))
+    # And a server on the file goes on, in the old epoch.
+    server = start(database=f"sqlite:{tmp_path}/b.db").ready()
+    check_all(server, pushers.done, pushers.unanswered)
+
+
+def cluster_name(url):
+    return url.rsplit("/", 1)[1]
+
+
+def skip_without_nodes():
+    refusal = _refusal(MIZU)
+    if refusal:
+        pytest.skip(f"this build has no PostgreSQL: {refusal}")
+
+
+def check_all(server, done, unanswered):
+    """What was acknowledged is there once; what was not can be pushed; and nothing else is there."""
+    assert done
+    for scope, change, result in done:
+        again = push_one(server, scope, change)
+        assert again["ok"] and again.get("duplicate") is True, again
+        assert (again["cursor"], again["epoch"]) == (result["cursor"], result["epoch"]), again
+    for scope, change in unanswered:
+        assert push_one(server, scope, change)["ok"]
+    for scope in {scope for scope, *_ in done + unanswered}:
+        ids = [change["mutation"] for change in pull_all(server, scope)[0]]
+        wanted = [change["id"] for name, change, *_ in done + unanswered if name == scope]
+        assert sorted(ids) == sorted(wanted)
+
+
+def test_everything_goes_to_postgresql_and_back_while_clients_push(start, tmp_path, cluster):
+    skip_without_nodes()
+    url = cluster.url(cluster.create_database())
+    server = start(database=f"sqlite:{tmp_path}/a.db").ready()
+    push(server, "old", *[create() for _ in range(100)])
+    epoch = pull(server, "old").json["epoch"]
+    first = Pushers(server)
+    moved = migrate(tmp_path, "a.db", url, "--stop-server")
+    first.join()
+    assert moved.returncode == 0 and "password" not in moved.stdout, moved
+    again = migrate(tmp_path, "a.db", url)
+    assert again.returncode == 1 and "has rows already" in again.stderr, again
+
+    server = start(database=url).ready()
+    answer = pull(server, "old", 50, epoch)
+    assert answer.status == 200 and answer.json["changes"][0]["cursor"] == 51, answer.json
+    check_all(server, first.done, first.unanswered)
+    for scope, change in first.unanswered:
+        result = push_one(server, scope, change)
+        first.done.append((scope, change, result))
+
+    # And back, while its node goes on: nobody has to be stopped.
+    second = Pushers(server)
+    moved = migrate(tmp_path, url, f"sqlite:{tmp_path}/c.db")
+    second.join()
+    assert moved.returncode == 0, moved
+    refused = post(server, "/_sync/push", {"scope": "s0", "mutations": [create()]})
+    assert refused.status == 503, refused
+    server.stop()
+    refused = start(database=url)
+    assert refused.wait() == 1 and f"was moved to sqlite:{tmp_path}/c.db" in refused.errors
+    server = start(database=f"sqlite:{tmp_path}/c.db").ready()
+    check_all(server, first.done + second.done, second.unanswered)
+    server.stop()
+    check = subprocess.run([MIZU, "sync", "verify", "--database", "c.db"], cwd=tmp_path,
+                           env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
+    assert check.returncode == 0, check
+
+
+def test_a_move_to_postgresql_that_is_killed_is_done_again(start, tmp_path, cluster):
+    skip_without_nodes()
+    url = cluster.url(cluster.create_database())
+    server = start(database=f"sqlite:{tmp_path}/a.db").ready()
+    assert push_one(server, "s", create())["ok"]
+    moving = subprocess.Popen(
+        [MIZU, "sync", "migrate", "--from", "a.db", "--to", url], cwd=tmp_path, env=ENVIRONMENT,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert "stop the server" in moving.stderr.readline()
+    moving.kill()
+    moving.communicate()
+    refused = start(database=url)
+    assert refused.wait() == 1 and "is not complete" in refused.errors, refused.errors
+    moved = migrate(tmp_path, "a.db", url, "--stop-server")
+    assert moved.returncode == 0 and json.loads(moved.stdout)["records"] == 1, moved
 
 
 @pytest.mark.parametrize("command", ["stats", "verify", "trim", "compact", "backup", "restore",
