@@ -256,8 +256,8 @@ async function signOut(event, hub) {
     const keep = await answer(`${waiting} of your edits have not been sent yet.`);
     if (keep === "stay") return;
     ({ isDone, problem } = await hub.signOut({ keep: keep === "keep" }));
-    form.elements.keep.value = keep === "keep" ? "1" : "";
   }
+  form.elements.keep.value = isDone ? "1" : "";
   if (isDone) form.submit();
   else document.querySelector(".status").textContent = problem?.error ?? "Try again";
 }

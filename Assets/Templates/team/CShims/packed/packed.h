@@ -2,7 +2,7 @@
 // SHA-1 of its content.
 
 static const unsigned char packed_0[] = {
-#embed "3dc612190fb4c278231550dcb9ec151119c03c2d.br"
+#embed "5047bebdebad18d708bda0371b3176f205f68e1a.br"
 };
 
 static const unsigned char packed_1[] = {
@@ -26,7 +26,7 @@ static const unsigned char packed_5[] = {
 };
 
 #define PACKED_ASSETS \
-    {"packed/3dc612190fb4c278231550dcb9ec151119c03c2d.br", packed_0, sizeof packed_0}, \
+    {"packed/5047bebdebad18d708bda0371b3176f205f68e1a.br", packed_0, sizeof packed_0}, \
     {"packed/3642702462208dae13191e59c6962c3d5b307439.br", packed_1, sizeof packed_1}, \
     {"packed/2fd63dfc767a824bde72c41eaa9ac3b48d83c3f0.br", packed_2, sizeof packed_2}, \
     {"packed/89b2c7bee8b3191243cc58a8f8213f4275187b4b.br", packed_3, sizeof packed_3}, \

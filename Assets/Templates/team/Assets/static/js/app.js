@@ -95,8 +95,9 @@ async function signOut(event, hub) {
     const keep = await answer(`${waiting} of your edits have not been sent yet.`);
     if (keep === "stay") return;
     ({ isDone, problem } = await hub.signOut({ keep: keep === "keep" }));
-    form.elements.keep.value = keep === "keep" ? "1" : "";
   }
+  // The hub has deleted what was theirs; "storage" would take what others have sealed on this device, too.
+  form.elements.keep.value = isDone ? "1" : "";
   if (isDone) form.submit();
   else document.querySelector(".status").textContent = problem?.error ?? "Try again";
 }
