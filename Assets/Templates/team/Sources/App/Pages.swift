@@ -40,7 +40,10 @@ struct Pages: Sendable {
             return .redirect(to: "/account/sign-in?next=" + PercentCoding.encode(request.path))
         }
         let scope = try Self.scope(request)
-        let (problem, link) = (request.query["problem"], request.query["link"])
+        let problem = request.query["problem"]
+        // To be copied into a message, so it is whole; and it leads nowhere else.
+        let origin = (request.isSecure ? "https://" : "http://") + (request.host ?? "localhost")
+        let link = request.query["link"].flatMap { $0.hasPrefix("/join/") ? origin + $0 : nil }
         let views = self.views
         return try sync.page(
             request, scope: scope, key: "\(problem ?? "") \(link ?? "")"
