@@ -99,6 +99,19 @@ final class Connection {
         unread = []
     }
 
+    /// Whether nothing is known against it: a server that has ended it has said so, and that is
+    /// read here before anything is sent that must not be lost.
+    func checkAlive() throws(ConnectionFailure) {
+        guard let handle else { throw .broken("the connection is closed") }
+        // Its last words come first, and the end of the stream behind them.
+        for _ in 0..<4 {
+            guard cpostgres_wait(PQsocket(handle), 0, 0) > 0 else { return }
+            guard PQconsumeInput(handle) == 1, PQstatus(handle) == CONNECTION_OK else {
+                throw giveUp(handle)
+            }
+        }
+    }
+
     // MARK: Pipelines
 
     /// Sends the statements together and waits for all answers. Not open: `.broken`.

@@ -202,6 +202,11 @@ extension PostgresStore {
         // Rows that were made to be locked go with it.
         guard !transaction.writes.isEmpty else { return rollback() }
         let queries = Flush(transaction, lane: lane).queries + [Query(Schema.commit)]
+        do throws(ConnectionFailure) {
+            try connection.checkAlive()
+        } catch {
+            throw error.storeError(isCommitSent: false)
+        }
         let rows: [Rows]
         do throws(ConnectionFailure) {
             rows = try connection.run(queries)

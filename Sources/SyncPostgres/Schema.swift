@@ -88,8 +88,13 @@ enum Schema {
     static let begin = Statement("m_begin", "BEGIN")
     static let commit = Statement("m_commit", "COMMIT")
     static let rollback = Statement("m_rollback", "ROLLBACK")
+    /// By the catalog itself: a name's look-up may be answered from what a backend remembers.
     private static let isThere = Statement(
-        "m_there", "SELECT (to_regclass('mizu_meta') IS NOT NULL)::int::int8")
+        "m_there",
+        """
+        SELECT count(*) FROM pg_class
+        WHERE relname = 'mizu_meta' AND relnamespace = current_schema()::regnamespace
+        """)
     private static let insertMeta = Statement(
         "m_meta_new",
         """
