@@ -48,7 +48,7 @@ public final class TestServer: Sendable {
             \(Self.unprivileged)\(command) >log 2>&1 </dev/null &
             server=$!
             read -r word
-            kill -QUIT $server 2>/dev/null
+            kill -QUIT $server 2>/dev/null; kill -TERM $server 2>/dev/null
             wait $server 2>/dev/null
             rm -rf \(folder)
             """
