@@ -156,7 +156,7 @@ let package = Package(
             "Mizu",
             [
                 "MizuSyncService", "MizuProcess", "MizuServer", "MizuDoor", "MizuNews",
-                "MizuAccessLog", "MizuIdentity", "MizuSyncSQLite", postgres("MizuSyncPostgres"),
+                "MizuAccessLog", "MizuIdentity", "MizuSyncSQLite",
                 "MizuView", "MizuSync", "MizuRouting", "MizuHTTP",
                 "MizuWire", "MizuTransport", "MizuEventLoop", "MizuWebAuthn", "MizuJOSE",
                 "MizuCrypto", "MizuBytes", "CLinux", "CDev", "CClient", log,

@@ -1,7 +1,7 @@
 // What a batch will ask for, looked up in the pipeline that begins its transaction: the rows of its
 // scopes, locked in the order of their names so that no two batches wait for each other in a
-// circle; then, under these locks, outcomes, clients, accounts, and records that mutations like these have
-// asked for before.
+// circle; then, under these locks, outcomes, clients, accounts, and records that mutations like
+// these have asked for before.
 
 import MizuBytes
 import MizuSync
