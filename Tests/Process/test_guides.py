@@ -22,7 +22,9 @@ from wire import WebSocket, dump, fetch, post
 SWIFT = [path.read_text() for path in sorted((ROOT / "Tests/Guides").glob("*.swift"))]
 # Variables of the build, the tests and systemd, which are no settings of a server.
 OTHER_VARIABLES = {
-    "FUZZ_SECONDS", "SECONDS_EACH", "MIZU_BIN", "ECHO_BIN", "TIME_LIMIT", "LISTEN_FDS"}
+    "FUZZ_SECONDS", "SECONDS_EACH", "MIZU_BIN", "ECHO_BIN", "TIME_LIMIT", "LISTEN_FDS",
+    "MIZU_STORES", "MIZU_TEST_POSTGRES", "MIZU_TEST_REDIS", "MIZU_TEST_PGBOUNCER",
+    "MIZU_TEST_POSTGRES_SOCKET", "MIZU_TEST_POSTGRES_DATA", "MIZU_CLUSTER_SECONDS"}
 # Those of the proxies by test_proxies.py, those of the browser client by Tests/Browser/test_client.py.
 RUN_BY_A_TEST = {
     "sh", "json", "ws", "swift", "diff", "env", "nginx", "haproxy", "caddy", "js", "ts", "html"}

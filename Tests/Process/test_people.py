@@ -103,8 +103,8 @@ def test_pulls_that_are_under_way_show_nothing_of_what_came_after_the_right(team
             reader.join()
         assert {status for status, _ in answers} == {200, 403}, turn
         assert all("not for bob" not in text for _, text in answers), turn
-        # Each reader may have had one that was begun before.
-        assert all(status == 403 for status, _ in answers[removed + len(readers):]), turn
+        # Each reader may have had one that was begun before, and come late to the list with it.
+        assert sum(status != 403 for status, _ in answers[removed:]) <= len(readers), turn
         status, answer = bob.pull(ours)
         assert (status, answer["code"]) == (403, "scope_denied")
 
