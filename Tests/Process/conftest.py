@@ -73,8 +73,9 @@ def start(tmp_path, store):
     store unless `database` names another; all are ended after it."""
     running, url = [], []
 
-    def starter(folder=tmp_path, database=None, **options):
-        if database is None:
+    # `None` is a server without a DATABASE_URL.
+    def starter(folder=tmp_path, database=..., **options):
+        if database is ...:
             database = url[0] if url else store.new_url()
             url[:] = [database]
         running.append(processes.Server(folder, database=database, **options))
