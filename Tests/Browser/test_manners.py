@@ -222,6 +222,8 @@ def test_the_tab_key_reaches_all_of_it_in_the_order_of_the_page(open_page):
     todo.add("Milk")
     todo.mutate("todo.create", {"id": "x", "title": "y" * 501})
     todo.checkbox("Milk").check()
+    expect(todo.refusals).to_have_count(1)
+    todo.expect_synced()
     todo.page.locator(".brand").focus()
     names = []
     for _ in range(12):

@@ -1,5 +1,5 @@
 // The expenses app of the guides as a process, for Tests/Browser: its page, and what the bank sends
-// in a file that BANK names. EXPENSES_JS is the page's script.
+// in a file that BANK names, as soon as there is one. EXPENSES_JS is the page's script.
 
 import Foundation
 import Mizu
@@ -37,6 +37,9 @@ do {
         try .from(environment: environment), assets: assets, secret: "of the card company"
     ) {
         guard let path = environment["BANK"] else { return [:] }
+        while !FileManager.default.fileExists(atPath: path) {
+            try await Task.sleep(for: .milliseconds(50))  // a bank that answers late
+        }
         return ["oak": try String(contentsOfFile: path, encoding: .utf8)]
     }
     app.get("/favicon.ico") { _ in .status(.noContent) }  // of the pages below /account
