@@ -32,6 +32,7 @@ struct SettingFlags: ParsableArguments {
     struct Process: ParsableArguments {
         @Option(setting: "ADDR") var addr: String?
         @Option(setting: "DATABASE_URL") var databaseUrl: String?
+        @Option(setting: "COMMITTERS") var committers: String?
         @Option(setting: "WORKERS") var workers: String?
         @Flag(setting: "DEV") var dev: Bool
         @Option(setting: "DRAIN_TIMEOUT") var drainTimeout: String?
@@ -41,6 +42,7 @@ struct SettingFlags: ParsableArguments {
             [
                 ("ADDR", addr),
                 ("DATABASE_URL", databaseUrl),
+                ("COMMITTERS", committers),
                 ("WORKERS", workers),
                 ("DEV", dev ? "true" : nil),
                 ("DRAIN_TIMEOUT", drainTimeout),

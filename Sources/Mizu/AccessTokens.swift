@@ -233,6 +233,8 @@ extension App {
         atAccountDeletion.add(
             forget: { tokens.forget(tokens.list(of: $0)) },
             remove: { try await tokens.revokeAll(of: $0) })
+        // Made or revoked on another node.
+        sync.service.onChangeElsewhere(of: AccessTokenRecords.scope) { tokens.reload { _ in } }
         authenticate(with: tokens)
         return tokens
     }

@@ -27,6 +27,8 @@ extension Accounts {
         guard request.user == nil, let token = SessionCookie.token(in: request) else {
             return .done
         }
+        // It may have ended on another node.
+        guard !sync.service.isShared else { return .lookUp }
         switch cache.find(token) {
         case .refused: return .done
         case .unknown: return .lookUp
@@ -106,6 +108,7 @@ extension Accounts {
     func session(of token: SessionToken, _ peer: PeerAddress) async throws -> KnownSession? {
         // A session that ends meanwhile makes one more look necessary; twice in a row is rare, and
         // who is ended all the time may be told to come again.
+        try await catchUp()
         for _ in 0..<4 {
             switch cache.find(token) {
             case .refused: return nil
@@ -114,11 +117,33 @@ extension Accounts {
                 return isOver ? nil : session
             case .unknown(let ticket):
                 let session = try await read(token, onBehalfOf: peer)
-                guard cache.keep(session, for: token, ticket) else { continue }
+                if cache.keep(session, for: token, ticket) { continue }
+                // It was read after the request had come; others change it all the time.
+                guard !sync.service.isShared else {
+                    return session.flatMap {
+                        WallClock.milliseconds < $0.endMilliseconds(options.sessions) ? $0 : nil
+                    }
+                }
             }
         }
         throw HTTPError(
             .serviceUnavailable, code: "unavailable", message: "the session cannot be looked up")
+    }
+
+    /// Forgets what is in memory if another process has changed something of the accounts since.
+    private func catchUp() async throws {
+        guard sync.service.isShared else { return }
+        let service = sync.service
+        let end: Position? = await handedOver { waiting in
+            service.learnEnd(of: AccountRecords.scope) { waiting.resume(returning: $0) }
+        }
+        guard let end else { throw HTTPError(Refusal.unavailable("the store cannot be read now")) }
+        let moved = cachedAt.withLock { at in
+            guard end.epoch != at.epoch || end.cursor > at.cursor else { return false }
+            at = end
+            return true
+        }
+        if moved { cache.clear() }
     }
 
     private func read(

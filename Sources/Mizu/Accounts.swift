@@ -72,6 +72,9 @@ public final class Accounts: Sendable {
     let keys: SecretKeys
     let hasher: PasswordHasher
     let cache = SessionCache()
+    /// Where the accounts' scope was when `cache` was emptied last, in a store that other processes
+    /// write to: what is in it was read there, or later.
+    let cachedAt = Mutex<Position>(.start)
     /// What else ends with an account: its tokens, its passkeys.
     let atDeletion: UserHooks
     /// The path of the script by which the built-in pages have passkeys; nil: they have none.

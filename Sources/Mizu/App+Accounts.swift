@@ -89,6 +89,13 @@ extension App {
     /// The keys of SESSION_SECRET, or one that is made beside the database.
     private func secretKeys() throws(StartError) -> SecretKeys {
         if let keys = configuration.sessionSecret { return keys }
+        if configuration.isDatabaseShared {
+            logger.warning(
+                """
+                set SESSION_SECRET to the same text on every node: links that one of them has \
+                signed are good on no other without it
+                """)
+        }
         guard configuration.database.hasPrefix("sqlite:") else {
             // Nothing outlives the process, so neither has the key to.
             return SecretKeys.fresh()

@@ -11,7 +11,6 @@ import MizuProcess
 import MizuRouting
 import MizuServer
 import MizuSync
-import MizuSyncSQLite
 import MizuSyncService
 import MizuWire
 
@@ -303,22 +302,17 @@ public final class App {
         var reads = configuration.reads
         reads.exempt = configuration.publicPort.addresses.exempt
         let restored = atRestore
-        var random = RandomNumbers()
-        let epoch = Name.random(using: &random)
         do throws(StoreError) {
-            let store = try Store.open(configuration.database, epoch: epoch, logger: logger)
-            do throws(SyncStartError) {
-                return try SyncService.start(
+            return try withStore(feed.cluster?.storeCarrier) { (store, sharing) throws(SyncStartError) in
+                try SyncService.start(
                     store, mutator: mutator, limits: configuration.sync, roles: roles,
                     system: systemMutations, workers: workers, logger: logger, reads: reads,
-                    limiter: limiter, authorize: rule,
+                    limiter: limiter, authorize: rule, sharing: sharing,
                     publish: { feed.publish($0, $1, in: &$2) },
                     onRestore: {
                         feed.positionsLost()
                         restored.run()
                     })
-            } catch {
-                throw StoreError(.unavailable, error.description)
             }
         } catch {
             throw StartError(error.message)

@@ -35,7 +35,13 @@ extension Configuration {
         Setting(
             "DATABASE_URL", reads: .database, into: \.database,
             help: "The database. A `PATH` is relative to the working directory unless it begins "
-                + "with `/`; missing folders are made. `memory:` keeps nothing."),
+                + "with `/`; missing folders are made. `memory:` keeps nothing. `postgres://…` is "
+                + "a PostgreSQL that many machines share."),
+        Setting(
+            "COMMITTERS", reads: .count(1...64), into: \.committers,
+            default: "4 for PostgreSQL, else 1",
+            help: "Threads that commit to a PostgreSQL, each with a connection; a scope is "
+                + "always the same one's. Other databases have one."),
         Setting(
             "WORKERS", reads: .count(1...1024), into: \.workers, default: "one for each CPU",
             help: "Event loops, each with its own thread."),

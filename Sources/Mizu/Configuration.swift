@@ -24,8 +24,11 @@ public struct Configuration: Sendable {
 
     /// Where to listen without TLS.
     public var addresses = [ListenAddress(host: "127.0.0.1", port: 8080)]
-    /// `sqlite:PATH` or `memory:`.
+    /// `sqlite:PATH`, `postgres://…` or `memory:`.
     public var database = "sqlite:data/mizu.db"
+    /// Threads that commit, each with a connection, to a database that several processes share;
+    /// nil: 4. Others have one.
+    public var committers: Int?
     /// Event loops; nil: one for each CPU.
     public var workers: Int?
     /// Templates and files are read from disk, again at each request, and errors show in the page.

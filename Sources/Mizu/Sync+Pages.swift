@@ -54,7 +54,9 @@ extension Sync {
         let (asked, exchange, peer) = (AskedRepresentation(request), request.exchange, request.peer)
         return try admit(request, to: scope, for: .snapshot, as: user) { pass, watch in
             let position = service.tail.head(scope)?.position
-            if let position, let page = pages.page(key, at: position), service.isGranted(pass) {
+            if let position, let page = pages.page(key, at: position),
+                service.isGranted(pass, through: position.cursor)
+            {
                 return .now(answer(with: page, asked, key, pages))
             }
             let waiter = PageWaiter(

@@ -17,9 +17,11 @@ public final class LogTail: Sendable {
     private let limits: SyncLimits
     private let table: Mutex<TailTable>
 
-    public init(limits: SyncLimits) {
+    /// - Parameter isShared: others write to the store, too. Then what is here may be behind, and
+    ///   who answers from it asks the store first where the log ends (`learn`).
+    public init(limits: SyncLimits, isShared: Bool = false) {
         self.limits = limits
-        table = Mutex(TailTable(limits: limits))
+        table = Mutex(TailTable(limits: limits, isShared: isShared))
     }
 
     /// What the tail says to a pull.
@@ -84,11 +86,14 @@ extension LogTail {
         /// Where the log ends; nil if only the store knows.
         public let head: Position?
         private let appended: Position?
+        /// How far anybody has seen the log.
+        private let seen: Int?
         public let moment: Moment
 
-        init(head: Position?, appended: Position?, moment: Moment) {
+        init(head: Position?, appended: Position?, seen: Int?, moment: Moment) {
             self.head = head
             self.appended = appended
+            self.seen = seen
             self.moment = moment
         }
     }
@@ -98,7 +103,7 @@ extension LogTail {
             let tail = table.use(scope)
             return Sight(
                 head: tail.flatMap { $0.isComplete ? $0.head : nil }, appended: tail?.head,
-                moment: Moment(evictions: table.evictions))
+                seen: tail?.seen, moment: Moment(evictions: table.evictions))
         }
     }
 
@@ -197,5 +202,11 @@ extension LogTail {
     /// knows. Copies nothing. Any thread.
     public func ends(_ scope: Name, at position: Position) -> Bool {
         table.withLock { $0.ends(scope, at: position) }
+    }
+
+    /// Whether each change behind the position is here, up to the end of the log as far as anybody
+    /// was told; false where only the store knows. Copies nothing. Any thread.
+    public func covers(_ scope: Name, from position: Position) -> Bool {
+        table.withLock { $0.covers(scope, from: position) }
     }
 }

@@ -161,6 +161,8 @@ private struct ReviewQueue: Sendable {
 /// opened again, as a file can.
 public final class MemoryShelf: Sendable {
     private let rows: Mutex<MemoryRows>
+    /// Transactions that have written so far.
+    private let version = Mutex<UInt64>(0)
 
     /// Nothing yet.
     public init() { rows = Mutex(MemoryRows()) }
@@ -183,6 +185,22 @@ public final class MemoryShelf: Sendable {
     func apply(_ writes: [MemoryRows.Write]) {
         rows.withLock { rows in
             for write in writes { rows.apply(write) }
+        }
+    }
+
+    /// Now, as `apply(_:ifStillAt:)` counts it.
+    var currentVersion: UInt64 { version.withLock { $0 } }
+
+    /// Applies what a transaction has written if nobody else has since it began.
+    /// - Returns: false where somebody has; then nothing is applied.
+    func apply(_ writes: [MemoryRows.Write], ifStillAt start: UInt64) -> Bool {
+        version.withLock { version in
+            guard version == start else { return false }
+            if !writes.isEmpty {
+                version += 1
+                apply(writes)
+            }
+            return true
         }
     }
 }

@@ -8,6 +8,9 @@ import MizuBytes
 /// A store on a `MemoryShelf`. Confined to the committer's thread.
 public final class MemoryStore: SyncStore {
     public let epoch: Name
+    public let isShared: Bool
+    /// Where the shelf was when the transaction began.
+    private var start: UInt64 = 0
     private let shelf: MemoryShelf
     private var writes: [MemoryRows.Write] = []
     private var overlay = MemoryOverlay()
@@ -15,10 +18,14 @@ public final class MemoryStore: SyncStore {
     private var savedCount = 0
 
     /// Opens the shelf as its only writer.
-    /// - Parameter epoch: new for each opening.
-    public init(on shelf: MemoryShelf = MemoryShelf(), epoch: Name) {
+    /// - Parameters:
+    ///   - epoch: new for each opening; the same for all who share the shelf.
+    ///   - isShared: not the only one. Transactions may then end in a conflict, as when others were
+    ///     quicker. For tests of what has a database server elsewhere.
+    public init(on shelf: MemoryShelf = MemoryShelf(), epoch: Name, isShared: Bool = false) {
         self.shelf = shelf
         self.epoch = epoch
+        self.isShared = isShared
     }
 
     /// Nothing of it outlives the process.
@@ -38,7 +45,10 @@ public final class MemoryStore: SyncStore {
 // MARK: Transactions
 
 extension MemoryStore {
-    public func begin() throws(StoreError) { rollback() }
+    public func begin() throws(StoreError) {
+        rollback()
+        if isShared { start = shelf.currentVersion }
+    }
 
     public func savepoint() throws(StoreError) { savedCount = writes.count }
     public func releaseSavepoint() throws(StoreError) {}
@@ -51,7 +61,13 @@ extension MemoryStore {
     }
 
     public func commit() throws(StoreError) {
-        shelf.apply(writes)
+        if isShared {
+            guard shelf.apply(writes, ifStillAt: start) else {
+                throw StoreError(.conflict, "another process has written meanwhile")
+            }
+        } else {
+            shelf.apply(writes)
+        }
         rollback()
     }
 

@@ -22,6 +22,10 @@ struct ScopeTail: Sendable {
     var seen = 0
     /// Known from a reader alone; no commit has been appended.
     var isLearned = false
+    /// Begun by a commit, in a store that others write to as well: what is known may be older than
+    /// what somebody was shown before it was forgotten here. Until a reader has looked, only the
+    /// store knows where the log ends.
+    var isUnsure = false
 
     /// What is known of a position.
     enum Standing { case known, epochChanged, unknown }
@@ -107,7 +111,7 @@ struct ScopeTail: Sendable {
     var isEmpty: Bool { segments.isEmpty }
 
     /// Whether nothing has been shown to anybody that is not here.
-    var isComplete: Bool { seen <= head.cursor }
+    var isComplete: Bool { seen <= head.cursor && !isUnsure }
 
     func check(cursor: Int, epoch: Name?) -> Standing {
         guard isComplete, cursor >= base.cursor, cursor <= head.cursor else { return .unknown }

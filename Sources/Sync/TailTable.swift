@@ -20,6 +20,8 @@ struct TailTable {
     private(set) var evictions = 0
     private(set) var byteCount = 0
     private let limits: SyncLimits
+    /// Others write to the store, too: commits may come late, and those of others not at all.
+    private let isShared: Bool
 
     private struct Slot {
         var scope: Name
@@ -36,7 +38,10 @@ struct TailTable {
         var count = 0
     }
 
-    init(limits: SyncLimits) { self.limits = limits }
+    init(limits: SyncLimits, isShared: Bool = false) {
+        self.limits = limits
+        self.isShared = isShared
+    }
 
     // MARK: Using
 
@@ -57,18 +62,30 @@ struct TailTable {
             && (position.cursor == 0 || slots[place].tail.head.epoch == position.epoch)
     }
 
+    /// Whether each change behind the position is here; false where that is not known.
+    mutating func covers(_ scope: Name, from position: Position) -> Bool {
+        guard let place = places[scope] else { return false }
+        touch(place)
+        return slots[place].tail.check(cursor: position.cursor, epoch: position.epoch) == .known
+    }
+
     mutating func append(_ changes: CommittedChanges) {
         guard let place = places[changes.scope] else {
             var tail = ScopeTail(base: changes.base)
             tail.append(changes, limits: limits)
+            tail.isUnsure = isShared
             return insert(tail, for: changes.scope)
         }
         let head = slots[place].tail.head
         if changes.head.cursor <= head.cursor, !slots[place].tail.isEmpty { return }
+        if isShared, changes.head.cursor < head.cursor { return }
         unlink(place)
-        let seen = max(slots[place].tail.seen, head.cursor)
+        let (seen, isUnsure) = (
+            max(slots[place].tail.seen, head.cursor), slots[place].tail.isUnsure
+        )
         if head != changes.base { slots[place].tail = ScopeTail(base: changes.base) }
         slots[place].tail.seen = seen
+        slots[place].tail.isUnsure = isUnsure
         slots[place].tail.isLearned = false
         slots[place].tail.append(changes, limits: limits)
         link(place)
@@ -78,20 +95,38 @@ struct TailTable {
     /// Begins the scope's tail anew at a head behind which there is no log.
     mutating func note(_ head: ScopeHead, of scope: Name) {
         guard let place = places[scope] else {
-            return insert(ScopeTail(head: head, isLearned: false), for: scope)
+            var tail = ScopeTail(head: head, isLearned: false)
+            tail.isUnsure = isShared
+            return insert(tail, for: scope)
         }
-        unlink(place)
-        let seen = max(slots[place].tail.seen, slots[place].tail.head.cursor)
-        slots[place].tail = ScopeTail(head: head, isLearned: false)
-        slots[place].tail.seen = seen
-        link(place)
+        if isShared, head.cursor < slots[place].tail.head.cursor { return }
+        begin(place, anew: head, isLearned: false)
         evict()
     }
 
-    /// What is known grows by `append` alone; of it a reader can only say that it is not all.
+    private mutating func begin(_ place: Int, anew head: ScopeHead, isLearned: Bool) {
+        unlink(place)
+        let (seen, isUnsure) = (
+            max(slots[place].tail.seen, slots[place].tail.head.cursor), slots[place].tail.isUnsure
+        )
+        slots[place].tail = ScopeTail(head: head, isLearned: isLearned)
+        slots[place].tail.seen = seen
+        slots[place].tail.isUnsure = isUnsure
+        link(place)
+    }
+
+    /// What is known grows by `append` alone; of it a reader can only say that it is not all. Where
+    /// nothing but the end of a log is known, and others write to the store, the end moves on.
     mutating func learn(_ head: ScopeHead, of scope: Name, since moment: LogTail.Moment) {
         if let place = places[scope] {
             slots[place].tail.seen = max(slots[place].tail.seen, head.cursor)
+            if isShared {
+                if evictions == moment.evictions { slots[place].tail.isUnsure = false }
+                let tail = slots[place].tail
+                if tail.isEmpty, head.cursor > tail.head.cursor {
+                    return begin(place, anew: head, isLearned: tail.isLearned)
+                }
+            }
             touch(place)
         } else if evictions == moment.evictions {
             insert(ScopeTail(head: head), for: scope)
@@ -101,7 +136,7 @@ struct TailTable {
     /// Forgets everything; what readers have read until now is not learned from.
     mutating func forgetAll() {
         let evictions = evictions
-        self = TailTable(limits: limits)
+        self = TailTable(limits: limits, isShared: isShared)
         self.evictions = evictions + 1
     }
 

@@ -25,9 +25,24 @@ extension AccessControl {
         var isLooking = false
     }
 
-    /// Decides with the store's help; `waiter` is called once in any case.
+    /// Decides with the store's help; `waiter` is called once in any case. Where others write to
+    /// the store, the tail knows by then how far anybody has seen the question's scope.
     /// - Parameter asker: who asks; counted by user where there is one.
     func admit(
+        _ question: AccessQuestion, for asker: ReadAsker, _ waiter: @escaping Waiter
+    ) {
+        guard let index else { return look(question, for: asker, waiter) }
+        index.ask(scopes(behind: question)) { heads in
+            guard let asOf = heads?.first?.position.cursor else {
+                return waiter(.failed(.refused(.unreadable)))
+            }
+            if let known = self.known(question) { return waiter(known.known(to: asOf)) }
+            self.look(question, for: asker) { waiter($0.known(to: asOf)) }
+        }
+    }
+
+    /// The same where all that can be known without a look is known.
+    private func look(
         _ question: AccessQuestion, for asker: ReadAsker, _ waiter: @escaping Waiter
     ) {
         let key = DecisionCache.Key(question)
@@ -91,7 +106,8 @@ extension AccessControl {
         _ key: DecisionCache.Key, holds: () -> Bool
     ) -> (told: [Waiter], left: Bool) {
         // Asked without the lock, and only where it matters: for those who had asked by then.
-        let lateCount = state.withLock { $0.flights[key]?.late.count ?? 0 }
+        // Where others write to the store, memory does not say what was so when they asked.
+        let lateCount = isShared ? 0 : state.withLock { $0.flights[key]?.late.count ?? 0 }
         let goodCount = lateCount > 0 && holds() ? lateCount : 0
         return state.withLock { state in
             guard let flight = state.flights.removeValue(forKey: key) else { return ([], false) }

@@ -30,6 +30,8 @@ final class AccessControl: Sendable {
     let tail: LogTail
     let logger: Logger
     let readers: Readers
+    /// Asked before anything is decided from memory; nil where no other process writes.
+    let index: ReadIndex?
     private let rule: AccessRule
     /// Whether a decision has ever looked at a scope of the framework's. Set once.
     private let looksAtInternal = Atomic<Bool>(false)
@@ -46,13 +48,20 @@ final class AccessControl: Sendable {
         var lookCount = 0
     }
 
-    init(_ rule: AccessRule, tail: LogTail, readers: Readers, logger: Logger) {
+    init(
+        _ rule: AccessRule, tail: LogTail, readers: Readers, index: ReadIndex? = nil,
+        logger: Logger
+    ) {
         self.rule = rule
         self.tail = tail
+        self.index = index
         self.readers = readers
         self.logger = logger
         state = Mutex(State())
     }
+
+    /// Whether other processes write to the store.
+    var isShared: Bool { index != nil }
 
     /// Whether decisions stand on nothing that anybody could look at.
     var looksAtNothing: Bool {
@@ -74,7 +83,26 @@ final class AccessControl: Sendable {
     // MARK: At once
 
     /// Whether it is allowed; nil where only the store can say. Neither waits nor reads.
+    ///
+    /// Where others write to the store, too, it answers only what is good without a look: what is
+    /// denied in any case, and a push, which the transaction decides. Whoever reads has to ask
+    /// where the log ends (`admit`).
     func ruling(_ question: AccessQuestion) -> Ruling? {
+        guard isShared else { return known(question) }
+        guard case .allowed(let pass)? = known(question) else {
+            if case .app = ScopeOwner(of: question.scope, askedBy: question.user),
+                !looksAtNothing
+            {
+                return nil
+            }
+            return known(question)
+        }
+        return question.action == .push && pass.seen.isEmpty ? .allowed(pass) : nil
+    }
+
+    /// What memory says; nil where only the store can say. Where others write to the store, this
+    /// is the newest of what was learned since the request came, and no more.
+    func known(_ question: AccessQuestion) -> Ruling? {
         switch ScopeOwner(of: question.scope, askedBy: question.user) {
         case .framework, .user(isAsker: false): return .denied
         case .user(isAsker: true): return .allowed(free(question))
@@ -105,9 +133,12 @@ final class AccessControl: Sendable {
     ) -> (push: Ruling?, pull: Ruling?) {
         let push = AccessQuestion(user: user, scope: scope, action: .push)
         let pull = AccessQuestion(user: user, scope: scope, action: .pull)
-        guard isByRolesAlone, user != nil, ScopeOwner(of: scope, askedBy: user) == .app else {
+        guard !isShared, isByRolesAlone, user != nil,
+            ScopeOwner(of: scope, askedBy: user) == .app
+        else {
             let ruling = ruling(push)
-            return (ruling, ruling?.isAllowed == true ? self.ruling(pull) : nil)
+            // Whether it is compressed may be decided by what was so a moment ago.
+            return (ruling, ruling?.isAllowed == true ? known(pull) : nil)
         }
         guard let (found, era) = decision(pull, as: .pull) else { return (nil, nil) }
         return (
@@ -184,22 +215,37 @@ final class AccessControl: Sendable {
 
     /// Whether nobody has taken the right away that a pass stood on, as far as grants say it.
     /// Whoever reads first and asks then has read nothing that was written after it was taken.
-    func isGranted(_ pass: AccessPass) -> Bool {
-        pass.seen.isEmpty
-            || hold(
-                pass.seen.filter { if case .records = $0 { false } else { true } }, era: pass.era)
+    /// - Parameter cursor: up to where the question's scope was read, if that is known. Where
+    ///   others write to the store, grants of another scope are known to hold only as far as they
+    ///   were looked at together.
+    func isGranted(_ pass: AccessPass, through cursor: Int = .max) -> Bool {
+        if pass.seen.isEmpty { return true }
+        if isShared, cursor > pass.asOf,
+            pass.seen.contains(where: { $0.isGrant && $0.scope != pass.question.scope })
+        {
+            return false
+        }
+        return hold(pass.seen.filter(\.isGrant), era: pass.era)
     }
 
     private func hold(_ seen: [AccessPass.Seen], era: UInt32) -> Bool {
         let areGrantsHeld = state.withLock { state in
             guard state.era == era else { return false }
-            for case .grant(_, let mark) in seen where !state.grants.holds(mark) { return false }
+            for what in seen {
+                switch what {
+                case .grant(_, let mark), .sharedGrant(_, let mark, _):
+                    if !state.grants.holds(mark) { return false }
+                case .records, .unwritten: break
+                }
+            }
             return true
         }
         guard areGrantsHeld else { return false }
         for what in seen {
             switch what {
             case .grant: break
+            case .sharedGrant(let scope, _, let position):
+                guard tail.covers(scope, from: position) else { return false }
             case .records(let scope, let position):
                 guard tail.ends(scope, at: position) else { return false }
             case .unwritten(let scope):
@@ -242,7 +288,7 @@ final class AccessControl: Sendable {
 
     private func fixedRuling(_ question: AccessQuestion) -> Ruling? {
         guard !looksAtNothing, ScopeOwner(of: question.scope, askedBy: question.user) == .app
-        else { return ruling(question) }
+        else { return known(question) }
         return nil
     }
 
@@ -274,6 +320,19 @@ final class AccessControl: Sendable {
         }
     }
 
+    /// The scopes of which it is to be known where they end before the question can be answered
+    /// from memory: the question's own first, then what a remembered decision stood on.
+    func scopes(behind question: AccessQuestion) -> [Name] {
+        var scopes = [question.scope]
+        guard !looksAtNothing else { return scopes }
+        let key = DecisionCache.Key(question, as: isByRolesAlone ? .pull : question.action)
+        for what in state.withLock({ $0.decisions.find(key) })?.seen ?? []
+        where !scopes.contains(what.scope) {
+            scopes.append(what.scope)
+        }
+        return scopes
+    }
+
     // MARK: What changes decisions
 
     /// Takes in whose grants commits have changed. To be called when that is durable and before
@@ -302,6 +361,11 @@ final class AccessControl: Sendable {
             state.decisions.forgetAll()
         }
     }
+}
+
+extension AccessPass.Seen {
+    /// Whether it is about who has which right, and not about records.
+    var isGrant: Bool { if case .records = self { false } else { true } }
 }
 
 extension Access {

@@ -65,7 +65,12 @@ package final class AccessLook {
     func role(of user: Name, in scope: Name) throws -> String? {
         let source = try enter(scope)
         do {
-            note(.grant(in: scope, mark(user, scope)))
+            if source.control.isShared {
+                let head = try source.reader.scopeState(scope).head
+                note(.sharedGrant(in: scope, mark(user, scope), at: head))
+            } else {
+                note(.grant(in: scope, mark(user, scope)))
+            }
             return try GrantRecord.read(of: user, in: scope, source.reader)?.role
         } catch {
             throw failing(error)
@@ -104,7 +109,7 @@ package final class AccessLook {
         do {
             if !isViewing { try begin(source, with: scope) }
             // What the reader saw the tail must not deny. Of other scopes the view may be old.
-            if ensured.contains(scope), let moment {
+            if ensured.contains(scope) || source.control.isShared, let moment {
                 let state = try source.reader.scopeState(scope)
                 source.control.tail.learn(
                     ScopeHead(state.head, checksum: state.checksum), of: scope, since: moment)
@@ -138,6 +143,8 @@ package final class AccessLook {
             source.reader.endReading()
             isViewing = false
         }
+        // A view of a shared store has all that was committed to any scope before it began.
+        if source.control.isShared { return [] }
         return entered.filter { scope in
             guard !ensured.contains(scope) else { return false }
             guard let head = try? source.reader.scopeState(scope).head else { return true }

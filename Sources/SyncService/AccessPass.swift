@@ -10,6 +10,9 @@ public struct AccessPass: Sendable {
     let seen: [Seen]
     /// `AccessControl`'s when the decision was made.
     let era: UInt32
+    /// Up to there in the question's scope it is known to hold, where other processes write to the
+    /// store: all that it stood on was looked at when the scope was there, or later.
+    var asOf = 0
 
     /// One thing that was looked at.
     enum Seen: Hashable, Sendable {
@@ -19,10 +22,15 @@ public struct AccessPass: Sendable {
         case unwritten(Name)
         /// The user's own grant in a scope.
         case grant(in: Name, GrantMark)
+        /// The same in a store that others write to: there it holds while all that was written to
+        /// the scope since is known here.
+        case sharedGrant(in: Name, GrantMark, at: Position)
 
         var scope: Name {
             switch self {
-            case .records(let scope, _), .unwritten(let scope), .grant(let scope, _): scope
+            case .records(let scope, _), .unwritten(let scope), .grant(let scope, _),
+                .sharedGrant(let scope, _, _):
+                scope
             }
         }
     }
@@ -74,6 +82,13 @@ enum Ruling: Sendable {
     case failed(AccessFailure)
 
     var isAllowed: Bool { if case .allowed = self { true } else { false } }
+
+    /// The same, which was found when the question's scope was there, or later.
+    func known(to cursor: Int) -> Ruling {
+        guard case .allowed(var pass) = self else { return self }
+        pass.asOf = cursor
+        return .allowed(pass)
+    }
 }
 
 enum AccessFailure: Sendable {

@@ -1,4 +1,5 @@
-// The one writer's thread. Pushes of all workers that wait together
+// A writer's thread: the only one of a store, or one of several that share it, of which each has
+// the scopes whose names have its hash. Pushes of all workers that wait together
 // become one transaction; then the new changes go to the tail, then to every worker, and only then
 // do answers leave. So nobody can be shown a change that another look would not show.
 //
@@ -59,6 +60,10 @@ final class Committer: Sendable {
     private let onRestore: @Sendable () -> Void
     private let logger: Logger
     private let diskFreeBytesMin: Int?
+    /// Tells what is committed in the place of `publish`, where others write to the store.
+    private let storeNews: StoreNews?
+    /// Whether this one looks through the logs for what is too old: one of a process does.
+    private let trims: Bool
 
     /// - Parameters:
     ///   - publish: gets every commit's changes, on the committer's thread, before the answers;
@@ -66,10 +71,12 @@ final class Committer: Sendable {
     ///   - onRestore: called there when an older state was put back under the server.
     init(
         workers: Workers, tail: LogTail, pages: SharedPages, access: AccessControl, logger: Logger,
-        diskFreeBytesMin: Int? = 0, publish: @escaping Publish,
-        onRestore: @escaping @Sendable () -> Void
+        diskFreeBytesMin: Int? = 0, storeNews: StoreNews? = nil, trims: Bool = true,
+        publish: @escaping Publish, onRestore: @escaping @Sendable () -> Void
     ) throws(SystemError) {
         thread = try MailThread("mizu-committer")
+        self.storeNews = storeNews
+        self.trims = trims
         self.workers = workers
         self.tail = tail
         self.pages = pages
@@ -235,8 +242,12 @@ final class Committer: Sendable {
         access.noteGrants(result.feed)
         for changes in result.feed { tail.append(changes) }
         for head in result.internalHeads { tail.note(head) }
-        let watched = access.watched(result.internalHeads)
-        if !result.feed.isEmpty || !watched.isEmpty { publish(result.feed, watched, &outbox) }
+        if let storeNews {
+            storeNews.committed(result.feed, result.internalHeads)
+        } else {
+            let watched = access.watched(result.internalHeads)
+            if !result.feed.isEmpty || !watched.isEmpty { publish(result.feed, watched, &outbox) }
+        }
         for (answer, outcome) in zip(batch.answers, result.answers) { answer(outcome, &outbox) }
         forget(mutations: batch.mutations, bytes: batch.bytes)
     }
@@ -248,7 +259,7 @@ final class Committer: Sendable {
     ) -> SyncEngine.TrimProgress {
         defer { noticeLosses(engine) }
         do throws(StoreError) {
-            let progress = try engine.trim()
+            let progress = trims ? try engine.trim() : .done
             // Where nothing was too old, nothing was written that could show that writing works.
             if health.obstacle != nil { try engine.proveWritable() }
             if hasSpace(engine, &floor), !pace.isFailing { takeIn(nil, "") }
@@ -297,6 +308,7 @@ final class Committer: Sendable {
             clients that saw what is not in it start over
             """)
         tail.forgetAll()
+        storeNews?.followed.forgetPositions()
         pages.forgetAll()
         access.forgetAll()
         onRestore()

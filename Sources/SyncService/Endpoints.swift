@@ -79,7 +79,9 @@ extension SyncService {
             switch self.tail.pull(pull) {
             case .page(let page):
                 let response = Response.json(page.body).uncached
-                guard !self.access.isGranted(pass) else { return .now(response) }
+                guard !self.access.isGranted(pass, through: page.position.cursor) else {
+                    return .now(response)
+                }
                 return self.answerLater(exchange, peer, with: response, by: pass, watch)
             case .refused(let refusal): throw refusal
             case .askStore:
@@ -119,7 +121,9 @@ extension SyncService {
         _ exchange: ExchangeID, _ peer: PeerAddress, with page: PageRequest, at head: Position?,
         _ pass: AccessPass, _ watch: ExchangeWatch?
     ) -> AdmittedAnswer {
-        if let body = pages.find(page, at: head), access.isGranted(pass) {
+        if let body = pages.find(page, at: head),
+            access.isGranted(pass, through: head?.cursor ?? .max)
+        {
             return .now(.json(body).uncached)
         }
         let (workers, watch) = (self.workers, watch ?? ExchangeWatch())

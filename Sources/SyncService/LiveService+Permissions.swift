@@ -108,6 +108,22 @@ extension LiveService {
         }
     }
 
+    /// All subscriptions to a scope, and all whose permission stands on it.
+    func recheckAll(of scope: Name) {
+        rechecks.note(subscriptions.bases.touched(by: .records(scope)))
+        rechecks.note(subscriptions.bases.touched(by: .grants(scope)))
+        let name = TopicName.sync(scope: ByteSlice(scope.bytes))
+        guard hooks.scopeOfTopic != nil || subscriptions.topics.topic(named: name) != nil else {
+            return
+        }
+        for row in sockets.all {
+            for topic in subscriptions.topics.topicNames(of: row.token)
+            where self.scope(of: topic) == scope {
+                rechecks.add(Asker.Seat(socket: row.token, topic: topic))
+            }
+        }
+    }
+
     private func recheck(_ asker: Asker) {
         guard subscriptions.topics.subscription(of: asker.socket, to: asker.topic) != nil else {
             return

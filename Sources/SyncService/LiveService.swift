@@ -219,6 +219,12 @@ public final class LiveService: WebSocketService {
                 return asker.service.commit(request, byteCount: byteCount, for: asker)
             }
             if let refusal = ruling.refusal(for: request.scope) { return asker.refuse(refusal) }
+            let reading = AccessQuestion(user: request.user, scope: request.scope, action: .pull)
+            if let known = asker.service.sync.access.known(reading) {
+                var request = request
+                request.isByReader = known.isAllowed
+                return asker.service.commit(request, byteCount: byteCount, for: asker)
+            }
             // Whether it may be compressed where it is told to others.
             asker.service.admit(asker, to: request.scope, for: .pull) { asker, ruling in
                 var request = request

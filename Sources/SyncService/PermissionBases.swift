@@ -37,7 +37,7 @@ struct PermissionBases {
             let cause: Cause =
                 switch what {
                 case .records(let scope, _), .unwritten(let scope): .records(scope)
-                case .grant(let scope, _): .grants(scope)
+                case .grant(let scope, _), .sharedGrant(let scope, _, _): .grants(scope)
                 }
             if !causes.contains(cause) { causes.append(cause) }
         }
@@ -75,6 +75,11 @@ struct PermissionBases {
             dependents[cause]?.remove(id)
             if dependents[cause]?.isEmpty == true { dependents[cause] = nil }
         }
+    }
+
+    /// Whether a subscription here stands on something of the scope.
+    func stand(on scope: Name) -> Bool {
+        dependents[.records(scope)] != nil || dependents[.grants(scope)] != nil
     }
 
     /// Entries that stand on it.

@@ -56,6 +56,9 @@ final class Subscriptions {
         guard !pass.seen.isEmpty || !bases.isEmpty,
             let subscription = topics.subscription(of: asker.socket, to: asker.topic)
         else { return 0 }
+        if let storeNews = sync.storeNews {
+            for what in pass.seen { storeNews.follow(what.scope) }
+        }
         let (older, newer) = (topics[subscription].basis, bases.take(pass))
         topics[subscription].basis = newer
         bases.release(older)
@@ -99,6 +102,8 @@ final class Subscriptions {
         guard let scope = Name(scopeName) else {
             return asker.withdraw(.invalidRequest("the topic does not name a scope"))
         }
+        // Before anybody says where the subscription begins, so that nothing behind it is missed.
+        sync.storeNews?.follow(scope)
         asker.service.admit(asker, to: scope, for: .subscribe) { asker, ruling in
             asker.service.subscriptions.subscribe(asker, to: scope, from: position, by: ruling)
         }
@@ -130,7 +135,7 @@ final class Subscriptions {
     ) {
         let delta = sync.tail.delta(scope, after: position)
         // A commit that has just taken the right away may be in what was read: ask again.
-        guard sync.access.isGranted(pass) else {
+        guard sync.access.isGranted(pass, through: delta.end ?? position.cursor) else {
             return subscribe(asker, to: ByteSlice(scope.bytes), from: position)
         }
         switch delta {
@@ -163,7 +168,19 @@ final class Subscriptions {
         }
         asker.service.stand(asker, on: pass)
         asker.acknowledge(at: head)
+        guard let storeNews = sync.storeNews else { return true }
+        let scope = pass.question.scope
+        // What others committed since the reader looked was told to who was subscribed by then.
+        if let told = storeNews.followed.told(scope), told.cursor > head.cursor {
+            sendPoke(asker, at: ScopeHead(told, checksum: nil))
+        }
         return true
+    }
+
+    /// Whether a socket here wants to be told of the scope's commits, or stands on them.
+    func follows(_ scope: Name) -> Bool {
+        bases.stand(on: scope)
+            || topics.topic(named: TopicName.sync(scope: ByteSlice(scope.bytes))) != nil
     }
 
     private func sendDelta(
@@ -276,5 +293,15 @@ final class Subscriptions {
         }
         forgetAsk(asker)
         return true
+    }
+}
+
+extension LogTail.Delta {
+    /// Up to where it goes; nil where that is where the subscriber stands.
+    fileprivate var end: Int? {
+        switch self {
+        case .frame(_, let head, _), .tooFarBehind(let head): head.cursor
+        case .current, .askStore, .refused: nil
+        }
     }
 }

@@ -126,9 +126,9 @@ extension SyncService {
         _ user: Name?, _ scope: Name, for asker: ReadAsker,
         _ proceed: @escaping @Sendable (Bool) -> Void
     ) {
-        decide(AccessQuestion(user: user, scope: scope, action: .pull), for: asker) {
-            proceed($0.isAllowed)
-        }
+        let question = AccessQuestion(user: user, scope: scope, action: .pull)
+        if let known = access.known(question) { return proceed(known.isAllowed) }
+        decide(question, for: asker) { proceed($0.isAllowed) }
     }
 
     private func decide(
@@ -140,7 +140,10 @@ extension SyncService {
     }
 
     /// Whether no commit has taken the right away since it was decided.
-    public func isGranted(_ pass: AccessPass) -> Bool { access.isGranted(pass) }
+    /// - Parameter cursor: up to where the scope was read; nil: that is not known.
+    public func isGranted(_ pass: AccessPass, through cursor: Int? = nil) -> Bool {
+        access.isGranted(pass, through: cursor ?? .max)
+    }
 
     /// Asks again where a commit may have taken the right away while something was read, so that
     /// nothing that was written afterwards goes out. To be called with what was read in hand.

@@ -30,8 +30,11 @@ public final class SyncService: Sendable {
     let readLimits: ReadLimits
     /// What the store was asked for, for who asks the same.
     let pages: SharedPages
-    private let committer: Committer
+    /// Tells other processes that serve the store, and hears of them; nil where there are none.
+    let storeNews: StoreNews?
+    private let committers: Committers
     private let readers: Readers
+    let index: ReadIndex?
 
     /// Starts the committer and the reader threads on `store`.
     /// - Parameters:
@@ -46,36 +49,62 @@ public final class SyncService: Sendable {
     ///     has the answers behind it: the seam by which topics are fed.
     ///   - onRestore: called on the committer's thread when a backup was put back into the open
     ///     database: subscribers stand at positions that are no more.
+    ///   - sharing: what is needed where other processes write to the store, too.
     package static func start(
         _ store: sending any SyncStore, mutator: any Mutator, limits: SyncLimits,
         roles: Roles? = nil, system: SystemMutations = SystemMutations(),
         workers: Workers, logger: Logger, reads: ReadLimits = ReadLimits(),
-        limiter: RateLimiter? = nil, authorize: AccessRule,
+        limiter: RateLimiter? = nil, authorize: AccessRule, sharing: Sharing = Sharing(),
         publish: @escaping Publish,
         onRestore: @escaping @Sendable () -> Void = {}
     ) throws(SyncStartError) -> SyncService {
-        let tail = LogTail(limits: limits)
+        let isShared = store.isShared
+        let tail = LogTail(limits: limits, isShared: isShared)
+        let followed = FollowedScopes()
         let pages = SharedPages(byteCountMax: reads.pagesBytesMax)
         do {
             let readers = try Readers(reads, logger: logger)
-            let access = AccessControl(authorize, tail: tail, readers: readers, logger: logger)
-            let committer = try Committer(
-                workers: workers, tail: tail, pages: pages, access: access, logger: logger,
-                diskFreeBytesMin: limits.diskFreeBytesMin, publish: publish,
-                onRestore: onRestore)
+            let index =
+                isShared ? try ReadIndex(tail: tail, followed: followed, logger: logger) : nil
+            let access = AccessControl(
+                authorize, tail: tail, readers: readers, index: index, logger: logger)
+            let storeNews =
+                isShared
+                ? try StoreNews(
+                    carrier: sharing.carrier, times: sharing.times, followed: followed, tail: tail,
+                    access: access, roles: roles, workers: workers, logger: logger,
+                    publish: publish) : nil
+            let count = isShared && sharing.another != nil ? max(1, sharing.committers) : 1
+            let committers = Committers(
+                try (0..<count).map { (number) throws(SystemError) in
+                    try Committer(
+                        workers: workers, tail: tail, pages: pages, access: access,
+                        logger: logger, diskFreeBytesMin: limits.diskFreeBytesMin,
+                        storeNews: storeNews, trims: number == 0, publish: publish,
+                        onRestore: onRestore)
+                })
             for index in 0..<readers.count {
                 let reader = try store.makeReader()
                 try readers.start(index, reader)
             }
-            let engine = SyncEngine(
-                store: store, mutator: mutator, limits: limits, roles: roles, system: system,
-                now: { WallClock.milliseconds },
-                steady: { Int64(clamping: Instant.now.nanoseconds / 1_000_000) })
-            try committer.start(engine)
+            if let index {
+                let reader = try store.makeReader()
+                try index.start(reader)
+            }
+            if let storeNews {
+                let reader = try store.makeReader()
+                try storeNews.start(reader)
+            }
+            let parts = (mutator, limits, roles, system)
+            for number in 1..<committers.all.count {
+                guard let another = sharing.another else { break }
+                try committers.all[number].start(Self.engine(try another(number), parts))
+            }
+            try committers.all[0].start(Self.engine(store, parts))
             return SyncService(
                 limits: limits, tail: tail, workers: workers, access: access,
                 limiter: limiter, logger: logger, readLimits: reads, pages: pages,
-                committer: committer, readers: readers)
+                storeNews: storeNews, committers: committers, readers: readers, index: index)
         } catch let error as StoreError {
             throw .store(error)
         } catch let error as SystemError {
@@ -85,10 +114,20 @@ public final class SyncService: Sendable {
         }
     }
 
+    private static func engine(
+        _ store: sending any SyncStore,
+        _ parts: (any Mutator, SyncLimits, Roles?, SystemMutations)
+    ) -> sending SyncEngine {
+        SyncEngine(
+            store: store, mutator: parts.0, limits: parts.1, roles: parts.2, system: parts.3,
+            now: { WallClock.milliseconds },
+            steady: { Int64(clamping: Instant.now.nanoseconds / 1_000_000) })
+    }
+
     private init(
         limits: SyncLimits, tail: LogTail, workers: Workers, access: AccessControl,
         limiter: RateLimiter?, logger: Logger, readLimits: ReadLimits, pages: SharedPages,
-        committer: Committer, readers: Readers
+        storeNews: StoreNews?, committers: Committers, readers: Readers, index: ReadIndex?
     ) {
         self.limits = limits
         self.tail = tail
@@ -98,15 +137,17 @@ public final class SyncService: Sendable {
         self.logger = logger
         self.readLimits = readLimits
         self.pages = pages
-        self.committer = committer
+        self.storeNews = storeNews
+        self.committers = committers
         self.readers = readers
+        self.index = index
     }
 
     // MARK: For every caller
 
     /// Why what is pushed cannot be written now; nil where it can.
     public var writeObstacle: WriteObstacle? {
-        workers.isDraining ? .draining : committer.health.obstacle
+        workers.isDraining ? .draining : committers.obstacle
     }
 
     /// Commits `request`; `answer` is called once, on the committer's thread or at once.
@@ -115,16 +156,16 @@ public final class SyncService: Sendable {
         _ request: PushRequest, byteCount: Int, answer: @escaping PushReply
     ) {
         guard !workers.isDraining else {
-            return committer.refuse(answer, .unavailable("the server is going down"))
+            return committers.all[0].refuse(answer, .unavailable("the server is going down"))
         }
-        committer.push(request, byteCount: byteCount, answer: answer)
+        committers.of(request.scope).push(request, byteCount: byteCount, answer: answer)
     }
 
     /// The same, also while the server drains: for code of its own that has begun and is to end.
     public func commit(
         _ request: PushRequest, byteCount: Int, answer: @escaping PushReply
     ) {
-        committer.push(request, byteCount: byteCount, answer: answer)
+        committers.of(request.scope).push(request, byteCount: byteCount, answer: answer)
     }
 
     /// Who asks for a read over HTTP.
@@ -223,7 +264,9 @@ public final class SyncService: Sendable {
     /// Finishes what was pushed and closes the store. Call it when the workers have ended.
     public func stop() {
         readers.stop()
-        committer.stop()
+        committers.stop()
+        storeNews?.stop()
+        index?.stop()
     }
 }
 

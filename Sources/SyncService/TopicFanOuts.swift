@@ -138,7 +138,8 @@ final class TopicFanOuts {
         }
     }
 
-    private func publishPoke(of name: ByteSlice, at head: ScopeHead) {
+    /// Queues a poke for everyone who is subscribed to a scope's topic here.
+    func publishPoke(of name: ByteSlice, at head: ScopeHead) {
         guard let topic = subscriptions.topics.topic(named: name) else { return }
         let poke = broadcast(
             frame(pokeOf: name, at: head), to: topic, mode: .pokes, compresses: mayCompress(name))

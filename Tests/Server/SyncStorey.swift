@@ -74,13 +74,13 @@ final class SyncServer: Sendable {
     convenience init(
         workers count: Int = 1, shelf: MemoryShelf = MemoryShelf(), epoch: Name = "e1",
         limiter: RateLimiter? = nil, rule: AccessRule? = nil, roles: Roles? = nil,
-        presence: PresenceSetting? = nil,
+        presence: PresenceSetting? = nil, sharing: Sharing? = nil,
         authMilliseconds: UInt64 = 10_000, hooks changes: HookChanges = HookChanges(),
         _ change: (inout ServerLimits) -> Void = { _ in }
     ) throws {
         try self.init(
             workers: Workers(count: count), cluster: nil, shelf: shelf, epoch: epoch,
-            limiter: limiter, rule: rule, roles: roles, presence: presence,
+            limiter: limiter, rule: rule, roles: roles, presence: presence, sharing: sharing,
             authMilliseconds: authMilliseconds, hooks: changes, change)
     }
 
@@ -89,16 +89,18 @@ final class SyncServer: Sendable {
         workers: Workers, cluster: Cluster?, shelf: MemoryShelf = MemoryShelf(),
         epoch: Name = "e1",
         limiter: RateLimiter? = nil, rule: AccessRule? = nil, roles: Roles? = nil,
-        presence: PresenceSetting? = nil,
+        presence: PresenceSetting? = nil, sharing: Sharing? = nil,
         authMilliseconds: UInt64 = 10_000, hooks changes: HookChanges = HookChanges(),
         _ change: (inout ServerLimits) -> Void = { _ in }
     ) throws {
         let (feed, permissions) = (LiveFeed(workers: workers, cluster: cluster), Permissions())
         let closed = Recorder()
         let service = try SyncService.start(
-            MemoryStore(on: shelf, epoch: epoch), mutator: PutMutator(), limits: SyncLimits(),
+            MemoryStore(on: shelf, epoch: epoch, isShared: sharing != nil),
+            mutator: PutMutator(), limits: SyncLimits(),
             roles: roles, workers: workers, logger: .silent, limiter: limiter,
             authorize: rule ?? .byName { permissions.allows($0, $1, $2) },
+            sharing: sharing ?? Sharing(),
             publish: { feed.publish($0, $1, in: &$2) })
         let hooks = Self.hooks(permissions, closed, presence?.hook, changes)
         let live = LiveLimits(

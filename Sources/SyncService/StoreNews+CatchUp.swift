@@ -1,0 +1,150 @@
+// What other processes have committed and nobody has told: read from the store's log, once for
+// this process, and told to its sockets as if it had come by news. Rights that grants in between
+// have changed are read off the log itself, so that they end before what was written afterwards is
+// told. Where the log does not reach back, or too much is missing, the sockets are told the
+// position alone, and each is asked again whether it may have it. On the news' thread.
+
+import MizuBytes
+import MizuServer
+import MizuSync
+import MizuWire
+
+extension StoreNews {
+    /// Bytes of changes that are told at a time.
+    private static let chunkBytesMax = 512 << 10
+    /// Changes beyond that many chunks are not told.
+    private static let chunksMax = 16
+
+    /// Tells what is missing of a scope.
+    func catchUp(_ scope: Name, from reader: any SyncReader) throws(StoreError) {
+        for _ in 0..<Self.chunksMax {
+            guard let told = followed.told(scope) else { return }
+            let (changes, head) = try missing(of: scope, after: told, from: reader)
+            guard head.cursor > told.cursor else { return }
+            guard let changes else { return jump(scope, to: head) }
+            access.noteGrants([changes])
+            tail.append(changes)
+            // Another thread may have told a part of it: then the rest is looked at anew.
+            offer(changes)
+        }
+        if let told = followed.told(scope) {
+            let head = try missing(of: scope, after: told, from: reader).head
+            if head.cursor > told.cursor { jump(scope, to: head) }
+        }
+    }
+
+    private func jump(_ scope: Name, to head: ScopeHead) {
+        followed.jump(scope, to: head.position) {
+            workers.performLiveOnAll { $0.service.jumped(scope, to: head, $0) }
+        }
+    }
+
+    /// The next changes behind a position; nil where the log does not reach back to it.
+    private func missing(
+        of scope: Name, after told: Position, from reader: any SyncReader
+    ) throws(StoreError) -> (changes: CommittedChanges?, head: ScopeHead) {
+        let moment = tail.moment()
+        try reader.beginReading(of: scope)
+        defer { reader.endReading() }
+        let state = try reader.scopeState(scope)
+        let head = ScopeHead(state.head, checksum: state.checksum)
+        tail.learn(head, of: scope, since: moment)
+        guard state.head.cursor > told.cursor, state.base <= told.cursor else {
+            return (nil, head)
+        }
+        if told.cursor > 0 {
+            guard try reader.epoch(at: told.cursor, in: scope) == told.epoch else {
+                return (nil, head)
+            }
+        }
+        // All changes of what is told together are of one epoch.
+        guard try reader.epoch(at: told.cursor + 1, in: scope) == state.head.epoch else {
+            return (nil, head)
+        }
+        var run = LogRun(after: told.cursor)
+        try reader.visitLog(of: scope, after: told.cursor) { entry in
+            run.take(entry)
+            return run.byteCount < Self.chunkBytesMax ? .next : .stop
+        }
+        guard run.cursor > told.cursor else { return (nil, head) }
+        let isAll = run.cursor == state.head.cursor
+        let changes = run.finish(
+            scope, base: told, epoch: state.head.epoch, checksum: isAll ? state.checksum : nil,
+            rights: { $0.flatMap { self.roles?.right(of: $0) } })
+        return (changes, head)
+    }
+}
+
+extension LiveService {
+    /// A scope has moved by changes that are not told here.
+    func jumped(_ scope: Name, to head: ScopeHead, _ live: LiveWorker) {
+        recheckAll(of: scope)
+        fanOuts.publishPoke(of: TopicName.sync(scope: ByteSlice(scope.bytes)), at: head)
+    }
+}
+
+/// Log entries put together as one run of changes.
+struct LogRun: ~Copyable {
+    private let start: Int
+    private(set) var cursor: Int
+    private var buffer = ByteBuffer(capacity: 4 << 10)
+    private var ends: [Int] = []
+    private var borders: [Int] = []
+    /// Whose grant was changed, with the role they have now.
+    private var roles: [(user: Name, role: String?)] = []
+
+    init(after cursor: Int) {
+        start = cursor
+        self.cursor = cursor
+    }
+
+    var byteCount: Int { buffer.count }
+
+    /// Adds what an entry has behind `cursor`.
+    mutating func take(_ entry: LogEntry) {
+        // A log has no gap; what a damaged one has is not told.
+        guard entry.first <= cursor + 1, entry.last > cursor else { return }
+        let skipped = cursor + 1 - entry.first
+        guard skipped >= 0, skipped < entry.ends.count else { return }
+        var from = skipped == 0 ? 0 : entry.ends[skipped - 1] + 1
+        for index in skipped..<entry.ends.count {
+            let end = entry.ends[index]
+            guard from <= end, end <= entry.bytes.count else { return }
+            if buffer.count > 0 { buffer.append(UInt8(ascii: ",")) }
+            let change = entry.bytes[from..<end]
+            buffer.append(change)
+            ends.append(buffer.count)
+            note(change)
+            from = end + 1
+        }
+        borders += entry.borders.filter { $0 > cursor }
+        cursor = entry.last
+    }
+
+    /// Most changes are not of grants, and are looked through once.
+    private mutating func note(_ change: ByteSlice) {
+        guard let json = try? JSON.parse(change), let entity = json.member("entity")?.string,
+            entity == GrantRecord.entity.string,
+            let user = json.member("id")?.string.flatMap({ Name($0) })
+        else { return }
+        roles.append((user, json.member("data").flatMap { GrantRecord($0) }?.role))
+    }
+
+    /// - Parameter rights: what a role's holder may do.
+    func finish(
+        _ scope: Name, base: Position, epoch: Name, checksum: ScopeChecksum?,
+        rights: (String?) -> Right?
+    ) -> CommittedChanges {
+        var changed: [Name: RightsChange] = [:]
+        for (user, role) in roles {
+            // What they had before is not in the log: as if it had been everything.
+            changed[user] = RightsChange(user: user, before: .manage, after: rights(role))
+        }
+        return CommittedChanges(
+            scope: scope, base: base, head: Position(cursor: cursor, epoch: epoch),
+            bytes: ByteSlice(copying: buffer.readable), ends: ends, borders: borders,
+            checksum: checksum,
+            // Nobody knows who they were.
+            isByReaders: false, changedRights: Array(changed.values))
+    }
+}
