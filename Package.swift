@@ -106,6 +106,7 @@ let package = Package(
         .target(name: "CBuild", path: "CShims/CBuild", cSettings: build),
 
         room("Bytes", []),
+        room("Metrics", []),
         room("EventLoop", ["MizuBytes", "CLinux"]),
         room("Transport", ["MizuBytes", "MizuEventLoop", "CLinux", "COpenSSL"]),
         room("Crypto", ["COpenSSL"]),
@@ -135,7 +136,7 @@ let package = Package(
             "Server",
             [
                 "MizuBytes", "MizuEventLoop", "MizuTransport", "MizuHTTP", "MizuWebSocket",
-                "MizuRouting", "MizuDoor", "MizuAccessLog", "CLinux", log,
+                "MizuRouting", "MizuDoor", "MizuAccessLog", "MizuMetrics", "CLinux", log,
             ]),
         room(
             "Process",
@@ -150,16 +151,17 @@ let package = Package(
             "SyncService",
             [
                 "MizuServer", "MizuDoor", "MizuRouting", "MizuHTTP", "MizuWebSocket", "MizuNews",
-                "MizuSync", "MizuWire", "MizuTopics", "MizuEventLoop", "MizuBytes", log,
+                "MizuSync", "MizuWire", "MizuTopics", "MizuMetrics", "MizuEventLoop", "MizuBytes",
+                log,
             ]),
         room(
             "Mizu",
             [
                 "MizuSyncService", "MizuProcess", "MizuServer", "MizuDoor", "MizuNews",
-                "MizuAccessLog", "MizuIdentity", "MizuSyncSQLite",
-                "MizuView", "MizuSync", "MizuRouting", "MizuHTTP",
-                "MizuWire", "MizuTransport", "MizuEventLoop", "MizuWebAuthn", "MizuJOSE",
-                "MizuCrypto", "MizuBytes", "CLinux", "CDev", "CClient", log,
+                "MizuAccessLog", "MizuIdentity", "MizuSyncSQLite", postgres("MizuSyncPostgres"),
+                "MizuView", "MizuSync", "MizuRouting", "MizuHTTP", "MizuWire", "MizuTransport",
+                "MizuMetrics", "MizuEventLoop", "MizuWebAuthn", "MizuJOSE", "MizuCrypto",
+                "MizuBytes", "CLinux", "CDev", "CClient", "CBuild", log,
             ]),
         room(
             "Testing",
@@ -238,6 +240,7 @@ let package = Package(
         tests("Identity", ["MizuIdentity", "MizuEventLoop", "MizuBytes"]),
         tests("Accounts", ["MizuTesting", "Mizu", "MizuIdentity", "MizuEventLoop"]),
         tests("View", ["MizuTestSupport", "MizuView", "MizuBytes"]),
+        tests("Metrics", ["MizuMetrics"]),
         tests("Door", ["MizuDoor", "MizuRouting", "MizuHTTP", "MizuEventLoop", "MizuTestSupport"]),
         tests(
             "AccessLog",

@@ -184,6 +184,7 @@ int cl_local_port(int fd) {
     socklen_t length = sizeof storage;
     if (getsockname(fd, (struct sockaddr *)&storage, &length) < 0) return -errno;
     if (storage.ss_family == AF_INET) return ntohs(((struct sockaddr_in *)&storage)->sin_port);
+    if (storage.ss_family == AF_UNIX) return 0;
     return ntohs(((struct sockaddr_in6 *)&storage)->sin6_port);
 }
 
@@ -195,6 +196,8 @@ int cl_accept(int listener, cl_peer *peer) {
     if (storage.ss_family == AF_INET) {
         struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
         *peer = (cl_peer){0, 0xffff00000000ull | ntohl(v4->sin_addr.s_addr), ntohs(v4->sin_port)};
+    } else if (storage.ss_family == AF_UNIX) {
+        *peer = (cl_peer){0, 0xffff00000000ull | INADDR_LOOPBACK, 0};
     } else {
         struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&storage;
         uint64_t halves[2];

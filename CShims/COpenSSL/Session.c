@@ -109,3 +109,7 @@ int co_session_is_established(const co_session *session) {
 int co_session_was_resumed(const co_session *session) {
     return SSL_session_reused((const SSL *)session);
 }
+
+int co_session_is_version_13(const co_session *session) {
+    return SSL_version((const SSL *)session) == TLS1_3_VERSION;
+}

@@ -11,7 +11,8 @@ import MizuHTTP
 public enum AccessLogFormat: String, Sendable {
     /// One object a line.
     case json
-    /// NCSA's common log format: `host - user [date] "request" status bytes`.
+    /// NCSA's common log format, with the request's name behind it: `host - user [date] "request"
+    /// status bytes name`.
     case common
 }
 
@@ -24,6 +25,11 @@ package struct AccessEntry {
     static let userBytesMax = 128
 
     let peer: PeerAddress
+    /// What the request is called elsewhere: in an answer of 500 or more, and in its line of the
+    /// log. Plain text.
+    package let name: String
+    /// The trace that it belongs to, as its caller says: hexadecimal digits.
+    let trace: String?
     /// When the head was complete, by both clocks.
     let startMilliseconds: Int64
     let start: Instant
@@ -39,8 +45,13 @@ package struct AccessEntry {
     }
 
     /// An answer to bytes that were no request.
-    package init(peer: PeerAddress, startMilliseconds: Int64, start: Instant) {
+    package init(
+        peer: PeerAddress, name: String, trace: String? = nil, startMilliseconds: Int64,
+        start: Instant
+    ) {
         self.peer = peer
+        self.name = name
+        self.trace = trace
         self.startMilliseconds = startMilliseconds
         self.start = start
     }
@@ -48,9 +59,11 @@ package struct AccessEntry {
     /// - Parameter bytes: what `head` was parsed from.
     package init(
         _ head: RequestHead, in bytes: UnsafeRawBufferPointer, peer: PeerAddress,
-        startMilliseconds: Int64, start: Instant
+        name: String, trace: String? = nil, startMilliseconds: Int64, start: Instant
     ) {
-        self.init(peer: peer, startMilliseconds: startMilliseconds, start: start)
+        self.init(
+            peer: peer, name: name, trace: trace, startMilliseconds: startMilliseconds,
+            start: start)
         let path = head.path.bytes(in: bytes)
         request = RequestLine(
             method: Array(head.methodRange.bytes(in: bytes).prefix(Self.methodBytesMax)),
@@ -113,6 +126,8 @@ extension AccessEntry {
             LogEscaping.appendJSON(Array(user.utf8.prefix(Self.userBytesMax)), to: &line)
             line.append(UInt8(ascii: "\""))
         }
+        line += Array(",\"request_id\":\"\(name)\"".utf8)
+        if let trace { line += Array(",\"trace_id\":\"\(trace)\"".utf8) }
         line.append(UInt8(ascii: "}"))
     }
 
@@ -135,7 +150,7 @@ extension AccessEntry {
         } else {
             line.append(UInt8(ascii: "-"))
         }
-        line += Array("\" \(status) \(bytes == 0 ? "-" : String(bytes))".utf8)
+        line += Array("\" \(status) \(bytes == 0 ? "-" : String(bytes)) \(name)".utf8)
     }
 }
 

@@ -28,6 +28,9 @@ package final class AccessLines {
         count > 0 ? firstLine.adding(milliseconds: Self.batchMilliseconds) : nil
     }
 
+    /// What the request is called that `connection` has under way.
+    package func name(of connection: Token) -> String? { open[connection]?.name }
+
     package func isOpen(_ connection: Token) -> Bool { open[connection] != nil }
 
     package func begin(_ entry: AccessEntry, on connection: Token) { open[connection] = entry }

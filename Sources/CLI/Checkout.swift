@@ -3,10 +3,11 @@
 
 import CBuild
 import Glibc
+import Mizu
 import MizuScaffold
 
 enum Checkout {
-    static let version = "0.1.0"
+    static let version = BuildFacts.version
 
     /// As `git describe` writes it; nil if the build was not told.
     static var commit: String? { text(mizu_build_commit()) }

@@ -16,8 +16,8 @@ struct ServeCommand: ParsableCommand {
             error.
 
             Each flag can also be set by the environment variable of its name: --database-url is \
-            DATABASE_URL. If both are set, the flag wins. Secrets have none: SESSION_SECRET is set \
-            by the environment alone.
+            DATABASE_URL. If both are set, the flag wins. Secrets have none: SESSION_SECRET and \
+            ADMIN_TOKEN are set by the environment alone.
 
             EXAMPLES
               mizu serve

@@ -7,6 +7,7 @@ struct SettingFlags: ParsableArguments {
     @OptionGroup(title: "Process") var process: Process
     @OptionGroup(title: "Many machines") var manyMachines: ManyMachines
     @OptionGroup(title: "Logs") var logs: Logs
+    @OptionGroup(title: "Operators") var operators: Operators
     @OptionGroup(title: "Names and origins") var namesAndOrigins: NamesAndOrigins
     @OptionGroup(title: "TLS") var tls: TLS
     @OptionGroup(title: "Proxies") var proxies: Proxies
@@ -20,6 +21,7 @@ struct SettingFlags: ParsableArguments {
             process.given,
             manyMachines.given,
             logs.given,
+            operators.given,
             namesAndOrigins.given,
             tls.given,
             proxies.given,
@@ -73,6 +75,16 @@ struct SettingFlags: ParsableArguments {
                 ("LOG_LEVEL", logLevel),
                 ("ACCESS_LOG", accessLog),
                 ("ACCESS_LOG_FORMAT", accessLogFormat),
+            ]
+        }
+    }
+
+    struct Operators: ParsableArguments {
+        @Option(setting: "ADMIN_ADDR") var adminAddr: String?
+
+        var given: [(name: String, text: String?)] {
+            [
+                ("ADMIN_ADDR", adminAddr)
             ]
         }
     }

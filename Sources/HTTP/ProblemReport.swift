@@ -10,8 +10,10 @@ public struct ProblemReport: Sendable {
     public let code: String
     /// For people.
     public let message: String
-    /// What the log knows it by; nil where the error is the request's own.
+    /// What the log knows it by; nil where the error is the request's own and below 500.
     public let requestID: String?
+    /// The trace that the caller says it belongs to (`traceparent`).
+    public let traceID: String?
     public let method: String
     /// The pattern of the route; nil where none matched.
     public let route: String?
@@ -20,12 +22,13 @@ public struct ProblemReport: Sendable {
 
     public init(
         status: HTTPStatus, code: String, message: String, requestID: String? = nil,
-        method: String, route: String? = nil, cause: String? = nil
+        traceID: String? = nil, method: String, route: String? = nil, cause: String? = nil
     ) {
         self.status = status
         self.code = code
         self.message = message
         self.requestID = requestID
+        self.traceID = traceID
         self.method = method
         self.route = route
         self.cause = cause
@@ -33,8 +36,9 @@ public struct ProblemReport: Sendable {
 
     /// One line: method, route, id and cause. No path and no query, which may hold secrets.
     public var logLine: String {
-        "\(method) \(route ?? "without a route") failed (request \(requestID ?? "-")): "
-            + (cause ?? message)
+        let trace = traceID.map { ", trace \($0)" } ?? ""
+        return "\(method) \(route ?? "without a route") failed "
+            + "(request \(requestID ?? "-")\(trace)): " + (cause ?? message)
     }
 
     /// The JSON of an error that has an id.

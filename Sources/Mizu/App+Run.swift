@@ -31,6 +31,7 @@ extension App {
         try startCluster()
         try watchCertificates(of: server)
         let keyWatches = try watchKeys()
+        let admin = try startAdmin(beside: server)
         for url in urls { announce("listening on \(url)\n") }
         // After the lines above, if both go to standard output.
         try startAccessLog()
@@ -59,6 +60,7 @@ extension App {
         passwordHasher?.stop()
         synchronisation?.service.stop()
         synchronisation?.feed.cluster?.stop()
+        admin?.stop()
         daemon.accessLog?.stop()
     }
 

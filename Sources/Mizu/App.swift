@@ -48,6 +48,8 @@ public final class App {
     let systemMutations = SystemMutations()
     /// Told when a backup was put back under the server.
     let atRestore = RestoreHooks()
+    /// The pages that `Sync.page` keeps; nil: none are.
+    private(set) var keptPages: PageStore?
     var jobs: [Job] = []
     /// Where they run, from the start to the drain.
     var jobThread: JobThread?
@@ -293,6 +295,7 @@ public final class App {
         // A page that is kept would hide what has become of its template.
         let isKept = configuration.pageCacheBytesMax > 0 && !configuration.isDevelopment
         let pages = isKept ? PageStore(byteCountMax: configuration.pageCacheBytesMax) : nil
+        keptPages = pages
         return Sync(service: service, workers: workers, feed: feed, pages: pages)
     }
 

@@ -18,6 +18,7 @@ extension Configuration {
         SettingGroup(title: "Process", settings: process),
         SettingGroup(title: "Many machines", settings: machines),
         SettingGroup(title: "Logs", settings: logs),
+        SettingGroup(title: "Operators", settings: operators),
         SettingGroup(title: "Names and origins", settings: names),
         SettingGroup(title: "TLS", settings: certificates),
         SettingGroup(title: "Proxies", settings: proxies),
@@ -86,6 +87,20 @@ extension Configuration {
         Setting(
             "ACCESS_LOG_FORMAT", reads: .oneOf([.json, .common]), into: \.accessLogFormat,
             help: "Format of the access log: JSON, an object a line, or the common log format."),
+    ]
+
+    private static let operators = [
+        Setting(
+            "ADMIN_ADDR", reads: .either("off", or: .adminAddress), into: \.admin.address,
+            example: "127.0.0.1:9180",
+            help: "Address of `/metrics`, `/health` and `/cluster`, apart from the app's. One that "
+                + "other machines reach needs `ADMIN_TOKEN`."),
+        Setting(
+            "ADMIN_TOKEN", reads: .adminToken, into: \.admin.token, default: "none",
+            isSecret: true,
+            help: "Token of at least 16 characters that who asks at `ADMIN_ADDR` must send as "
+                + "`Authorization: Bearer TOKEN`. It is no flag, because everybody on the machine "
+                + "sees those."),
     ]
 
     private static let names = [

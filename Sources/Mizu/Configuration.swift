@@ -47,6 +47,11 @@ public struct Configuration: Sendable {
     /// The format of the access log's lines.
     public var accessLogFormat = AccessLogFormat.json
 
+    // Its operators.
+
+    /// Where metrics are served, and to whom.
+    public var admin = AdminSettings()
+
     // Its peers.
 
     /// The names that the server answers to.

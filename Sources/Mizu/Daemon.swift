@@ -20,6 +20,8 @@ struct Daemon {
     let service: ServiceEnvironment
     let notifier: ServiceNotifier?
     var listeners = AcquiredListeners()
+    /// Of the admin listener.
+    var adminListeners = AcquiredListeners()
     var accessLog: AccessLog?
     var certificates: TLSCertificates?
     /// Watches the files of `certificates` while the server runs.
@@ -103,6 +105,7 @@ extension App {
         try dropPrivileges()
         if keepsSecrets { Privileges.forbidDumps() }
         try makeCertificate()
+        try acquireAdmin()
         try openAccessLog()
     }
 

@@ -82,6 +82,9 @@ final class PageStore: Sendable {
 
     func abandon(_ key: PageKey) -> PageWaiter? { state.withLock { $0.makes.abandon(key) } }
 
+    /// Bytes of pages that are kept.
+    var byteCount: Int { state.withLock { $0.cache.byteCount } }
+
     /// How many wait for pages.
     var waiterCount: Int { state.withLock { $0.makes.waiterCount } }
 

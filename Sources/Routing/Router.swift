@@ -14,6 +14,7 @@ public final class Router: Sendable {
     private let routes: [Route]
     /// Each route's pattern, as it was written.
     private let patterns: [String]
+    private let methods: [HTTPMethod]
     /// Run where no route matched.
     private let middleware: [Middleware]
     private let hooks: [AfterHook]
@@ -64,6 +65,7 @@ public final class Router: Sendable {
                             names: names, middleware: entry.middleware, hooks: entry.hooks)))
         }
         var patterns = collected.wrapped.map(\.pattern)
+        var methods = collected.wrapped.map(\.method)
         for (index, entry) in collected.wrapped.enumerated() {
             for shortcut in entry.shortcuts
             where trie.route(of: entry.method, on: shortcut.path) == index {
@@ -75,12 +77,14 @@ public final class Router: Sendable {
                         handler: shortcut.handler, cost: entry.cost,
                         surroundings: isBare ? nil : around))
                 patterns.append(entry.pattern)
+                methods.append(entry.method)
             }
         }
         self.trie = trie
         self.literals = literals
         self.routes = routes
         self.patterns = patterns
+        self.methods = methods
         middleware = collected.middleware
         hooks = collected.unmatchedHooks + collected.hooks
         hasHooks = !hooks.isEmpty || routes.contains { $0.surroundings?.hooks.isEmpty == false }
@@ -239,6 +243,15 @@ public final class Router: Sendable {
     /// The pattern of `Request.route`; nil where no route matched.
     public func pattern(of route: Int32) -> String? {
         route >= 0 && Int(route) < patterns.count ? patterns[Int(route)] : nil
+    }
+
+    /// How many routes there are; `Request.route` is below it.
+    public var routeCount: Int { routes.count }
+
+    /// The method and the pattern of a route, as they were written; nil where there is none.
+    package func name(of route: Int) -> (method: String, pattern: String)? {
+        guard patterns.indices.contains(route) else { return nil }
+        return (methods[route].name.description, patterns[route])
     }
 
     /// The mapper's response to `error`. If that is an app's own, the log still hears what was

@@ -13,7 +13,7 @@
 // Knows no connection and no socket.
 
 /// Why a connection ends.
-enum CloseReason: Equatable, CaseIterable {
+enum CloseReason: UInt8, CaseIterable {
     // What the peer did.
     /// It has sent its last byte. What it asked for is still answered: it may read on.
     case peerEnded

@@ -11,9 +11,11 @@ struct OwedExchange {
     let watch: ExchangeWatch?
     /// What works on it on this worker, in a task; told the same.
     var work: WaitingExchange?
-    let asked: AskedRequest
+    var asked: AskedRequest
     let context: ResponseContext
     let coding: ContentCoding
+    /// When the request was there.
+    let since: Instant
 }
 
 /// What of a request an error's answer depends on.
@@ -22,6 +24,10 @@ struct AskedRequest {
     let route: Int32
     let prefersPage: Bool
     let prefersJSON: Bool
+    /// What it is called; nil: nobody has named it yet.
+    var name: String?
+    /// The trace that it belongs to, as its caller says.
+    var trace: String?
 
     init(_ request: borrowing Request) {
         method = request.method
@@ -39,8 +45,8 @@ extension Worker {
     ) {
         connection.flags.insert(.awaited)
         state.pointee.owed[connection.token.index] = OwedExchange(
-            watch: watch, work: work, asked: AskedRequest(request), context: context,
-            coding: compression == .gzip ? .preferred(by: request) : .identity)
+            watch: watch, work: work, asked: asked(request, on: connection), context: context,
+            coding: compression == .gzip ? .preferred(by: request) : .identity, since: now)
     }
 
     /// The exchange that was awaited, if one was, is over, answered or not: whoever still works on

@@ -20,6 +20,8 @@ public final class Server: Sendable {
     let admission: Admission
     /// What peers make the process hold.
     public let memory: MemoryLedger
+    /// By worker.
+    package let counters: [WorkerCounters]
     private let running: Atomic<Int>
     private let finished: Mailbox<Void>
     /// The ports in force, in the order of `configuration.addresses`, or of the listeners that
@@ -93,6 +95,8 @@ public final class Server: Sendable {
             connectionsMax: configuration.limits.connectionsMax,
             addressLimits: configuration.addressLimits, proxies: configuration.trustedProxies)
         memory = MemoryLedger(configuration.limits.memory, queued: workers.queued)
+        let routeCount = configuration.router.routeCount
+        counters = (0..<workers.count).map { _ in WorkerCounters(routeCount: routeCount) }
         self.workers = workers
         self.ports = ports
         self.plainListeners = plainListeners

@@ -54,6 +54,7 @@ extension Worker {
             Connection(token: $0, transport: transport, peer: peer)
         }
         connection.arrival = arrival
+        counter.add(1, to: .connections)
         do throws(SystemError) {
             try transport.register(in: poller, data: connection.token.bits)
             return connection

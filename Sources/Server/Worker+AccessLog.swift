@@ -21,6 +21,8 @@ extension Worker {
             ? forwarded(connection, headBytes, over: .http).peer : connection.peer
         let entry = AccessEntry(
             head, in: headBytes, peer: peer,
+            name: requestName(on: connection, head, headBytes),
+            trace: TraceParent(head, in: headBytes)?.traceID,
             startMilliseconds: clock.wallMilliseconds, start: clock.monotonic)
         accessLines.begin(entry, on: connection.token)
     }
@@ -49,7 +51,8 @@ extension Worker {
         let entry =
             accessLines.take(connection.token)
             ?? AccessEntry(
-                peer: connection.peer, startMilliseconds: clock.wallMilliseconds, start: now)
+                peer: connection.peer, name: state.pointee.names.next(),
+                startMilliseconds: clock.wallMilliseconds, start: now)
         accessLines.add(entry, status: status, bytes: bytes, now: now)
     }
 

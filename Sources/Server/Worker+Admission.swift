@@ -23,6 +23,7 @@ extension Worker {
         case let verdict:
             // Who came for TLS could not read it, and a handshake would cost more than is left.
             if listener >= server.plainListeners {
+                countRefused(verdict)
                 _ = cl_close(raw)
             } else {
                 turnAway(.plain(raw), peer, verdict)
@@ -98,11 +99,20 @@ extension Worker {
     private func turnAway(
         _ transport: Transport, _ peer: PeerAddress, _ verdict: Admission.Verdict
     ) {
+        countRefused(verdict)
         sendRefusal(verdict, to: transport)
         guard turnedAway < limits.turnedAwayMax else { return transport.close() }
         turnedAway += 1
         guard let connection = addConnection(transport, peer: peer, .turnedAway) else { return }
         end(connection, because: .turnedAway)
+    }
+
+    private func countRefused(_ verdict: Admission.Verdict) {
+        if case .full = verdict {
+            counter.add(1, to: .refusedFull)
+        } else {
+            counter.add(1, to: .refusedAddress)
+        }
     }
 
     /// Writes the refusal to a socket that is new, so that its send buffer takes all of it.

@@ -15,6 +15,7 @@ extension Worker {
         let left = connection.phase
         assert(left.leads(to: phase), "a connection cannot go from \(left) to \(phase)")
         connection.state.pointee.phase = phase
+        counter.stepped(from: left, to: phase, isSecure: connection.transport.isSecure)
         switch left {
         case .handshaking: state.pointee.handshakes.left()
         case .webSocket:
@@ -35,7 +36,9 @@ extension Worker {
             situation.isDelivered =
                 connection.arrival.contains(.turnedAway) || isDelivered(connection)
         }
-        switch reason.ending(in: situation) {
+        let ending = reason.ending(in: situation)
+        if ending != .goOn, ending != .watch { counter.ended(reason) }
+        switch ending {
         case .goOn: break
         case .watch: arm(connection, .writeStall)
         case .answer(let answer): write(answer, to: connection)
@@ -78,7 +81,7 @@ extension Worker {
     /// there is no memory.
     private func write(_ answer: Ending.LastAnswer, to connection: Connection) {
         var context = ResponseContext.refused
-        let owed = endOwed(connection)
+        var owed = endOwed(connection)
         context.crossOrigin = owed?.context.crossOrigin ?? 0
         connection.incomplete = nil
         connection.input = nil
@@ -87,7 +90,13 @@ extension Worker {
         switch answer {
         case .requestTimeout: response = Self.timeout(.requestTimeout)
         case .handlerTimeout:
-            logger.error("a handler did not answer within \(limits.handlerMilliseconds) ms")
+            let name = owed?.asked.name ?? state.pointee.names.next()
+            owed?.asked.name = name
+            logger.error(
+                """
+                a handler did not answer within \(limits.handlerMilliseconds) ms \
+                (request \(name))
+                """)
             response = Self.timeout(.serviceUnavailable)
             response.set("Retry-After", literal: "1")
         case .memoryShort: response = Self.memoryShort
@@ -96,7 +105,10 @@ extension Worker {
             response.problem = Problem(code: "unavailable", message: "This took too long.")
             settle(&response, for: owed.asked)
         }
+        context.route = owed?.context.route ?? -1
+        let before = state.pointee.answered
         write(response, for: context, to: connection)
+        recordOwed(since: owed?.since, answeredBefore: before)
         // Bytes may wait that were not read: unread ones would make a reset of our close.
         goOnNextTick(connection)
     }

@@ -100,6 +100,7 @@ extension Worker {
                 connection.flags.remove(.mayRead)
             }
             connection.receivedTenth = tenth
+            counter.add(count, to: .bytesReceived)
             return count
         case .wouldBlock:
             connection.flags.remove(.mayRead)

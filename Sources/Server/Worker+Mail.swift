@@ -84,7 +84,9 @@ extension Worker {
         var packed = response
         if response.problem != nil { settle(&packed, for: owed.asked) }
         if compression == .gzip { pack(&packed, as: owed.coding, context) }
+        let before = state.pointee.answered
         write(packed, for: context, to: connection)
+        recordOwed(since: owed.since, answeredBefore: before)
         // Most clients ask again only now: they come with the next edge, and stand in no line.
         if connection.input != nil || connection.flags.contains(.mayRead) || drainDeadline != nil {
             goOnNextTick(connection)

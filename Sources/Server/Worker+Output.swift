@@ -93,6 +93,7 @@ extension Worker {
                 return false
             }
             connection.state.pointee.outbox.tickPartIsSent()
+            counter.add(count, to: .bytesSent)
             return true
         case .blocked(let count):
             countSent(count, on: connection)
@@ -118,6 +119,7 @@ extension Worker {
     }
 
     private func countSent(_ count: Int, on connection: Connection) {
+        counter.add(count, to: .bytesSent)
         connection.state.pointee.outbox.sent(
             count, in: state.pointee.arena, charging: ledger(of: connection))
         if connection.isDeliveryWatched { countDelivered(count, on: connection) }

@@ -1,6 +1,6 @@
-// Errors as they are told: one line in the log for what went wrong inside, with a short request id
-// that the answer carries too; a page for browsers, JSON or plain text for others (RFC 9110 §12.1).
-// Only where an answer is an error's: nothing of this touches another request.
+// Errors as they are told: one line in the log for what went wrong inside, with the request's name
+// (`RequestNames`), which the answer carries too; a page for browsers, JSON or plain text for others
+// (RFC 9110 §12.1). Only where an answer is an error's: nothing of this touches another request.
 
 import Logging
 import MizuBytes
@@ -33,9 +33,10 @@ extension Worker {
         let pages = server.configuration.problems
         let report = ProblemReport(
             status: response.status, code: problem.code, message: problem.message,
-            requestID: problem.cause == nil ? nil : Self.freshRequestID(),
-            method: "\(asked.method.name)", route: router.pattern(of: asked.route),
-            cause: problem.cause)
+            requestID: problem.cause == nil && response.status.code < 500
+                ? nil : asked.name ?? state.pointee.names.next(),
+            traceID: asked.trace, method: "\(asked.method.name)",
+            route: router.pattern(of: asked.route), cause: problem.cause)
         if report.cause != nil { log(report) }
         if let id = report.requestID { try? response.set("X-Request-Id", id) }
         guard response.status.code >= 400 else { return }
@@ -45,15 +46,10 @@ extension Worker {
         if asked.prefersPage, let page = pages.page(report) {
             response.mediaType = page.mediaType
             response.body = page.body
-        } else if report.requestID != nil || (asked.prefersJSON && response.mediaType == .text) {
+        } else if report.cause != nil || (asked.prefersJSON && response.mediaType == .text) {
             response.mediaType = .json
             response.body = .slice(report.json(showing: pages.showsCauses ? report.cause : nil))
         }
-    }
-
-    /// 40 random bits in ten characters: enough to find a line by.
-    private static func freshRequestID() -> String {
-        String(decoding: Hex.encode(Randomness.bytes(5)), as: UTF8.self)
     }
 
     private func log(_ report: ProblemReport) {

@@ -60,6 +60,7 @@ extension Worker {
     func tell(_ frame: ByteSlice, to connection: Connection, tag: SendQueue.Tag) {
         connection.sentTenth = tenth
         if connection.state.pointee.outbox.share(frame, tag: tag, in: &state.pointee.arena) {
+            counter.add(1, to: .messagesSent)
             return markDirty(connection)
         }
         enqueue(frame, for: connection, tag: tag)

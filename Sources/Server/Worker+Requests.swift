@@ -76,7 +76,7 @@ extension Worker {
             count > limits.http.bodyBytesMax
         {
             var refusal = tooLarge()
-            settle(&refusal, for: AskedRequest(request))
+            settle(&refusal, for: asked(request, on: connection))
             return write(refusal, for: context, to: connection)
         }
         if case .length(let count) = head.framing, isMemoryShort(for: connection, count) {
@@ -85,12 +85,12 @@ extension Worker {
         if var refusal = refusal ?? takePayment(for: &request) {
             // Its body would come unasked: the connection cannot be used again.
             refusal.connection = .close
-            settle(&refusal, for: AskedRequest(request))
+            settle(&refusal, for: asked(request, on: connection))
             return write(refusal, for: context, to: connection)
         }
         if head.expectsContinue, var refusal = answerWithoutBody(to: &request) {
             refusal.connection = .close
-            settle(&refusal, for: AskedRequest(request))
+            settle(&refusal, for: asked(request, on: connection))
             return write(refusal, for: context, to: connection)
         }
         let reader = BodyReader(head.framing, limits: limits.http)
@@ -185,14 +185,16 @@ extension Worker {
         let refusal = admit(&request, certificateHosts)
         context.crossOrigin = request.crossOrigin
         if var refusal {
-            settle(&refusal, for: AskedRequest(request))
+            settle(&refusal, for: asked(request, on: connection))
             return write(refusal, for: context, to: connection)
         }
         guard limiter == nil else {
             let response = respond(to: &request, payment)
+            context.route = request.route
             return finish(response, to: request, context, on: connection)
         }
         let response = router.respond(to: &request)
+        context.route = request.route
         guard response.isPlain, compression != .gzip, !logsAccess else {
             return finish(response, to: request, context, on: connection)
         }
@@ -214,7 +216,7 @@ extension Worker {
             guard case .complete = response.kind else {
                 return goOn(with: response.kind, connection, request, context)
             }
-            settle(&response, for: AskedRequest(request))
+            settle(&response, for: asked(request, on: connection))
         }
         if logsAccess { noteAccess(connection, user: request.user) }
         if compression == .gzip { pack(&response, for: request, context) }
@@ -249,6 +251,17 @@ extension Worker {
     func write(
         _ response: Response, for context: ResponseContext, to connection: Connection
     ) {
+        if response.status.code >= 500, !response.has("X-Request-Id") {
+            return writeNamed(response, for: context, to: connection)
+        }
+        writeKnown(response, for: context, to: connection)
+    }
+
+    /// The same where an answer that must have a name has one.
+    @inline(__always)
+    func writeKnown(
+        _ response: Response, for context: ResponseContext, to connection: Connection
+    ) {
         if context.crossOrigin != 0 { return writeShared(response, for: context, to: connection) }
         if context.defaults == .secureWeb, let transportSecurity {
             return writeSecured(response, transportSecurity, for: context, to: connection)
@@ -275,6 +288,7 @@ extension Worker {
         if isWanted, stream.count == nil, context.minorVersion == 0 {
             response.connection = .close
         }
+        countAnswer(response.status, of: context.route)
         if logsAccess { endAccess(connection, response, method: context.method) }
         var written = WrittenResponse(owesBody: false, persistence: .close)
         compose(for: connection) { output in
@@ -290,6 +304,7 @@ extension Worker {
     private func writeWhole(
         _ response: Response, for context: ResponseContext, to connection: Connection
     ) {
+        countAnswer(response.status, of: context.route)
         if logsAccess { endAccess(connection, response, method: context.method) }
         var written = WrittenResponse(owesBody: false, persistence: .close)
         compose(for: connection) { output in
@@ -317,6 +332,7 @@ extension Worker {
         guard response.body.count <= smallBytesMax else {
             return write(response, for: context, to: connection)
         }
+        countAnswer(response.status, of: context.route)
         if logsAccess { endAccess(connection, response, method: context.method) }
         let policy = context.defaults == .secureWeb ? transportPolicy : []
         var written = WrittenResponse(owesBody: false, persistence: .close)

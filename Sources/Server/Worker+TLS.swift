@@ -84,6 +84,8 @@ extension Worker {
         if session.unsentBytes > 0 { markDirty(connection) }
         if connection.transport.heldBytes > 0 { holds(connection) }
         if connection.phase == .handshaking, session.isEstablished {
+            counter.shookHands(
+                isResumed: session.wasResumed, isVersion13: session.isVersion13)
             enter(.http, connection)
             // Whoever came in time is heard while we drain, but not for long.
             arm(connection, drainDeadline == nil ? .idle : .linger)
@@ -101,6 +103,7 @@ extension Worker {
         if let engine = state.pointee.tls, connection.phase == .handshaking {
             logger.debug("a TLS handshake failed: \(engine.lastFailure)")
         }
+        if connection.phase == .handshaking { counter.add(1, to: .handshakesFailed) }
         if logsAccess { abandonAccess(connection) }
         connection.state.pointee.outbox.removeAll()
         if session.isPlainHTTP {

@@ -232,11 +232,14 @@ extension Worker {
             if case .stream(let stream) = response.body { stream.cancel() }
             return
         }
-        if exchange.isOwed { endOwed(connection) } else { connection.flags.remove(.awaited) }
+        let owed = exchange.isOwed ? endOwed(connection) : nil
+        if !exchange.isOwed { connection.flags.remove(.awaited) }
         if connection.flags.contains(.holds) { settleOutput(of: connection) }
         var context = exchange.context
         if drainDeadline != nil { context.persistence = .close }
+        let before = state.pointee.answered
         finish(response, to: exchange.request.view, context, on: connection)
+        recordOwed(since: owed?.since, answeredBefore: before)
         // What came meanwhile stands unread.
         if connection.phase != .closed,
             connection.input != nil || connection.flags.contains(.mayRead)

@@ -48,6 +48,7 @@ extension Worker {
         } catch {
             return write(Response(error), for: context, to: connection)
         }
+        countAnswer(.switchingProtocols, of: context.route)
         if logsAccess { endAccess(connection, status: 101, bytes: 0) }
         enter(.webSocket, connection)
         connection.service = UInt8(truncatingIfNeeded: service)
@@ -108,6 +109,7 @@ extension Worker {
             return .needMore(consumed)
         case .message(let kind, let payload, let consumed):
             messageEnded(connection)
+            counter.add(1, to: .messagesReceived)
             countRead(payload, on: connection)
             if connection.closing.isOpen {
                 let service = service(of: connection)
@@ -215,6 +217,7 @@ extension Worker {
     /// Counts what was just added to the output: what stands in the queue counts itself.
     func countMessage(_ connection: Connection) {
         connection.state.pointee.outbox.countMessage()
+        counter.add(1, to: .messagesSent)
         connection.sentTenth = tenth
     }
 

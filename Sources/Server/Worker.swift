@@ -52,6 +52,8 @@ public final class Worker {
     let limiter: RateLimiter?
     /// Where this worker has the time from.
     public let clock: Clock
+    /// What it counts; `server` keeps the memory.
+    let counter: WorkerCounter
     let origin: Instant
     /// The thread that made it; looked at in assertions alone.
     let thread = cl_thread_self()
@@ -104,6 +106,7 @@ public final class Worker {
             messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.messageFragmentsMax)
         logsAccess = server.configuration.accessLog != nil
         clock = server.configuration.clock
+        counter = WorkerCounter(server.counters[index])
         let began = clock.monotonic
         origin = began
         accessLines = server.configuration.accessLog.map { AccessLines($0, now: began) }
@@ -190,6 +193,7 @@ public final class Worker {
     private func beginTick(due: Instant?, hasWaited: Bool) throws(SystemError) {
         state.pointee.isInTick = true
         tickClock()
+        if let due, now > due { counter.lagged(now.nanoseconds - due.nanoseconds) }
         let look = pauses.woke(at: now, due: due, isEmpty: hasWaited && poller.count == 0)
         advanceReady()
         if look == .again { try advanceUnseen() }
@@ -204,6 +208,7 @@ public final class Worker {
         let drain = goOnDraining()
         let services = runServices()
         flushDirty()
+        if state.pointee.answered != 0 { recordAnswered() }
         if state.pointee.memory.due != nil { lookAtMemory() }
         if state.pointee.handshakes.listenersWait { acceptAtFreeHandshakes() }
         closeRetired()

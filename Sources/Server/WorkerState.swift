@@ -39,8 +39,11 @@ struct WorkerState: ~Copyable {
     /// By slot: those whose handlers answer later.
     var owed: [Int: OwedExchange] = [:]
     var problemLines = LineBudget()
+    var names = RequestNames()
     var messageRates: [Int: TransferRate] = [:]
     var turnedAway = 0
+    /// Answers of this tick whose time is not recorded yet.
+    var answered = 0
     /// The limit of connections is reached.
     var crowding = LogEpisode()
     var badProxyHeaders = LogEpisode()

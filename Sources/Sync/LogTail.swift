@@ -47,6 +47,9 @@ public final class LogTail: Sendable {
     /// Bytes of memory that all tails hold. Any thread.
     public var byteCount: Int { table.withLock { $0.byteCount } }
 
+    /// Scopes of which anything is known. Any thread.
+    public var scopeCount: Int { table.withLock { $0.scopeCount } }
+
     /// A moment in the tail's life; see `learn`.
     public struct Moment: Hashable, Sendable {
         let evictions: Int

@@ -3,6 +3,8 @@
 extension SyncEngine {
     /// Whether anything waits to be folded, and how urgently.
     public var foldNeed: FoldNeed { store.foldNeed }
+    /// How long the disk took for the last commit.
+    public var lastSyncNanoseconds: UInt64 { store.lastSyncNanoseconds }
 
     /// Brings what is committed to where readers look. Committer's thread, between two batches.
     /// - Throws: where storage fails; nothing is lost, and it is to be tried again.

@@ -166,6 +166,8 @@ public protocol SyncStore: LogSource {
     /// Returns once everything is durable. After an error call `rollback`: then nothing is, or, of
     /// a store behind a network that answered `.unavailable`, nobody knows whether all is.
     func commit() throws(StoreError)
+    /// How long the disk took to make the last commit durable; 0 where no disk of ours did.
+    var lastSyncNanoseconds: UInt64 { get }
     /// Leaves the transaction, whatever state it is in.
     func rollback()
 
@@ -232,6 +234,8 @@ extension SyncStore {
         try begin()
         try commit()
     }
+
+    public var lastSyncNanoseconds: UInt64 { 0 }
 
     // A store whose readers see each commit at once.
 

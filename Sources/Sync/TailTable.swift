@@ -19,6 +19,7 @@ struct TailTable {
     /// Scopes forgotten so far, to tell whether a reader's view may be too old.
     private(set) var evictions = 0
     private(set) var byteCount = 0
+    var scopeCount: Int { places.count }
     private let limits: SyncLimits
     /// Others write to the store, too: commits may come late, and those of others not at all.
     private let isShared: Bool

@@ -19,6 +19,7 @@ import CSQLite
 import Glibc
 import Logging
 import MizuBytes
+import MizuEventLoop
 import MizuSync
 
 /// The journal of one database, open. The caller has the database's lock.
@@ -34,6 +35,8 @@ public final class CommitJournal {
     public let identity: UInt64
     /// The number of the newest commit in the journal or, if none is there, of the folded one.
     public private(set) var lastSequence: UInt64
+    /// How long the disk took to sync the last commit.
+    private(set) var lastSyncNanoseconds: UInt64 = 0
 
     private let path: String
     private let logger: Logger
@@ -196,7 +199,9 @@ public final class CommitJournal {
             iovec(iov_base: scratch.baseAddress.map { $0 + head.iov_len }, iov_len: padded))
         isSuspect = true
         var result = segments[current].write(slices, at: position)
+        let began = Instant.machine.nanoseconds
         if result == 0 { result = segments[current].sync() }
+        lastSyncNanoseconds = Instant.machine.nanoseconds &- began
         if result == 0 { keepTail() }
         withExtendedLifetime(payload) {}
         try JournalSegment.check(result, "write", segments[current].path)

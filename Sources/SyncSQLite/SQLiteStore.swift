@@ -32,6 +32,7 @@ public final class SQLiteStore: SyncStore {
     let files: DatabaseFiles
     let logger: Logger
     let journal: CommitJournal
+    public var lastSyncNanoseconds: UInt64 { journal.lastSyncNanoseconds }
     let meter: WALMeter
     let checkpointer: Checkpointer
     let checkpointView: CheckpointView

@@ -52,6 +52,8 @@ final class Committer: Sendable {
     private let isStopped = Atomic<Bool>(false)
     /// Whether writes can be made.
     let health = StoreHealth()
+    /// What the thread has done.
+    let counters = CommitCounters()
     private let workers: Workers
     private let tail: LogTail
     private let pages: SharedPages
@@ -85,6 +87,13 @@ final class Committer: Sendable {
         self.onRestore = onRestore
         self.logger = logger
         self.diskFreeBytesMin = diskFreeBytesMin
+    }
+
+    /// Adds what the committer has done, and what waits for it. Any thread.
+    func add(to figures: inout SyncFigures) {
+        counters.add(to: &figures)
+        figures.waitingMutations += pendingMutations.load(ordering: .relaxed)
+        figures.waitingBytes += pendingBytes.load(ordering: .relaxed)
     }
 
     /// Starts the thread, which takes the engine over.
@@ -227,8 +236,10 @@ final class Committer: Sendable {
     ) {
         guard !batch.requests.isEmpty else { return }
         defer { outbox.send() }
+        let began = Instant.now
         guard hasSpace(engine, &floor) else {
             for answer in batch.answers { answer(.failure(.noSpace), &outbox) }
+            counters.refused(pushes: batch.answers.count)
             return forget(mutations: batch.mutations, bytes: batch.bytes)
         }
         let result = engine.commit(batch.requests)
@@ -249,6 +260,9 @@ final class Committer: Sendable {
             if !result.feed.isEmpty || !watched.isEmpty { publish(result.feed, watched, &outbox) }
         }
         for (answer, outcome) in zip(batch.answers, result.answers) { answer(outcome, &outbox) }
+        counters.committed(
+            pushes: batch.answers.count, mutations: batch.mutations, since: began,
+            syncNanoseconds: engine.lastSyncNanoseconds)
         forget(mutations: batch.mutations, bytes: batch.bytes)
     }
 

@@ -91,10 +91,12 @@ extension SyncService {
     }
 
     /// The usual pull: it is known that it is allowed, and the tail has what it wants. No closure
-    /// is made for it, which would keep the request's parts for later.
+    /// is made for it, which would keep the request's parts for later. Not where others write to the
+    /// store, too, the tail is asked for what it has, and may be behind: they are asked first.
     private func pageAtOnce(
         _ pull: PullRequest, _ request: borrowing Request, as user: Name?
     ) throws(Refusal) -> PullPage? {
+        guard !isShared else { return nil }
         try CredentialLimits.check(request, .pull, in: pull.scope)
         let question = AccessQuestion(user: user, scope: pull.scope, action: .pull)
         guard case .allowed(let pass)? = access.ruling(question),

@@ -290,6 +290,8 @@ public final class LiveService: WebSocketService {
         let live = LiveWorker(service: self, worker: worker)
         let ends = endCredentials(live)
         let progress = fanOuts.work(on: live)
+        worker.countTopics(
+            subscriptions.topics.topicCount, subscriptions: subscriptions.topics.count)
         let presence = presence?.work(on: live) ?? .done
         let rechecks = workRechecks(live)
         let beat = workCluster(live)

@@ -62,6 +62,9 @@ final class Readers: Sendable {
 
     var count: Int { threads.count }
 
+    /// Reads that wait for a thread.
+    var waiting: Int { state.withLock { $0.queue.waiting } }
+
     /// Starts thread `index`, which takes the reader over.
     func start(_ index: Int, _ reader: sending any SyncReader) throws(SystemError) {
         // Optional, because a plain existential is opened for the generic call, and what is opened

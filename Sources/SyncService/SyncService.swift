@@ -7,6 +7,7 @@ import MizuBytes
 import MizuDoor
 import MizuEventLoop
 import MizuHTTP
+import MizuMetrics
 import MizuServer
 import MizuSync
 import Synchronization
@@ -33,8 +34,12 @@ public final class SyncService: Sendable {
     /// Tells other processes that serve the store, and hears of them; nil where there are none.
     let storeNews: StoreNews?
     private let committers: Committers
-    private let readers: Readers
+    let readers: Readers
     let index: ReadIndex?
+    /// What other parts of this node add to its metrics.
+    package let metrics = MetricSources()
+    /// What `/cluster` of the admin listener says of the nodes that share the store.
+    package let nodes = ClusterReports()
 
     /// Starts the committer and the reader threads on `store`.
     /// - Parameters:
@@ -141,6 +146,10 @@ public final class SyncService: Sendable {
         self.committers = committers
         self.readers = readers
         self.index = index
+    }
+
+    func addCommits(to figures: inout SyncFigures) {
+        for committer in committers.all { committer.add(to: &figures) }
     }
 
     // MARK: For every caller

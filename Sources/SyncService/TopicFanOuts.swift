@@ -61,6 +61,9 @@ struct TopicPublication {
     var notice: Broadcast
     /// The changes themselves; nil if they would be too large.
     var delta: Broadcast?
+    /// When it was queued, and how many were visited since.
+    var since = Instant(nanoseconds: 0)
+    var visited = 0
 }
 
 final class TopicFanOuts {
@@ -74,6 +77,8 @@ final class TopicFanOuts {
     private let queue = FanOutQueue<TopicID, TopicWalk, TopicPublication>(waitingMax: waitingMax)
     /// Numbers an app's messages, so that a fan-out that meets a subscriber twice sends once.
     private(set) var lastMessage = 0
+    /// Messages that were left out since the last look.
+    private var dropped = 0
     private var text = ByteBuffer(capacity: 1024)
 
     init(_ subscriptions: Subscriptions, hooks: LiveHooks) {
@@ -150,12 +155,14 @@ final class TopicFanOuts {
     /// `base` of the newer ones and get a poke. Messages of apps are left out instead.
     private func add(_ publication: TopicPublication, to topic: TopicID) {
         if queue.isFull {
-            if case .message = publication.content { return }
+            if case .message = publication.content { return dropped += 1 }
             queue.removeOldest(of: topic) { waiting in
                 if case .changes = waiting.content { true } else { false }
             }
         }
-        queue.add(publication, to: topic)
+        var queued = publication
+        queued.since = .now
+        queue.add(queued, to: topic)
     }
 
     // MARK: Frames
@@ -197,6 +204,8 @@ final class TopicFanOuts {
     /// Sends a slice of what is queued. Once a tick.
     func work(on live: LiveWorker) -> FanOutProgress {
         let (service, worker) = (live.service, live.worker)
+        if dropped > 0 { worker.countFanOutsDropped(dropped) }
+        dropped = 0
         return queue.work(
             budget: Self.tickSubscribersMax,
             begin: { subscriptions.topics.walk(over: $0) },
@@ -205,6 +214,7 @@ final class TopicFanOuts {
                 guard service.holds(subscription.token, on: worker) else { return }
                 worker.withRecipient(subscription.token) { recipient in
                     for index in publications.indices {
+                        publications[index].visited += 1
                         // Asked first: if the socket turns out to have gone, so has its
                         // subscription.
                         let room: QueueRoom =
@@ -219,6 +229,7 @@ final class TopicFanOuts {
             end: { publication in
                 worker.end(publication.notice)
                 if let delta = publication.delta { worker.end(delta) }
+                worker.countFanOut(to: publication.visited, since: publication.since)
             })
     }
 

@@ -46,6 +46,18 @@ package struct AcquiredListeners {
         }
     }
 
+    /// Binds a socket in the file system for one worker; does not listen yet.
+    package mutating func bind(path: String) throws(ListenError) {
+        let address = ListenAddress(host: path, port: 0)
+        do throws(SystemError) {
+            add(
+                Entry(
+                    address: address, role: .http, listeners: [try Listener.bind(path: path)]))
+        } catch {
+            throw .address(address, error)
+        }
+    }
+
     /// Takes over what a service manager has opened: the ones named `https` speak TLS, all others
     /// plain HTTP.
     package mutating func inherit(_ sockets: [InheritedSocket]) throws(ListenError) {

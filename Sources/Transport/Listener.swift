@@ -7,8 +7,9 @@ import CLinux
 import Glibc
 import MizuEventLoop
 
-/// A TCP socket that accepts (listen(2)). Any thread; in use it belongs to one worker, or, where it
-/// `isShared`, to several, each of which watches it with `Poller.registerShared`.
+/// A socket that accepts (listen(2)), of TCP or in the file system. Any thread; in use it belongs
+/// to one worker, or, where it `isShared`, to several, each of which watches it with
+/// `Poller.registerShared`.
 public final class Listener: Sendable {
     public enum Accepted: Sendable {
         /// A non-blocking socket that the caller now owns, and where it comes from: an IPv6
@@ -63,6 +64,13 @@ public final class Listener: Sendable {
             listeners.append(listener)
         }
         return listeners
+    }
+
+    /// A socket at `path` in the file system, for one worker; clients are refused until `listen`.
+    /// Its user and group may connect. A socket that nobody listens at any more gives way. Throws
+    /// EADDRINUSE where somebody does.
+    public static func bind(path: String) throws(SystemError) -> Listener {
+        Listener(owning: try SystemError.check("bind", cl_listen_stream(path)))
     }
 
     /// What `bind` gives, listening.

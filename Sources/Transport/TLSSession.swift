@@ -81,6 +81,7 @@ public final class TLSSession {
         static let established = Flags(rawValue: 1 << 5)
         /// The client came with a ticket that we understood.
         static let resumed = Flags(rawValue: 1 << 6)
+        static let version13 = Flags(rawValue: 1 << 7)
     }
 
     /// Plaintext bytes that are encrypted before the kernel is asked.
@@ -110,6 +111,8 @@ public final class TLSSession {
 
     /// Whether the handshake is done.
     public var isEstablished: Bool { flags.contains(.established) }
+    /// Whether it is TLS 1.3, once the handshake is done; else it is 1.2.
+    public var isVersion13: Bool { flags.contains(.version13) }
     /// Whether the client came with a ticket that we understood.
     public var wasResumed: Bool { flags.contains(.resumed) }
     /// Whether the peer's close_notify came.
@@ -195,6 +198,7 @@ public final class TLSSession {
         }
         flags.insert(.established)
         if co_session_was_resumed(session) != 0 { flags.insert(.resumed) }
+        if co_session_is_version_13(session) != 0 { flags.insert(.version13) }
         if engine.options.recordLayer == .own,
             let channel = co_channel_new(session, engine.wire)
         {

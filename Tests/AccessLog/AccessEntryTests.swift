@@ -24,7 +24,8 @@ struct AccessEntryTests {
                 return nil
             }
             return AccessEntry(
-                head, in: bytes, peer: peer, startMilliseconds: 971_186_136_007, start: start)
+                head, in: bytes, peer: peer, name: "7f3a", startMilliseconds: 971_186_136_007,
+                start: start)
         }
     }
 
@@ -45,10 +46,12 @@ struct AccessEntryTests {
             Self.line(entry, as: .json) == """
                 {"time":"2000-10-10T13:55:36.007Z","peer":"127.0.0.1","method":"GET",\
                 "path":"/a/b","protocol":"HTTP/1.1","status":200,"bytes":2,"duration_ms":12.3,\
-                "user_agent":"Me/1"}\n
+                "user_agent":"Me/1","request_id":"7f3a"}\n
                 """)
         (entry.user, entry.agent) = ("ann", [])
-        #expect(Self.line(entry, as: .json).hasSuffix(#""duration_ms":12.3,"user":"ann"}"# + "\n"))
+        #expect(
+            Self.line(entry, as: .json).hasSuffix(
+                #""duration_ms":12.3,"user":"ann","request_id":"7f3a"}"# + "\n"))
     }
 
     @Test("a request in the common log format")
@@ -57,23 +60,23 @@ struct AccessEntryTests {
             Self.entry("PURGE /a%20b?c HTTP/1.0\r\nHost: h\r\nUser-Agent: Me/1\r\n\r\n"))
         #expect(
             Self.line(entry, as: .common, status: 404, bytes: 10)
-                == "127.0.0.1 - - [10/Oct/2000:13:55:36 +0000] \"PURGE /a%20b HTTP/1.0\" 404 10\n"
+                == "127.0.0.1 - - [10/Oct/2000:13:55:36 +0000] \"PURGE /a%20b HTTP/1.0\" 404 10 7f3a\n"
         )
         entry.user = "ann lee"
         #expect(
             Self.line(entry, as: .common, bytes: 0)
                 .hasPrefix("127.0.0.1 - ann\\x20lee [10/Oct/2000:"))
-        #expect(Self.line(entry, as: .common, bytes: 0).hasSuffix("HTTP/1.0\" 200 -\n"))
+        #expect(Self.line(entry, as: .common, bytes: 0).hasSuffix("HTTP/1.0\" 200 - 7f3a\n"))
     }
 
     @Test("an answer to bytes that were no request")
     func refused() {
         let entry = AccessEntry(
-            peer: .v6(high: 0x2001_0db8_0000_0000, low: 1, port: 1),
+            peer: .v6(high: 0x2001_0db8_0000_0000, low: 1, port: 1), name: "7f3a",
             startMilliseconds: 971_186_136_000, start: Self.start)
         #expect(
             Self.line(entry, as: .common, status: 400, bytes: 12)
-                == "2001:db8::1 - - [10/Oct/2000:13:55:36 +0000] \"-\" 400 12\n")
+                == "2001:db8::1 - - [10/Oct/2000:13:55:36 +0000] \"-\" 400 12 7f3a\n")
         #expect(
             Self.line(entry, as: .json, status: 400)
                 .contains(#""peer":"2001:db8::1","method":null,"path":null,"protocol":null,"#))

@@ -24,7 +24,7 @@ from wire import Connection, WebSocket, fetch
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 UNITS = Path(__file__).resolve().parents[2] / "Assets" / "systemd"
 COMMON = re.compile(r'^(\S+) - (\S+) \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] '
-                    r'"((?:[^"\\]|\\.)*)" (\d{3}) (\d+|-)$')
+                    r'"((?:[^"\\]|\\.)*)" (\d{3}) (\d+|-) [0-9a-f]{16}$')
 
 
 # --- RUN_AS ---------------------------------------------------------------------------------------

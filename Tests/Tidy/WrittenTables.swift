@@ -18,7 +18,7 @@ struct WrittenTable: Sendable {
 
     /// Every table between marks.
     static let all: [WrittenTable] = [
-        RoomTables.imports, SettingTables.guide, SettingTables.units,
+        RoomTables.imports, SettingTables.guide, SettingTables.units, MetricTables.guide,
     ]
 
     /// `text` with the lines between the marks as they should be; nil: it has no such marks.

@@ -48,7 +48,8 @@ void cl_ignore_sigpipe(void);
 enum { CL_REUSEPORT = 1, CL_NO_LISTEN = 2 };
 int cl_listen(const char *address, uint16_t port, int backlog, int flags);
 int cl_local_port(int fd);
-// Where a connection came from: an IPv6 address in network order, IPv4 as ::ffff:a.b.c.d.
+// Where a connection came from: an IPv6 address in network order, IPv4 as ::ffff:a.b.c.d. One of a
+// socket in the file system (unix(7)) comes from 127.0.0.1.
 typedef struct {
     uint64_t high, low;
     uint16_t port;

@@ -53,6 +53,19 @@ int cl_connect_datagrams(const char *path);
 
 // Connects a stream socket likewise, which does not block; -EAGAIN where the backlog is full.
 int cl_connect_stream(const char *path);
+// Binds a stream socket to `path`, which only this user and its group may connect to. A socket that
+// lies there and that nobody listens at is removed first; -EADDRINUSE where somebody does, or where
+// something else lies there.
+int cl_listen_stream(const char *path);
+
+// What this process has used and holds, as proc(5) says it: CPU time in seconds, bytes,
+// descriptors, and the moment of its start in seconds since 1970. 0 where it cannot be had.
+typedef struct {
+    double cpu_seconds, start_seconds;
+    uint64_t resident_bytes, virtual_bytes;
+    uint64_t descriptors, descriptors_max;
+} cl_usage;
+void cl_process_usage(cl_usage *usage);
 
 // Makes a listening TCP socket that another process opened ours: -ENOTSOCK, -EINVAL where it does
 // not listen, -EAFNOSUPPORT where it is not TCP over IPv4 or IPv6.

@@ -132,6 +132,7 @@ void co_session_close(co_session *);
 size_t co_session_pending(const co_session *);
 int co_session_is_established(const co_session *);
 int co_session_was_resumed(const co_session *);
+int co_session_is_version_13(const co_session *);
 // Of the last failure on this thread: the number above, and OpenSSL's words for it.
 int co_failure(const char **reason);
 

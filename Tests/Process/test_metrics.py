@@ -1,0 +1,248 @@
+"""The admin listener: what it counts, in which formats (promtool judges), whom it answers, and that
+nobody waits for a scraper. And the names of requests in logs and answers, and their traces."""
+
+import http.client
+import json
+import re
+import shutil
+import socket
+import stat
+import subprocess
+
+import pytest
+
+from server import wait_until
+from sync import create, new_scope, push_one
+from test_manners import assert_refuses
+from wire import Connection, WebSocket, fetch
+
+TOKEN = "a-token-for-the-tests-0123456789"
+PLACE = re.compile(r"metrics at (http://([^:/\s]+):(\d+)|unix:(\S+))/metrics")
+OPEN_METRICS = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3"
+
+
+class Admin:
+    """What `Connection` needs to know of the admin listener of `running`."""
+
+    def __init__(self, running):
+        match = wait_until(lambda: PLACE.search(running.errors), 10, "the admin listener")
+        self.host, self.port = match[2], int(match[3])
+        self.authority = f"{self.host}:{self.port}"
+
+
+@pytest.fixture
+def running(start):
+    process = start(env={"ADMIN_ADDR": "127.0.0.1:0", "WORKERS": "2"}).ready()
+    process.admin = Admin(process)
+    yield process
+    process.stop()
+
+
+def scrape(running, headers=()):
+    answer = fetch(running.admin, "GET", "/metrics", headers)
+    assert answer.status == 200, answer
+    return answer.body.decode()
+
+
+def samples(text):
+    """Names with their labels, as they are written, to numbers."""
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def value(running, name):
+    return samples(scrape(running)).get(name, 0)
+
+
+def test_promtool_finds_nothing_to_complain_of(running):
+    promtool = shutil.which("promtool")
+    if not promtool:
+        pytest.skip("promtool (Debian's prometheus) is not installed")
+    use(running)
+    checked = subprocess.run([promtool, "check", "metrics"], input=scrape(running).encode(),
+                             capture_output=True, timeout=30, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+def use(running):
+    """Something of everything: routes, a push, a socket."""
+    assert fetch(running, "GET", "/healthz").status == 200
+    assert fetch(running, "GET", "/no-such-page").status == 404
+    push_one(running, new_scope(), create())
+    socket_ = WebSocket(running)
+    assert value(running, 'mizu_connections{kind="websocket",tls="false"}') == 1
+    socket_.close()
+
+
+def test_what_is_counted(running):
+    use(running)
+    found = samples(scrape(running))
+    assert found['mizu_http_requests_total{method="GET",route="/healthz",code="2xx"}'] == 1
+    assert found['mizu_http_requests_total{method="any",route="none",code="4xx"}'] == 1
+    assert found['mizu_http_requests_total{method="POST",route="/_sync/push",code="2xx"}'] == 1
+    assert found['mizu_http_requests_total{method="GET",route="/ws",code="1xx"}'] == 1
+    assert found["mizu_http_request_duration_seconds_count"] == 4
+    assert 0 < found["mizu_http_request_duration_seconds_sum"] < 60
+    assert found["mizu_connections_accepted_total"] == 4
+    assert found["mizu_pushes_total"] == 1 and found["mizu_commit_mutations_sum"] == 1
+    assert found["mizu_commit_duration_seconds_count"] == 1
+    # The file's journal is synced; the record of the commit is on the disk.
+    assert found["mizu_commit_fsync_duration_seconds_count"] == 1
+    assert found["mizu_log_cache_scopes"] >= 1 and found["mizu_log_cache_bytes"] > 0
+    assert found["mizu_received_bytes_total"] > 100 and found["mizu_sent_bytes_total"] > 100
+    assert found["mizu_workers"] == 2 and found["mizu_ready"] == 1
+    assert found["process_resident_memory_bytes"] > 1 << 20
+    assert found["process_open_fds"] > 10 and found["process_start_time_seconds"] > 1.7e9
+    # A scrape counts nowhere: it is another server's.
+    assert value(running, "mizu_connections_accepted_total") == 4
+
+
+def test_fan_outs_are_counted(running):
+    scope = new_scope()
+    with WebSocket(running) as watcher:
+        watcher.ask({"type": "subscribe", "topic": f"sync:{scope}", "cursor": 0, "ref": "1"})
+        assert value(running, "mizu_subscriptions") == 1
+        push_one(running, scope, create())
+        wait_until(lambda: value(running, "mizu_fan_out_subscribers_sum") == 1, 10, "a fan-out")
+        assert value(running, "mizu_fan_out_duration_seconds_count") == 1
+    wait_until(lambda: value(running, "mizu_subscriptions") == 0, 10, "the end of a subscription")
+
+
+def test_every_family_is_written_once_and_by_its_rules(running):
+    use(running)
+    text = scrape(running, [("Accept", OPEN_METRICS)])
+    assert text.endswith("\n# EOF\n") and text.count("# EOF") == 1
+    families = re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M)
+    assert len({name for name, _ in families}) == len(families) > 40
+    assert ("mizu_http_requests", "counter") in families and ("mizu_build", "info") in families
+    # Nothing but the samples of the family that was named last stands below it.
+    name = None
+    for line in text.splitlines()[:-1]:
+        if line.startswith("# TYPE"):
+            name = line.split()[2]
+        elif not line.startswith("#"):
+            assert re.match(rf"{name}(_total|_info|_bucket|_sum|_count)?[{{ ]", line), line
+    types = {"text/plain": scrape(running), OPEN_METRICS: text}
+    for accept in types:
+        answer = fetch(running.admin, "GET", "/metrics", [("Accept", accept)])
+        wanted = "application/openmetrics-text" if accept == OPEN_METRICS else "text/plain"
+        assert answer.get("content-type").startswith(wanted)
+
+
+def test_health_and_the_cluster_of_one(running):
+    health = fetch(running.admin, "GET", "/health").json
+    assert health["ready"] is True and health["reason"] is None and health["sockets"] == 0
+    cluster = fetch(running.admin, "GET", "/cluster").json
+    [node] = cluster["nodes"]
+    assert node["node"] == cluster["node"] and node["version"] and cluster["news"] == "none"
+    # The app's own addresses have none of it, and the admin's nothing of the app.
+    assert fetch(running, "GET", "/metrics").status == 404
+    assert fetch(running.admin, "GET", "/").status == 404
+
+
+def test_there_is_no_admin_listener_unless_it_is_asked_for(start):
+    running = start().ready()
+    assert "metrics at" not in running.errors
+    running.stop()
+
+
+def test_pages_of_other_sites_are_refused(running):
+    assert fetch(running.admin, "GET", "/metrics", [("Origin", "http://evil.example")]).status == 403
+    with Connection(running.admin) as connection:
+        connection.send(b"GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+        assert connection.response().status == 403
+
+
+def test_a_token_is_needed_where_others_can_ask(start):
+    assert_refuses(start(env={"ADMIN_ADDR": ":0"}), "ADMIN_TOKEN")
+    assert_refuses(start(env={"ADMIN_ADDR": "127.0.0.1:0", "ADMIN_TOKEN": "short"}), "ADMIN_TOKEN")
+    running = start(env={"ADMIN_ADDR": "127.0.0.1:0", "ADMIN_TOKEN": TOKEN}).ready()
+    admin = Admin(running)
+    for given in [None, "Bearer ", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", TOKEN]:
+        answer = fetch(admin, "GET", "/metrics", [("Authorization", given)] if given else [])
+        assert answer.status == 401 and answer.get("www-authenticate") == "Bearer", given
+    right = [("Authorization", f"Bearer {TOKEN}"), ("Host", "metrics.example")]
+    assert fetch(admin, "GET", "/metrics", right[:1]).status == 200
+    assert TOKEN not in running.errors
+    running.stop()
+    # It is no flag: the arguments of a process are everybody's.
+    refused = start(env={}, args=["--admin-token", TOKEN])
+    assert refused.wait(10) == 64
+
+
+def test_a_socket_in_the_file_system(start, tmp_path):
+    path = tmp_path / "admin.sock"
+    running = start(env={"ADMIN_ADDR": f"unix:{path}"}).ready()
+    wait_until(lambda: PLACE.search(running.errors), 10, "the admin listener")
+    assert stat.S_ISSOCK(path.stat().st_mode) and stat.S_IMODE(path.stat().st_mode) & 0o007 == 0
+
+    class Unix(http.client.HTTPConnection):
+        def connect(self):
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(10)
+            self.sock.connect(str(path))
+
+    client = Unix("localhost")
+    client.request("GET", "/metrics")
+    answer = client.getresponse()
+    assert answer.status == 200 and b"mizu_ready 1" in answer.read()
+    client.close()
+    # A second process does not take it away; one that was killed leaves it for the next.
+    assert_refuses(start(database="memory:", env={"ADMIN_ADDR": f"unix:{path}"}), "in use")
+    running.kill()
+    assert path.exists()
+    running = start(env={"ADMIN_ADDR": f"unix:{path}"}).ready()
+    running.stop()
+    assert not path.exists()
+
+
+def test_nobody_waits_for_a_scraper_that_hangs(running):
+    hanging = [socket.create_connection((running.admin.host, running.admin.port)) for _ in range(20)]
+    for one in hanging:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        one.sendall(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 20)
+    assert fetch(running, "GET", "/healthz").status == 200
+    assert "mizu_ready 1" in scrape(running)
+    for one in hanging:
+        one.close()
+
+
+# --- requests by name -----------------------------------------------------------------------------
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def lines_of(path, count):
+    def look():
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines] if len(lines) >= count else None
+    return wait_until(look, 10, "lines of the access log")
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_only_a_trusted_proxy_names_requests(start, tmp_path, trusted):
+    env = {"ACCESS_LOG": "access.log", "TRUSTED_PROXIES": "127.0.0.1" if trusted else None}
+    running = start(database="memory:", env=env).ready()
+    traced = ("traceparent", f"00-{TRACE}-00f067aa0ba902b7-01")
+    fetch(running, "GET", "/healthz", [("X-Request-Id", "mine-1"), traced])
+    fetch(running, "GET", "/healthz", [("X-Request-Id", 'a "quoted" one'), ("traceparent", "no")])
+    fetch(running, "GET", "/healthz", [("X-Request-Id", "x" * 65)])
+    first, *others = lines_of(tmp_path / "access.log", 3)
+    assert (first["request_id"] == "mine-1") == trusted
+    assert first["trace_id"] == TRACE
+    for line in others + ([] if trusted else [first]):
+        assert re.fullmatch("[0-9a-f]{16}", line["request_id"]), line
+    assert all("trace_id" not in line for line in others)
+    assert len({line["request_id"] for line in [first, *others]}) == 3
+    running.stop()
+
+
+def test_an_answer_of_500_and_above_is_named_as_in_the_log(start, tmp_path):
+    running = start(database="memory:", env={"ACCESS_LOG": "access.log"}).ready()
+    # 501: a method that nobody knows.
+    answer = fetch(running, "BREW", "/")
+    assert answer.status == 501
+    [line] = lines_of(tmp_path / "access.log", 1)
+    assert answer.get("x-request-id") == line["request_id"]
+    assert fetch(running, "GET", "/no-such-page").get("x-request-id") is None
+    running.stop()
