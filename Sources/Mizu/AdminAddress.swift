@@ -53,7 +53,7 @@ public struct AdminToken: Sendable {
         digest = Self.digest(of: Array(text.utf8))
     }
 
-    /// Whether `authorization` brings the token, as `Bearer`. How long that takes says nothing of
+    /// Whether `authorization` brings the token, as a bearer. How long that takes says nothing of
     /// where a wrong one differs: digests are compared, and always all of their bytes.
     func admits(_ authorization: String?) -> Bool {
         guard let authorization, authorization.utf8.count <= 4_096,

@@ -28,8 +28,8 @@ enum DatabaseURL {
 }
 
 extension App {
-    /// Starts Sync on the store that DATABASE_URL names. A server that does not answer is waited for
-    /// as long as its URL says (`connect_timeout`), and then the start fails.
+    /// Starts Sync on the store that DATABASE_URL names. A server that does not answer is waited
+    /// for as long as its URL says (`connect_timeout`), and then the start fails.
     /// - Parameters:
     ///   - carrier: by which news of scopes goes to other nodes; nil: each looks at the store.
     ///   - start: takes the store over.

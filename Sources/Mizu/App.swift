@@ -306,7 +306,8 @@ public final class App {
         reads.exempt = configuration.publicPort.addresses.exempt
         let restored = atRestore
         do throws(StoreError) {
-            return try withStore(feed.cluster?.storeCarrier) { (store, sharing) throws(SyncStartError) in
+            return try withStore(feed.cluster?.storeCarrier) {
+                (store, sharing) throws(SyncStartError) in
                 try SyncService.start(
                     store, mutator: mutator, limits: configuration.sync, roles: roles,
                     system: systemMutations, workers: workers, logger: logger, reads: reads,

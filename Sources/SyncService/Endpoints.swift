@@ -91,8 +91,8 @@ extension SyncService {
     }
 
     /// The usual pull: it is known that it is allowed, and the tail has what it wants. No closure
-    /// is made for it, which would keep the request's parts for later. Not where others write to the
-    /// store, too, the tail is asked for what it has, and may be behind: they are asked first.
+    /// is made for it, which would keep the request's parts for later. Where others write to
+    /// the store, too, the tail may be behind, and the store is asked first.
     private func pageAtOnce(
         _ pull: PullRequest, _ request: borrowing Request, as user: Name?
     ) throws(Refusal) -> PullPage? {

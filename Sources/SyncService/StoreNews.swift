@@ -1,6 +1,7 @@
 // What several processes that serve one store tell each other of scopes: this one tells what it
 // commits, takes in what the others tell, and looks at the store where they might have told
-// something that never came. News is a favour: it makes a change reach the sockets here sooner, and nothing is decided by it.
+// something that never came. News is a favour: it makes a change reach the sockets here sooner,
+// and nothing is decided by it.
 //
 //   own commit ──┬─► FollowedScopes.offer ──in order──► workers
 //   news ────────┤          └──something is missing──► catch up: the log, from the store ──► offer

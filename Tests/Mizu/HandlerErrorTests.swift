@@ -111,7 +111,7 @@ struct HandlerErrorTests {
         let line = try #require(app.log.first)
         #expect(line.hasPrefix("\(method) \(pattern) failed (request "))
         #expect(line.hasSuffix("): the flux is <out> of phase"))
-        let id = line.dropFirst("\(method) \(pattern) failed (request ".count).prefix(10)
+        let id = line.dropFirst("\(method) \(pattern) failed (request ".count).prefix(16)
         #expect(json.contains("\"request_id\":\"\(id)\"") && json.contains("X-Request-Id: \(id)"))
         let page = try app.ask(method, path, accept: Self.browser)
         #expect(page.hasPrefix("HTTP/1.1 500 ") && page.contains("<h1>Internal Server Error</h1>"))

@@ -78,11 +78,17 @@ extension ServerStorey {
                 try log.start()
             }
 
-            /// `"request" status bytes` of each line, once the server has ended.
+            /// `"request" status bytes` of each line, once the server has ended. Each ends with a
+            /// name of its own.
             func finish() -> [Substring] {
                 server.stop()
                 log.stop()
-                return folder.lines("log").map { $0[($0.firstIndex(of: "\"") ?? $0.startIndex)...] }
+                var names: Set<Substring> = []
+                return folder.lines("log").map { line in
+                    let name = line.suffix(16)
+                    #expect(name.allSatisfy(\.isHexDigit) && names.insert(name).inserted)
+                    return line[(line.firstIndex(of: "\"") ?? line.startIndex)...].dropLast(17)
+                }
             }
         }
 

@@ -67,7 +67,7 @@ extension ServerStorey {
             #expect(answer.status == 500)
             #expect(!answer.text.contains("flux"))
             let id = JSON.parse(answer.body, "request_id")
-            #expect(id.count == 10)
+            #expect(id.count == 16)
             #expect(answer.head.contains("X-Request-Id: \(id)"))
             #expect(answer.head.contains("Cache-Control: no-store"))
             #expect(
