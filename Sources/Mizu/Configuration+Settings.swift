@@ -307,9 +307,13 @@ extension Configuration {
 extension SettingSyntax where Value == String {
     static var database: SettingSyntax {
         SettingSyntax(
-            "sqlite:PATH|memory:", expected: "sqlite:PATH or memory:", write: { $0 }
+            "sqlite:PATH|postgres://…|memory:",
+            expected: "sqlite:PATH, postgres://USER@HOST/NAME or memory:", write: { $0 }
         ) { text in
-            text == "memory:" || (text.hasPrefix("sqlite:") && text.utf8.count > 7) ? text : nil
+            let isStore =
+                text == "memory:" || DatabaseURL.isPostgres(text)
+                || (text.hasPrefix("sqlite:") && text.utf8.count > 7)
+            return isStore ? text : nil
         }
     }
 

@@ -1,6 +1,7 @@
 // Errors as they are told: one line in the log for what went wrong inside, with the request's
 // name (`RequestNames`), which the answer carries too; a page for browsers, JSON or plain text for
-// others (RFC 9110 §12.1). Only where an answer is an error's: nothing of this touches another request.
+// others (RFC 9110 §12.1). Only where an answer is an error's: nothing of this touches another
+// request.
 
 import Logging
 import MizuBytes
