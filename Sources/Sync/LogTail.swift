@@ -119,6 +119,14 @@ extension LogTail {
     public func learn(_ head: ScopeHead, of scope: Name, since moment: Moment) {
         table.withLock { $0.learn(head, of: scope, since: moment) }
     }
+
+    /// Lets go what is known of a scope, in a store that others write to, if it ends before `head`:
+    /// what is missing in between is not looked for any more, and until the tail begins there
+    /// nobody can be answered from it, and no permission that stands on it is known to hold.
+    /// - Parameter head: as a reader found it and `learn` was told.
+    public func begin(_ scope: Name, anewAt head: ScopeHead) {
+        table.withLock { $0.begin(scope, anewAt: head) }
+    }
 }
 
 extension LogTail {

@@ -105,6 +105,14 @@ struct TailTable {
         evict()
     }
 
+    /// Begins the scope's tail anew at a head before which something is missing.
+    mutating func begin(_ scope: Name, anewAt head: ScopeHead) {
+        guard isShared, let place = places[scope],
+            head.cursor > slots[place].tail.head.cursor
+        else { return }
+        begin(place, anew: head, isLearned: slots[place].tail.isLearned)
+    }
+
     private mutating func begin(_ place: Int, anew head: ScopeHead, isLearned: Bool) {
         unlink(place)
         let (seen, isUnsure) = (

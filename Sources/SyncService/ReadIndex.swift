@@ -22,6 +22,13 @@ final class ReadIndex: Sendable {
         let waiter: Waiter
     }
 
+    /// Who may still ask. A question is posted under the lock, so none comes behind the last mail
+    /// that the thread takes.
+    private struct Door {
+        var waiting = 0
+        var isShut = false
+    }
+
     /// Questions that wait; beyond it they are refused.
     static let waitingMax = 50_000
     static let stopMilliseconds: UInt64 = 5_000
@@ -30,8 +37,7 @@ final class ReadIndex: Sendable {
     private let tail: LogTail
     private let followed: FollowedScopes
     private let logger: Logger
-    private let waiting = Atomic<Int>(0)
-    private let isStopped = Atomic<Bool>(false)
+    private let door = Mutex(Door())
     /// Questions to the store so far, and of requests.
     private let queries = Atomic<Int>(0)
     private let questions = Atomic<Int>(0)
@@ -58,16 +64,17 @@ final class ReadIndex: Sendable {
 
     /// Asks where the scopes end. Any thread.
     func ask(_ scopes: [Name], _ waiter: @escaping Waiter) {
-        let count = waiting.add(1, ordering: .relaxed).newValue
-        guard count <= Self.waitingMax, !isStopped.load(ordering: .acquiring) else {
-            waiting.subtract(1, ordering: .relaxed)
-            return waiter(nil)
+        let isTaken = door.withLock { door in
+            guard door.waiting < Self.waitingMax, !door.isShut else { return false }
+            door.waiting += 1
+            thread.post(Question(scopes: scopes, waiter: waiter))
+            return true
         }
-        thread.post(Question(scopes: scopes, waiter: waiter))
+        if !isTaken { waiter(nil) }
     }
 
     func stop() {
-        isStopped.store(true, ordering: .releasing)
+        door.withLock { $0.isShut = true }
         _ = thread.stop(withinMilliseconds: Self.stopMilliseconds)
     }
 
@@ -84,7 +91,7 @@ final class ReadIndex: Sendable {
         _ asked: [Question], from reader: any SyncReader, _ isFailing: inout Bool
     ) {
         guard !asked.isEmpty else { return }
-        waiting.subtract(asked.count, ordering: .relaxed)
+        door.withLock { $0.waiting -= asked.count }
         questions.add(asked.count, ordering: .relaxed)
         queries.add(1, ordering: .relaxed)
         var places: [Name: Int] = [:]

@@ -34,6 +34,7 @@ extension StoreNews {
     }
 
     private func jump(_ scope: Name, to head: ScopeHead) {
+        tail.begin(scope, anewAt: head)
         followed.jump(scope, to: head.position) {
             workers.performLiveOnAll { $0.service.jumped(scope, to: head, $0) }
         }

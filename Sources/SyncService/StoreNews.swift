@@ -247,6 +247,9 @@ final class StoreNews: Sendable {
                     } else if followed.learned(scope, at: head.position) {
                         catchUps.add(1, ordering: .relaxed)
                         try catchUp(scope, from: reader)
+                    } else {
+                        // Nothing is to be told, because nobody was here when it was written.
+                        tail.begin(scope, anewAt: head)
                     }
                 }
                 first += part.count

@@ -5,7 +5,7 @@
 //
 //   subscribe ──the tail knows the scope──► subscribed: ack, and a delta or a poke if it is behind
 //      │  └──no permission, or no such position──► refused: an earlier subscription does not stand
-//      └──only the store knows──► asked ──the store answers──► subscribed, or refused
+//      └──only the store knows──► asked ──answered, and still allowed──► subscribed, or refused
 //                                   └──unsubscribe or another subscribe──► overtaken: ack alone
 //
 // What is published meanwhile is `TopicFanOuts`'; pokes to one subscriber are in +Pokes.
@@ -134,9 +134,11 @@ final class Subscriptions {
         _ asker: Asker, to scope: Name, after position: Position, by pass: AccessPass
     ) {
         let delta = sync.tail.delta(scope, after: position)
-        // A commit that has just taken the right away may be in what was read: ask again.
-        guard sync.access.isGranted(pass, through: delta.end ?? position.cursor) else {
-            return subscribe(asker, to: ByteSlice(scope.bytes), from: position)
+        // A commit that has just taken the right away may be in what memory shows. Where others
+        // write to the store that may stay unknown here, however often it is asked. So the store
+        // is read, and permission asked behind that, which is good whatever memory says.
+        if let end = delta.end(from: position), !sync.access.isGranted(pass, through: end) {
+            return askStore(asker, scope, position: position)
         }
         switch delta {
         case .current:
@@ -297,11 +299,12 @@ final class Subscriptions {
 }
 
 extension LogTail.Delta {
-    /// Up to where it goes; nil where that is where the subscriber stands.
-    fileprivate var end: Int? {
+    /// Up to where it goes; nil where it shows nothing.
+    fileprivate func end(from position: Position) -> Int? {
         switch self {
         case .frame(_, let head, _), .tooFarBehind(let head): head.cursor
-        case .current, .askStore, .refused: nil
+        case .current: position.cursor
+        case .askStore, .refused: nil
         }
     }
 }

@@ -155,7 +155,7 @@ extension ServerStorey {
         }
 
         private static let roles = Roles(
-            ["owner": .manage, "reader": .read], creator: "owner")
+            ["owner": .manage, "writer": .write, "reader": .read], creator: "owner")
 
         private func grant(_ user: String, _ role: String?, on node: SyncServer) throws {
             let name = role == nil ? "revoke" : "grant"
@@ -189,5 +189,43 @@ extension ServerStorey {
             #expect(next?.type == "error" && next?.topic == "sync:s")
         }
 
+        /// What decides may be the scope's own grants, or those of another.
+        private static let rules: [AccessRule] = [
+            .roles(roles),
+            .looking { access in
+                try access.scope == "s" || access.role(in: "s") != nil
+            },
+        ]
+
+        @Test(
+            "a subscribe is answered where memory lacks what others wrote and nobody told",
+            arguments: rules, [true, false])
+        func behind(_ rule: AccessRule, isOwn: Bool) throws {
+            let nodes = try Nodes(2, rule: rule, roles: Self.roles)
+            let scope = isOwn ? "s" : "t"
+            try nodes[0].push("first", as: "ann")
+            if !isOwn, case .roles = rule { return }
+            try grant("bob", "writer", on: nodes[0])
+            // What node 1 has committed itself is in its memory; what follows is not.
+            try nodes[1].push("own", as: "bob")
+            if !isOwn { try nodes[1].push("own", to: scope, as: "bob") }
+            for number in 0..<3 {
+                try nodes[0].push("other\(number)", as: "ann")
+                if !isOwn { try nodes[0].push("other\(number)", to: scope, as: "bob") }
+            }
+            nodes.hub.lose()
+            let head = try nodes[1].pull(scope, after: 0, as: "bob").end
+            let socket = try nodes[1].socket("?user=bob")
+            for cursor in [head, head - 1, 0] {
+                socket.subscribe("sync:\(scope)", cursor: cursor)
+                var answer = socket.message()
+                while let message = answer, message.type != "ack" { answer = socket.message() }
+                #expect(answer?.cursor == head)
+            }
+            // Nor is it asked about for ever: memory begins anew where the log ends.
+            let service = nodes[1].service
+            #expect(eventually { service.tail.head("s") != nil })
+            #expect(eventually { service.tail.head(Name(scope) ?? "s") != nil })
+        }
     }
 }
