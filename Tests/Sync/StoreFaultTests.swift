@@ -1,6 +1,6 @@
 // The files of a killed store, cut at every byte of the last 4 KB of what is in them or with a bit of
 // it flipped: it opens with everything acknowledged, or says which file is damaged and what helps.
-// In `make test` a seeded sample of the places; with MIZU_STORE_FAULTS every one.
+// In `make test` a seeded sample of the places; MIZU_STORE_FAULTS is how many, or `all`.
 
 import Glibc
 import MizuBytes
@@ -94,9 +94,11 @@ struct StoreFaultTests {
     private func places(in bytes: [UInt8], seed: UInt64) -> [Int] {
         let end = (bytes.lastIndex { $0 != 0 } ?? -1) + 1
         let all = Array(max(0, end - 4_096)..<end)
-        if getenv("MIZU_STORE_FAULTS") != nil { return all }
+        let wanted = getenv("MIZU_STORE_FAULTS").map { String(cString: $0) }
+        if wanted == "all" { return all }
         var random = SeededGenerator(seed: seed)
-        return Array(all.shuffled(using: &random).prefix(Self.sampleMax)).sorted()
+        let count = wanted.flatMap(Int.init) ?? Self.sampleMax
+        return Array(all.shuffled(using: &random).prefix(max(1, count))).sorted()
     }
 
     @Test(
