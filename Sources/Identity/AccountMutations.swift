@@ -23,18 +23,32 @@ public enum AccountMutations {
     public typealias Apply =
         @Sendable (_ mutation: Mutation, _ store: inout Transaction) throws(Rejection) -> Void
 
+    /// What of an app's settings the mutations stand on.
+    private struct Sessions {
+        let countMax: Int
+        /// Whether ends are noted for other processes.
+        let notesEnds: Bool
+    }
+
     /// All of them; `rules` say how many sessions an account has.
-    public static func table(_ rules: SessionRules) -> [(name: Name, apply: Apply)] {
-        let countMax = max(1, rules.countMax)
+    /// - Parameter isShared: other processes serve the store, too, and read which sessions have
+    ///   ended (`SessionEnds`).
+    public static func table(
+        _ rules: SessionRules, isShared: Bool = false
+    ) -> [(name: Name, apply: Apply)] {
+        let rules = Sessions(countMax: max(1, rules.countMax), notesEnds: isShared)
         return [
             (
                 create,
                 { (mutation, store) throws(Rejection) in
-                    try create(mutation, &store, countMax)
+                    try create(mutation, &store, rules)
                 }
             ),
             (rename, { (mutation, store) throws(Rejection) in try rename(mutation, &store) }),
-            (delete, { (mutation, store) throws(Rejection) in try delete(mutation, &store) }),
+            (
+                delete,
+                { (mutation, store) throws(Rejection) in try delete(mutation, &store, rules) }
+            ),
             (
                 forget,
                 { (mutation, store) throws(Rejection) in
@@ -45,13 +59,13 @@ public enum AccountMutations {
             (
                 setPassword,
                 { (mutation, store) throws(Rejection) in
-                    try setPassword(mutation, &store, countMax)
+                    try setPassword(mutation, &store, rules)
                 }
             ),
             (
                 startSession,
                 { (mutation, store) throws(Rejection) in
-                    try startSession(mutation, &store, countMax)
+                    try startSession(mutation, &store, rules)
                 }
             ),
             (touchSession, { (mutation, store) throws(Rejection) in try touch(mutation, &store) }),
@@ -59,7 +73,7 @@ public enum AccountMutations {
                 endSessions,
                 { (mutation, store) throws(Rejection) in
                     let ended: End = try mutation.args.decode()
-                    try end(ended.hashes, of: ended.user, &store)
+                    try end(ended.hashes, of: ended.user, &store, rules)
                 }
             ),
         ]
@@ -190,7 +204,7 @@ public enum AccountMutations {
     // MARK: What they do
 
     private static func create(
-        _ mutation: Mutation, _ store: inout Transaction, _ countMax: Int
+        _ mutation: Mutation, _ store: inout Transaction, _ rules: Sessions
     ) throws(Rejection) {
         let new: Create = try mutation.args.decode()
         let now = mutation.timeMilliseconds
@@ -218,7 +232,7 @@ public enum AccountMutations {
                 AccountRecords.password, id: new.user, AccountRecords.Password(phc: phc))
         }
         if let session = new.session {
-            try start(session, of: new.user, now: now, &store, countMax)
+            try start(session, of: new.user, now: now, &store, rules)
         }
     }
 
@@ -232,11 +246,11 @@ public enum AccountMutations {
     }
 
     private static func delete(
-        _ mutation: Mutation, _ store: inout Transaction
+        _ mutation: Mutation, _ store: inout Transaction, _ rules: Sessions
     ) throws(Rejection) {
         let which: Which = try mutation.args.decode()
         let account = try account(which.user, &store)
-        try end(nil, of: which.user, &store)
+        try end(nil, of: which.user, &store, rules)
         try remove(AccountRecords.password, which.user, &store)
         if let email = EmailAddress(account.email) {
             try remove(AccountRecords.email, email.hash, &store)
@@ -248,22 +262,22 @@ public enum AccountMutations {
     }
 
     private static func setPassword(
-        _ mutation: Mutation, _ store: inout Transaction, _ countMax: Int
+        _ mutation: Mutation, _ store: inout Transaction, _ rules: Sessions
     ) throws(Rejection) {
         let change: SetPassword = try mutation.args.decode()
         _ = try account(change.user, &store)
         if let replaces = change.replaces { try check(replaces, of: change.user, &store) }
         try store.put(
             AccountRecords.password, id: change.user, AccountRecords.Password(phc: change.phc))
-        try end(nil, of: change.user, &store)
+        try end(nil, of: change.user, &store, rules)
         if let session = change.session {
             try start(
-                session, of: change.user, now: mutation.timeMilliseconds, &store, countMax)
+                session, of: change.user, now: mutation.timeMilliseconds, &store, rules)
         }
     }
 
     private static func startSession(
-        _ mutation: Mutation, _ store: inout Transaction, _ countMax: Int
+        _ mutation: Mutation, _ store: inout Transaction, _ rules: Sessions
     ) throws(Rejection) {
         let new: StartSession = try mutation.args.decode()
         _ = try account(new.user, &store)
@@ -274,7 +288,7 @@ public enum AccountMutations {
                     AccountRecords.password, id: new.user, AccountRecords.Password(phc: raised))
             }
         }
-        try start(new.session, of: new.user, now: mutation.timeMilliseconds, &store, countMax)
+        try start(new.session, of: new.user, now: mutation.timeMilliseconds, &store, rules)
     }
 
     private static func touch(
@@ -319,13 +333,15 @@ public enum AccountMutations {
     }
 
     private static func start(
-        _ new: NewSession, of user: String, now: Int64, _ store: inout Transaction, _ countMax: Int
+        _ new: NewSession, of user: String, now: Int64, _ store: inout Transaction,
+        _ rules: Sessions
     ) throws(Rejection) {
-        if let replaces = new.replaces { try end([replaces], of: user, &store) }
+        if let replaces = new.replaces { try end([replaces], of: user, &store, rules) }
         var hashes = try sessions(of: user, &store)
-        while hashes.count >= countMax {
+        while hashes.count >= rules.countMax {
             let seen = try seenLongestAgo(of: hashes, &store)
-            hashes.remove(at: seen)
+            let ended = hashes.remove(at: seen)
+            if rules.notesEnds { try SessionEnds.note([ended], &store) }
         }
         try store.create(
             AccountRecords.session, id: new.hash,
@@ -355,15 +371,15 @@ public enum AccountMutations {
     /// Ends sessions of `user`; those of somebody else are left alone.
     /// - Parameter ended: hashes; nil: all.
     private static func end(
-        _ ended: [String]?, of user: String, _ store: inout Transaction
+        _ ended: [String]?, of user: String, _ store: inout Transaction, _ rules: Sessions
     ) throws(Rejection) {
         let hashes = try sessions(of: user, &store)
         let ended = Set(ended ?? hashes)
         let left = hashes.filter { !ended.contains($0) }
         guard left.count < hashes.count else { return }
-        for hash in hashes where ended.contains(hash) {
-            try remove(AccountRecords.session, hash, &store)
-        }
+        let gone = hashes.filter { ended.contains($0) }
+        for hash in gone { try remove(AccountRecords.session, hash, &store) }
+        if rules.notesEnds { try SessionEnds.note(gone, &store) }
         if left.isEmpty {
             try remove(AccountRecords.sessions, user, &store)
         } else {

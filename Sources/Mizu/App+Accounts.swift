@@ -40,7 +40,10 @@ extension App {
             logger: logger, isExempt: exemption, atDeletion: atAccountDeletion,
             tellsDeveloper: { development?.tell($0, path: $1) })
         atRestore.add { accounts.cache.clear() }
-        for (name, apply) in AccountMutations.table(options.sessions) + DeletionMutations.table {
+        accounts.watchEndsElsewhere()
+        let mutations = AccountMutations.table(
+            options.sessions, isShared: sync.service.isShared)
+        for (name, apply) in mutations + DeletionMutations.table {
             systemMutations.register(name, fromWire: false, apply)
         }
         use(

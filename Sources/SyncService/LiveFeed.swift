@@ -94,6 +94,19 @@ public final class LiveFeed: Sendable {
         cluster?.publish(.credentialEnded(credential))
     }
 
+    /// The same for what has ended elsewhere and is known there: nobody else is told.
+    package func closeHere(credentials: [String]) {
+        guard !credentials.isEmpty else { return }
+        let ended = Set(credentials.map { LiveSocket.Credential($0) })
+        workers.performLiveOnAll { $0.service.close(credentials: ended, $0) }
+    }
+
+    /// Asks all sockets that a session or a token has opened to come again and prove it: nobody
+    /// knows which of these have ended.
+    package func credentialsLost() {
+        workers.performLiveOnAll { $0.service.closeAllWithCredentials($0) }
+    }
+
     /// Calls `body` with each credential that has ended on another node, before its sockets are
     /// closed here. It runs on the thread of news and must not wait.
     public func onCredentialEnd(_ body: @escaping @Sendable (_ credential: String) -> Void) {

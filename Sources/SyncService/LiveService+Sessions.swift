@@ -157,8 +157,20 @@ extension LiveService {
 
     /// Ends the sockets that a session or a token has opened: they are sent nothing more.
     func close(credential: LiveSocket.Credential, _ live: LiveWorker) {
-        for row in sockets.all where row.credential == credential {
+        close(credentials: [credential], live)
+    }
+
+    func close(credentials: Set<LiveSocket.Credential>, _ live: LiveWorker) {
+        for row in sockets.all where credentials.contains(row.credential) {
             end(live.socket(row.token), because: .tokenExpired)
+        }
+    }
+
+    /// Closes all sockets that end with a session or a token, after a word of when to come back.
+    func closeAllWithCredentials(_ live: LiveWorker) {
+        for row in sockets.all where row.credential != .none {
+            draining(row.token, on: live.worker)
+            live.socket(row.token).close(code: 1012, reason: "credentials_unknown")
         }
     }
 

@@ -65,6 +65,9 @@ final class StoreNews: Sendable {
         case idle([Name], sweep: Int)
     }
 
+    /// On the news' thread. What throws is done again with the next poll.
+    typealias Looker = @Sendable (any SyncReader) throws(StoreError) -> Void
+
     static let stopMilliseconds: UInt64 = 5_000
 
     private let carrier: StoreCarrier?
@@ -79,6 +82,8 @@ final class StoreNews: Sendable {
     private let times: StoreNewsTimes
     /// Told of internal scopes that others have changed.
     private let watchers = Mutex<[@Sendable ([Name]) -> Void]>([])
+    /// What is read of an internal scope when it has moved.
+    private let lookers = Mutex<[Name: [Looker]]>([:])
     private let catchUps = Atomic<Int>(0)
 
     init(
@@ -114,6 +119,13 @@ final class StoreNews: Sendable {
     /// Is told, on the news' thread, of internal scopes that others may have changed.
     func onInternalChange(_ hear: @escaping @Sendable ([Name]) -> Void) {
         watchers.withLock { $0.append(hear) }
+    }
+
+    /// Reads an internal scope whenever it has moved, by whomever: once for each move that is
+    /// found, and again until it succeeds.
+    func onMove(of scope: Name, _ look: @escaping Looker) {
+        lookers.withLock { $0[scope, default: []].append(look) }
+        follow(scope)
     }
 
     /// Times that the log was read because something was missing.
@@ -221,7 +233,10 @@ final class StoreNews: Sendable {
             if offer(changes) == .behind { turn.due.insert(changes.scope) }
         case .message(.position(let scope, let head), _):
             if followed.learned(scope, at: head.position) { turn.due.insert(scope) }
-        case .message(.internalHeads(let heads), _): takeInternal(heads)
+        case .message(.internalHeads(let heads), _):
+            takeInternal(heads)
+            let read = lookers.withLock { $0 }
+            for head in heads where read[head.scope] != nil { turn.due.insert(head.scope) }
         // Of sockets, topics and nodes: not the store's.
         case .message: break
         }
@@ -243,7 +258,7 @@ final class StoreNews: Sendable {
                 let part = Array(scopes[first..<min(scopes.count, first + times.scopesMax)])
                 for (scope, head) in zip(part, try tail.learnHeads(of: part, from: reader)) {
                     if scope.isInternal {
-                        lookInternal(scope, head)
+                        try lookInternal(scope, head, reader)
                     } else if followed.learned(scope, at: head.position) {
                         catchUps.add(1, ordering: .relaxed)
                         try catchUp(scope, from: reader)
@@ -263,8 +278,11 @@ final class StoreNews: Sendable {
         }
     }
 
-    private func lookInternal(_ scope: Name, _ head: ScopeHead) {
+    private func lookInternal(
+        _ scope: Name, _ head: ScopeHead, _ reader: any SyncReader
+    ) throws(StoreError) {
         guard followed.learned(scope, at: head.position) else { return }
+        for look in lookers.withLock({ $0[scope] }) ?? [] { try look(reader) }
         followed.jump(scope, to: head.position) {}
         takeInternal([InternalHead(scope: scope, head: head)])
     }

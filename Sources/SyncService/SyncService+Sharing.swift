@@ -25,4 +25,13 @@ extension SyncService {
         }
         storeNews.follow(scope)
     }
+
+    /// Calls `look` with a reader when a scope of the framework's has moved, and again until it
+    /// throws nothing: it reads on from where it was. On the news' thread, which waits for it;
+    /// never where the process is alone.
+    package func onMove(
+        of scope: Name, _ look: @escaping @Sendable (any SyncReader) throws(StoreError) -> Void
+    ) {
+        storeNews?.onMove(of: scope, look)
+    }
 }

@@ -213,6 +213,34 @@ def test_who_signs_in_or_out_at_one_node_is_in_or_out_at_the_other(team):
         assert live.receive_close() == 1008
 
 
+def test_a_session_that_ends_while_news_is_away_ends_its_sockets_all_the_same(
+        postgres_cluster, tmp_path_factory):
+    if not TEAM.exists():
+        pytest.skip("MizuTeamServer is not built")
+    name = postgres_cluster.create_database()
+    try:
+        redis = Redis()
+    except Missing as reason:
+        pytest.skip(str(reason))
+    with redis.start():
+        settings = {"DATABASE_URL": postgres_cluster.url(name), "REDIS_URL": redis.url}
+        nodes = pair((None, settings), tmp_path_factory, command=(str(TEAM),))
+        try:
+            ann = Person(nodes[0], "ann")
+            user = ann.user()
+            with ann.socket(nodes[1]) as live:
+                live.ask({"type": "subscribe", "ref": "s", "topic": f"sync:user:{user}"})
+                redis.pause()
+                assert ann.form("/account/sign-out")[0] == 303
+                # Told by nobody: the node looks by itself, and once a session has ended it is.
+                live.socket.settimeout(30)
+                assert live.receive_close() == 1008
+            redis.resume()
+        finally:
+            end(nodes)
+    postgres_cluster.drop_database(name)
+
+
 def test_who_is_taken_out_of_a_list_at_one_node_is_out_at_the_other(team):
     ann, bob = Person(team[0], "ann"), Person(team[1], "bob")
     bob_id = bob.user()
