@@ -4,6 +4,7 @@ network does, where the test says so.
     pass     bytes go both ways
     hold     nothing goes any way; connections stay, new ones are taken and wait
     answers  requests go, answers are held: the server does what it was told, and nobody hears of it
+             but by `let_through`
     cut      every connection is reset, and new ones at once
 
 One thread of this process does the work. `delay` is for each direction, in seconds.
@@ -27,6 +28,7 @@ class _Pipe:
     def __init__(self, client, server):
         self.ends = (client, server)
         self.waiting = {client: collections.deque(), server: collections.deque()}
+        self.allowed = {client: 0, server: 0}
         self.ended = set()
 
     def other(self, end):
@@ -65,6 +67,19 @@ class Relay:
             if mode == "cut":
                 for pipe in set(self._pipes.values()):
                     self._end(pipe, is_reset=True)
+
+    def held_answers(self):
+        """What waits for clients now, for `let_through`."""
+        with self._lock:
+            return {pipe.ends[0]: len(pipe.waiting[pipe.ends[0]])
+                    for pipe in set(self._pipes.values())}
+
+    def let_through(self, held):
+        """Lets what was held then go to its clients, and nothing that has come since."""
+        with self._lock:
+            for end, count in held.items():
+                if (pipe := self._pipes.get(end)) is not None:
+                    pipe.allowed[end] = min(count, len(pipe.waiting[end]))
 
     def close(self):
         self._is_over.set()
@@ -124,12 +139,14 @@ class Relay:
         for index, end in enumerate(pipe.ends):
             is_held = self.mode == "hold" or self.mode == "answers" and index == 0
             queue = pipe.waiting[end]
-            while queue and not is_held and queue[0][0] <= time.monotonic():
+            while (queue and (not is_held or pipe.allowed[end] > 0)
+                   and queue[0][0] <= time.monotonic()):
                 due, data = queue[0]
                 try:
                     if not data:
                         end.shutdown(socket.SHUT_WR)
                         queue.popleft()
+                        pipe.allowed[end] = max(0, pipe.allowed[end] - 1)
                         continue
                     sent = end.send(data)
                 except BlockingIOError:
@@ -138,6 +155,7 @@ class Relay:
                     return self._end(pipe, is_reset=True)
                 if sent == len(data):
                     queue.popleft()
+                    pipe.allowed[end] = max(0, pipe.allowed[end] - 1)
                 else:
                     queue[0] = due, data[sent:]
         if len(pipe.ended) == 2 and not any(pipe.waiting.values()):
