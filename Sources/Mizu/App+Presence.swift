@@ -13,7 +13,8 @@ extension App {
     ///         return .join(PresenceMember(id: session.user ?? session.id, info: info))
     ///     }
     ///
-    /// Members are this process's: they are not stored, and no other process knows them.
+    /// Members are not stored. Nodes that share a database tell each other theirs, where there is
+    /// a carrier of news (many-machines.md, "News between nodes").
     /// - Parameters:
     ///   - graceMilliseconds: how long a member may be without a connection before it has left.
     ///     Reloads and short breaks are not seen.

@@ -169,7 +169,10 @@ public final class Cluster: Sendable {
                 state.nodes.forgive(at: .now)
             }
             // Also where nothing has happened yet that would wake a worker.
-            workers.performLiveOnAll { $0.service.nextBeat = Instant(nanoseconds: 0) }
+            workers.performLiveOnAll { live in
+                live.service.nextBeat = Instant(nanoseconds: 0)
+                live.service.presence?.linked()
+            }
             tellStore(event)
         case .disconnected:
             state.withLock { $0.isConnected = false }
@@ -177,7 +180,8 @@ public final class Cluster: Sendable {
         case .following(let subject):
             switch subject {
             case .scope: tellStore(event)
-            case .presence(let topic): doubt(topic)
+            case .presence(let topic):
+                performAtOwner(of: topic) { presence, live in presence.following(topic, live) }
             case .nodes, .topic: break
             }
         case .message(let message, let node): take(message, from: node, event)
@@ -208,8 +212,10 @@ public final class Cluster: Sendable {
         case .permissionsChanged:
             workers.performLiveOnAll { $0.service.checkAllPermissions($0) }
         case .heartbeat(let report):
-            let news = state.withLock { $0.nodes.heard(report, of: node, at: .now) }
-            if news == .linkedAgain { doubtAll(of: node) }
+            guard state.withLock({ $0.nodes.heard(report, of: node, at: .now) }) else { return }
+            workers.performLiveOnAll { live in
+                live.service.presence?.nodeAppeared(node, live)
+            }
         case .goodbye:
             state.withLock { $0.nodes.left(node) }
             forget(node, inOrder: true)
@@ -232,14 +238,5 @@ public final class Cluster: Sendable {
             guard live.service.cluster?.follows(.presence(topic)) == true else { return }
             presence.take(share, of: topic, from: node, live)
         }
-    }
-
-    /// What is known of a topic's members on other nodes may be old.
-    private func doubt(_ topic: ByteSlice) {
-        performAtOwner(of: topic) { presence, live in presence.doubt(topic, live) }
-    }
-
-    private func doubtAll(of node: NodeID) {
-        workers.performLiveOnAll { live in live.service.presence?.doubtAll(of: node, live) }
     }
 }

@@ -77,12 +77,19 @@ package enum NewsMessage: Sendable {
 
 /// What one node says of the members that are in a topic by its own sockets.
 package enum PresenceShare: Sendable, Equatable {
-    /// Who begins to follow asks all others for their lists.
-    case ask
-    /// All of its members, as a JSON array of `{"id":…,"info":…}`.
-    case list(version: Int, members: ByteSlice)
+    /// Nil: every node is asked which version it is at; else that one for its list.
+    case ask(of: NodeID?)
+    /// Which version it is at.
+    case version(Int)
+    /// All of its members, as a JSON array of `{"id":…,"info":…}`, or one part of that, from 0.
+    case list(version: Int, part: Int, of: Int, members: ByteSlice)
     /// What has changed since `base`: entries as a JSON array, and ids of who left.
     case changes(base: Int, version: Int, joined: ByteSlice, left: [ByteSlice])
+
+    /// Whether it says that there is nobody.
+    var isEmptyList: Bool {
+        if case .list(_, _, 1, let members) = self { members.count == 2 } else { false }
+    }
 }
 
 /// What a node says of itself, for `mizu cluster` and metrics; nothing decides by it.
@@ -93,8 +100,7 @@ package struct NodeReport: Sendable, Equatable {
     package var version: String
     /// When it started, in milliseconds since 1970.
     package var startedMilliseconds: Int
-    /// How often its carrier was connected; another number than before says that it has missed
-    /// something.
+    /// How often its carrier was connected.
     package var links: Int
     /// Whether it lets go of its clients.
     package var isDraining: Bool

@@ -56,7 +56,7 @@ public final class LiveService: WebSocketService {
         subscriptions = Subscriptions(sync: sync, limits: limits)
         fanOuts = TopicFanOuts(subscriptions, hooks: hooks)
         presence = hooks.onPresence.map {
-            PresenceRooms($0, limits: limits.presence, isShared: cluster != nil)
+            PresenceRooms($0, limits: limits.presence, cluster: cluster)
         }
         if cluster != nil { subscriptions.topics.watchTopics() }
     }

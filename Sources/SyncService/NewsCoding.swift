@@ -19,6 +19,8 @@ package enum NewsCoding {
     package static let changesBytesMax = 1 << 20
     /// A longer message is not read.
     package static let messageBytesMax = 8 << 20
+    /// A list of presence in more parts is not read.
+    package static let presencePartsMax = 4_096
 
     private enum Kind: UInt8 {
         case commit = 1
@@ -117,10 +119,18 @@ package enum NewsCoding {
 
     private static func append(_ share: PresenceShare, to out: inout ByteBuffer) {
         switch share {
-        case .ask: out.append(number: 0)
-        case .list(let version, let members):
+        case .ask(let node):
+            out.append(number: 0)
+            out.append(number: node == nil ? 0 : 1)
+            if let node { out.append(bits: node.bits) }
+        case .version(let version):
+            out.append(number: 3)
+            out.append(number: version)
+        case .list(let version, let part, let count, let members):
             out.append(number: 1)
             out.append(number: version)
+            out.append(number: part)
+            out.append(number: count)
             out.append(text: members)
         case .changes(let base, let version, let joined, let left):
             out.append(number: 2)
@@ -246,12 +256,18 @@ package enum NewsCoding {
 
     private static func share(_ reader: inout NewsReader) -> PresenceShare? {
         switch reader.number() {
-        case 0: return .ask
+        case 0:
+            switch reader.number() {
+            case 0: return .ask(of: nil)
+            case 1: return reader.bits().map { .ask(of: NodeID(bits: $0)) }
+            default: return nil
+            }
         case 1:
-            guard let version = reader.number(), let members = reader.json(),
-                members.kind == .array
+            guard let version = reader.number(), let part = reader.number(),
+                let count = reader.number(), part < count, count <= presencePartsMax,
+                let members = reader.json(), members.kind == .array
             else { return nil }
-            return .list(version: version, members: members.bytes)
+            return .list(version: version, part: part, of: count, members: members.bytes)
         case 2:
             guard let base = reader.number(), let version = reader.number(), base < version,
                 let joined = reader.json(), joined.kind == .array,
@@ -263,6 +279,7 @@ package enum NewsCoding {
                 left.append(id.compacted)
             }
             return .changes(base: base, version: version, joined: joined.bytes, left: left)
+        case 3: return reader.number().map { .version($0) }
         default: return nil
         }
     }

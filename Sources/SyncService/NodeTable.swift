@@ -4,7 +4,8 @@
 // in.
 //
 //   unknown ──heartbeat──► known ──silent for the grace, or goodbye──► gone
-//                            └──another number of links──► it has missed news, and we of it
+//      ▲                                                                │
+//      └─────────────────────── it had been paused, or cut off ─────────┘
 
 import MizuEventLoop
 
@@ -16,20 +17,13 @@ package struct NodeTable: Sendable {
         package fileprivate(set) var lastSeen: Instant
     }
 
-    /// What a heartbeat shows.
-    package enum News: Sendable, Equatable {
-        /// Nothing that concerns others.
-        case nothing
-        case appeared
-        /// Its connection to the carrier is another one than before.
-        case linkedAgain
-    }
-
     /// More are not remembered: their members of presence are shown all the same, until the
     /// carrier is lost.
     static let nodesMax = 4_096
 
     private var entries: [NodeID: Entry] = [:]
+    /// When it was looked for silent ones last.
+    private var lastLook: Instant?
 
     package init() {}
 
@@ -46,14 +40,12 @@ package struct NodeTable: Sendable {
     package func isKnown(_ node: NodeID) -> Bool { entries[node] != nil }
 
     /// Takes a heartbeat in.
-    package mutating func heard(_ report: NodeReport, of node: NodeID, at now: Instant) -> News {
-        guard let before = entries[node] else {
-            guard entries.count < Self.nodesMax else { return .nothing }
-            entries[node] = Entry(node: node, report: report, lastSeen: now)
-            return .appeared
-        }
+    /// - Returns: whether the node was not known before.
+    package mutating func heard(_ report: NodeReport, of node: NodeID, at now: Instant) -> Bool {
+        let isKnown = entries[node] != nil
+        guard isKnown || entries.count < Self.nodesMax else { return false }
         entries[node] = Entry(node: node, report: report, lastSeen: now)
-        return before.report.links == report.links ? .nothing : .linkedAgain
+        return !isKnown
     }
 
     /// Takes in that a node ends in order.
@@ -64,10 +56,15 @@ package struct NodeTable: Sendable {
         for node in entries.keys { entries[node]?.lastSeen = now }
     }
 
-    /// Takes out those that were silent for that long.
+    /// Takes out those that were silent for that long. Who looks later than it should was paused
+    /// itself: what the others have said is still on its way, so they are forgiven.
     package mutating func takeSilent(
         at now: Instant, graceMilliseconds: UInt64
     ) -> [NodeID] {
+        defer { lastLook = now }
+        if let last = lastLook, now.milliseconds(since: last) > graceMilliseconds / 2 {
+            forgive(at: now)
+        }
         let gone = entries.values.filter {
             now.milliseconds(since: $0.lastSeen) >= graceMilliseconds
         }

@@ -33,7 +33,8 @@ extension PresenceRooms {
     /// Tells the other nodes what is due. Once a tick.
     func tellOthers(_ live: LiveWorker) {
         guard let cluster = live.service.cluster,
-            let all = shared?.advance(&table, to: live.worker.now.nanoseconds)
+            let all = shared?.advance(
+                &table, to: live.worker.now.nanoseconds, isLinked: { cluster.isConnected })
         else { return }
         for (topic, share) in all { cluster.publish(.presence(topic: topic, share)) }
     }
@@ -62,29 +63,35 @@ extension PresenceRooms {
         _ share: PresenceShare, of topic: ByteSlice, from node: NodeID, _ live: LiveWorker
     ) {
         let now = live.worker.now.nanoseconds
-        guard let reply = shared?.take(share, of: topic, from: node, &table, now: now),
-            let cluster = live.service.cluster
+        guard let reply = shared?.take(share, of: topic, from: node, &table, now: now) else {
+            return
+        }
+        live.service.cluster?.publish(.presence(topic: topic, reply))
+    }
+
+    /// What the others say of a topic is heard from now on: they are asked.
+    func following(_ topic: ByteSlice, _ live: LiveWorker) {
+        guard let cluster = live.service.cluster, cluster.follows(.presence(topic)),
+            let question = shared?.following(topic)
         else { return }
-        switch reply {
-        case .nothing: break
-        case .ask: cluster.publish(.presence(topic: topic, .ask))
-        case .tell(let share): cluster.publish(.presence(topic: topic, share))
+        cluster.publish(.presence(topic: topic, question))
+    }
+
+    func linked() { shared?.linked() }
+
+    func nodeAppeared(_ node: NodeID, _ live: LiveWorker) {
+        for (topic, share) in shared?.appeared(node) ?? [] {
+            live.service.cluster?.publish(.presence(topic: topic, share))
         }
     }
 
-    /// What the others have said of a topic may be old: they are asked.
-    func doubt(_ topic: ByteSlice, _ live: LiveWorker) {
-        guard let cluster = live.service.cluster, cluster.follows(.presence(topic)) else { return }
-        shared?.doubt(topic, now: live.worker.now.nanoseconds)
-        cluster.publish(.presence(topic: topic, .ask))
-    }
-
-    func doubtAll(of node: NodeID, _ live: LiveWorker) {
-        for topic in shared?.topics(of: node) ?? [] { doubt(topic, live) }
-    }
-
     func nodeLeft(_ node: NodeID, inOrder: Bool, _ live: LiveWorker) {
-        shared?.nodeLeft(node, inOrder: inOrder, &table, now: live.worker.now.nanoseconds)
+        let now = live.worker.now.nanoseconds
+        if inOrder {
+            shared?.ended(node, &table, now: now)
+        } else {
+            shared?.silent(node, &table, now: now)
+        }
     }
 
     func forgetOthers(in topic: ByteSlice, _ live: LiveWorker) {

@@ -46,11 +46,15 @@ final class PresenceRooms {
     /// gap shows in its `base`, and lists make it good.
     private static let publicationsMax = 1024
 
-    init(_ decide: @escaping PresenceHook, limits: PresenceLimits, isShared: Bool = false) {
+    /// - Parameter cluster: nil where the node is alone.
+    init(_ decide: @escaping PresenceHook, limits: PresenceLimits, cluster: Cluster? = nil) {
         self.decide = decide
         self.limits = limits
         table = PresenceTable(limits: limits)
-        shared = isShared ? SharedPresence(limits: limits) : nil
+        shared = cluster.map {
+            SharedPresence(
+                node: $0.news.node, limits: limits, beatMilliseconds: $0.times.heartbeat)
+        }
     }
 
     // MARK: What the app says

@@ -119,6 +119,18 @@ public struct PresenceTable: ~Copyable {
     /// Who is in a topic as its last message left it; nil where there is no such topic.
     public func list(of name: ByteSlice) -> PresenceList? { topics[name]?.toldList() }
 
+    /// At which version a topic is, and how many members were told then. Of a topic that is not
+    /// there it is the version that it would begin with, so that versions only grow. O(1).
+    public func told(_ name: ByteSlice) -> (version: Int, count: Int) {
+        topics[name].map { ($0.version, $0.toldCount) } ?? (lastVersion, 0)
+    }
+
+    /// The entries of the members that were told, as JSON, in the order in which they came.
+    /// O(members · log members).
+    public func toldEntries(of name: ByteSlice) -> (version: Int, entries: [ByteSlice]) {
+        topics[name].map { ($0.version, $0.toldEntries()) } ?? (lastVersion, [])
+    }
+
     /// The members of a topic as they are now, in the order in which they came.
     /// O(members · log members).
     public func members(of name: ByteSlice) -> [PresenceEntry] {

@@ -31,7 +31,7 @@ final class PresenceTopic {
     private var members: [ByteSlice: Member] = [:]
     /// Ids of members whose entry may differ from what was told.
     private var changed: [ByteSlice] = []
-    private var toldCount = 0
+    private(set) var toldCount = 0
     private var toldBytes = 0
     private var naming = Naming.byName
     private var lastNumber = 0
@@ -215,17 +215,22 @@ final class PresenceTopic {
         members.values.filter(\.isHere).sorted { $0.number < $1.number }.map(\.entry)
     }
 
-    /// The entries that were published last, as JSON with commas between.
-    private func publishedJSON() -> ByteSlice {
+    /// The entries that were published last, in the order in which their members came.
+    func toldEntries() -> [ByteSlice] {
         var entries: [(number: Int, json: ByteSlice)] = []
         for member in members.values {
             if let json = member.told { entries.append((member.number, json)) }
         }
-        entries.sort { $0.number < $1.number }
-        var text = ByteBuffer(capacity: entries.reduce(1) { $0 + $1.json.count + 1 })
+        return entries.sorted { $0.number < $1.number }.map(\.json)
+    }
+
+    /// The same as JSON with commas between.
+    private func publishedJSON() -> ByteSlice {
+        let entries = toldEntries()
+        var text = ByteBuffer(capacity: entries.reduce(1) { $0 + $1.count + 1 })
         for (index, entry) in entries.enumerated() {
             if index > 0 { text.append(UInt8(ascii: ",")) }
-            text.append(entry.json)
+            text.append(entry)
         }
         return text.finish()
     }

@@ -45,8 +45,11 @@ struct NewsCodingTests {
                         checksum: ScopeChecksum(bits: .max)))
             ]),
             .publication(topic: "chat", payload: #"{"text":"hello"}"#, isByReader: true),
-            .presence(topic: "chat", .ask),
-            .presence(topic: "chat", .list(version: 3, members: #"[{"id":"a"}]"#)),
+            .presence(topic: "chat", .ask(of: nil)),
+            .presence(topic: "chat", .ask(of: NodeID(bits: 77))),
+            .presence(topic: "chat", .version(9)),
+            .presence(
+                topic: "chat", .list(version: 3, part: 1, of: 2, members: #"[{"id":"a"}]"#)),
             .presence(
                 topic: "chat", .changes(base: 3, version: 4, joined: "[]", left: ["a", "b"])),
             .credentialEnded("session:1"), .sessionClosed(id: "x", reason: "gone"),
@@ -68,11 +71,13 @@ struct NewsCodingTests {
                 + "\(changes.isByReaders) \(changes.changedRights)"
         case .publication(let topic, let payload, let flag):
             "publication \(topic.string) \(payload.string) \(flag)"
-        case .presence(let topic, .list(let version, let members)):
-            "list \(topic.string) \(version) \(members.string)"
+        case .presence(let topic, .list(let version, let part, let count, let members)):
+            "list \(topic.string) \(version) \(part) \(count) \(members.string)"
         case .presence(let topic, .changes(let base, let version, let joined, let left)):
             "changes \(topic.string) \(base) \(version) \(joined.string) \(left.map(\.string))"
-        case .presence(let topic, .ask): "ask \(topic.string)"
+        case .presence(let topic, .version(let version)): "version \(topic.string) \(version)"
+        case .presence(let topic, .ask(let node)):
+            "ask \(topic.string) \(node?.description ?? "all")"
         case .heartbeat(let report):
             "\(report.address) \(report.version) \(report.startedMilliseconds) "
                 + "\(report.links) \(report.isDraining) \(report.figures.sorted { $0.key < $1.key })"
