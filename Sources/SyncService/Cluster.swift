@@ -233,6 +233,7 @@ public final class Cluster: Sendable {
     }
 
     private func take(_ share: PresenceShare, of topic: ByteSlice, from node: NodeID) {
+        state.withLock { $0.nodes.met(node, at: .now) }
         let topic = topic.compacted
         performAtOwner(of: topic) { presence, live in
             guard live.service.cluster?.follows(.presence(topic)) == true else { return }

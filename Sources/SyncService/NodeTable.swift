@@ -4,8 +4,9 @@
 // in.
 //
 //   unknown ──heartbeat──► known ──silent for the grace, or goodbye──► gone
-//      ▲                                                                │
-//      └─────────────────────── it had been paused, or cut off ─────────┘
+//     ▲ └──another word──► stranger ──heartbeat──► known                │
+//     │                       └──silent for the grace──► gone           │
+//     └───────────────────────── it had been paused, or cut off ────────┘
 
 import MizuEventLoop
 
@@ -22,6 +23,8 @@ package struct NodeTable: Sendable {
     static let nodesMax = 4_096
 
     private var entries: [NodeID: Entry] = [:]
+    /// When nodes spoke of which no heartbeat has come: they may die before the first.
+    private var strangers: [NodeID: Instant] = [:]
     /// When it was looked for silent ones last.
     private var lastLook: Instant?
 
@@ -45,15 +48,29 @@ package struct NodeTable: Sendable {
         let isKnown = entries[node] != nil
         guard isKnown || entries.count < Self.nodesMax else { return false }
         entries[node] = Entry(node: node, report: report, lastSeen: now)
+        strangers[node] = nil
         return !isKnown
     }
 
+    /// Takes in that a node has told who is present with it: when it falls silent, somebody is to
+    /// be gone.
+    package mutating func met(_ node: NodeID, at now: Instant) {
+        guard entries[node] == nil,
+            strangers[node] != nil || strangers.count < Self.nodesMax
+        else { return }
+        strangers[node] = now
+    }
+
     /// Takes in that a node ends in order.
-    package mutating func left(_ node: NodeID) { entries[node] = nil }
+    package mutating func left(_ node: NodeID) {
+        entries[node] = nil
+        strangers[node] = nil
+    }
 
     /// While the carrier is away nobody can be heard: their silence begins now.
     package mutating func forgive(at now: Instant) {
         for node in entries.keys { entries[node]?.lastSeen = now }
+        for node in strangers.keys { strangers[node] = now }
     }
 
     /// Takes out those that were silent for that long. Who looks later than it should was paused
@@ -65,10 +82,11 @@ package struct NodeTable: Sendable {
         if let last = lastLook, now.milliseconds(since: last) > graceMilliseconds / 2 {
             forgive(at: now)
         }
-        let gone = entries.values.filter {
-            now.milliseconds(since: $0.lastSeen) >= graceMilliseconds
-        }
-        for entry in gone { entries[entry.node] = nil }
-        return gone.map(\.node)
+        let isOver = { now.milliseconds(since: $0) >= graceMilliseconds }
+        let gone =
+            entries.values.filter { isOver($0.lastSeen) }.map(\.node)
+            + strangers.filter { isOver($0.value) }.map(\.key)
+        for node in gone { left(node) }
+        return gone
     }
 }

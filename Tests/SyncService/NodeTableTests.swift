@@ -38,6 +38,19 @@ struct NodeTableTests {
         }
     }
 
+    @Test("a node that falls silent before its first heartbeat is taken out, too")
+    func stranger() {
+        var table = NodeTable()
+        table.met(NodeID(bits: 1), at: moment(0))
+        table.met(NodeID(bits: 2), at: moment(0))
+        #expect(hear(&table, NodeID(bits: 2), 4_000))
+        #expect(table.all.map(\.node) == [NodeID(bits: 2)])
+        #expect(silent(&table, from: 0, through: 5_000) == [NodeID(bits: 1)])
+        for bits in 0..<10_000 { table.met(NodeID(bits: UInt64(bits)), at: moment(6_000)) }
+        table.left(NodeID(bits: 2))
+        #expect(silent(&table, from: 6_000, through: 20_000).count == NodeTable.nodesMax)
+    }
+
     @Test("who was paused itself finds nobody silent before it could have heard them")
     func pause() {
         var table = NodeTable()

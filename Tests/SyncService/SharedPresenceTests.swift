@@ -74,7 +74,7 @@ struct SharedPresenceTests {
         #expect(members.isEmpty)
     }
 
-    @Test("a version is said again after 1, 2, 4, 8, 16 and each 16 beats; that nobody is left, not")
+    @Test("a version is said again after 1, 2, 4, 8 and each 16 beats; an empty list ends")
     func repeats() {
         var table = PresenceTable(limits: limits)
         var shared = shared()
