@@ -62,9 +62,8 @@ struct PresenceTelling: ~Copyable {
         // By name, however many: the limits of what sockets are told are the other table's.
         (all.namedMembersMax, all.namedBytesMax) = (.max, .max)
         own = PresenceTable(limits: all, tellsNobody: true)
-        listingPause = limits.intervalMilliseconds.multipliedReportingOverflow(by: 1_000_000)
-            .partialValue
-        repeatsMax = limits.topicsMax.multipliedReportingOverflow(by: 2).partialValue
+        listingPause = min(limits.intervalMilliseconds, 60_000) * 1_000_000
+        repeatsMax = min(limits.topicsMax, 1 << 30) * 2
     }
 
     // MARK: Own members
