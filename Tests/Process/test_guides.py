@@ -27,7 +27,8 @@ OTHER_VARIABLES = {
     "MIZU_TEST_POSTGRES_SOCKET", "MIZU_TEST_POSTGRES_DATA", "MIZU_CLUSTER_SECONDS"}
 # Those of the proxies by test_proxies.py, those of the browser client by Tests/Browser/test_client.py.
 RUN_BY_A_TEST = {
-    "sh", "json", "ws", "swift", "diff", "env", "nginx", "haproxy", "caddy", "js", "ts", "html"}
+    "sh", "json", "ws", "swift", "diff", "env", "nginx", "haproxy", "caddy", "js", "ts", "html",
+    "yaml"}
 
 
 def matches(expected, found, known):

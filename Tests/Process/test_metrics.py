@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 
+from guides import GUIDES, blocks
 from server import wait_until
 from sync import create, new_scope, push_one
 from test_manners import assert_refuses
@@ -54,10 +55,23 @@ def value(running, name):
     return samples(scrape(running)).get(name, 0)
 
 
-def test_promtool_finds_nothing_to_complain_of(running):
-    promtool = shutil.which("promtool")
-    if not promtool:
-        pytest.skip("promtool (Debian's prometheus) is not installed")
+@pytest.fixture
+def promtool():
+    return shutil.which("promtool") or pytest.skip("promtool (Debian's prometheus) is not installed")
+
+
+def test_promtool_takes_what_the_guides_give_prometheus(promtool, tmp_path):
+    found = [text for guide in sorted(GUIDES.glob("*.md")) for language, text in blocks(guide.name)
+             if language == "yaml"]
+    assert found
+    for text in found:
+        (tmp_path / "prometheus.yml").write_text(text)
+        checked = subprocess.run([promtool, "check", "config", tmp_path / "prometheus.yml"],
+                                 capture_output=True, timeout=30, check=False)
+        assert checked.returncode == 0, checked.stderr
+
+
+def test_promtool_finds_nothing_to_complain_of(running, promtool):
     use(running)
     checked = subprocess.run([promtool, "check", "metrics"], input=scrape(running).encode(),
                              capture_output=True, timeout=30, check=False)
