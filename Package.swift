@@ -169,7 +169,12 @@ let package = Package(
                 "Mizu", "MizuServer", "MizuTransport", "MizuHTTP", "MizuWebSocket", "MizuRouting",
                 "MizuSync", "MizuEventLoop", "MizuBytes",
             ]),
-        room("News", ["MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux", log]),
+        room(
+            "News",
+            [
+                postgres("MizuSyncPostgres"), "MizuTransport", "MizuEventLoop", "MizuBytes",
+                "CLinux", log,
+            ]),
         room("Dev", ["MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux"]),
         room("Scaffold", ["MizuBytes", "CLinux"]),
 
@@ -209,8 +214,8 @@ let package = Package(
         tests(
             "News",
             [
-                "MizuTestSupport", "MizuNews", "MizuTransport", "MizuEventLoop", "MizuBytes",
-                "CLinux", log,
+                "MizuTestSupport", "MizuNews", postgres("MizuSyncPostgres"), postgres("CPostgres"),
+                "MizuTransport", "MizuEventLoop", "MizuBytes", "CLinux", log,
             ]),
         tests("JOSE", ["MizuJOSE", "MizuCrypto", "MizuBytes", "MizuTestSupport"]),
         tests("WebAuthn", ["MizuWebAuthn", "MizuBytes", "MizuTestSupport"]),

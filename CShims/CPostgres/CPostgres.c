@@ -17,17 +17,23 @@ void cpostgres_ignore_notices(PGconn *connection) {
 }
 
 int cpostgres_wait(int descriptor, int for_write, int64_t milliseconds) {
-    struct pollfd wanted = {.fd = descriptor, .events = POLLIN};
-    if (for_write) wanted.events |= POLLOUT;
+    return cpostgres_wait_for_two(descriptor, for_write, -1, milliseconds);
+}
+
+int cpostgres_wait_for_two(int descriptor, int for_write, int bell, int64_t milliseconds) {
+    // poll(2) passes over a negative descriptor.
+    struct pollfd wanted[2] = {
+        {.fd = descriptor, .events = POLLIN}, {.fd = bell, .events = POLLIN}};
+    if (for_write) wanted[0].events |= POLLOUT;
     if (milliseconds < 0) milliseconds = 0;
     if (milliseconds > INT_MAX) milliseconds = INT_MAX;
-    int count = poll(&wanted, 1, (int)milliseconds);
+    int count = poll(wanted, 2, (int)milliseconds);
     if (count < 0) return -errno;
-    if (count == 0) return 0;
     int found = 0;
     // What is broken is found out by reading it.
-    if (wanted.revents & (POLLIN | POLLERR | POLLHUP | POLLNVAL)) found |= 1;
-    if (wanted.revents & POLLOUT) found |= 2;
+    if (wanted[0].revents & (POLLIN | POLLERR | POLLHUP | POLLNVAL)) found |= 1;
+    if (wanted[0].revents & POLLOUT) found |= 2;
+    if (wanted[1].revents) found |= 4;
     return found;
 }
 

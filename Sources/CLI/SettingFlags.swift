@@ -55,11 +55,13 @@ struct SettingFlags: ParsableArguments {
 
     struct ManyMachines: ParsableArguments {
         @Option(setting: "REDIS_CA") var redisCa: String?
+        @Option(setting: "DATABASE_LISTEN_URL") var databaseListenUrl: String?
         @Option(setting: "NEWS_PREFIX") var newsPrefix: String?
 
         var given: [(name: String, text: String?)] {
             [
                 ("REDIS_CA", redisCa),
+                ("DATABASE_LISTEN_URL", databaseListenUrl),
                 ("NEWS_PREFIX", newsPrefix),
             ]
         }

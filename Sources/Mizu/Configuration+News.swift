@@ -1,16 +1,19 @@
-// Where news between nodes goes, as it is set. Without `REDIS_URL` nothing of it is there.
+// Where news between nodes goes, as it is set. Without `REDIS_URL` it goes by the database, if that
+// is a PostgreSQL.
 
 import MizuNews
 import MizuTransport
 
 extension Configuration {
-    /// The Redis that carries news between nodes.
+    /// What carries news between nodes.
     public struct News: Sendable {
         /// Nil: there is none.
         var redis: RedisURL?
         /// A PEM file whose certificates vouch for it over TLS; nil: the system's store does.
         public var authorities: String?
-        /// What the names of its channels begin with.
+        /// PostgreSQL itself, where a pool of connections stands before it; nil: `database` does.
+        public var listenURL: String?
+        /// What the names of channels begin with.
         public var prefix = "mizu"
     }
 }
@@ -32,6 +35,13 @@ extension SettingSyntax where Value == RedisURL {
 }
 
 extension SettingSyntax where Value == String {
+    /// A PostgreSQL.
+    static var postgres: SettingSyntax {
+        SettingSyntax("postgres://…", expected: "postgres://USER@HOST/NAME", write: { $0 }) {
+            DatabaseURL.isPostgres($0) ? $0 : nil
+        }
+    }
+
     /// What names of channels may begin with.
     static var prefix: SettingSyntax {
         SettingSyntax(

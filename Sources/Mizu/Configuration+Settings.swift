@@ -65,14 +65,19 @@ extension Configuration {
             help: "Redis that carries news between nodes: `redis://[USER:PASSWORD@]HOST[:PORT]`, "
                 + "`rediss://` over TLS, `unix:PATH`, or "
                 + "`redis-sentinel://HOST,…?sentinelMasterId=NAME`. It keeps nothing, and may be "
-                + "away."),
+                + "away. Without one a PostgreSQL carries them."),
         Setting(
             "REDIS_CA", reads: .path(.files), into: \.news.authorities,
             default: "the system's",
             help: "PEM file with the certificates that vouch for Redis over TLS."),
         Setting(
+            "DATABASE_LISTEN_URL", reads: .postgres, into: \.news.listenURL,
+            default: "`DATABASE_URL`",
+            help: "PostgreSQL's own address for `LISTEN` and `NOTIFY`, where `DATABASE_URL` leads "
+                + "to a pool of connections. Not used beside `REDIS_URL`."),
+        Setting(
             "NEWS_PREFIX", reads: .prefix, into: \.news.prefix,
-            help: "Beginning of the names of Redis' channels. Apps that share a Redis need one "
+            help: "Beginning of the names of channels. Apps that share a Redis need one "
                 + "each; nodes of one app have the same."),
     ]
 

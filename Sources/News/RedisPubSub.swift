@@ -1,9 +1,6 @@
-// Redis' pub/sub as this house uses it: a favour. Whoever publishes is never blocked and never told
-// whether anybody heard it: what Redis cannot take at once waits up to a limit, and beyond it, or
-// while Redis is away, it is dropped and counted. Channels are what is wanted at the moment, not a
-// list of commands, so a connection that comes back asks for all of them by itself.
+// Redis' pub/sub, a carrier (PubSub) by a connection of its own.
 //
-//   any thread ──publish, subscribe──► Mail (one lock) ──ring──► RedisThread ──► Redis
+//   any thread ──publish, subscribe──► PubSubMail ──ring──► RedisThread ──► Redis
 //   receive ◄──────────────── events, on the thread of news ◄────────┘
 //
 // Any thread may call it. The conversation is RedisSession's, the thread is in RedisThread.
@@ -14,7 +11,7 @@ import MizuEventLoop
 import MizuTransport
 import Synchronization
 
-package final class RedisPubSub: Sendable {
+package final class RedisPubSub: PubSub {
     package struct Settings: Sendable {
         package var url: RedisURL
         /// Whom to believe over TLS.
@@ -35,59 +32,13 @@ package final class RedisPubSub: Sendable {
         package init(url: RedisURL) { self.url = url }
     }
 
-    /// What comes of Redis, in order.
-    package enum Event: Sendable {
-        /// Connected; no channel is subscribed to yet.
-        case connected
-        /// What is published to that channel from now on comes. What was published before may have
-        /// been missed.
-        case subscribed(ByteSlice)
-        case message(channel: ByteSlice, payload: ByteSlice)
-        /// Nothing comes until `connected`.
-        case disconnected
-    }
-
-    /// What it has done since its start.
-    package struct Statistics: Sendable, Equatable {
-        package var isConnected = false
-        package var publishedMessages = 0
-        package var publishedBytes = 0
-        /// Those that came while Redis was away or too much waited.
-        package var droppedMessages = 0
-        package var receivedMessages = 0
-        package var receivedBytes = 0
-        /// Greetings that Redis has answered.
-        package var connections = 0
-        /// Channels that are wanted.
-        package var channels = 0
-        /// Why the last attempt or connection ended; empty if none did.
-        package var lastFailure = ""
-    }
-
-    struct Publication {
-        let channel: ByteSlice
-        let payload: ByteSlice
-        /// About as many as it has on the wire.
-        var byteCount: Int { channel.count + payload.count + 64 }
-    }
-
-    /// What others leave for the thread.
-    struct Mail {
-        var publications: [Publication] = []
-        var publicationBytes = 0
-        var wanted: Set<ByteSlice> = []
-        /// Channels that were wanted or given up since the thread has looked.
-        var changed: Set<ByteSlice> = []
-        var isStopping = false
-        /// Bytes that the kernel has not taken, as the thread saw them last.
-        var unsentBytes = 0
-        var statistics = Statistics()
-    }
+    package typealias Event = PubSubEvent
+    package typealias Statistics = PubSubStatistics
 
     let settings: Settings
     let logger: Logger
     let receive: @Sendable (Event) -> Void
-    let mail = Mutex(Mail())
+    let mail = Mutex(PubSubMail())
     let bell: Mailbox<Void>
     /// Gets one mail when the thread has ended.
     private let ended: Mailbox<Void>
@@ -122,54 +73,26 @@ package final class RedisPubSub: Sendable {
     package func stop(withinMilliseconds milliseconds: UInt64) -> Stopped {
         mail.withLock { $0.isStopping = true }
         bell.post(())
-        guard var poller = try? Poller(),
-            (try? poller.registerInput(ended.pollable, data: 0)) != nil
-        else { return .late }
-        let deadline = Instant.machine.adding(milliseconds: milliseconds)
-        while true {
-            let now = Instant.machine
-            let wait = now < deadline ? Int(clamping: deadline.milliseconds(since: now)) + 1 : 0
-            guard (try? poller.wait(milliseconds: wait)) != nil else { return .late }
-            if poller.count > 0 { return .ended }
-            if now >= deadline { return .late }
-        }
+        return ended.hasMail(withinMilliseconds: milliseconds) ? .ended : .late
     }
 
     // MARK: What others ask
 
     /// Publishes to whoever is subscribed when Redis gets it. Never waits.
     package func publish(_ payload: ByteSlice, to channel: ByteSlice) {
-        let publication = Publication(channel: channel, payload: payload)
-        let isFirst = mail.withLock { mail in
-            let waiting = mail.publicationBytes + mail.unsentBytes + publication.byteCount
-            guard mail.statistics.isConnected, waiting <= settings.waitingBytesMax else {
-                mail.statistics.droppedMessages += 1
-                return false
-            }
-            mail.publications.append(publication)
-            mail.publicationBytes += publication.byteCount
-            return mail.publications.count == 1
+        let publication = PubSubMail.Publication(channel: channel, payload: payload)
+        if mail.withLock({ $0.publish(publication, bytesMax: settings.waitingBytesMax) }) {
+            bell.post(())
         }
-        if isFirst { bell.post(()) }
     }
 
     /// Wants messages of a channel from now on. `subscribed` says when they come.
     package func subscribe(to channel: ByteSlice) {
-        change { $0.wanted.insert(channel.compacted).inserted ? channel.compacted : nil }
+        if mail.withLock({ $0.subscribe(to: channel) }) { bell.post(()) }
     }
 
     package func unsubscribe(from channel: ByteSlice) {
-        change { $0.wanted.remove(channel) }
-    }
-
-    private func change(_ body: (inout Mail) -> ByteSlice?) {
-        let isFirst = mail.withLock { mail in
-            guard let channel = body(&mail) else { return false }
-            mail.statistics.channels = mail.wanted.count
-            mail.changed.insert(channel)
-            return mail.changed.count == 1
-        }
-        if isFirst { bell.post(()) }
+        if mail.withLock({ $0.unsubscribe(from: channel) }) { bell.post(()) }
     }
 
     /// Whether Redis takes what is published at the moment.
@@ -178,5 +101,6 @@ package final class RedisPubSub: Sendable {
     /// Counts a message that was not even composed, because `isConnected` is false.
     package func dropped() { mail.withLock { $0.statistics.droppedMessages += 1 } }
 
+    /// What it has done since its start.
     package var statistics: Statistics { mail.withLock { $0.statistics } }
 }

@@ -142,15 +142,7 @@ final class RedisThread {
         }
         let wait = backOff.failed(&random)
         phase = .waiting(until: Instant.machine.adding(milliseconds: wait))
-        shared.mail.withLock { mail in
-            mail.statistics.isConnected = false
-            mail.statistics.lastFailure = reason
-            // They would be old when Redis is back.
-            mail.statistics.droppedMessages += mail.publications.count
-            mail.publications = []
-            mail.publicationBytes = 0
-            mail.unsentBytes = 0
-        }
+        shared.mail.withLock { $0.disconnected(reason) }
         if wasReady { shared.receive(.disconnected) }
         if trouble.occurs(at: Instant.machine) == .isNews {
             shared.logger.warning(
@@ -290,12 +282,7 @@ final class RedisThread {
         connection.step = .ready
         connection.readySince = Instant.machine
         phase = .connected(connection)
-        unsettled = shared.mail.withLock { mail in
-            mail.statistics.isConnected = true
-            mail.statistics.connections += 1
-            mail.changed = []
-            return Array(mail.wanted)
-        }
+        unsettled = shared.mail.withLock { $0.connected() }
         trouble = LogEpisode()
         shared.logger.info("news go by Redis at \(shared.settings.url)")
         shared.receive(.connected)
@@ -359,16 +346,8 @@ final class RedisThread {
     }
 
     private func takePublications() {
-        let publications = shared.mail.withLock { mail in
-            let all = mail.publications
-            mail.publications = []
-            // They count until the kernel has them.
-            mail.unsentBytes += mail.publicationBytes
-            mail.publicationBytes = 0
-            mail.statistics.publishedMessages += all.count
-            for publication in all { mail.statistics.publishedBytes += publication.payload.count }
-            return all
-        }
+        // They count until the kernel has them.
+        let publications = shared.mail.withLock { $0.takePublications() }
         for publication in publications {
             RESPCommand.begin(3, to: &output)
             RESPCommand.append(word: "PUBLISH", to: &output)

@@ -52,7 +52,7 @@ final class Connection {
     /// Connects where it is not. Blocks.
     func open() throws(ConnectionFailure) {
         guard handle == nil else { return }
-        let connection = connect()
+        let connection = Self.connect(parameters)
         guard let connection else { throw .unreachable("no memory for a connection") }
         handle = connection
         guard PQstatus(connection) == CONNECTION_OK else {
@@ -78,7 +78,8 @@ final class Connection {
 
     private static let whoIsThere = Statement("m_who", "SELECT pg_backend_pid()::int8")
 
-    private func connect() -> OpaquePointer? {
+    /// What libpq makes of it, which may be a connection that has failed; nil: no memory. Blocks.
+    static func connect(_ parameters: [ConnectionParameter]) -> OpaquePointer? {
         var keywords: [UnsafeMutablePointer<CChar>?] = []
         var values: [UnsafeMutablePointer<CChar>?] = []
         for parameter in parameters {
@@ -115,9 +116,12 @@ final class Connection {
     // MARK: Pipelines
 
     /// Sends the statements together and waits for all answers. Not open: `.broken`.
+    /// - Parameter milliseconds: how long that may take.
     /// - Returns: one for each, in order.
-    func run(_ queries: [Query]) throws(ConnectionFailure) -> [Rows] {
-        let deadline = cpostgres_now() + Self.roundTripMilliseconds
+    func run(
+        _ queries: [Query], within milliseconds: Int64 = roundTripMilliseconds
+    ) throws(ConnectionFailure) -> [Rows] {
+        let deadline = cpostgres_now() + milliseconds
         let steps = try send(queries)
         roundTrips += 1
         do throws(ConnectionFailure) {
@@ -312,19 +316,19 @@ final class Connection {
 }
 
 /// One line of what libpq or the server says. Neither repeats a password.
-private func errorText(_ text: UnsafePointer<CChar>?) -> String {
+func errorText(_ text: UnsafePointer<CChar>?) -> String {
     guard let text else { return "" }
     let message = String(cString: text)
     let bytes = message.utf8.split(separator: UInt8(ascii: "\n")).first ?? message.utf8[...]
     return String(bytes) ?? message
 }
 
-private func errorText(_ text: UnsafeMutablePointer<CChar>?) -> String {
+func errorText(_ text: UnsafeMutablePointer<CChar>?) -> String {
     errorText(UnsafePointer(text))
 }
 
 extension StaticString {
-    fileprivate var characters: UnsafePointer<CChar> {
+    var characters: UnsafePointer<CChar> {
         UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
     }
 }
@@ -341,7 +345,7 @@ extension String {
 
 extension Query {
     /// Calls `body` with what libpq takes; the pointers must not outlive the call.
-    fileprivate func withParameters<R>(
+    func withParameters<R>(
         _ body: (
             UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<Int32>?, UnsafePointer<Int32>?
         ) -> R

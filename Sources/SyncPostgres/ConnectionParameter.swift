@@ -16,11 +16,14 @@ struct ConnectionParameter: Sendable {
         ("keepalives_count", "3"), ("tcp_user_timeout", "20000"), ("application_name", "mizu"),
     ]
 
+    /// - Parameter setting: where the URL is from.
     /// - Throws: a line for people, without anything of the URL.
-    static func parse(_ url: String) throws(StoreError) -> [ConnectionParameter] {
+    static func parse(
+        _ url: String, of setting: String = "DATABASE_URL"
+    ) throws(StoreError) -> [ConnectionParameter] {
         let refusal = StoreError(
             .unavailable,
-            "DATABASE_URL cannot be read: use postgres://USER:PASSWORD@HOST:PORT/NAME, and "
+            "\(setting) cannot be read: use postgres://USER:PASSWORD@HOST:PORT/NAME, and "
                 + "percent-encode what is special in a password")
         // An @ that is not encoded would make a part of the password a host's name.
         guard !url.utf8.contains(0), url.utf8.count(where: { $0 == UInt8(ascii: "@") }) <= 1,
@@ -62,6 +65,15 @@ struct ConnectionParameter: Sendable {
         else { return true }
         let slash = bytes[min(bytes.count, colon + 3)...].firstIndex(of: UInt8(ascii: "/"))
         return slash.map { at < $0 } ?? true
+    }
+
+    /// As another part of a node is to be known by: `application_name` with a word behind it.
+    static func named(_ part: String, _ all: [ConnectionParameter]) -> [ConnectionParameter] {
+        all.map { parameter in
+            guard parameter.keyword == "application_name" else { return parameter }
+            return ConnectionParameter(
+                keyword: parameter.keyword, value: "\(parameter.value) \(part)")
+        }
     }
 
     /// For people: nothing of user and password.

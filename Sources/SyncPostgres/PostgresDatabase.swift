@@ -19,9 +19,12 @@ public final class PostgresDatabase: Sendable {
     }
 
     /// Reads the URL. Connects to nothing.
+    /// - Parameter setting: where the URL is from, for people.
     /// - Throws: one line for people that says what to do.
-    public init(url: String, logger: Logger) throws(StoreError) {
-        parameters = try ConnectionParameter.parse(url)
+    public init(
+        url: String, of setting: String = "DATABASE_URL", logger: Logger
+    ) throws(StoreError) {
+        parameters = try ConnectionParameter.parse(url, of: setting)
         place = ConnectionParameter.place(of: parameters)
         self.logger = logger
     }

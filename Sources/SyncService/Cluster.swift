@@ -134,6 +134,9 @@ public final class Cluster: Sendable {
 
     package var isConnected: Bool { state.withLock { $0.isConnected } }
 
+    /// What brings news at the moment, for people: `redis`, `notify`, or `poll` while that is away.
+    package var carrier: String { isConnected ? news.name : "poll" }
+
     /// Worker `index` says what it has.
     func note(_ figures: [String: Int], of index: Int) {
         state.withLock { state in

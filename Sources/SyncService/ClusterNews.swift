@@ -1,7 +1,7 @@
 // What nodes that share a store tell each other, as seen from above the wire: messages about
 // subjects, which a node follows only while something of its own hangs on them. News is a favour:
 // it makes what the store knows arrive sooner, and nobody is ever refused, blocked or told wrongly
-// because a message was lost, came twice, or came late. Carriers: RedisNews; PostgreSQL's NOTIFY.
+// because a message was lost, came twice, or came late. Carriers: PubSubNews, by Redis or NOTIFY.
 //
 //   commit, publish ──► ClusterNews.publish ─┄ Redis ┄─► receive ──► the tail, topics, presence
 
@@ -136,6 +136,8 @@ package enum NewsEvent: Sendable {
 package protocol ClusterNews: Sendable {
     /// The name under which this node speaks.
     var node: NodeID { get }
+    /// What carries it, for people: `redis`, `notify`.
+    var name: String { get }
 
     /// Starts it, once.
     /// - Parameter receive: gets what comes of other nodes, on the carrier's thread; it must not

@@ -56,7 +56,7 @@ package struct ClusterReport: Sendable {
     package var node: String
     /// What it stands on, without a password.
     package var store: String
-    /// `redis`, `listen`, `poll`, or `none` where no other process writes to the store.
+    /// `redis`, `notify`, `poll`, or `none` where no other process writes to the store.
     package var news: String
     package var nodes: [Node]
 

@@ -79,6 +79,7 @@ final class NewsHub: Sendable {
 
 /// One service's end of the hub.
 final class MemoryNews: ClusterNews {
+    let name = "memory"
     private let hub: NewsHub
     private let index: Int
 

@@ -69,6 +69,7 @@ final class NewsBus: Sendable {
 
 /// One node's end of it.
 final class BusNews: ClusterNews {
+    let name = "memory"
     let node = NodeID.random()
     let bus: NewsBus
 

@@ -1,11 +1,13 @@
-// News by Redis' pub/sub (MizuNews). A subject is a channel: its name is the prefix, so that two
-// apps can share a Redis, a letter and the subject's own name. Redis keeps none of it.
+// News by a carrier of pub/sub (MizuNews): Redis, or PostgreSQL's NOTIFY. A subject is a channel:
+// its name is the prefix, so that two apps can share a Redis, a letter and the subject's own name.
+// The carrier keeps none of it.
 //
 //   mizu:n   what concerns every node        mizu:s:SCOPE   commits
 //   mizu:t:TOPIC   an app's messages         mizu:p:TOPIC   who is present
 //
-// Any thread. What comes is decoded and handed on by Redis' thread; what this node has said itself
-// comes back from Redis, too, and is passed over.
+// A carrier may be meant for small messages: then a commit is told as its position alone. Any
+// thread. What comes is decoded and handed on by the carrier's thread; what this node has said
+// itself may come back, too, and is passed over.
 
 import Logging
 import MizuBytes
@@ -14,35 +16,41 @@ import MizuNews
 import MizuSync
 import Synchronization
 
-package final class RedisNews: ClusterNews {
+package final class PubSubNews: ClusterNews {
     package struct Settings: Sendable {
-        package var redis: RedisPubSub.Settings
+        /// For people: `redis`, `notify`.
+        package var name: String
         /// What all channels' names begin with.
         package var prefix = "mizu"
+        /// Whether commits go with their changes.
+        package var carriesChanges = true
 
-        package init(redis: RedisPubSub.Settings) { self.redis = redis }
+        package init(name: String) { self.name = name }
     }
 
     package let node: NodeID
-    private let pubSub: RedisPubSub
+    package var name: String { settings.name }
+    private let settings: Settings
+    private let pubSub: any PubSub
     private let channels: ChannelNames
     private let receiver: Receiver
 
     /// How long `stop` waits for the thread.
     private static let stopMilliseconds: UInt64 = 1_000
 
-    /// - Throws: a sentence, if certificates that are to be trusted cannot be read.
-    package init(_ settings: Settings, node: NodeID = .random(), logger: Logger) throws {
+    /// - Parameter make: makes the carrier, which hands on what comes to what it is given.
+    /// - Throws: what `make` does.
+    package init(
+        _ settings: Settings, node: NodeID = .random(),
+        _ make: (@escaping @Sendable (PubSubEvent) -> Void) throws -> any PubSub
+    ) rethrows {
         self.node = node
+        self.settings = settings
         let channels = ChannelNames(prefix: settings.prefix)
         let receiver = Receiver()
         self.channels = channels
         self.receiver = receiver
-        var redis = settings.redis
-        redis.name = "mizu-\(node)"
-        pubSub = try RedisPubSub(redis, logger: logger) { event in
-            receiver.take(event, channels, node)
-        }
+        pubSub = try make { event in receiver.take(event, channels, node) }
     }
 
     package func start(
@@ -55,8 +63,15 @@ package final class RedisNews: ClusterNews {
 
     package func publish(_ message: NewsMessage) {
         guard pubSub.isConnected else { return pubSub.dropped() }
+        var message = message
+        if !settings.carriesChanges, case .commit(let changes) = message {
+            message = .position(changes.scope, changes.headWithSum)
+        }
+        var isLatest = false
+        if case .position = message { isLatest = true }
         pubSub.publish(
-            NewsCoding.encode(message, from: node), to: channels.channel(of: message.subject))
+            NewsCoding.encode(message, from: node), to: channels.channel(of: message.subject),
+            isLatest: isLatest)
     }
 
     package func follow(_ subject: NewsSubject) {
@@ -100,7 +115,7 @@ package final class RedisNews: ClusterNews {
             self.receive.withLock { $0 = receive }
         }
 
-        func take(_ event: RedisPubSub.Event, _ channels: ChannelNames, _ node: NodeID) {
+        func take(_ event: PubSubEvent, _ channels: ChannelNames, _ node: NodeID) {
             guard let receive = receive.withLock({ $0 }) else { return }
             switch event {
             case .connected: receive(.connected)
