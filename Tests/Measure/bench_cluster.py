@@ -49,10 +49,11 @@ class Node(servers.Mizu):
     def __init__(self, binary, cpu, url, redis=None):
         self.name, self.url = "mizu", url
         quotas = [word for flag in self.QUOTAS for word in (flag, "off")]
-        news = ["--redis-url", redis.url] if redis else []
+        # No flag may hold a password.
+        places = [f"DATABASE_URL={url}", *([f"REDIS_URL={redis.url}"] if redis else [])]
         servers.Server.__init__(
-            self, [binary, "serve", "--addr", "127.0.0.1:0", "--workers", 1, "--database-url", url,
-                   "--limit-exempt", "127.0.0.0/8", *quotas, *news], cpu)
+            self, ["env", *places, binary, "serve", "--addr", "127.0.0.1:0", "--workers", 1,
+                   "--limit-exempt", "127.0.0.0/8", *quotas], cpu)
         self.http_port = self._port()
 
 
@@ -103,7 +104,8 @@ class ClusterBench(Bench):
                 self.binary, self.server_cpu if pinned else None, self.postgres.url(name),
                 self.redis if redis == "redis" else None)) for _ in range(count)]
             self.report.command([
-                "POSTGRES" if "postgres://" in word else "REDIS" if "redis://" in word else word
+                "DATABASE_URL=POSTGRES" if "postgres://" in word
+                else "REDIS_URL=REDIS" if "redis://" in word else word
                 for word in found[0].command])
             # Two nodes that begin together must have seen each other.
             for node in found:
