@@ -47,7 +47,7 @@ public struct Request: ~Copyable {
     }
     @usableFromInline var captured: PathParameters?
     /// The route that matched, as the router counts them; -1 where none has.
-    public var route: Int32 = -1
+    public package(set) var route: Int32 = -1
     /// Who asks, once a middleware has found out.
     public var user: String?
     /// Until when `user` holds, where the credentials say so. A socket that the request opens is

@@ -13,8 +13,6 @@ public struct ResponseContext: Sendable {
     public var defaults: SafeDefaults
     /// Which lines for pages of other origins are added.
     public var crossOrigin: CrossOrigin.Lines = 0
-    /// The route that the request went to, as the router counts them; -1: to none.
-    public var route: Int32 = -1
 
     public enum Persistence: Sendable, Equatable {
         case keepAlive, close

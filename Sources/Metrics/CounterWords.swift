@@ -45,6 +45,9 @@ public struct CounterWriter {
     @usableFromInline
     init(words: UnsafeMutablePointer<Atomic<UInt64>>) { self.words = words }
 
+    /// The same for the words from `index` on, which are counted from 0.
+    public func from(_ index: Int) -> CounterWriter { CounterWriter(words: words + index) }
+
     /// Adds to a word; a number below 0 takes away.
     @inlinable @inline(__always)
     public func add(_ count: Int, to index: Int) {

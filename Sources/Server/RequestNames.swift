@@ -61,6 +61,7 @@ extension Worker {
     }
 
     /// What an answer to `request` may need of it later.
+    @inline(never)
     func asked(_ request: borrowing Request, on connection: Connection) -> AskedRequest {
         var asked = AskedRequest(request)
         asked.trace = request.traceparent?.traceID
@@ -80,7 +81,9 @@ extension Worker {
         var named = response
         let name = accessLines?.name(of: connection.token) ?? state.pointee.names.next()
         // Never refused: it is plain text of at most 64 bytes.
-        try? named.set("X-Request-Id", name)
-        writeKnown(named, for: context, to: connection)
+        guard (try? named.set("X-Request-Id", name)) != nil else {
+            return writeLarge(named, for: context, to: connection)
+        }
+        write(named, for: context, to: connection)
     }
 }

@@ -105,10 +105,10 @@ extension Worker {
             response.problem = Problem(code: "unavailable", message: "This took too long.")
             settle(&response, for: owed.asked)
         }
-        context.route = owed?.context.route ?? -1
-        let before = state.pointee.answered
+        state.pointee.route = owed?.asked.route ?? -1
+        let before = state.pointee.requestClock.left
         write(response, for: context, to: connection)
-        recordOwed(since: owed?.since, answeredBefore: before)
+        recordOwed(since: owed?.since, leftBefore: before)
         // Bytes may wait that were not read: unread ones would make a reset of our close.
         goOnNextTick(connection)
     }

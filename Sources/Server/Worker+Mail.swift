@@ -84,9 +84,10 @@ extension Worker {
         var packed = response
         if response.problem != nil { settle(&packed, for: owed.asked) }
         if compression == .gzip { pack(&packed, as: owed.coding, context) }
-        let before = state.pointee.answered
+        let before = state.pointee.requestClock.left
+        state.pointee.route = owed.asked.route
         write(packed, for: context, to: connection)
-        recordOwed(since: owed.since, answeredBefore: before)
+        recordOwed(since: owed.since, leftBefore: before)
         // Most clients ask again only now: they come with the next edge, and stand in no line.
         if connection.input != nil || connection.flags.contains(.mayRead) || drainDeadline != nil {
             goOnNextTick(connection)

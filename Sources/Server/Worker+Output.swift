@@ -40,6 +40,7 @@ extension Worker {
 
     /// Makes room for one answer more: what fills the queue is sent first, where the kernel takes
     /// it. That may end the connection, for which there is no room then.
+    @inline(__always)
     func makeRoom(for connection: Connection) -> OutputRoom {
         if connection.state.pointee.outbox.queue == nil,
             Int(connection.state.pointee.outbox.tickBytes) < limits.sendQueueBytesMax,

@@ -10,6 +10,7 @@ import MizuRouting
 
 extension Worker {
     /// Takes one request, or as much of it as is there.
+    @inline(__always)
     func takeRequest(
         _ connection: Connection, _ bytes: UnsafeMutableRawBufferPointer
     ) -> InputStep {
@@ -25,12 +26,18 @@ extension Worker {
             }
             return .needMore(0)
         case .reject(let reject):
-            write(.refusal(reject), for: .refused, to: connection)
+            refuse(reject, to: connection)
             return .took(bytes.count)
         case .head(let consumed):
             connection.flags.remove(.inHead)
             return takeHead(connection, input, headCount: consumed)
         }
+    }
+
+    /// Apart, so that what a refusal needs is not made ready for each request.
+    @inline(never)
+    private func refuse(_ reject: HTTPReject, to connection: Connection) {
+        write(.refusal(reject), for: .refused, to: connection)
     }
 
     @inline(__always)
@@ -115,6 +122,7 @@ extension Worker {
         return response
     }
 
+    @inline(never)
     private func takeBody(
         _ connection: Connection, _ bytes: UnsafeMutableRawBufferPointer
     ) -> InputStep {
@@ -190,11 +198,11 @@ extension Worker {
         }
         guard limiter == nil else {
             let response = respond(to: &request, payment)
-            context.route = request.route
+            state.pointee.route = request.route
             return finish(response, to: request, context, on: connection)
         }
         let response = router.respond(to: &request)
-        context.route = request.route
+        state.pointee.route = request.route
         guard response.isPlain, compression != .gzip, !logsAccess else {
             return finish(response, to: request, context, on: connection)
         }
@@ -230,6 +238,8 @@ extension Worker {
         _ context: ResponseContext
     ) {
         var watch: ExchangeWatch?
+        // Answers of a socket follow at once; all others have the route from who is owed them.
+        if case .webSocket = kind {} else { state.pointee.route = -1 }
         switch kind {
         case .complete: return
         case .webSocket(let service, let subprotocol):
@@ -254,14 +264,6 @@ extension Worker {
         if response.status.code >= 500, !response.has("X-Request-Id") {
             return writeNamed(response, for: context, to: connection)
         }
-        writeKnown(response, for: context, to: connection)
-    }
-
-    /// The same where an answer that must have a name has one.
-    @inline(__always)
-    func writeKnown(
-        _ response: Response, for context: ResponseContext, to connection: Connection
-    ) {
         if context.crossOrigin != 0 { return writeShared(response, for: context, to: connection) }
         if context.defaults == .secureWeb, let transportSecurity {
             return writeSecured(response, transportSecurity, for: context, to: connection)
@@ -275,7 +277,7 @@ extension Worker {
     /// The answer as it is, or 503 in its place where it would have to wait and there is no memory;
     /// a stream's head, and what follows as it is taken.
     @inline(never)
-    private func writeLarge(
+    func writeLarge(
         _ response: Response, for context: ResponseContext, to connection: Connection
     ) {
         var response = affordable(response, for: connection)
@@ -288,7 +290,7 @@ extension Worker {
         if isWanted, stream.count == nil, context.minorVersion == 0 {
             response.connection = .close
         }
-        countAnswer(response.status, of: context.route)
+        countAnswer(response.status)
         if logsAccess { endAccess(connection, response, method: context.method) }
         var written = WrittenResponse(owesBody: false, persistence: .close)
         compose(for: connection) { output in
@@ -304,7 +306,7 @@ extension Worker {
     private func writeWhole(
         _ response: Response, for context: ResponseContext, to connection: Connection
     ) {
-        countAnswer(response.status, of: context.route)
+        countAnswer(response.status)
         if logsAccess { endAccess(connection, response, method: context.method) }
         var written = WrittenResponse(owesBody: false, persistence: .close)
         compose(for: connection) { output in
@@ -332,7 +334,7 @@ extension Worker {
         guard response.body.count <= smallBytesMax else {
             return write(response, for: context, to: connection)
         }
-        countAnswer(response.status, of: context.route)
+        countAnswer(response.status)
         if logsAccess { endAccess(connection, response, method: context.method) }
         let policy = context.defaults == .secureWeb ? transportPolicy : []
         var written = WrittenResponse(owesBody: false, persistence: .close)

@@ -237,9 +237,10 @@ extension Worker {
         if connection.flags.contains(.holds) { settleOutput(of: connection) }
         var context = exchange.context
         if drainDeadline != nil { context.persistence = .close }
-        let before = state.pointee.answered
+        let before = state.pointee.requestClock.left
+        state.pointee.route = exchange.request.route
         finish(response, to: exchange.request.view, context, on: connection)
-        recordOwed(since: owed?.since, answeredBefore: before)
+        recordOwed(since: owed?.since, leftBefore: before)
         // What came meanwhile stands unread.
         if connection.phase != .closed,
             connection.input != nil || connection.flags.contains(.mayRead)

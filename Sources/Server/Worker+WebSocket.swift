@@ -48,7 +48,7 @@ extension Worker {
         } catch {
             return write(Response(error), for: context, to: connection)
         }
-        countAnswer(.switchingProtocols, of: context.route)
+        countAnswer(.switchingProtocols)
         if logsAccess { endAccess(connection, status: 101, bytes: 0) }
         enter(.webSocket, connection)
         connection.service = UInt8(truncatingIfNeeded: service)

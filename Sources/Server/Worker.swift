@@ -193,12 +193,19 @@ public final class Worker {
     private func beginTick(due: Instant?, hasWaited: Bool) throws(SystemError) {
         state.pointee.isInTick = true
         tickClock()
-        if let due, now > due { counter.lagged(now.nanoseconds - due.nanoseconds) }
-        let look = pauses.woke(at: now, due: due, isEmpty: hasWaited && poller.count == 0)
+        let isEmpty = hasWaited && poller.count == 0
+        var look = isEmpty ? PauseWatch.Look.again : .enough
+        if let due, now > due { look = wokeLate(due: due, isEmpty: isEmpty) }
         advanceReady()
         if look == .again { try advanceUnseen() }
         advanceAgain()
         advanceLeaving()
+    }
+
+    @inline(never)
+    private func wokeLate(due: Instant, isEmpty: Bool) -> PauseWatch.Look {
+        counter.lagged(now.nanoseconds &- due.nanoseconds)
+        return pauses.woke(at: now, due: due, isEmpty: isEmpty)
     }
 
     /// The part behind them.
@@ -208,7 +215,7 @@ public final class Worker {
         let drain = goOnDraining()
         let services = runServices()
         flushDirty()
-        if state.pointee.answered != 0 { recordAnswered() }
+        if state.pointee.requestClock.left <= 0 { recordAnswered() }
         if state.pointee.memory.due != nil { lookAtMemory() }
         if state.pointee.handshakes.listenersWait { acceptAtFreeHandshakes() }
         closeRetired()
@@ -262,6 +269,7 @@ public final class Worker {
             secondsSince1970: Int(milliseconds / 1000),
             idleSeconds: idleSeconds > 0 ? idleSeconds : nil)
         dateDue = now.adding(milliseconds: UInt64(clamping: 1000 - milliseconds % 1000))
+        state.pointee.requestClock.begin()
     }
 
     private func advanceReady() {

@@ -42,8 +42,11 @@ struct WorkerState: ~Copyable {
     var names = RequestNames()
     var messageRates: [Int: TransferRate] = [:]
     var turnedAway = 0
-    /// Answers of this tick whose time is not recorded yet.
-    var answered = 0
+    /// The route of the request that is answered next, as the router counts them; below 0: none.
+    /// Whoever writes the answer takes it away.
+    var route: Int32 = -1
+    /// When the time of requests is measured next, and was last (WorkerCounters).
+    var requestClock = RequestClock()
     /// The limit of connections is reached.
     var crowding = LogEpisode()
     var badProxyHeaders = LogEpisode()

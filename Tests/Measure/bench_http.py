@@ -89,10 +89,11 @@ class HTTPBench(Bench):
     # Instructions ---------------------------------------------------------------------------------
 
     def instructions(self):
-        row = self.report.row(
-            "plain GET /, user space", "instructions", (("<=", 2500, None),))
+        rows = {1: self.report.row(
+            "plain GET /, user space", "instructions", (("<=", 2500, None),)),
+                64: self.report.row("the same of 64 connections at once", "instructions")}
         if shutil.which("valgrind") is None:
-            return self.leave_out([row], "valgrind is not installed")
+            return self.leave_out(rows.values(), "valgrind is not installed")
         stripped = self.scratch / "echo-server"
         # valgrind 3.19 cannot read DWARF 5; the code is the same without it.
         subprocess.run(["strip", "-g", "-o", stripped, self.binary], check=True, timeout=60)
@@ -101,20 +102,24 @@ class HTTPBench(Bench):
                 self.scratch, None, prefix=prefix, processes="one"),
             "echo-server": lambda prefix: servers.EchoServer(stripped, None, prefix=prefix),
         }
-        for name, start in starts.items():
-            try:
-                few, many = (self.counted(start, count) for count in (100, 1100))
-                row.add(name, (many - few) / 1000)
-            except Skipped as reason:
-                row.skip(name, reason)
+        for connections, row in rows.items():
+            for name, start in starts.items():
+                # The first of a connection cost more than those behind.
+                few, many = (-(-count // connections) for count in (1_280, 21_280))
+                try:
+                    cost = self.counted(start, many, connections) - self.counted(
+                        start, few, connections)
+                    row.add(name, cost / ((many - few) * connections))
+                except Skipped as reason:
+                    row.skip(name, reason)
 
-    def counted(self, start, count):
-        """Instructions of a whole life with `count` requests: start and end cancel out."""
+    def counted(self, start, count, connections):
+        """Instructions of a whole life with so many requests: start and end cancel out."""
         counts = self.scratch / f"callgrind-{time.monotonic_ns()}"
         prefix = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={counts}"]
         with start(prefix) as server:
             self.report.command(server.command)
-            load.ask(server.http_port, count)
+            load.ask(server.http_port, count, connections)
             server.stop()
         try:
             return load.instructions_of(counts.read_text())

@@ -1,5 +1,6 @@
 """The load of `make bench-http` and what it counted: wrk, and one client for callgrind."""
 
+import contextlib
 import re
 import socket
 import subprocess
@@ -53,19 +54,28 @@ def parse_wrk(text):
     return int(found[1]), float(found[2]) * scale
 
 
-def ask(port, count):
-    """`count` requests on one connection, one after the other, each answered before the next."""
+def ask(port, count, connections=1):
+    """`count` requests on each connection; all ask, and all are answered before they ask again."""
     request = GET.format(port=port).encode()
-    with socket.create_connection(("127.0.0.1", port), 60) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 60))
+                  for _ in range(connections)]
+        for connection in opened:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for _ in range(count):
-            connection.sendall(request)
-            answer = b""
-            while not answer.endswith(b"Hello, World!"):
-                part = connection.recv(65536)
-                if not part:
-                    raise Skipped("the connection ended in the middle of an answer")
-                answer += part
+            for connection in opened:
+                connection.sendall(request)
+            for connection in opened:
+                _take_answer(connection)
+
+
+def _take_answer(connection):
+    answer = b""
+    while not answer.endswith(b"Hello, World!"):
+        part = connection.recv(65536)
+        if not part:
+            raise Skipped("the connection ended in the middle of an answer")
+        answer += part
 
 
 def instructions_of(callgrind):
