@@ -34,6 +34,9 @@ struct Admin {
 
     /// Connections that it takes; a scraper needs one.
     private static let connectionsMax = 64
+    /// How long a request may take to arrive, and how long a connection may stand there without
+    /// one: a scraper that comes every few seconds connects anew.
+    private static let quietMilliseconds: UInt64 = 2_000
     private static let stopMilliseconds: UInt64 = 500
 
     static func start(
@@ -46,6 +49,9 @@ struct Admin {
         var configuration = ServerConfiguration(
             addresses: [], router: router, logger: logger
         ) { request, _ in
+            guard request.method == .get || request.method == .head else {
+                return AdminRoutes.readsAlone
+            }
             if let token = settings.token {
                 return token.admits(request.header("authorization")) ? nil : AdminRoutes.unnamed
             }
@@ -57,7 +63,10 @@ struct Admin {
         }
         configuration.limits.connectionsMax = connectionsMax
         configuration.limits.workerConnectionsMax = connectionsMax
-        configuration.limits.http.bodyBytesMax = 0
+        configuration.limits.http = HTTPLimits(
+            headBytesMax: 8_192, fieldsMax: 64, targetBytesMax: 256, bodyBytesMax: 0)
+        configuration.limits.headMilliseconds = quietMilliseconds
+        configuration.limits.idleMilliseconds = quietMilliseconds
         configuration.deflate = nil
         configuration.drainMilliseconds = stopMilliseconds
         do {

@@ -89,6 +89,14 @@ struct AdminRoutes: Sendable {
         json.int(sockets)
     }
 
+    static var readsAlone: Response {
+        var response = Response(
+            HTTPError(
+                .methodNotAllowed, code: "method_not_allowed", message: "there is only GET here"))
+        response.set("Allow", literal: "GET, HEAD")
+        return response
+    }
+
     static var refused: Response {
         Response(
             HTTPError(

@@ -15,6 +15,7 @@ from guides import GUIDES, blocks
 from server import wait_until
 from sync import create, new_scope, push_one
 from test_manners import assert_refuses
+from tls import Endpoint, SecureConnection, context, make_certificate
 from wire import Connection, WebSocket, fetch
 
 TOKEN = "a-token-for-the-tests-0123456789"
@@ -219,6 +220,132 @@ def test_nobody_waits_for_a_scraper_that_hangs(running):
     assert "mizu_ready 1" in scrape(running)
     for one in hanging:
         one.close()
+
+
+# --- who asks, and how -----------------------------------------------------------------------------
+
+
+def test_there_is_only_get_and_head(running):
+    whole = scrape(running)
+    head = fetch(running.admin, "HEAD", "/metrics")
+    assert head.status == 200 and head.body == b"" and "# TYPE" in whole
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH"):
+        answer = fetch(running.admin, method, "/metrics")
+        assert (answer.status, answer.get("allow")) == (405, "GET, HEAD"), method
+    assert fetch(running.admin, "GET", "/metrics", body=b"x").status == 413
+
+
+@pytest.mark.parametrize("host", [
+    "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "metadata.internal:9180"])
+def test_a_name_that_was_bound_to_this_machine_elsewhere_is_no_way_in(running, host):
+    with Connection(running.admin) as connection:
+        connection.send(f"GET /cluster HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        answer = connection.response()
+        assert answer.status == 403 and b"nodes" not in answer.body
+    for own in ("localhost", "127.0.0.1", f"127.0.0.1:{running.admin.port}", "[::1]:1"):
+        assert fetch(running.admin, "GET", "/cluster", [("Host", own)]).status == 200, own
+
+
+def test_a_request_is_short_and_comes_soon_or_not_at_all(running):
+    for line in (f"GET /{'x' * 300} HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                 f"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: {'x' * 9000}\r\n\r\n",
+                 "GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + "A: b\r\n" * 100 + "\r\n"):
+        with Connection(running.admin) as connection:
+            connection.send(line.encode())
+            assert connection.response().status in (414, 431)
+    # A head that comes a byte at a time is over after 2 s, however many begin one.
+    slow = [Connection(running.admin) for _ in range(40)]
+    for one in slow:
+        one.send(b"GET /metrics HTTP/1.1\r\nHost: loc")
+    assert "mizu_ready 1" in scrape(running)
+    for one in slow:
+        assert one.response().status == 408
+        one.close()
+
+
+def test_connections_that_only_stand_there_make_room(running):
+    idle = []
+    for _ in range(70):
+        idle.append(socket.create_connection((running.admin.host, running.admin.port)))
+    wait_until(lambda: fetch(running.admin, "GET", "/metrics").status == 200, 20,
+               "an answer beside 70 idle connections")
+    for one in idle:
+        one.close()
+
+
+# --- each family moves -----------------------------------------------------------------------------
+
+
+def moved(running, before, *names):
+    now = samples(scrape(running))
+    return [now.get(name, 0) - before.get(name, 0) for name in names]
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_handshakes_are_counted_by_version_and_resumption(start, tmp_path, version):
+    certificate, key = make_certificate(tmp_path)
+    running = start(env={
+        "ADMIN_ADDR": "127.0.0.1:0", "TLS_ADDR": "127.0.0.1:0", "TLS_CERT": str(certificate),
+        "TLS_KEY": str(key)}).ready()
+    running.admin, secure = Admin(running), Endpoint(running, wait_until)
+    names = [f'mizu_tls_handshakes_total{{version="{version}",resumed="{word}"}}'
+             for word in ("false", "true")] + ["mizu_tls_handshake_failures_total"]
+    before, client = samples(scrape(running)), context(version)
+    with SecureConnection(secure, client) as connection:
+        assert connection.request("GET", "/healthz").status == 200
+        session = connection.socket.session
+        assert value(running, 'mizu_connections{kind="http",tls="true"}') == 1
+    assert moved(running, before, *names) == [1, 0, 0]
+    with SecureConnection(secure, client, session) as connection:
+        assert connection.socket.session_reused
+        assert connection.request("GET", "/healthz").status == 200
+    assert moved(running, before, *names) == [1, 1, 0]
+    with socket.create_connection((secure.host, secure.port)) as stranger:
+        stranger.sendall(b"\x16\x03\x01\x00\x05nothing")
+        stranger.recv(1)
+    wait_until(lambda: moved(running, before, *names) == [1, 1, 1], 10, "a handshake that failed")
+    running.stop()
+
+
+def test_drops_are_counted_by_their_cause(start):
+    running = start(database="memory:", env={
+        "ADMIN_ADDR": "127.0.0.1:0", "CONNECTIONS_MAX": "8", "WORKERS": "1"}).ready()
+    running.admin = Admin(running)
+    before = samples(scrape(running))
+    with Connection(running) as connection:
+        connection.request("GET", "/healthz")
+    wait_until(lambda: moved(running, before, 'mizu_connections_ended_total{reason="peer_ended"}')
+               == [1], 10, "the end of a connection")
+    busy = [WebSocket(running) for _ in range(8)]
+    with socket.create_connection((running.host, running.port)) as refused:
+        refused.settimeout(10)
+        refused.recv(1000)
+    wait_until(lambda: moved(running, before, 'mizu_connections_refused_total{reason="full"}')[0] >= 1,
+               10, "a connection for which there is no room")
+    for one in busy:
+        one.close()
+    running.stop()
+
+
+def test_messages_and_bytes_are_counted(running):
+    with WebSocket(running) as ws:
+        before = samples(scrape(running))
+        ws.ask({"type": "subscribe", "topic": f"sync:{new_scope()}", "cursor": 0, "ref": "1"})
+        received, sent, bytes_in, bytes_out = moved(
+            running, before, "mizu_websocket_messages_received_total",
+            "mizu_websocket_messages_sent_total", "mizu_received_bytes_total",
+            "mizu_sent_bytes_total")
+        assert received == 1 and sent >= 1 and bytes_in > 50 and bytes_out > 50
+
+
+def test_a_busy_worker_measures_some_requests_and_counts_all(running):
+    with Connection(running) as connection:
+        for _ in range(500):
+            assert connection.request("GET", "/healthz").status == 200
+    found = samples(scrape(running))
+    assert found['mizu_http_requests_total{method="GET",route="/healthz",code="2xx"}'] == 500
+    # What waits for its measurement is less than a group.
+    assert 500 - 64 < found["mizu_http_request_duration_seconds_count"] <= 500
 
 
 # --- requests by name -----------------------------------------------------------------------------
