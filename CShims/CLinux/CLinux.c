@@ -343,6 +343,12 @@ uint64_t cl_monotonic_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+uint64_t cl_processor_ns(void) {
+    struct timespec used;
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0) return 0;
+    return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+}
+
 int64_t cl_realtime_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);

@@ -37,8 +37,10 @@ int cpostgres_wait_for_two(int descriptor, int for_write, int bell, int64_t mill
     return found;
 }
 
-int64_t cpostgres_now(void) {
+int64_t cpostgres_now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
+
+int64_t cpostgres_now(void) { return cpostgres_now_ns() / 1000000; }

@@ -52,6 +52,12 @@ public enum WallClock {
     }
 }
 
+/// What the process has used of the machine's processors.
+public enum ProcessorTime {
+    /// Nanoseconds of all its threads so far, user and kernel. Any thread.
+    public static var nanoseconds: UInt64 { cl_processor_ns() }
+}
+
 /// The source of a loop's time.
 public enum Clock: Sendable {
     /// The machine's clocks.

@@ -75,6 +75,20 @@ extension App {
             entry.address.reachableAuthority(port: entry.address.port)
         }
         return NodeReport(
-            address: address ?? "", startedMilliseconds: Int(WallClock.milliseconds))
+            address: address ?? "", version: BuildFacts.version,
+            startedMilliseconds: Int(WallClock.milliseconds))
+    }
+
+    /// Scrapes and `/cluster` show the nodes from now on; nothing where the database is this
+    /// process's alone.
+    func show(_ cluster: Cluster?, in service: SyncService) {
+        guard service.isShared else { return }
+        if let cluster { return service.show(cluster) }
+        let (own, workers) = (report, workers)
+        service.showAlone {
+            var report = own
+            report.isDraining = workers.isDraining
+            return report
+        }
     }
 }

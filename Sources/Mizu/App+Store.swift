@@ -73,9 +73,12 @@ extension App {
                 sharing.committers = configuration.committers ?? Configuration.sharedCommitters
                 sharing.another = { (_: Int) throws(StoreError) in try database.makeStore() }
                 sharing.carrier = carrier
+                sharing.place = database.place
                 let store = try database.makeStore()
                 do throws(SyncStartError) {
-                    return try start(store, sharing)
+                    let service = try start(store, sharing)
+                    database.figures.show(in: service)
+                    return service
                 } catch {
                     throw StoreError(.unavailable, error.description)
                 }
@@ -97,3 +100,15 @@ extension App {
         }
     #endif
 }
+
+#if Postgres
+    extension PostgresFigures {
+        /// Scrapes show them from now on.
+        fileprivate func show(in service: SyncService) {
+            service.metrics.add(.postgresRoundTrips) { Double(self.roundTrips) }
+            service.metrics.add(.postgresSeconds) { Double(self.waitedNanoseconds) / 1e9 }
+            service.metrics.add(.postgresConnections) { Double(self.openings) }
+            service.metrics.add(.postgresBreaks) { Double(self.breaks) }
+        }
+    }
+#endif

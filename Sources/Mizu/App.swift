@@ -288,6 +288,7 @@ public final class App {
         let feed = LiveFeed(workers: workers, cluster: cluster)
         let service = try openService(mutator, rule, roles, feed)
         synchronisation = Synchronisation(service: service, feed: feed)
+        show(cluster, in: service)
         if case .everybody = rule { isOpenToAll = true }
         let client = self.client
         routes.append { service.mount(on: &$0) }

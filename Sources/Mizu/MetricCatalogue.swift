@@ -71,6 +71,12 @@ extension Metric {
         "mizu_pushes_total", .counter, "Pushes that were part of a commit, whatever was decided")
     static let pushesRefused = Metric(
         "mizu_pushes_refused_total", .counter, "Pushes that were refused because the disk is full")
+    static let commits = Metric(
+        "mizu_commits_total", .counter, labels: ["committer"],
+        "Commits by committer (COMMITTERS); a scope is always the same one's")
+    static let commitConflicts = Metric(
+        "mizu_commit_conflicts_total", .counter,
+        "Commits that were begun again because they met another node's, or lost their connection")
     static let commitMutations = Metric(
         "mizu_commit_mutations", .histogram, "Mutations of one commit")
     static let commitSeconds = Metric(
@@ -95,6 +101,20 @@ extension Metric {
         "mizu_read_cache_bytes", .gauge, "Bytes of pages from the database that are kept in memory")
     static let pageCacheBytes = Metric(
         "mizu_page_cache_bytes", .gauge, "Bytes of the app's pages that are kept (PAGE_CACHE)")
+
+    // PostgreSQL.
+    static let postgresRoundTrips = Metric(
+        "mizu_postgres_round_trips_total", .counter,
+        "Times that an answer of PostgreSQL was waited for; a commit takes two")
+    static let postgresSeconds = Metric(
+        "mizu_postgres_wait_seconds_total", .counter,
+        "Time that was spent so: the network, the server, and locks that others held")
+    static let postgresConnections = Metric(
+        "mizu_postgres_connections_total", .counter,
+        "Connections that were made, at the start and in place of those that broke")
+    static let postgresBreaks = Metric(
+        "mizu_postgres_connection_failures_total", .counter,
+        "Connections that broke or answered too late, and attempts that made none")
 
     // The process.
     static let ready = Metric(
@@ -140,9 +160,15 @@ public enum MetricCatalogue {
         Group(
             title: "Database",
             metrics: [
-                .pushes, .pushesRefused, .commitMutations, .commitSeconds, .syncSeconds,
+                .pushes, .pushesRefused, .commits, .commitConflicts, .commitMutations,
+                .commitSeconds, .syncSeconds,
                 .waitingMutations, .waitingBytes, .waitingReads, .storeReads, .tailBytes,
                 .tailScopes, .sharedPageBytes, .pageCacheBytes,
+            ]),
+        Group(
+            title: "PostgreSQL",
+            metrics: [
+                .postgresRoundTrips, .postgresSeconds, .postgresConnections, .postgresBreaks,
             ]),
         Group(title: "Many machines", metrics: Metric.ofClusters),
         Group(

@@ -35,6 +35,7 @@ struct MetricsPage: Sendable {
         writeTopics(figures, to: &text)
         if let sync {
             writeDatabase(sync.figures, to: &text)
+            if let feed = sync.feedFigures { writeFeed(feed, to: &text) }
             sync.metrics.write(to: &text)
         }
         if let pages { text.write(.pageCacheBytes, pages.byteCount) }
@@ -121,9 +122,25 @@ struct MetricsPage: Sendable {
         text.write(.fanOutsDropped, figures.sum(.fanOutsDropped))
     }
 
+    private func writeFeed(_ feed: FeedFigures, to text: inout MetricsText) {
+        text.write(.feedLag, Double(feed.incompleteMilliseconds) / 1_000)
+        text.write(.feedDelay, feed.delay, .seconds)
+        text.write(.feedScopes, feed.scopes)
+        text.write(.feedGaps, feed.gaps)
+        text.write(.feedCatchUps, feed.catchUps)
+        text.write(.newsReceived, feed.received)
+        text.write(.readIndexQueries, feed.indexQueries)
+        text.write(.readIndexRequests, feed.indexRequests)
+    }
+
     private func writeDatabase(_ figures: SyncFigures, to text: inout MetricsText) {
         text.write(.pushes, figures.pushes)
         text.write(.pushesRefused, figures.refusedPushes)
+        text.begin(.commits)
+        for (committer, count) in figures.commits.enumerated() {
+            text.sample(count, ["committer": "\(committer)"])
+        }
+        text.write(.commitConflicts, figures.conflicts)
         text.write(.commitMutations, figures.mutations, .counts)
         text.write(.commitSeconds, figures.commitSeconds, .seconds)
         text.write(.syncSeconds, figures.syncSeconds, .seconds)

@@ -64,6 +64,8 @@ public struct CommitResult: Sendable {
     public let internalHeads: [InternalHead]
     /// What went wrong with the storage, for the log; nil where nothing did.
     public let accident: StoreError?
+    /// Times that the batch was begun again because it had met another process.
+    public let conflicts: Int
 }
 
 /// Where an internal scope is after a commit. It has no log, so this is all that is told of it.

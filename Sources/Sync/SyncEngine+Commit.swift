@@ -24,13 +24,14 @@ extension SyncEngine {
                 let refusal = Refusal.unavailable("the store cannot take writes now")
                 return CommitResult(
                     answers: batch.map { _ in .failure(refusal) }, feed: [], internalHeads: [],
-                    accident: error)
+                    accident: error, conflicts: conflicts)
             }
             totals = run.totals ?? totals
             let feed = run.turns.compactMap { $0.committed() }
             return CommitResult(
                 answers: run.answers, feed: feed,
-                internalHeads: run.turns.compactMap(\.internalHead), accident: run.accident)
+                internalHeads: run.turns.compactMap(\.internalHead), accident: run.accident,
+                conflicts: conflicts)
         }
     }
 

@@ -41,7 +41,14 @@ final class Connection {
     /// Times that it was opened.
     private(set) var openings = 0
 
-    init(_ parameters: [ConnectionParameter]) { self.parameters = parameters }
+    /// What all connections of the database have done.
+    private let figures: PostgresFigures
+
+    /// - Parameter parameters: how to connect; nil: as the database's URL says.
+    init(_ database: PostgresDatabase, by parameters: [ConnectionParameter]? = nil) {
+        self.parameters = parameters ?? database.parameters
+        figures = database.figures
+    }
 
     deinit { close() }
 
@@ -53,6 +60,8 @@ final class Connection {
     func open() throws(ConnectionFailure) {
         guard handle == nil else { return }
         let connection = Self.connect(parameters)
+        var isOpened = false
+        defer { if !isOpened { figures.broke() } }
         guard let connection else { throw .unreachable("no memory for a connection") }
         handle = connection
         guard PQstatus(connection) == CONNECTION_OK else {
@@ -66,12 +75,14 @@ final class Connection {
             throw .unreachable("the connection knows no pipelines")
         }
         openings += 1
+        isOpened = true
         // A pool says a number of its own.
         let found = try run([Query(Self.whoIsThere)])[0]
         guard found.count == 1, found.bytes(0, 0).count == 8 else {
             close()
             throw .unreachable("the server does not say who it is")
         }
+        figures.connected()
         let backend = Int(bigEndian: found.bytes(0, 0).loadUnaligned(as: Int.self))
         isDirect = backend == Int(PQbackendPID(connection))
     }
@@ -122,14 +133,19 @@ final class Connection {
         _ queries: [Query], within milliseconds: Int64 = roundTripMilliseconds
     ) throws(ConnectionFailure) -> [Rows] {
         let deadline = cpostgres_now() + milliseconds
+        let began = cpostgres_now_ns()
         let steps = try send(queries)
         roundTrips += 1
+        defer { figures.waited(nanoseconds: Int(cpostgres_now_ns() - began)) }
         do throws(ConnectionFailure) {
             for count in unread { try skip(count, deadline) }
             unread = []
             return try read(steps, deadline)
         } catch {
-            if case .broken = error { close() }
+            if case .broken = error {
+                figures.broke()
+                close()
+            }
             throw error
         }
     }
@@ -168,6 +184,7 @@ final class Connection {
     }
 
     private func giveUp(_ handle: OpaquePointer) -> ConnectionFailure {
+        figures.broke()
         let message = errorText(PQerrorMessage(handle))
         close()
         return .broken(message)

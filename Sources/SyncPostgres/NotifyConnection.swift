@@ -143,7 +143,8 @@ package final class NotifyConnection {
         _ database: PostgresDatabase, _ channel: NotifyChannel, _ payload: [UInt8],
         withinMilliseconds milliseconds: Int64
     ) throws(Failure) {
-        let connection = Connection(ConnectionParameter.named("news", database.parameters))
+        let connection = Connection(
+            database, by: ConnectionParameter.named("news", database.parameters))
         do throws(ConnectionFailure) {
             try connection.open()
             _ = try connection.run([query([(channel, payload)])], within: milliseconds)

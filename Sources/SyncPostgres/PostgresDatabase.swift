@@ -11,6 +11,8 @@ public final class PostgresDatabase: Sendable {
     /// Hosts, port and name; for the log, without user and password.
     public let place: String
     let parameters: [ConnectionParameter]
+    /// What its connections have done.
+    public let figures = PostgresFigures()
     let logger: Logger
 
     /// Whether `url` names a database of this kind: `postgres://…` or `postgresql://…`.
@@ -45,6 +47,6 @@ public final class PostgresDatabase: Sendable {
 
     /// A reader with a connection of its own, which is made with the first question.
     public func makeReader() throws(StoreError) -> sending any SyncReader {
-        PostgresReader(Connection(parameters))
+        PostgresReader(Connection(self))
     }
 }

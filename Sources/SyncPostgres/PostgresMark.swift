@@ -133,7 +133,7 @@ package final class ArrivingPostgres {
     /// Connects to nothing yet.
     package init(_ database: PostgresDatabase) {
         self.database = database
-        connection = Connection(database.parameters)
+        connection = Connection(database)
     }
 
     package var place: String { database.place }

@@ -32,7 +32,7 @@ package final class PostgresRows: Asking {
     /// - Throws: one line for people, also where there are no tables.
     package init(_ database: PostgresDatabase) throws(StoreError) {
         place = database.place
-        connection = Connection(database.parameters)
+        connection = Connection(database)
         do throws(ConnectionFailure) {
             try connection.open()
         } catch {

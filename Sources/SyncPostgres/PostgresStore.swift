@@ -42,7 +42,7 @@ final class PostgresStore: SyncStore, Asking {
     ) throws(StoreError) {
         self.isMover = isMover
         self.database = database
-        connection = Connection(database.parameters)
+        connection = Connection(database)
         lane = Int.random(in: 0..<Self.lanes)
         do throws(ConnectionFailure) {
             try connection.open()

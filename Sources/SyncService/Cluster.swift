@@ -27,6 +27,7 @@ public final class Cluster: Sendable {
     private let storeNews = Mutex<StoreNews?>(nil)
 
     let times: Times
+    private let processor = ProcessorMeter()
 
     /// Milliseconds.
     package struct Times: Sendable {
@@ -47,6 +48,8 @@ public final class Cluster: Sendable {
         var report: NodeReport
         /// Figures of each worker.
         var figures: [[String: Int]]
+        /// And of parts that have no worker.
+        var sources: [@Sendable () -> [String: Int]] = []
         var credentialEnds: [@Sendable (String) -> Void] = []
     }
 
@@ -124,12 +127,22 @@ public final class Cluster: Sendable {
     /// What this node says of itself.
     package var report: NodeReport {
         let isDraining = workers.isDraining
-        return state.withLock { state in
+        let (sources, found) = state.withLock { state in
             var report = state.report
             report.isDraining = isDraining
             report.figures = state.figures.reduce(into: [:]) { $0.merge($1, uniquingKeysWith: +) }
-            return report
+            return (state.sources, report)
         }
+        var report = found
+        report.figures[ClusterReport.Figure.cpu] = processor.permille
+        for source in sources { report.figures.merge(source()) { _, last in last } }
+        return report
+    }
+
+    /// From now on what `source` says is among the node's figures. It is asked with each heartbeat,
+    /// on a worker, so it must not wait.
+    package func addFigures(_ source: @escaping @Sendable () -> [String: Int]) {
+        state.withLock { $0.sources.append(source) }
     }
 
     package var isConnected: Bool { state.withLock { $0.isConnected } }

@@ -9,7 +9,7 @@ import MizuSync
 /// The words of one committer. Its thread writes, any thread reads.
 final class CommitCounters: Sendable {
     private enum Word: Int, CaseIterable {
-        case pushes, refusedPushes
+        case pushes, refusedPushes, commits, conflicts
     }
 
     private static var mutations: Int { Word.allCases.count }
@@ -23,11 +23,15 @@ final class CommitCounters: Sendable {
     /// - Parameters:
     ///   - moment: when it was begun.
     ///   - syncNanoseconds: how long the disk took to make it durable; 0: nothing was synced.
+    ///   - conflicts: how often it was begun again.
     func committed(
-        pushes: Int, mutations: Int, since moment: Instant, syncNanoseconds: UInt64
+        pushes: Int, mutations: Int, since moment: Instant, syncNanoseconds: UInt64,
+        conflicts: Int
     ) {
         let writer = words.writer
         writer.add(pushes, to: Word.pushes.rawValue)
+        writer.add(1, to: Word.commits.rawValue)
+        writer.add(conflicts, to: Word.conflicts.rawValue)
         writer.record(UInt64(clamping: mutations), in: .counts, at: Self.mutations)
         let elapsed = Instant.now.nanoseconds &- moment.nanoseconds
         writer.record(elapsed, in: .seconds, at: Self.seconds)
@@ -43,6 +47,8 @@ final class CommitCounters: Sendable {
     func add(to figures: inout SyncFigures) {
         figures.pushes &+= words[Word.pushes.rawValue]
         figures.refusedPushes &+= words[Word.refusedPushes.rawValue]
+        figures.commits.append(words[Word.commits.rawValue])
+        figures.conflicts &+= words[Word.conflicts.rawValue]
         figures.mutations.add(words, at: Self.mutations)
         figures.commitSeconds.add(words, at: Self.seconds)
         figures.syncSeconds.add(words, at: Self.syncSeconds)
@@ -53,6 +59,10 @@ final class CommitCounters: Sendable {
 package struct SyncFigures: Sendable {
     package var pushes: UInt64 = 0
     package var refusedPushes: UInt64 = 0
+    /// By committer.
+    package var commits: [UInt64] = []
+    /// Commits that were begun again.
+    package var conflicts: UInt64 = 0
     /// Of each commit.
     package var mutations = HistogramSample(.counts)
     package var commitSeconds = HistogramSample(.seconds)

@@ -262,7 +262,7 @@ final class Committer: Sendable {
         for (answer, outcome) in zip(batch.answers, result.answers) { answer(outcome, &outbox) }
         counters.committed(
             pushes: batch.answers.count, mutations: batch.mutations, since: began,
-            syncNanoseconds: engine.lastSyncNanoseconds)
+            syncNanoseconds: engine.lastSyncNanoseconds, conflicts: result.conflicts)
         forget(mutations: batch.mutations, bytes: batch.bytes)
     }
 

@@ -10,6 +10,8 @@ package struct Sharing: Sendable {
     /// Tells the others, and brings what they tell; nil: polls do.
     package var carrier: StoreCarrier?
     package var times = StoreNewsTimes()
+    /// What the store is called, for people, without a password.
+    package var place = ""
     /// Committers, of which each has a store of its own; 1 where `another` is nil.
     package var committers = 1
     /// Opens the store of a committer beside the first. Called on the thread that starts.

@@ -109,6 +109,18 @@ final class FollowedScopes: Sendable {
         }
     }
 
+    /// How many changes lie between what sockets were told and `head`; 0 where nobody was told
+    /// anything.
+    func missing(_ scope: Name, at head: Position) -> Int {
+        state.withLock { state in
+            guard let told = state.entries[scope]?.told else { return 0 }
+            return max(0, head.cursor - told.cursor)
+        }
+    }
+
+    /// Whether `next` begins anew.
+    var isRoundOver: Bool { state.withLock { $0.next >= $0.order.count } }
+
     /// The next scopes to look at, in turn.
     func next(_ countMax: Int) -> [Name] {
         state.withLock { state in

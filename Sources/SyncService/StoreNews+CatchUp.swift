@@ -25,7 +25,9 @@ extension StoreNews {
             access.noteGrants([changes])
             tail.append(changes)
             // Another thread may have told a part of it: then the rest is looked at anew.
-            if offer(changes) != .behind, changes.head.cursor == head.cursor { return }
+            let verdict = offer(changes)
+            if verdict == .told { counters.told(changes) }
+            if verdict != .behind, changes.head.cursor == head.cursor { return }
         }
         if let told = followed.told(scope) {
             let head = try missing(of: scope, after: told, from: reader).head

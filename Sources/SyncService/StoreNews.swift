@@ -85,6 +85,7 @@ final class StoreNews: Sendable {
     /// What is read of an internal scope when it has moved.
     private let lookers = Mutex<[Name: [Looker]]>([:])
     private let catchUps = Atomic<Int>(0)
+    let counters = FeedCounters()
 
     init(
         carrier: StoreCarrier?, times: StoreNewsTimes, followed: FollowedScopes, tail: LogTail,
@@ -130,6 +131,14 @@ final class StoreNews: Sendable {
 
     /// Times that the log was read because something was missing.
     var catchUpCount: Int { catchUps.load(ordering: .relaxed) }
+
+    /// How this node fares with the commits of others. Any thread.
+    var figures: FeedFigures {
+        var figures = counters.figures
+        figures.catchUps = catchUpCount
+        figures.scopes = followed.count
+        return figures
+    }
 
     // MARK: Following
 
@@ -180,6 +189,8 @@ final class StoreNews: Sendable {
     private struct Turn {
         var isNewsHere = false
         var nextPoll: Instant
+        /// When the look at all scopes began that is under way, or over.
+        var roundBegan = Instant.now
         var nextSweep: Instant
         var sweep = Sweep()
         /// To be looked at in the store.
@@ -196,10 +207,12 @@ final class StoreNews: Sendable {
             guard inbox.receive(withinMilliseconds: wait) == .goOn else { return }
             for mail in inbox.mail { take(mail, &turn) }
             if Instant.now >= turn.nextPoll {
+                if followed.isRoundOver { turn.roundBegan = .now }
                 for scope in followed.next(times.scopesMax) { turn.due.insert(scope) }
                 turn.nextPoll = pollTime(isNewsHere: turn.isNewsHere, &turn.random)
             }
             look(reader, &turn)
+            if turn.due.isEmpty, followed.isRoundOver { counters.completed(turn.roundBegan) }
             if Instant.now >= turn.nextSweep { beginSweep(&turn) }
         }
     }
@@ -212,13 +225,16 @@ final class StoreNews: Sendable {
 
     private func take(_ mail: Mail, _ turn: inout Turn) {
         switch mail {
-        case .behind(let scope): turn.due.insert(scope)
+        case .behind(let scope):
+            counters.foundGap()
+            turn.due.insert(scope)
         case .idle(let scopes, let number): takeIdle(scopes, number, &turn)
         case .event(let event): take(event, &turn)
         }
     }
 
     private func take(_ event: NewsEvent, _ turn: inout Turn) {
+        if case .message = event { counters.received() }
         switch event {
         case .connected: turn.isNewsHere = true
         case .disconnected:
@@ -230,7 +246,13 @@ final class StoreNews: Sendable {
             // As of an own commit: rights first, then the tail, then the sockets.
             access.noteGrants([changes])
             tail.append(changes)
-            if offer(changes) == .behind { turn.due.insert(changes.scope) }
+            switch offer(changes) {
+            case .told: counters.told(changes)
+            case .behind:
+                counters.foundGap()
+                turn.due.insert(changes.scope)
+            case .known, .nobody: break
+            }
         case .message(.position(let scope, let head), _):
             if followed.learned(scope, at: head.position) { turn.due.insert(scope) }
         case .message(.internalHeads(let heads), _):
@@ -254,12 +276,14 @@ final class StoreNews: Sendable {
         let scopes = Array(turn.due)
         do throws(StoreError) {
             var first = 0
+            var behind = 0
             while first < scopes.count {
                 let part = Array(scopes[first..<min(scopes.count, first + times.scopesMax)])
                 for (scope, head) in zip(part, try tail.learnHeads(of: part, from: reader)) {
                     if scope.isInternal {
                         try lookInternal(scope, head, reader)
                     } else if followed.learned(scope, at: head.position) {
+                        behind += followed.missing(scope, at: head.position)
                         catchUps.add(1, ordering: .relaxed)
                         try catchUp(scope, from: reader)
                     } else {
@@ -269,6 +293,7 @@ final class StoreNews: Sendable {
                 }
                 first += part.count
             }
+            counters.found(behind: behind)
             turn.due = []
             turn.isFailing = false
         } catch {

@@ -36,6 +36,8 @@ public final class SyncService: Sendable {
     private let committers: Committers
     let readers: Readers
     let index: ReadIndex?
+    /// What a store is called that others write to, too; without a password.
+    package let place: String
     /// What other parts of this node add to its metrics.
     package let metrics = MetricSources()
     /// What `/cluster` of the admin listener says of the nodes that share the store.
@@ -109,7 +111,8 @@ public final class SyncService: Sendable {
             return SyncService(
                 limits: limits, tail: tail, workers: workers, access: access,
                 limiter: limiter, logger: logger, readLimits: reads, pages: pages,
-                storeNews: storeNews, committers: committers, readers: readers, index: index)
+                storeNews: storeNews, committers: committers, readers: readers, index: index,
+                place: sharing.place)
         } catch let error as StoreError {
             throw .store(error)
         } catch let error as SystemError {
@@ -132,7 +135,8 @@ public final class SyncService: Sendable {
     private init(
         limits: SyncLimits, tail: LogTail, workers: Workers, access: AccessControl,
         limiter: RateLimiter?, logger: Logger, readLimits: ReadLimits, pages: SharedPages,
-        storeNews: StoreNews?, committers: Committers, readers: Readers, index: ReadIndex?
+        storeNews: StoreNews?, committers: Committers, readers: Readers, index: ReadIndex?,
+        place: String
     ) {
         self.limits = limits
         self.tail = tail
@@ -146,6 +150,7 @@ public final class SyncService: Sendable {
         self.committers = committers
         self.readers = readers
         self.index = index
+        self.place = place
     }
 
     func addCommits(to figures: inout SyncFigures) {

@@ -89,6 +89,8 @@ int64_t cl_open_files(void);
 int cl_random(void *bytes, size_t count);
 uint64_t cl_monotonic_ns(void);
 int64_t cl_realtime_ms(void);
+// Processor time of all threads of the process so far, user and kernel.
+uint64_t cl_processor_ns(void);
 // 1 where `part` stands somewhere in `bytes`, else 0 (memmem(3)).
 int cl_contains(const void *bytes, size_t count, const void *part, size_t part_count);
 int cl_cpu_count(void);

@@ -14,3 +14,5 @@ int cpostgres_wait(int descriptor, int for_write, int64_t milliseconds);
 int cpostgres_wait_for_two(int descriptor, int for_write, int bell, int64_t milliseconds);
 // Milliseconds of a clock that nobody sets.
 int64_t cpostgres_now(void);
+// The same in nanoseconds.
+int64_t cpostgres_now_ns(void);
