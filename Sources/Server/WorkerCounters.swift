@@ -1,8 +1,8 @@
 // What a worker counts, and where: the layout of its words (`CounterWords`, with the proof that the
 // worker pays no lock and no atomic read-modify-write). The worker's thread writes; a scrape reads
-// and sums over all workers. A plain request costs: its route's word, two of bytes, and one count of
-// what is not measured yet (`RequestClock`). The tick in which that is a share measures it all at
-// once: the share is one for the first 32 requests of a worker in each second, and 64 for those
+// and sums over all workers. A plain request costs: its route's word, two of bytes, and one count
+// of what is not measured yet (`RequestClock`). The tick in which that is a share measures it all
+// at once: the share is one for the first 32 requests of a worker in each second, and 64 for those
 // behind, because another look at the clock in each tick would cost more than all counting. So a
 // busy worker measures one request of 64, and those before it count as it does.
 //
