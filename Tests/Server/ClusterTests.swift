@@ -13,11 +13,13 @@ import Testing
 /// A node of a test.
 private final class Node {
     let server: SyncServer
+    let bus: NewsBus
     let carrier: BusNews
     let cluster: Cluster
 
     init(_ bus: NewsBus, workers: Int = 1, graceMilliseconds: UInt64 = 60_000) throws {
-        carrier = BusNews(bus)
+        self.bus = bus
+        carrier = bus.join()
         let shared = try Workers(count: workers)
         var times = Cluster.Times()
         (times.heartbeat, times.silence) = (50, 500)
@@ -35,14 +37,8 @@ private final class Node {
 
     /// Whether the node's carrier follows the subject, so that nothing is missed from now on.
     func follows(_ subject: NewsSubject) -> Bool {
-        let (bus, node) = (carrier.bus, carrier.node)
-        return eventually { bus.follows(subject, node) }
-    }
-}
-
-extension NewsBus {
-    fileprivate func follows(_ subject: NewsSubject, _ node: NodeID) -> Bool {
-        links.withLock { $0[node]?.followed.contains(subject) == true }
+        let (bus, carrier) = (bus, carrier)
+        return eventually { bus.follows(subject, carrier) }
     }
 }
 
@@ -59,7 +55,7 @@ extension ServerStorey {
                 #expect(socket.message()?.type == "ack")
             }
             try #require(a.follows(.topic("chat")) && b.follows(.topic("chat")))
-            #expect(!bus.follows(.topic("other"), b.carrier.node))
+            #expect(!bus.follows(.topic("other"), b.carrier))
             a.server.feed.publish(topic: "chat", payload: #"{"n":1}"#)
             here.say(#"{"type":"publish","ref":"p","topic":"chat","payload":{"n":2}}"#)
             for socket in there {
@@ -73,7 +69,7 @@ extension ServerStorey {
                 #expect(socket.json()?.member("type")?.string == "pong")
             }
             for socket in there { socket.say(#"{"type":"unsubscribe","ref":"u","topic":"chat"}"#) }
-            try #require(eventually { !bus.follows(.topic("chat"), b.carrier.node) })
+            try #require(eventually { !bus.follows(.topic("chat"), b.carrier) })
         }
 
         @Test("who is here is told over nodes, whoever comes and goes", arguments: [1, 2])

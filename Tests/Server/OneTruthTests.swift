@@ -15,23 +15,23 @@ import Testing
 /// Services that share a shelf.
 struct Nodes {
     let all: [SyncServer]
-    let hub: NewsHub
+    let bus: NewsBus
 
     init(
-        _ count: Int, rule: AccessRule? = nil, roles: Roles? = nil, hub: NewsHub = NewsHub(),
+        _ count: Int, rule: AccessRule? = nil, roles: Roles? = nil, on bus: NewsBus? = nil,
         pollMilliseconds: UInt64 = 60_000, committers: Int = 2
     ) throws {
-        let shelf = MemoryShelf()
+        let (shelf, bus) = (MemoryShelf(), try bus ?? NewsBus(.byHand))
         all = try (0..<count).map { _ in
             var sharing = Sharing()
-            sharing.carrier = hub.join().carrier
+            sharing.carrier = bus.join().carrier
             sharing.times.pollWithNews = pollMilliseconds
             sharing.times.pollAlone = pollMilliseconds
             sharing.committers = committers
             sharing.another = { _ in MemoryStore(on: shelf, epoch: "e1", isShared: true) }
             return try SyncServer(shelf: shelf, rule: rule, roles: roles, sharing: sharing)
         }
-        self.hub = hub
+        self.bus = bus
     }
 
     subscript(_ index: Int) -> SyncServer { all[index] }
@@ -107,8 +107,8 @@ extension ServerStorey {
                     let ack = socket.message()
                     #expect(ack?.type == "ack" && ack?.cursor == head, "step \(step) of \(seed)")
                 default:
-                    if Int.random(in: 0..<4, using: &random) == 0 { nodes.hub.lose() }
-                    nodes.hub.deliver(Int.random(in: 0..<6, using: &random), using: &random)
+                    if Int.random(in: 0..<4, using: &random) == 0 { nodes.bus.lose() }
+                    nodes.bus.deliver(Int.random(in: 0..<6, using: &random), using: &random)
                 }
             }
         }
@@ -125,10 +125,10 @@ extension ServerStorey {
             }
             for number in 2...40 {
                 try nodes[number % 3].push("n\(number)")
-                if number % 7 == 0 { nodes.hub.lose() }
-                nodes.hub.deliver(3, using: &random)
+                if number % 7 == 0 { nodes.bus.lose() }
+                nodes.bus.deliver(3, using: &random)
             }
-            nodes.hub.lose()
+            nodes.bus.lose()
             for socket in sockets {
                 var at = 1
                 while at < 40, let next = socket.message() {
@@ -142,7 +142,7 @@ extension ServerStorey {
 
         @Test("news in order is told once, without a look at the store")
         func inOrder() throws {
-            let nodes = try Nodes(2, hub: NewsHub(delivers: true))
+            let nodes = try Nodes(2, on: NewsBus(.atOnce))
             let socket = try nodes[1].socket()
             socket.subscribe("sync:s", cursor: 0)
             #expect(socket.message()?.cursor == 0)
@@ -183,7 +183,7 @@ extension ServerStorey {
             let refused = try nodes[1].ask("pull", #"{"scope":"s","cursor":0}"#, as: "bob")
             #expect(refused.status == 403)
             try nodes[0].push("secret", as: "ann")
-            nodes.hub.lose()
+            nodes.bus.lose()
             // The end of the subscription is the first that the socket hears, and no delta.
             let next = socket.message()
             #expect(next?.type == "error" && next?.topic == "sync:s")
@@ -213,7 +213,7 @@ extension ServerStorey {
                 try nodes[0].push("other\(number)", as: "ann")
                 if !isOwn { try nodes[0].push("other\(number)", to: scope, as: "bob") }
             }
-            nodes.hub.lose()
+            nodes.bus.lose()
             let head = try nodes[1].pull(scope, after: 0, as: "bob").end
             let socket = try nodes[1].socket("?user=bob")
             for cursor in [head, head - 1, 0] {
