@@ -1,5 +1,5 @@
-// What a transaction remembers of clients and of the outcomes of their mutations, as statements over
-// arrays. Part of Flush; a value that knows no connection.
+// What a transaction remembers of clients and of the outcomes of their mutations, as statements
+// over arrays. Part of Flush; a value that knows no connection.
 
 import MizuBytes
 import MizuSync
