@@ -72,7 +72,7 @@ extension Configuration {
             help: "PEM file with the certificates that vouch for Redis over TLS."),
         Setting(
             "DATABASE_LISTEN_URL", reads: .postgres, into: \.news.listenURL,
-            default: "`DATABASE_URL`",
+            default: "what `DATABASE_URL` says",
             help: "PostgreSQL's own address for `LISTEN` and `NOTIFY`, where `DATABASE_URL` leads "
                 + "to a pool of connections. Not used beside `REDIS_URL`."),
         Setting(
