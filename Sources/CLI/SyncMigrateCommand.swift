@@ -15,7 +15,8 @@ struct SyncMigrateCommand: ParsableCommand {
             when, and waits); PostgreSQL is locked. The rest is moved, each scope is compared with \
             its source, and the source is marked: a server that is started on it refuses, and says \
             where the rows are. Cursors, epochs, outcomes and clients stay as they are, so clients \
-            notice nothing.
+            notice nothing. The file session-secret goes along; SESSION_SECRET, where it is set, has \
+            to be set for the new place.
 
             A move that does not end leaves the target marked as incomplete, and the source as it \
             was. Run it again: it begins anew. Nothing that is there is overwritten.
@@ -65,6 +66,7 @@ struct SyncMigrateCommand: ParsableCommand {
             json.member("clients", report.clientCount)
             json.member("outcomes", report.outcomeCount)
             json.member("accounts", report.accountCount)
+            json.member("secret", report.isSecretMoved == true)
             json.member("rounds", report.roundCount)
             json.member("milliseconds", report.milliseconds)
             json.member("held_milliseconds", report.heldMilliseconds)
@@ -81,8 +83,15 @@ struct SyncMigrateCommand: ParsableCommand {
             SyncOptions.count(report.accountCount, "account"),
         ].joined(separator: ", ")
         if dryRun { return "would move \(rows) from \(report.source) to \(report.target)" }
+        let secret =
+            switch report.isSecretMoved {
+            case true?: "the secret that signs links went along"
+            case false?: "the secret that signs links is another one there, which stays"
+            case nil: "no secret went along: if SESSION_SECRET is set, set it there, too"
+            }
         return """
             moved \(rows) from \(report.source) to \(report.target)
+            \(secret)
             the source was held for \(report.heldMilliseconds) ms, and refuses servers now: \
             start them with DATABASE_URL of the new place
             """

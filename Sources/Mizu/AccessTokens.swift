@@ -4,7 +4,9 @@
 // checksum.
 //
 // A change is durable first and counts then: a new token is known when `create` returns, and a
-// revoked one is nobody's any more, and its sockets are closed, when `revoke` does. Any thread.
+// revoked one is nobody's any more, and its sockets are closed, when `revoke` does. Where other
+// processes change tokens, too, the store is asked after the request has come how far its tokens
+// have gone, and where that is further than memory knows, what it has of this one. Any thread.
 
 import MizuBytes
 import MizuCrypto
@@ -55,6 +57,10 @@ public final class AccessTokens: BearerAuthenticator {
 
     private let sync: Sync
     private let known = Mutex<[String: Info]>([:])
+    /// Where the tokens' scope was when all of them were read last.
+    private let readAt = Mutex<Position?>(nil)
+    /// What was looked up by itself since, and where the scope was then: sockets may have it.
+    private let lookedUp = Mutex<[String: (id: String, cursor: Int)]>([:])
 
     init(_ sync: Sync) { self.sync = sync }
 
@@ -102,6 +108,7 @@ public final class AccessTokens: BearerAuthenticator {
     /// Revokes a token of `user` by its public name. Its sockets are closed.
     /// - Throws: `HTTPError` 404 if they have no such token.
     public func revoke(_ id: String, of user: String) async throws {
+        if isShared { await catchUp() }
         guard let info = list(of: user).first(where: { $0.id == id }) else {
             throw HTTPError(.notFound, code: "not_found", message: "there is no such token")
         }
@@ -116,6 +123,11 @@ public final class AccessTokens: BearerAuthenticator {
         try await push(
             AccessTokenRecords.revoke, AccessTokenRecords.Revoke(user: user, hash: nil))
         forget(list(of: user))
+    }
+
+    /// Reads what others have made and revoked; where that fails, memory is as it was.
+    private func catchUp() async {
+        _ = await handedOver { waiting in reload { waiting.resume(returning: $0) } }
     }
 
     fileprivate func forget(_ infos: [Info]) {
@@ -172,12 +184,77 @@ public final class AccessTokens: BearerAuthenticator {
         ) { result in
             guard case .success(let gone) = result else { return completion(false) }
             self.sync.read(
-                AccessTokenRecords.scope, { snapshot in try Self.all(in: snapshot) }
+                AccessTokenRecords.scope,
+                { snapshot in (try Self.all(in: snapshot), try snapshot.position()) }
             ) { result in
-                guard case .success(let found) = result else { return completion(false) }
-                self.known.withLock { $0 = found.filter { !gone.contains($0.value.user) } }
+                guard case .success(let (found, position)) = result else {
+                    return completion(false)
+                }
+                self.take(found.filter { !gone.contains($0.value.user) }, at: position)
                 completion(true)
             }
+        }
+    }
+
+    /// Takes in what there is. Sockets of tokens that are no more are closed.
+    private func take(_ found: [String: Info], at position: Position) {
+        let gone: [String]? = readAt.withLock { at in
+            // Somebody else was quicker, and has read what is newer.
+            if let at, at.epoch == position.epoch, at.cursor > position.cursor { return nil }
+            at = position
+            return known.withLock { known in
+                defer { known = found }
+                return known.filter { found[$0.key] == nil }.map(\.value.id)
+            }
+        }
+        guard isShared, let gone else { return }
+        let looked = lookedUp.withLock { looked in
+            let old = looked.filter { $0.value.cursor <= position.cursor }
+            for hash in old.keys { looked[hash] = nil }
+            return old.filter { found[$0.key] == nil }.map(\.value.id)
+        }
+        sync.live.closeHere(credentials: gone + looked)
+    }
+
+    /// Whether other processes make and revoke tokens, too.
+    public var isShared: Bool { sync.service.isShared }
+
+    /// Whose a token is, by all that any process has changed before this was called.
+    public func currentIdentity(
+        of token: [UInt8],
+        _ answer: @escaping @Sendable (Result<BearerIdentity, BearerRefusal>) -> Void
+    ) {
+        // What is no token asks nobody.
+        guard let hash = token.withUnsafeBytes({ AccessToken($0)?.hash }) else {
+            return answer(known(of: token))
+        }
+        sync.service.learnEnd(of: AccessTokenRecords.scope) { end in
+            guard let end else { return answer(.failure(.unreadable)) }
+            if self.readAt.withLock({ $0 }) == end { return answer(self.known(of: token)) }
+            self.sync.read(
+                AccessTokenRecords.scope,
+                { snapshot in
+                    let record = try snapshot.record(AccessTokenRecords.token, id: hash)?
+                        .decode(AccessTokenRecords.Token.self)
+                    return (record, try snapshot.position().cursor)
+                }
+            ) { result in
+                switch result {
+                case .failure: answer(.failure(.unreadable))
+                case .success(let (record, cursor)):
+                    let info = record.map { Info($0, hash: hash) }
+                    if let info { self.lookedUp.withLock { $0[hash] = (info.id, cursor) } }
+                    answer(Self.worth(of: info))
+                }
+            }
+        }
+    }
+
+    private static func worth(of info: Info?) -> Result<BearerIdentity, BearerRefusal> {
+        do throws(BearerRefusal) {
+            return .success(try identity(of: info, atMilliseconds: WallClock.milliseconds))
+        } catch {
+            return .failure(error)
         }
     }
 
@@ -204,7 +281,13 @@ public final class AccessTokens: BearerAuthenticator {
         of token: UnsafeRawBufferPointer, atMilliseconds now: Int64
     ) throws(BearerRefusal) -> BearerIdentity {
         guard let token = AccessToken(token) else { throw Self.malformed }
-        guard let info = known.withLock({ $0[token.hash] }) else { throw Self.unknown }
+        return try Self.identity(of: known.withLock { $0[token.hash] }, atMilliseconds: now)
+    }
+
+    private static func identity(
+        of info: Info?, atMilliseconds now: Int64
+    ) throws(BearerRefusal) -> BearerIdentity {
+        guard let info else { throw unknown }
         let expires = info.untilMilliseconds.map { Expiry(unixMilliseconds: $0) }
         guard expires?.millisecondsLeft(at: now) != 0 else {
             throw BearerRefusal(code: "token_expired", message: "the token has expired")

@@ -89,15 +89,17 @@ extension App {
         }
     }
 
-    /// The keys of SESSION_SECRET, or one that is made beside the database.
+    /// The keys of SESSION_SECRET; else one that is made beside the database, or in it where nodes
+    /// share it.
     private func secretKeys() throws(StartError) -> SecretKeys {
         if let keys = configuration.sessionSecret { return keys }
         if configuration.isDatabaseShared {
-            logger.warning(
-                """
-                set SESSION_SECRET to the same text on every node: links that one of them has \
-                signed are good on no other without it
-                """)
+            guard let keys = SecretKeys(try sharedSecret(orElse: SecretKeys.freshText())) else {
+                throw StartError(
+                    "the database's secret holds no keys: set SESSION_SECRET to one of at least "
+                        + "\(SecretKeys.textCountMin) characters")
+            }
+            return keys
         }
         guard configuration.database.hasPrefix("sqlite:") else {
             // Nothing outlives the process, so neither has the key to.

@@ -19,7 +19,17 @@ extension App {
         } else {
             let bearers = Bearers(authenticator)
             self.bearers = bearers
-            use { request in bearers.authenticate(&request) }
+            if configuration.isDatabaseShared {
+                use(
+                    quick: { request in
+                        guard !bearers.asks(of: request) else { return .wait }
+                        return bearers.authenticate(&request).map { .answer($0) } ?? .pass
+                    },
+                    waiting: { request in await bearers.authenticateNow(request) })
+                live.authenticateLater = { bearers.worth(ofNow: $0, $1) }
+            } else {
+                use { request in bearers.authenticate(&request) }
+            }
             live(authenticate: { token in bearers.worth(of: token) })
         }
         if let jwt = authenticator as? JWTAuthenticator { keyFiles.append(jwt) }
@@ -57,8 +67,33 @@ final class Bearers: Sendable {
         let result = request.withHeader("authorization") { value in
             value.flatMap(Self.token).map(identity)
         }
+        return result.flatMap { take($0, &request) }
+    }
+
+    /// Whether somebody else may have changed what the request's token is worth.
+    func asks(of request: borrowing Request) -> Bool {
+        request.withHeader("authorization") { value in
+            value.flatMap(Self.token).flatMap(judge)?.isShared ?? false
+        }
+    }
+
+    /// The middleware's part where it waits: what was changed before the request came counts.
+    nonisolated(nonsending) func authenticateNow(_ request: OwnedRequest) async -> Response? {
+        let token = request.view.withHeader("authorization") { value in
+            value.flatMap(Self.token).map { Array($0) }
+        }
+        guard let token, let judge = token.withUnsafeBytes(judge) else { return nil }
+        let result: Result<BearerIdentity, BearerRefusal> = await handedOver { waiting in
+            judge.currentIdentity(of: token) { waiting.resume(returning: $0) }
+        }
+        return take(result, &request.view)
+    }
+
+    /// Makes the request its user's, or says why not.
+    private func take(
+        _ result: Result<BearerIdentity, BearerRefusal>, _ request: inout Request
+    ) -> Response? {
         switch result {
-        case nil: return nil
         case .success(let identity):
             var count = 0
             request.forEachValue(of: "authorization") { _ in count += 1 }
@@ -77,7 +112,22 @@ final class Bearers: Sendable {
     /// The socket's part.
     func worth(of token: String) -> Authentication {
         var token = token
-        switch token.withUTF8({ identity(UnsafeRawBufferPointer($0)) }) {
+        return worth(token.withUTF8({ identity(UnsafeRawBufferPointer($0)) }))
+    }
+
+    /// The same by all that was changed before.
+    /// - Returns: whether `answer` is called, once; otherwise what is known is good.
+    func worth(
+        ofNow token: String, _ answer: @escaping @Sendable (Authentication) -> Void
+    ) -> Bool {
+        let token = Array(token.utf8)
+        guard let judge = token.withUnsafeBytes(judge), judge.isShared else { return false }
+        judge.currentIdentity(of: token) { answer(self.worth($0)) }
+        return true
+    }
+
+    private func worth(_ result: Result<BearerIdentity, BearerRefusal>) -> Authentication {
+        switch result {
         case .success(let identity):
             guard identity.limits == nil else {
                 return .refused(code: Self.noSocket.code, message: Self.noSocket.message)
@@ -89,13 +139,14 @@ final class Bearers: Sendable {
         }
     }
 
+    private func judge(_ token: UnsafeRawBufferPointer) -> (any BearerAuthenticator)? {
+        all.withLock { $0 }.first { $0.claims(token) }
+    }
+
     private func identity(
         _ token: UnsafeRawBufferPointer
     ) -> Result<BearerIdentity, BearerRefusal> {
-        let authenticators = all.withLock { $0 }
-        guard let judge = authenticators.first(where: { $0.claims(token) }) else {
-            return .failure(Self.unknown)
-        }
+        guard let judge = judge(token) else { return .failure(Self.unknown) }
         do throws(BearerRefusal) {
             return .success(try judge.identity(of: token, atMilliseconds: WallClock.milliseconds))
         } catch {

@@ -63,6 +63,16 @@ extension App {
     }
 
     #if Postgres
+        /// The secret that nodes share, of the database; one of them makes it.
+        func sharedSecret(orElse fresh: String) throws(StartError) -> String {
+            do throws(StoreError) {
+                let database = try PostgresDatabase(url: configuration.database, logger: logger)
+                return try database.secret(orElse: fresh)
+            } catch {
+                throw StartError("the secret cannot be kept in the database: \(error.message)")
+            }
+        }
+
         private func startShared(
             _ carrier: StoreCarrier?,
             _ start: (sending any SyncStore, Sharing) throws(SyncStartError) -> SyncService
@@ -88,6 +98,8 @@ extension App {
             }
         }
     #else
+        func sharedSecret(orElse fresh: String) throws(StartError) -> String { fresh }
+
         private func startShared(
             _ carrier: StoreCarrier?,
             _ start: (sending any SyncStore, Sharing) throws(SyncStartError) -> SyncService

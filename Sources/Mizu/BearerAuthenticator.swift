@@ -3,6 +3,7 @@
 // token is nobody's so far and goes on; one with a bad token ends here, whatever it asked for.
 
 import MizuBytes
+import MizuEventLoop
 import MizuHTTP
 import MizuJOSE
 import MizuSyncService
@@ -35,6 +36,9 @@ public struct BearerRefusal: Error, Sendable, Equatable {
     public let code: String
     /// For people; holds nothing of the token.
     public let message: String
+    /// Nobody can say now what the token is worth.
+    static let unreadable = BearerRefusal(
+        code: "unavailable", message: "the token cannot be looked up now; try again")
 
     public init(code: String, message: String) {
         self.code = code
@@ -47,6 +51,9 @@ public struct BearerRefusal: Error, Sendable, Equatable {
 
     /// 401 with the challenge of RFC 6750 §3.
     public var response: Response {
+        guard self != .unreadable else {
+            return Response(HTTPError(.serviceUnavailable, code: code, message: message))
+        }
         var response = Response(HTTPError(.unauthorized, code: code, message: message))
         let words = message.filter { $0.isASCII && $0 != "\"" && $0 != "\\" }
         do throws(FieldError) {
@@ -70,4 +77,36 @@ public protocol BearerAuthenticator: Sendable {
     func identity(
         of token: UnsafeRawBufferPointer, atMilliseconds now: Int64
     ) throws(BearerRefusal) -> BearerIdentity
+    /// Whether `identity` may be behind, because other processes change what it stands on. Then
+    /// `currentIdentity` is asked.
+    var isShared: Bool { get }
+    /// Whose it is by all that was changed before this was called.
+    /// - Parameter answer: called once, now or on another thread, where it must not wait.
+    func currentIdentity(
+        of token: [UInt8],
+        _ answer: @escaping @Sendable (Result<BearerIdentity, BearerRefusal>) -> Void
+    )
+}
+
+extension BearerAuthenticator {
+    /// What it knows nobody else changes.
+    public var isShared: Bool { false }
+
+    /// The same as `identity`.
+    public func currentIdentity(
+        of token: [UInt8],
+        _ answer: @escaping @Sendable (Result<BearerIdentity, BearerRefusal>) -> Void
+    ) {
+        answer(known(of: token))
+    }
+
+    func known(of token: [UInt8]) -> Result<BearerIdentity, BearerRefusal> {
+        token.withUnsafeBytes { bytes in
+            do throws(BearerRefusal) {
+                return .success(try identity(of: bytes, atMilliseconds: WallClock.milliseconds))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
 }

@@ -124,7 +124,7 @@ extension Configuration {
     private static let accounts = [
         Setting(
             "SESSION_SECRET", reads: .secrets, into: \.sessionSecret,
-            default: "a file `session-secret` beside the database",
+            default: "a file `session-secret` beside the database, or in PostgreSQL",
             isSecret: true,
             help: "Keys that sign links and invitations, at least 32 characters each, separated by "
                 + "commas. The first signs, all verify: put a new one in front, and drop the old "
@@ -260,6 +260,10 @@ extension Configuration {
             "RETAIN_DAYS", reads: .days(1...36_500), into: \.sync.logMillisecondsMax,
             help: "Days that changes and outcomes of mutations are kept, counted while the server "
                 + "runs."),
+        Setting(
+            "OUTCOMES_MAX", reads: .count(1...Int.max), into: \.sync.outcomesMax,
+            help: "Outcomes of mutations that the database keeps. Beyond it the oldest go before "
+                + "`RETAIN_DAYS`, but for the last of each client of a user. Some 200 bytes each."),
         Setting(
             "RETAIN_BYTES", reads: .bytes(from: 1), into: \.sync.logBytesMin,
             help: "Bytes of a scope's changes that are kept for pulls, or four times the bytes of "

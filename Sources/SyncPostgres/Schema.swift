@@ -13,11 +13,12 @@ enum Schema {
     /// Ours. A database of another one is used as long as its `compatible` is not above it.
     static let version = 1
     /// Beside what anybody else may lock: "Mizu".
-    private static let lock = Statement(
+    static let lock = Statement(
         "m_lock",
         "SELECT pg_advisory_xact_lock(1298758261, hashtext('schema ' || current_schema()))")
 
-    /// - mizu_meta: one row. `mark` is empty, or says why no server may open it (PostgresMark).
+    /// - mizu_meta: one row. `mark` is empty, or says why no server may open it (PostgresMark);
+    ///   `secret` is empty until somebody asks for one (PostgresSecret).
     /// - mizu_scope: the log's head (`cursor` 0: nothing was written yet, and the row is there to
     ///   be locked), its base, and sums of its records and log. Whoever writes anything of a scope
     ///   holds its row locked until the commit: that is what keeps cursors without a gap.
@@ -31,7 +32,8 @@ enum Schema {
         CREATE TABLE mizu_meta(
             one boolean PRIMARY KEY DEFAULT true CHECK(one), version int8 NOT NULL,
             compatible int8 NOT NULL, epoch bytea NOT NULL, salt int8 NOT NULL,
-            identity bytea NOT NULL, mark bytea NOT NULL DEFAULT '')
+            identity bytea NOT NULL, mark bytea NOT NULL DEFAULT '',
+            secret bytea NOT NULL DEFAULT '')
         """,
         """
         CREATE TABLE mizu_scope(

@@ -69,21 +69,26 @@ struct Credentials: ~Copyable {
         case unchanged
     }
 
-    /// Asks the app what a token is worth, and keeps until when.
+    /// Asks the app what a token is worth; nil: it takes none.
+    func worth(of token: ByteSlice) -> Authentication? { authenticate?(token.string) }
+
+    /// Keeps until when a token is good.
     /// - Parameters:
+    ///   - worth: what the app says of it; nil: it takes no tokens.
     ///   - current: whose the socket is so far.
     ///   - isTied: whether it ends with a session or a token. What has no name of its own leaves
     ///     that as it is, and its moment comes no later.
     mutating func signIn(
-        _ socket: Token, token: ByteSlice, current: String?, isTied: Bool, clock: Clock,
-        now: Instant
+        _ socket: Token, as worth: Authentication?, current: String?, isTied: Bool,
+        clock: Clock, now: Instant
     ) -> SignIn {
-        guard let authenticate else {
+        guard let worth else {
             return .refused(.unauthenticated("this server accepts no tokens"))
         }
-        switch authenticate(token.string) {
+        switch worth {
         case .refused(let code, let message):
-            return .refused(Refusal(status: 401, code: code, message: message))
+            return .refused(
+                Refusal(status: code == "unavailable" ? 503 : 401, code: code, message: message))
         case .accepted(let user, let expires, let credential):
             let left = expires.map { Self.left(of: $0, clock) }
             guard left != 0 else { return .refused(.tokenExpired) }

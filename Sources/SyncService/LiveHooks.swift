@@ -41,6 +41,13 @@ public enum Authentication: Sendable {
 public struct LiveHooks: Sendable {
     /// What a token is worth; nil: no token is taken.
     public var authenticate: (@Sendable (_ token: String) -> Authentication)?
+    /// The same where that is to be asked elsewhere first. Returns whether `answer` is called, once
+    /// and on any thread; otherwise `authenticate` is asked. Nil: it always is.
+    package var authenticateLater:
+        (
+            @Sendable (_ token: String, _ answer: @escaping @Sendable (Authentication) -> Void) ->
+                Bool
+        )?
     /// Whether a socket has to be somebody's: of the request that opened it, or else of an `auth`
     /// within `LiveLimits.authMilliseconds`. Until then it is served nothing else.
     public var requiresUser = false

@@ -79,9 +79,24 @@ extension LiveService {
 
     // MARK: Credentials
 
+    /// Takes a token: at once, or when somebody else has said what it is worth, with the rest of
+    /// what the socket says in line behind it.
     func signIn(_ asker: Asker, token: ByteSlice) {
+        let path = asker.returnPath
+        let isLater = hooks.authenticateLater?(token.string) { worth in
+            path.resume { asker in
+                if asker.isHere { asker.service.signIn(asker, as: worth) }
+                asker.service.lines.release(asker.socket)
+                asker.service.performHeld(asker)
+            }
+        }
+        guard isLater == true else { return signIn(asker, as: credentials.worth(of: token)) }
+        lines.hold(asker.socket)
+    }
+
+    private func signIn(_ asker: Asker, as worth: Authentication?) {
         let outcome = credentials.signIn(
-            asker.socket, token: token, current: sockets[asker.socket]?.user,
+            asker.socket, as: worth, current: sockets[asker.socket]?.user,
             isTied: sockets[asker.socket].map { $0.credential != .none } ?? false,
             clock: asker.worker.clock, now: asker.worker.now)
         switch outcome {

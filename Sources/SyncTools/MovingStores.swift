@@ -32,6 +32,8 @@ package protocol MoveSource: AnyObject {
     func movedTo() throws(ToolFailure) -> String?
     /// What the hashes are salted with that the store keeps.
     func salt() throws(StoreError) -> UInt64
+    /// The secret that its servers have made for themselves; nil where they have not.
+    func secret() throws(ToolFailure) -> String?
 
     /// Calls `body` with one view of the store: all that is read in it is of one moment. Not
     /// nested.
@@ -99,6 +101,9 @@ package protocol MoveTarget: AnyObject {
     /// Makes it empty and marks it as one that no server may open. What a move has left that did
     /// not end is taken away.
     func prepare(salt: UInt64, from source: String) throws(ToolFailure)
+    /// Takes the secret that servers of the source had, once it is prepared.
+    /// - Returns: false where another one is there, which stays.
+    func keep(secret: String) throws(ToolFailure) -> Bool
     /// What rows are written by, once it is prepared.
     var store: any SyncStore { get throws(ToolFailure) }
     /// Outcomes that are there. Between transactions.

@@ -10,13 +10,15 @@
 
     package final class PostgresMoveSource: MoveSource {
         private let rows: PostgresRows
+        private let database: PostgresDatabase
 
         package var name: String { rows.place }
 
         /// - Throws: where it cannot be reached, or has no tables.
         package init(url: String) throws(ToolFailure) {
-            rows = try storing { () throws(StoreError) in
-                try PostgresRows(PostgresDatabase(url: url, logger: quiet))
+            (rows, database) = try storing { () throws(StoreError) in
+                let database = try PostgresDatabase(url: url, logger: quiet)
+                return (try PostgresRows(database), database)
             }
         }
 
@@ -32,6 +34,10 @@
         }
 
         package func salt() throws(StoreError) -> UInt64 { try rows.salt() }
+
+        package func secret() throws(ToolFailure) -> String? {
+            try storing { () throws(StoreError) in try database.knownSecret() }
+        }
 
         package func view<R>(_ body: () throws(ToolFailure) -> R) throws(ToolFailure) -> R {
             rows.beginView()
@@ -127,13 +133,15 @@
 
     package final class PostgresMoveTarget: MoveTarget {
         private let arriving: ArrivingPostgres
+        private let database: PostgresDatabase
 
         package var name: String { arriving.place }
 
         package init(url: String) throws(ToolFailure) {
-            arriving = try storing { () throws(StoreError) in
-                ArrivingPostgres(try PostgresDatabase(url: url, logger: quiet))
+            database = try storing { () throws(StoreError) in
+                try PostgresDatabase(url: url, logger: quiet)
             }
+            arriving = ArrivingPostgres(database)
         }
 
         package func obstacle() throws(ToolFailure) -> String? {
@@ -144,6 +152,11 @@
             try storing { () throws(StoreError) in
                 try arriving.prepare(salt: salt, from: source)
             }
+        }
+
+        package func keep(secret: String) throws(ToolFailure) -> Bool {
+            try storing { () throws(StoreError) in try database.setSecret(secret) }
+            return true
         }
 
         package var store: any SyncStore {

@@ -49,6 +49,8 @@ package final class SQLiteMoveSource: MoveSource {
 
     package func salt() throws(StoreError) -> UInt64 { try rows().salt() }
 
+    package func secret() throws(ToolFailure) -> String? { try MovedSecret(beside: path).read() }
+
     package func view<R>(_ body: () throws(ToolFailure) -> R) throws(ToolFailure) -> R {
         var failure: ToolFailure?
         let value = try storing { () throws(StoreError) -> R? in

@@ -45,6 +45,14 @@ package final class SQLiteMoveTarget: MoveTarget {
         }
     }
 
+    package func keep(secret: String) throws(ToolFailure) -> Bool {
+        let file = MovedSecret(beside: path)
+        guard try file.write(secret) else { return false }
+        let given = csqlite_give_to_folder(file.path, DatabasePath.folder(of: path))
+        guard given == 0 else { throw ToolFailure(cannot: "give away", file.path, given) }
+        return true
+    }
+
     package var store: any SyncStore {
         get throws(ToolFailure) { try sqlite() }
     }

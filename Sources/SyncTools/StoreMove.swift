@@ -24,6 +24,8 @@ package struct MoveReport: Sendable {
     package var clientCount = 0
     package var outcomeCount = 0
     package var accountCount = 0
+    /// Whether the secret of the servers went along; nil where they had made none.
+    package var isSecretMoved: Bool?
     /// Walks over all scopes, the last one too.
     package var roundCount = 0
     package var milliseconds = 0
@@ -79,6 +81,9 @@ package final class StoreMove {
         if options.isRehearsal { return try count() }
         let salt = try storing { () throws(StoreError) in try source.salt() }
         try target.prepare(salt: salt, from: source.name)
+        if let secret = try source.secret() {
+            report.isSecretMoved = try target.keep(secret: secret)
+        }
         var left = try round()
         // What a busy source has got meanwhile is moved before it is held.
         for _ in 0..<Self.roundsMax where left > Self.littleIsLeft { left = try round() }

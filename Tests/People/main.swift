@@ -35,6 +35,7 @@ func makeApp(_ environment: [String: String]) throws -> App {
     let isEarnest = environment["HASHING"] == "standard"
     let accounts = try app.accounts(sync) { options in
         if !isEarnest { options.hashing = .weakest }
+        if environment["SIGN_UP"] == "invitation" { options.signUp = .invitation }
     }
     app.passkeys(accounts)
     let tokens = try app.accessTokens(sync)
@@ -54,6 +55,12 @@ func makeApp(_ environment: [String: String]) throws -> App {
         guard let user = request.user else { return .notFound }
         return .text(try await tokens.create(for: user, name: "a script").token.text)
     }
+    app.delete("/tokens") { (request: OwnedRequest) async throws -> Response in
+        guard let user = request.user else { return .notFound }
+        try await tokens.revokeAll(of: user)
+        return .text("revoked")
+    }
+    app.get("/invitation") { _ in .text(accounts.invitation()) }
     return app
 }
 

@@ -117,6 +117,9 @@ def exported(folder, database, scope):
 def test_the_tools_alone_go_to_postgresql_and_back(start, tmp_path, cluster):
     url = cluster.url(cluster.create_database())
     server = start(database=f"sqlite:{tmp_path}/a.db").ready()
+    # As an app with accounts makes it.
+    secret = "k" * 40 + "\n"
+    (tmp_path / "session-secret").write_text(secret)
     pushers = Pushers(server)
     push(server, "old", *[create() for _ in range(100)])
     moved = migrate(tmp_path, "a.db", url, "--stop-server")
@@ -125,10 +128,14 @@ def test_the_tools_alone_go_to_postgresql_and_back(start, tmp_path, cluster):
         pytest.skip("this build has no PostgreSQL")
     assert moved.returncode == 0, moved
     assert json.loads(moved.stdout)["changes"] >= 100 + len(pushers.done)
+    assert json.loads(moved.stdout)["secret"] is True
     again = migrate(tmp_path, "a.db", url)
     assert again.returncode == 1 and "has rows already" in again.stderr, again
+    (tmp_path / "session-secret").unlink()
     moved = migrate(tmp_path, url, "b.db")
     assert moved.returncode == 0, moved
+    assert (tmp_path / "session-secret").read_text() == secret
+    assert (tmp_path / "session-secret").stat().st_mode & 0o777 == 0o600
     for scope in ("old", "s0", "s1", "s2"):
         assert exported(tmp_path, "a.db", scope) == exported(tmp_path, "b.db", scope)
     check = subprocess.run([MIZU, "sync", "verify", "--database", "b.db"], cwd=tmp_path,

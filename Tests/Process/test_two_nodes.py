@@ -242,6 +242,66 @@ def test_a_session_that_ends_while_news_is_away_ends_its_sockets_all_the_same(
     postgres_cluster.drop_database(name)
 
 
+@pytest.fixture(scope="module")
+def invited(carrier, tmp_path_factory):
+    """Two nodes of Tests/People on which nobody makes an account without a link."""
+    if not Path(people.PEOPLE).exists():
+        pytest.skip("MizuPeople is not built")
+    settings = {**carrier[1], "SIGN_UP": "invitation"}
+    found = pair((carrier[0], settings), tmp_path_factory, command=(people.PEOPLE,))
+    yield found
+    end(found)
+
+
+def sign_up(node, link):
+    """Somebody new by a link; None if it was refused."""
+    client = people.Client(node)
+    name = f"p{new_id()[:8]}"
+    status, _, _ = client.form("/account/sign-up", name=name, email=f"{name}@example.org",
+                               password=people.PASSWORD, invitation=link)
+    return client if status == 303 else None
+
+
+def link_of(node):
+    status, _, body = people.Client(node).ask("GET", "/invitation")
+    assert status == 200
+    return body.decode()
+
+
+def test_a_link_that_one_node_has_signed_is_good_at_the_other_once(invited):
+    for here, there in (invited, invited[::-1]):
+        link = link_of(here)
+        assert sign_up(there, link), "a link of the other node is refused"
+        assert not sign_up(here, link) and not sign_up(there, link), "it is good twice"
+
+
+def test_a_token_that_is_made_or_revoked_at_one_node_is_so_at_the_other(invited):
+    one, other = invited
+    ann = sign_up(one, link_of(one))
+    user = ann.me()
+    for turn in range(5):
+        status, _, token = ann.ask("POST", "/tokens")
+        assert status == 200
+        token = token.decode()
+        script = people.Client(other)
+        assert script.me(Authorization=f"Bearer {token}") == user, "at once"
+        with WebSocket(other) as live, WebSocket(other) as late:
+            assert live.ask({"type": "auth", "ref": "a", "token": token})["type"] == "ack"
+            assert ann.ask("DELETE", "/tokens")[0] == 200
+            for node in invited:
+                status, _, body = people.Client(node).ask(
+                    "GET", "/me", Authorization=f"Bearer {token}")
+                assert status == 401, (status, body)
+            # What it says behind its token waits for that, and is nobody's then.
+            late.send_json({"type": "auth", "ref": "a", "token": token})
+            late.send_json({"type": "ping", "ref": "p"})
+            answers = {late.receive_json()["ref"]: True for _ in range(2)}
+            assert set(answers) == {"a", "p"}
+            assert late.ask({"type": "auth", "ref": "b", "token": token})["type"] == "error"
+            live.socket.settimeout(30)
+            assert live.receive_close() == 1008
+
+
 def test_who_is_taken_out_of_a_list_at_one_node_is_out_at_the_other(team):
     ann, bob = Person(team[0], "ann"), Person(team[1], "bob")
     bob_id = bob.user()

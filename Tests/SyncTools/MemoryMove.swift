@@ -24,6 +24,7 @@ final class MemoryMoveSource: MoveSource {
 
     func movedTo() throws(ToolFailure) -> String? { mark }
     func salt() throws(StoreError) -> UInt64 { 7 }
+    func secret() throws(ToolFailure) -> String? { nil }
 
     func view<R>(_ body: () throws(ToolFailure) -> R) throws(ToolFailure) -> R {
         seen = MemoryShelf(copying: shelf)
@@ -116,6 +117,7 @@ final class MemoryMoveTarget: MoveTarget {
     private var opened: MemoryStore?
 
     func obstacle() throws(ToolFailure) -> String? { nil }
+    func keep(secret: String) throws(ToolFailure) -> Bool { true }
 
     func prepare(salt: UInt64, from source: String) throws(ToolFailure) {
         shelf = MemoryShelf()
