@@ -186,6 +186,7 @@ struct SettingFlags: ParsableArguments {
     struct RetentionAndQuotas: ParsableArguments {
         @Option(setting: "RETAIN_CHANGES") var retainChanges: String?
         @Option(setting: "RETAIN_DAYS") var retainDays: String?
+        @Option(setting: "OUTCOMES_MAX") var outcomesMax: String?
         @Option(setting: "RETAIN_BYTES") var retainBytes: String?
         @Option(setting: "QUOTA_SCOPE_RECORDS") var quotaScopeRecords: String?
         @Option(setting: "QUOTA_SCOPE_BYTES") var quotaScopeBytes: String?
@@ -199,6 +200,7 @@ struct SettingFlags: ParsableArguments {
             [
                 ("RETAIN_CHANGES", retainChanges),
                 ("RETAIN_DAYS", retainDays),
+                ("OUTCOMES_MAX", outcomesMax),
                 ("RETAIN_BYTES", retainBytes),
                 ("QUOTA_SCOPE_RECORDS", quotaScopeRecords),
                 ("QUOTA_SCOPE_BYTES", quotaScopeBytes),

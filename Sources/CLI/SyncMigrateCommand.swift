@@ -15,8 +15,8 @@ struct SyncMigrateCommand: ParsableCommand {
             when, and waits); PostgreSQL is locked. The rest is moved, each scope is compared with \
             its source, and the source is marked: a server that is started on it refuses, and says \
             where the rows are. Cursors, epochs, outcomes and clients stay as they are, so clients \
-            notice nothing. The file session-secret goes along; SESSION_SECRET, where it is set, has \
-            to be set for the new place.
+            notice nothing. The file session-secret goes along; SESSION_SECRET, where it is set, \
+            has to be set for the new place.
 
             A move that does not end leaves the target marked as incomplete, and the source as it \
             was. Run it again: it begins anew. Nothing that is there is overwritten.

@@ -67,9 +67,11 @@ public struct Setting: Sendable {
     }
 
     /// Whether `text` holds a password, as a URL may: `postgres://user:PASSWORD@host`, or
-    /// `?password=`.
+    /// `?password=`; or, where no URL is given, libpq's other form: `host=… password=…`.
     static func holdsPassword(_ text: String) -> Bool {
-        guard let start = text.firstRange(of: "://")?.upperBound else { return false }
+        guard let start = text.firstRange(of: "://")?.upperBound else {
+            return text.lowercased().firstRange(of: "password") != nil
+        }
         let rest = text[start...]
         let authority = rest.prefix { !"/?#".contains($0) }
         if let end = authority.lastIndex(of: "@"), authority[..<end].contains(":") { return true }

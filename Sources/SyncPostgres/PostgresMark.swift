@@ -63,8 +63,13 @@ package enum PostgresMark: Hashable, Sendable {
     }
 
     static func read(_ connection: Connection) throws(StoreError) -> PostgresMark? {
-        let rows = try ask([Query(markOf)], connection)[0]
-        return rows.count == 1 ? PostgresMark(text: rows.text(0, 0)) : nil
+        answered(try ask([question], connection)[0])
+    }
+
+    /// What a node that writes asks beside its statements, and what it was told.
+    static var question: Query { Query(markOf) }
+    static func answered(_ rows: Rows) -> PostgresMark? {
+        rows.count == 1 ? PostgresMark(text: rows.text(0, 0)) : nil
     }
 
     /// Nil takes it away.

@@ -1,6 +1,7 @@
-// The secret that nodes share when nobody has set one: made once, by whoever asks first, and kept in
-// `mizu_meta`, so that what one node has signed holds on every other. Whoever can read the database
-// can sign with it; who wants that apart sets SESSION_SECRET. It knows nothing of what it is for.
+// The secret that nodes share when nobody has set one: made once, by whoever asks first, and kept
+// in `mizu_meta`, so that what one node has signed holds on every other. Whoever can read the
+// database can sign with it; who wants that apart sets SESSION_SECRET. It knows nothing of what it
+// is for.
 
 import MizuBytes
 import MizuSync

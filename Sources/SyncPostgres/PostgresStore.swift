@@ -256,10 +256,12 @@ extension PostgresStore {
             do throws(StoreError) {
                 rollback()
                 try open()
-                _ = try run([
-                    Query(Schema.begin), Query(Self.prove).with(lane),
+                let answers = try run([
+                    Query(Schema.begin), Query(Self.prove).with(lane), PostgresMark.question,
                     Query(Schema.commit),
                 ])
+                // Sums of a node may be written there still; rows of people may not.
+                if let mark = PostgresMark.answered(answers[2]) { throw mark.refusal }
                 return
             } catch {
                 connection.post([Query(Schema.rollback)])

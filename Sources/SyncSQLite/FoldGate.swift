@@ -24,12 +24,12 @@ final class FoldGate: Sendable {
 
     private let state = Mutex(State())
     /// Who folds, and is to be woken.
-    private let wake = Mutex<(@Sendable () -> Void)?>(nil)
+    private let wake = FunctionSlot<Void, Void>()
 
-    func onDemand(_ wake: @escaping @Sendable () -> Void) { self.wake.withLock { $0 = wake } }
+    func onDemand(_ wake: @escaping @Sendable () -> Void) { self.wake.set(wake) }
 
     /// Wakes whoever folds, for a reason other than a reader.
-    func ring() { wake.withLock { $0 }?() }
+    func ring() { wake.function?(()) }
 
     // MARK: The committer's side
 

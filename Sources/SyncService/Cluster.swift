@@ -24,7 +24,7 @@ public final class Cluster: Sendable {
     package let news: any ClusterNews
     private let workers: Workers
     private let state: Mutex<State>
-    private let storeNews = Mutex<StoreNews?>(nil)
+    private let storeNews = FunctionSlot<NewsEvent, Void>()
 
     let times: Times
     private let processor = ProcessorMeter()
@@ -74,7 +74,7 @@ public final class Cluster: Sendable {
     /// Says goodbye and ends the carrier. Call it when the workers have ended.
     package func stop() { news.stop() }
 
-    package func onStoreNews(_ body: @escaping StoreNews) { storeNews.withLock { $0 = body } }
+    package func onStoreNews(_ body: @escaping StoreNews) { storeNews.set(body) }
 
     /// Calls `body` with each credential that has ended on another node, on the carrier's thread.
     package func onCredentialEnd(_ body: @escaping @Sendable (String) -> Void) {
@@ -205,7 +205,7 @@ public final class Cluster: Sendable {
     }
 
     private func tellStore(_ event: NewsEvent) {
-        if let body = storeNews.withLock({ $0 }) { body(event) }
+        storeNews.function?(event)
     }
 
     private func take(_ message: NewsMessage, from node: NodeID, _ event: NewsEvent) {

@@ -5,7 +5,6 @@
 import MizuEventLoop
 import MizuMetrics
 import MizuSync
-import Synchronization
 
 extension Metric {
     /// Nodes that have given a sign of life lately, this one among them.
@@ -54,17 +53,17 @@ extension Metric {
 
 /// Who tells of the nodes that share the store, once there is somebody who knows them. Any thread.
 package final class ClusterReports: Sendable {
-    private let make = Mutex<(@Sendable () -> ClusterReport)?>(nil)
+    private let make = FunctionSlot<Void, ClusterReport>()
 
     init() {}
 
     /// From now on `make` is asked, on the admin listener's thread: it must not wait long.
     package func use(_ make: @escaping @Sendable () -> ClusterReport) {
-        self.make.withLock { $0 = make }
+        self.make.set(make)
     }
 
     /// A report made now; nil: the node is alone.
-    package func report() -> ClusterReport? { make.withLock { $0 }?() }
+    package func report() -> ClusterReport? { make.function?(()) }
 }
 
 extension Cluster {

@@ -106,17 +106,17 @@ package final class PubSubNews: ClusterNews {
 
     /// Hands on what comes, once somebody wants it.
     private final class Receiver: Sendable {
-        private let receive = Mutex<(@Sendable (NewsEvent) -> Void)?>(nil)
+        private let receive = FunctionSlot<NewsEvent, Void>()
         private let malformed = Atomic<Int>(0)
 
         var malformedCount: Int { malformed.load(ordering: .relaxed) }
 
         func begin(_ receive: @escaping @Sendable (NewsEvent) -> Void) {
-            self.receive.withLock { $0 = receive }
+            self.receive.set(receive)
         }
 
         func take(_ event: PubSubEvent, _ channels: ChannelNames, _ node: NodeID) {
-            guard let receive = receive.withLock({ $0 }) else { return }
+            guard let receive = receive.function else { return }
             switch event {
             case .connected: receive(.connected)
             case .disconnected: receive(.disconnected)

@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import threading
+import time
 
 import pytest
 
 from server import MIZU
 from stores import Missing, Postgres, _refusal
 from sync import create, pull, pull_all, push, push_one
-from wire import Closed, post
+from wire import Closed, fetch, post
 
 ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "SWIFT_BACKTRACE": "interactive=no"}
 
@@ -202,6 +203,12 @@ def test_everything_goes_to_postgresql_and_back_while_clients_push(start, tmp_pa
     assert moved.returncode == 0, moved
     refused = post(server, "/_sync/push", {"scope": "s0", "mutations": [create()]})
     assert refused.status == 503, refused
+    # It is not ready, and what it tries by itself does not make it so.
+    end = time.monotonic() + 2.5
+    while time.monotonic() < end:
+        assert fetch(server, "GET", "/readyz").status == 503
+        time.sleep(0.1)
+    assert "takes writes again" not in server.errors
     server.stop()
     refused = start(database=url)
     assert refused.wait() == 1 and f"was moved to sqlite:{tmp_path}/c.db" in refused.errors

@@ -29,6 +29,15 @@ struct TidyTests {
         }
     }
 
+    @Test("no bare function lies in a Mutex (FunctionSlot says why)", arguments: SourceTree.swift)
+    func functionsInMutexes(file: SourceFile) {
+        for (index, line) in file.lines.enumerated() where !line.hasPrefix("//") {
+            if line.contains(/Mutex<\(*(@Sendable )?\(.*\) *->/) {
+                Issue.record("\(file.path):\(index + 1): a FunctionSlot does not grow by calls")
+            }
+        }
+    }
+
     @Test("no file is longer than 450 lines", arguments: SourceTree.swift + SourceTree.c)
     func length(file: SourceFile) {
         #expect(file.lines.count <= 450, "\(file.path): is it one concept?")
