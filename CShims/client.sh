@@ -32,7 +32,12 @@ if [ -n "$odd" ]; then
 fi
 
 # The package's version for people, and for caches what the files are: another content, another name.
-package=$(sed -n 's/^ *static let version = "\(.*\)"$/\1/p' Sources/CLI/Checkout.swift)
+place=Sources/Mizu/MetricsPage.swift
+package=$(sed -n 's/^ *package static let version = "\(.*\)"$/\1/p' "$place")
+if [ -z "$package" ]; then
+    echo "assets: $place says no version" >&2
+    exit 1
+fi
 content=$(parts | grep -v '^version\.js$' | sed 's#^#Assets/Client/#' | xargs cat CShims/join.sh |
     sha256sum | cut -c 1-12)
 version=$package-$content

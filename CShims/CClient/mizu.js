@@ -4221,7 +4221,7 @@ class SyncHub {
 
 // ── version.js
 
-const version = "-0c144a9cb9a4";
+const version = "0.1.0-0c144a9cb9a4";
 
 // ── mizu.js
 

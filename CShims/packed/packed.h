@@ -2,8 +2,8 @@
 // SHA-1 of its content.
 
 static const unsigned char packed_0[] = {
-#embed "cd722e75b458b00839a9563507df4fb7fb6f5d53.br"
+#embed "cba73707979a37cab1b1e8e5d57370d890180105.br"
 };
 
 #define PACKED_ASSETS \
-    {"packed/cd722e75b458b00839a9563507df4fb7fb6f5d53.br", packed_0, sizeof packed_0},
+    {"packed/cba73707979a37cab1b1e8e5d57370d890180105.br", packed_0, sizeof packed_0},
