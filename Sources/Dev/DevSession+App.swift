@@ -177,7 +177,8 @@ extension DevSession {
             json.key("code")
             json.int(Int(code))
         }
-        if isEnding { return finish(code) }
+        // An app that was not up yet ends by the signal that we sent it: nothing has failed.
+        if isEnding { return finish(code == 128 + SIGTERM ? 0 : code) }
         if startsNext != nil { return startNext() }
         if !wasAsked { fellOver(app, with: code) }
     }

@@ -144,7 +144,7 @@ def test_a_change_during_a_build_begins_another(dev):
     process.wait_event("building", 2)
     wait_until(lambda: len((process.package / "builds.log").read_text().splitlines()) == 2)
     process.change("quick")
-    process.wait_event("ready", 2, seconds=10)
+    process.wait_event("ready", 2)
 
 
 def test_what_a_build_made_before_a_change_ended_it_is_started_by_the_next(dev):
@@ -195,6 +195,14 @@ def test_the_apps_exit_code_is_ours(dev, code):
     wait_until(lambda: "up" in process.errors)
     process.signal(signal.SIGINT)
     assert process.wait() == code
+
+
+def test_an_app_that_is_stopped_before_it_is_up_has_not_failed(dev):
+    process = dev(program=SHELL, arguments=("-c", "echo here >&2; exec sleep 600"))
+    wait_until(lambda: "here" in process.errors)
+    process.signal(signal.SIGINT)
+    assert process.wait() == 0
+    assert process.wait_event("exited")["code"] == 128 + signal.SIGTERM
 
 
 def test_a_second_signal_kills_an_app_that_does_not_end(dev):
