@@ -113,7 +113,7 @@ final class AccountBench: Sendable {
 
     /// Waits until so many mails were sent: they are sent behind the answer's back.
     func mails(_ count: Int) async throws -> [Accounts.ResetMail] {
-        for _ in 0..<5_000 where mails.count < count {
+        for _ in 0..<30_000 where mails.count < count {
             try await Task.sleep(for: .milliseconds(2))
         }
         return mails

@@ -83,7 +83,7 @@ struct CredentialKindTests {
                 }
             }
         }
-        for _ in 0..<5_000 where try await left() > 0 {
+        for _ in 0..<30_000 where try await left() > 0 {
             try await Task.sleep(for: .milliseconds(2))
         }
         #expect(try await left() == 0)

@@ -113,7 +113,7 @@ struct ExpensesTests {
     private static func wait(
         for payers: [String: Int], in month: String, _ app: TestApp
     ) async throws {
-        for _ in 0..<5_000 where try await totals(app, as: "ann")[month]?.byPayer != payers {
+        for _ in 0..<30_000 where try await totals(app, as: "ann")[month]?.byPayer != payers {
             try await Task.sleep(for: .milliseconds(2))
         }
         #expect(try await totals(app, as: "ann")[month]?.byPayer == payers)

@@ -97,7 +97,7 @@ import Testing
     }
 
     private func eventually(_ condition: () -> Bool) -> Bool {
-        for _ in 0..<2_000 {
+        for _ in 0..<12_000 {
             if condition() { return true }
             _ = poll(nil, 0, 5)
         }

@@ -34,7 +34,7 @@ private final class PageApp: Sendable {
     final class Gate: Sendable {
         let isShut = Atomic<Bool>(false)
         func pass() {
-            for _ in 0..<2_000 where isShut.load(ordering: .acquiring) { _ = poll(nil, 0, 5) }
+            for _ in 0..<12_000 where isShut.load(ordering: .acquiring) { _ = poll(nil, 0, 5) }
         }
     }
 
@@ -123,7 +123,7 @@ private final class PageApp: Sendable {
                 answers.list.withLock { $0.append(answer) }
             }
         }
-        for _ in 0..<2_000 where (sync.pages?.waiterCount ?? 0) < count { _ = poll(nil, 0, 5) }
+        for _ in 0..<12_000 where (sync.pages?.waiterCount ?? 0) < count { _ = poll(nil, 0, 5) }
         gate.isShut.store(false, ordering: .releasing)
         for thread in threads { thread.join() }
         return answers.list.withLock { $0 }

@@ -22,7 +22,7 @@ package)
     ;;
 build)
     echo build >>builds.log
-    if grep -q SLOW Sources/App/main.swift; then sleep 30; fi
+    if grep -q SLOW Sources/App/main.swift; then sleep 120; fi
     if grep -q BROKEN Sources/App/main.swift; then
         echo "[1/2] Compiling App main.swift"
         echo "$PWD/Sources/App/main.swift:1:4: error: this is broken"
@@ -35,7 +35,7 @@ build)
     if [ .build/debug/app -ef program.a ]; then from=program.b; fi
     ln "$from" .build/debug/new.$$ && touch .build/debug/new.$$ &&
         mv -f .build/debug/new.$$ .build/debug/app
-    if grep -q LATE Sources/App/main.swift; then echo made >>builds.log; sleep 30; fi
+    if grep -q LATE Sources/App/main.swift; then echo made >>builds.log; sleep 120; fi
     ;;
 esac
 """
@@ -86,7 +86,7 @@ class Dev(Process):
     def count(self, name):
         return sum(f'"event":"{name}"' in line for line in list(self.lines))
 
-    def wait_event(self, name, times=1, seconds=15.0):
+    def wait_event(self, name, times=1, seconds=40.0):
         """The event, once it has come so often; fails where we have ended before."""
         def found():
             if self.count(name) >= times:

@@ -20,7 +20,7 @@ START_SECONDS = 15.0
 LISTENING = re.compile(r"^listening on (https?)://([^\s/]+):(\d+)/?$")
 
 
-def wait_until(question, seconds=10.0, what="a condition"):
+def wait_until(question, seconds=30.0, what="a condition"):
     """Asks `question()` until its answer is true, and returns that answer; fails after `seconds`.
 
     `what` is named then: words, or a function that says them at that moment.
@@ -86,7 +86,7 @@ class Process:
     def signal(self, number):
         self.child.send_signal(number)
 
-    def wait(self, seconds=10.0):
+    def wait(self, seconds=30.0):
         """The exit code (negative for a signal); also waits for the last line of standard output."""
         try:
             code = self.child.wait(seconds)
@@ -126,7 +126,7 @@ class Server(Process):
         self.authority = f"{name}:{self.port}"
         return self
 
-    def stop(self, seconds=8.0):
+    def stop(self, seconds=20.0):
         """SIGTERM and a clean end: exit code 0, only `listening on` lines on standard output."""
         self.signal(signal.SIGTERM)
         code = self.wait(seconds)

@@ -12,7 +12,7 @@ import socket
 import struct
 import time
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 30.0
 
 
 class Closed(Exception):

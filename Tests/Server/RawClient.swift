@@ -13,7 +13,7 @@ final class RawClient: WireClient {
     init(_ port: UInt16, receiveBytes: Int32? = nil, from: UInt32? = nil) {
         fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         super.init()
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        var limit = timeval(tv_sec: 60, tv_usec: 0)
         let size = socklen_t(MemoryLayout<timeval>.size)
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
@@ -103,7 +103,7 @@ final class RawClient: WireClient {
 
 /// Waits until `condition` holds, at most ten seconds.
 func eventually(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<5000 {
+    for _ in 0..<30_000 {
         if condition() { return true }
         _ = poll(nil, 0, 2)
     }

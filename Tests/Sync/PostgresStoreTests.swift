@@ -74,9 +74,9 @@
         func beside() async throws {
             let schema = try PostgresSchema()
             let url = schema.url
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for node in 0..<2 {
-                    group.addTask {
+            try await onOwnThreads(
+                (0..<2).map { node in
+                    {
                         let engine = try Self.engine(url)
                         for number in 0..<40 {
                             let id = "m\(node)-\(number)"
@@ -84,9 +84,7 @@
                             try Self.push(engine, Self.request(id, in: "own\(node)"))
                         }
                     }
-                }
-                try await group.waitForAll()
-            }
+                })
             try Self.expect(80, in: "shared", schema.client)
             try Self.expect(40, in: "own0", schema.client)
             try Self.expect(40, in: "own1", schema.client)
@@ -97,14 +95,14 @@
             let schema = try PostgresSchema()
             let url = schema.url
             let shared = Counters()
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for (own, other) in [("a", "b"), ("b", "a")] {
-                    group.addTask {
+            try await onOwnThreads(
+                [("a", "b"), ("b", "a")].map { own, other in
+                    {
                         let store = try PostgresDatabase(url: url, logger: Backing.quiet)
                             .makeStore()
                         try store.begin(for: [Self.request("m", in: own)])
                         shared.begun.add(1, ordering: .relaxed)
-                        for _ in 0..<10_000 where shared.begun.load(ordering: .relaxed) < 2 {
+                        for _ in 0..<100_000 where shared.begun.load(ordering: .relaxed) < 2 {
                             usleep(1_000)
                         }
                         do {
@@ -115,9 +113,7 @@
                         }
                         store.rollback()
                     }
-                }
-                try await group.waitForAll()
-            }
+                })
             #expect(shared.conflicts.load(ordering: .relaxed) == 1)
         }
 
@@ -159,8 +155,8 @@
         func endedAtRandom() async throws {
             let schema = try PostgresSchema()
             let (url, name) = (schema.url, schema.name)
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask {
+            try await onOwnThreads([
+                {
                     let killer = try PostgresClient(PostgresCluster.url("postgres"))
                     for _ in 0..<25 {
                         try killer.run(
@@ -170,17 +166,16 @@
                             """)
                         usleep(8_000)
                     }
-                }
-                group.addTask {
+                },
+                {
                     var opened: SyncEngine?
                     for _ in 0..<100 where opened == nil { opened = try? Self.engine(url) }
                     let engine = try #require(opened)
                     for number in 0..<100 {
                         try Self.push(engine, Self.request("m\(number)", in: "s", client: "c"))
                     }
-                }
-                try await group.waitForAll()
-            }
+                },
+            ])
             try Self.expect(100, in: "s", schema.client)
         }
 
@@ -213,7 +208,10 @@
             one.rollback()
             // It was sent, and not waited for.
             var isOurs = false
-            for _ in 0..<1_000 where !isOurs { isOurs = try other.beginTrimming() }
+            for _ in 0..<10_000 where !isOurs {
+                isOurs = try other.beginTrimming()
+                if !isOurs { usleep(1_000) }
+            }
             #expect(isOurs)
             other.rollback()
         }
@@ -323,9 +321,9 @@
             let admin = try PostgresClient(PostgresCluster.url("postgres"))
             try admin.run("CREATE DATABASE pooled")
             let url = "postgres://\(shared.user)@/pooled?host=\(folder)&port=6432"
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for node in 0..<2 {
-                    group.addTask {
+            try await onOwnThreads(
+                (0..<2).map { node in
+                    {
                         let database = try PostgresDatabase(url: url, logger: Backing.quiet)
                         let store = try database.makeStore()
                         let engine = Self.engine(over: store)
@@ -335,9 +333,7 @@
                             #expect(try reader.scopeStates(of: ["s"])[0].head.cursor > number)
                         }
                     }
-                }
-                try await group.waitForAll()
-            }
+                })
             try Self.expect(40, in: "s", PostgresClient(PostgresCluster.url("pooled")))
         }
     }
