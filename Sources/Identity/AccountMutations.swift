@@ -144,7 +144,7 @@ public enum AccountMutations {
     public struct SetPassword: Codable, Sendable {
         public var user: String
         public var phc: String
-        /// The hash that is replaced; nil: whatever there is.
+        /// The hash that is replaced, or `noPassword`; nil: whatever there is.
         public var replaces: String?
         /// The one session that there is then; nil: none.
         public var session: NewSession?
@@ -193,6 +193,9 @@ public enum AccountMutations {
             self.hashes = hashes
         }
     }
+
+    /// What `SetPassword` replaces where the account has none.
+    public static let noPassword = ""
 
     /// `conflict`, with one message for each cause: the caller tells them apart by it.
     public static let emailTaken = Rejection(code: "conflict", message: "the address is taken")
@@ -322,7 +325,7 @@ public enum AccountMutations {
     ) throws(Rejection) {
         let password = try store.get(
             AccountRecords.password, id: user, as: AccountRecords.Password.self)
-        guard password?.phc == proof else { throw proofIsOld }
+        guard (password?.phc ?? noPassword) == proof else { throw proofIsOld }
     }
 
     private static func sessions(

@@ -30,6 +30,8 @@ public enum AccountError: AnsweredError, Sendable, Equatable {
     case busy(retryAfterSeconds: Int)
     /// There is no such account, or no such session.
     case noAccount
+    /// The account has no password to ask for, and the sign-in is too long ago to do without.
+    case signInAnew
 
     /// For the person.
     public var words: String {
@@ -46,6 +48,8 @@ public enum AccountError: AnsweredError, Sendable, Equatable {
             "There were too many tries. Wait \(Self.duration(seconds)), then try again."
         case .busy: "Too many people sign in just now. Wait a moment, then try again."
         case .noAccount: "There is no such account or session."
+        case .signInAnew:
+            "Sign in again first: it is too long ago, and there is no password to ask for."
         }
     }
 
@@ -60,7 +64,7 @@ public enum AccountError: AnsweredError, Sendable, Equatable {
         case .wrongPassword: "unauthenticated"
         case .emailTaken: "conflict"
         case .emailMalformed, .nameMalformed, .password: "invalid_request"
-        case .signUpClosed, .invitationOver, .linkOver: "forbidden"
+        case .signUpClosed, .invitationOver, .linkOver, .signInAnew: "forbidden"
         case .tooManyTries: "rate_limited"
         case .busy: "unavailable"
         case .noAccount: "not_found"
@@ -71,7 +75,7 @@ public enum AccountError: AnsweredError, Sendable, Equatable {
     /// to name a scheme of HTTP's own (RFC 9110 §15.5.2).
     public var status: HTTPStatus {
         switch self {
-        case .wrongPassword, .signUpClosed, .invitationOver, .linkOver: .forbidden
+        case .wrongPassword, .signUpClosed, .invitationOver, .linkOver, .signInAnew: .forbidden
         case .emailTaken: .conflict
         case .emailMalformed, .nameMalformed, .password: .unprocessableContent
         case .tooManyTries: .tooManyRequests

@@ -21,8 +21,9 @@ extension Accounts {
 
     /// Changes the password of who is signed in. All other sessions end.
     /// - Returns: a new session for the browser; the old one has ended.
-    /// - Throws: `AccountError`; `wrongPassword` if `old` is not the present one. `HTTPError` 401
-    ///   if no session says who it is: a token does not do.
+    /// - Throws: `AccountError`; `wrongPassword` if `old` is not the present one, `signInAnew` if
+    ///   there is none and the session is older than ten minutes. `HTTPError` 401 if no session
+    ///   says who it is: a token does not do.
     public func changePassword(
         from old: String, to new: String, by visitor: Visitor
     ) async throws -> SignedIn {
@@ -35,8 +36,8 @@ extension Accounts {
     }
 
     /// Whether `password` is that of who is signed in: before what cannot be undone.
-    /// - Throws: `AccountError.wrongPassword` if it is not; `HTTPError` 401 if no session says who
-    ///   it is.
+    /// - Throws: `AccountError.wrongPassword` if it is not, `signInAnew` if there is none and the
+    ///   session is older than ten minutes; `HTTPError` 401 if no session says who it is.
     public func confirm(_ password: String, by visitor: Visitor) async throws {
         guard let account = try await account(try visitor.userOfSession()),
             let email = EmailAddress(account.email)
@@ -54,6 +55,8 @@ extension Accounts {
         do {
             guard let phc = try await credentials(of: email)?.phc else {
                 limiter.withLock { $0.cancel(subjects) }
+                // Nothing can be asked for: a session that was stolen must not do instead.
+                guard try await isFresh(visitor) else { throw AccountError.signInAnew }
                 return nil
             }
             let isRight = try await isRight(password, PasswordHash(phc), for: visitor)
@@ -68,6 +71,18 @@ extension Accounts {
             limiter.withLock { $0.cancel(subjects) }
             throw error
         }
+    }
+
+    /// How long after a sign-in its session does where there is no password to ask for.
+    private static let freshMilliseconds: Int64 = 600_000
+
+    /// Whether who is signed in has come in just now: the way in was proved with this session.
+    func isFresh(_ visitor: Visitor) async throws -> Bool {
+        guard visitor.hasSession, let user = visitor.user else { return false }
+        let session = try await sessions(of: user).first { $0.credential == visitor.credential }
+        return session.map {
+            WallClock.milliseconds - $0.createdMilliseconds < Self.freshMilliseconds
+        } ?? false
     }
 
     private func check(_ password: String, of account: Account) throws(AccountError) {
@@ -90,7 +105,8 @@ extension Accounts {
         try await push(
             AccountMutations.setPassword,
             AccountMutations.SetPassword(
-                user: account.id, phc: hash.text, replaces: proof, session: session))
+                user: account.id, phc: hash.text,
+                replaces: proof ?? AccountMutations.noPassword, session: session))
         forgetAll(of: account.id, before)
         return signedIn(account.id, email, token, visitor)
     }
@@ -104,7 +120,7 @@ extension Accounts {
         let email = EmailAddress(typed)
         var subjects = [SignInLimiter.Subject(Self.mixed("mail", email?.key ?? typed), .mail)]
         if !isExempt(visitor.peer) {
-            subjects.append(SignInLimiter.Subject(Self.mixed("mails", visitor.place), .address))
+            subjects.append(SignInLimiter.Subject(Self.mixed("mails", visitor.source), .address))
         }
         try begin(subjects)
         guard let email, let sendsReset = options.sendsReset else { return }
@@ -180,7 +196,9 @@ extension Accounts {
         guard let found = try await found(byReset: token) else { throw AccountError.linkOver }
         try check(new, of: found.account)
         do {
-            return try await set(new, of: found.account, replacing: found.phc, visitor)
+            let signedIn = try await set(new, of: found.account, replacing: found.phc, visitor)
+            try await endEarlier(visitor)
+            return signedIn
         } catch AccountError.wrongPassword {
             // Somebody was faster with the same link.
             throw AccountError.linkOver

@@ -28,7 +28,9 @@ extension Accounts {
         let subjects = [name] + (address.map { [$0] } ?? [])
         try begin(subjects)
         let found = try await credentials(of: email, orCancel: subjects)
-        let hash = found?.phc.flatMap { PasswordHash($0) }
+        // Read for a stranger, too, so that nothing is done for people alone.
+        let stored = PasswordHash(found?.phc ?? Stranger.phc)
+        let hash = found?.phc == nil ? nil : stored
         guard try await isRight(password, hash, for: visitor, orCancel: subjects),
             let found, let email, let phc = found.phc
         else { throw AccountError.wrongPassword }
@@ -117,7 +119,7 @@ extension Accounts {
         let (email, name) = try check(typed, name, password)
         // Whoever signs up a hundred times from one address guesses at addresses, or is a robot.
         if !isExempt(visitor.peer) {
-            try begin([SignInLimiter.Subject(Self.mixed("sign-up", visitor.place), .address)])
+            try begin([SignInLimiter.Subject(Self.mixed("sign-up", visitor.source), .address)])
         }
         let hash = try await password.asyncMap { try await make($0, for: visitor) }
         let (token, session) = newSession(for: visitor)
@@ -217,7 +219,19 @@ extension Accounts {
 
     // MARK: Passwords
 
-    /// Looks an address up; an unknown one takes the same three look-ups.
+    /// What is decoded in the place of records that there are not: an unknown address, and an
+    /// account without a password, cost what others do. Each is as long as a real one.
+    private enum Stranger {
+        static let account = JSONValue(
+            validated: #"{"email":"stranger@example.org","name":"Nobody","created":1767225600000}"#)
+        static let email = JSONValue(validated: #"{"user":"019b76da-a800-7000-8000-000000000000"}"#)
+        static let password = JSONValue(validated: ByteSlice(#"{"phc":"\#(phc)"}"#))
+        static let phc =
+            "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA"
+            + "$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    }
+
+    /// Looks an address up; an unknown one takes the same three look-ups, and as much decoding.
     func credentials(of email: EmailAddress?) async throws -> Credentials? {
         let hash = email?.hash ?? "-"
         return try await sync.read(AccountRecords.scope) { snapshot in
@@ -228,12 +242,15 @@ extension Accounts {
     static func credentials(
         of hash: String, in snapshot: borrowing Snapshot
     ) throws -> Credentials? {
-        let found = try snapshot.record(AccountRecords.email, id: hash)
-        let user = try found?.decode(AccountRecords.Email.self).user ?? "-"
-        let account = try account(user, in: snapshot)
-        let phc = try snapshot.record(AccountRecords.password, id: user)?
-            .decode(AccountRecords.Password.self).phc
-        return account.map { Credentials(account: $0, phc: phc) }
+        let email = try snapshot.record(AccountRecords.email, id: hash)
+        let user = try (email ?? Stranger.email).decode(AccountRecords.Email.self).user
+        let record = try snapshot.record(AccountRecords.account, id: user)
+        let password = try snapshot.record(AccountRecords.password, id: user)
+        let account = Account(
+            user, try (record ?? Stranger.account).decode(AccountRecords.Account.self))
+        let phc = try (password ?? Stranger.password).decode(AccountRecords.Password.self).phc
+        guard email != nil, record != nil else { return nil }
+        return Credentials(account: account, phc: password == nil ? nil : phc)
     }
 
     private func credentials(

@@ -27,6 +27,9 @@ extension Accounts {
         }
         let token: SessionToken?
         let deviceCookie: String?
+        /// The client has told that sealed edits of somebody lie in this browser (protocol.md,
+        /// "GET /_sync/session").
+        let hasSealedEdits: Bool
         /// Scheme and host as the browser named them.
         let origin: String
 
@@ -39,6 +42,7 @@ extension Accounts {
             credential = request.credential
             token = SessionCookie.token(in: request)
             deviceCookie = request.cookie("\(SessionCookie.deviceName(isSecure: request.isSecure))")
+            hasSealedEdits = request.cookie("mizu-kept") == "1"
             origin = (request.isSecure ? "https://" : "http://") + (request.host ?? "localhost")
         }
 
@@ -87,10 +91,10 @@ extension Accounts {
         return (SignInLimiter.Subject(Self.mixed("name", email?.key ?? typed), .name), address)
     }
 
-    static func mixed(_ kind: String, _ text: String) -> UInt64 {
+    static func mixed(_ kind: String, _ subject: some Hashable) -> UInt64 {
         var hasher = Hasher()
         hasher.combine(kind)
-        hasher.combine(text)
+        hasher.combine(subject)
         return UInt64(bitPattern: Int64(hasher.finalize()))
     }
 

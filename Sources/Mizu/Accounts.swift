@@ -26,6 +26,13 @@ public final class Accounts: Sendable {
         public let name: String
         /// Since 1970.
         public let createdMilliseconds: Int64
+
+        init(_ id: String, _ record: AccountRecords.Account) {
+            self.id = id
+            email = record.email
+            name = record.name
+            createdMilliseconds = record.createdMilliseconds
+        }
     }
 
     /// A browser that is signed in.
@@ -129,13 +136,9 @@ public final class Accounts: Sendable {
     static func account(
         _ user: String, in snapshot: borrowing Snapshot
     ) throws -> Account? {
-        guard
-            let record = try snapshot.record(AccountRecords.account, id: user)?
-                .decode(AccountRecords.Account.self)
-        else { return nil }
-        return Account(
-            id: user, email: record.email, name: record.name,
-            createdMilliseconds: record.createdMilliseconds)
+        try snapshot.record(AccountRecords.account, id: user).map {
+            Account(user, try $0.decode(AccountRecords.Account.self))
+        }
     }
 
     /// The sessions of `user` that have not ended, the one seen last first.

@@ -44,8 +44,6 @@ public final class Passkeys: Sendable {
     /// Answered challenges that are remembered; beyond it nobody signs in by passkey until the
     /// oldest are five minutes old.
     private static let answeredMax = 100_000
-    /// How long after a sign-in a passkey may be added without the password.
-    static let freshMilliseconds: Int64 = 600_000
 
     /// - Parameter origins: nil: what the request says, which HOSTS bounds.
     init(_ accounts: Accounts, origins: [String]?) {
@@ -89,7 +87,7 @@ public final class Passkeys: Sendable {
         if let password {
             try await accounts.confirm(password, by: visitor)
         } else {
-            guard try await isFresh(visitor) else { throw Self.confirmFirst }
+            guard try await accounts.isFresh(visitor) else { throw Self.confirmFirst }
         }
         let challenge = try take(note, for: .registration, subject: account.id)
         let credential = try RegistrationResponse(answer).verify(
@@ -107,16 +105,6 @@ public final class Passkeys: Sendable {
     private static let confirmFirst = HTTPError(
         .forbidden, code: "forbidden",
         message: "give the password, or sign in anew: the sign-in is too long ago")
-
-    private func isFresh(_ visitor: Accounts.Visitor) async throws -> Bool {
-        guard let user = visitor.user else { return false }
-        let session = try await accounts.sessions(of: user).first {
-            $0.credential == visitor.credential
-        }
-        return session.map {
-            WallClock.milliseconds - $0.createdMilliseconds < Self.freshMilliseconds
-        } ?? false
-    }
 
     /// The account of who is signed in by a session: a token may not change what is its user's.
     func owner(_ visitor: Accounts.Visitor) async throws -> Accounts.Account {

@@ -59,6 +59,7 @@ final class AccountBench: Sendable {
                 change(&options)
             }
             made.accounts.withLock { $0 = accounts }
+            app.passkeys(accounts)
             let tokens = try app.accessTokens(sync)
             made.tokens.withLock { $0 = tokens }
             app.get("/throws/taken") { _ in throw AccountError.emailTaken }
@@ -69,6 +70,20 @@ final class AccountBench: Sendable {
                 try sync.push(request, scope: "leak", []) { _ in throw AccountError.emailTaken }
             }
             app.get("/me") { request in .text(request.user ?? "nobody") }
+            app.get("/page/:user") { request in
+                let own = Name("user:" + (request.parameter("user") ?? "")) ?? .defaultScope
+                return try sync.page(request, scope: own, key: "page") { _ in .text("theirs") }
+            }
+            // An account without a password, as an app makes it for who proves it otherwise.
+            app.post("/sign-up-without-password") {
+                (request: OwnedRequest) async throws -> Response in
+                let signedIn = try await accounts.signUp(
+                    email: "ann@example.org", name: "Ann", password: nil,
+                    from: Accounts.Visitor(request.view))
+                var response = Response.redirect(to: "/")
+                try signedIn.apply(to: &response)
+                return response
+            }
             app.get("/inside") { (_: OwnedRequest) async throws -> Response in
                 let accounts = made.accounts.withLock { $0 }
                 if let accounts, let work = made.work.withLock({ $0 }) { await work(accounts) }
@@ -130,6 +145,15 @@ final class AccountBench: Sendable {
             ])
         #expect(answer.status == 303)
         return browser
+    }
+
+    /// The token of the link in the mail of that number.
+    func resetToken(_ browser: TestBrowser, _ name: String, mail number: Int) async throws -> String
+    {
+        _ = try await browser.post("/account/reset", form: ["email": "\(name)@example.org"])
+        let mails = try await mails(number)
+        let mail = try #require(mails.count == number ? mails.last : nil)
+        return String(mail.path.split(separator: "token=")[1])
     }
 
     func signIn(
