@@ -76,14 +76,18 @@ export async function forgetUser(baseURL, user) {
 export async function forgetOthers(baseURL, user) {
   const others = new Set((await storagesFor(baseURL)).map((one) => one.user));
   for (const other of others) {
-    if (other === user || other === "") continue;
-    const found = await editsOnDevice(baseURL, other);
-    const seal = await new Notes(storageName(baseURL, homeOf(other), other)).get("seal");
-    if (seal) await keepEdits(seal, found);
-    for (const one of found) {
-      if (seal || countOf([one]) === 0) await deleteStorage(one.name);
-      else await withStorage(one.name, (tx) => LocalStore.forget(tx)).catch(() => {});
-    }
+    if (other !== user && other !== "") await forgetLeft(baseURL, other);
+  }
+}
+
+/** The same for one person, who has signed out where no script ran. */
+export async function forgetLeft(baseURL, other) {
+  const found = await editsOnDevice(baseURL, other);
+  const seal = await new Notes(storageName(baseURL, homeOf(other), other)).get("seal");
+  if (seal) await keepEdits(seal, found);
+  for (const one of found) {
+    if (seal || countOf([one]) === 0) await deleteStorage(one.name);
+    else await withStorage(one.name, (tx) => LocalStore.forget(tx)).catch(() => {});
   }
 }
 

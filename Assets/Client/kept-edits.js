@@ -3,13 +3,16 @@
 // label that is made from that key: so nothing here says whose they are or what they are, and only
 // who signs in as the same user again can open them. A browser that has no WebCrypto (a page over
 // plain http from another host) seals nothing. What is kept is bounded: where there is too much, what was
-// kept longest ago goes first. Knows texts, and nothing of mutations.
+// kept longest ago goes first. A cookie tells the server that there is something, so that a sign-out by a
+// plain form does not take it. Knows texts, and nothing of mutations.
 
 const keptDatabase = "mizu-kept";
 const keptStore = "kept";
 const keyBytes = 32;
 const keptMax = 32; // sign-outs whose edits a device keeps
 const bytesMax = 16 * 1024 * 1024; // of all but the last
+const keptCookie = "mizu-kept";
+const cookieSeconds = 400 * 86400; // the longest that browsers take; each start of a hub renews it
 
 /**
  * Makes seals of the server's keys (base64url of 32 bytes); those that are none are left out.
@@ -50,6 +53,7 @@ export async function keepSealed({ label, key }, value) {
     };
     return [];
   });
+  tellKept(true);
 }
 
 /**
@@ -59,6 +63,7 @@ export async function keepSealed({ label, key }, value) {
 export async function takeSealed(seals, take) {
   if (seals.length === 0) return;
   const [keys, values] = await withStore("readonly", (kept) => [kept.getAllKeys(), kept.getAll()]);
+  let left = values.length;
   for (const [index, { label, iv, data }] of values.entries()) {
     const seal = seals.find((one) => one.label === label);
     if (!seal) continue;
@@ -66,7 +71,16 @@ export async function takeSealed(seals, take) {
       .catch(() => null); // not what was kept: nobody can open it
     if (text) await take(JSON.parse(new TextDecoder().decode(text)));
     await withStore("readwrite", (kept) => kept.delete(keys[index]));
+    left -= 1;
   }
+  tellKept(left > 0);
+}
+
+function tellKept(isAny) {
+  if (typeof document === "undefined") return;
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  const age = isAny ? cookieSeconds : 0;
+  document.cookie = `${keptCookie}=${isAny ? 1 : ""}; Path=/; SameSite=Lax; Max-Age=${age}${secure}`;
 }
 
 /** Runs `work` in one transaction; resolves to the results of the requests that it returns. */

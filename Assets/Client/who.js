@@ -1,7 +1,13 @@
 // Who is signed in: asks the server (GET /_sync/session), and remembers the answer in localStorage, so
 // that a page opens without a network as the person it opened as last. The tabs of a browser hear of
 // each change by the storage event. Nothing here proves anything: the server does, at each request.
+//
+// Somebody may have signed out by a plain form, and what is theirs is still here, because the browser holds
+// sealed edits of others: a cookie says whose it is, and it goes as soon as a page asks who is signed in.
 
+import { forgetLeft } from "./device.js";
+
+const leftCookie = "mizu-left";
 const sessionTimeoutMs = 10_000;
 const keyOf = (baseURL) => `mizu-user:${baseURL}`;
 
@@ -18,6 +24,7 @@ export async function whoAmI({ baseURL = "" } = {}) {
   if (told === null) return { ...nobody, ...rememberedUser(baseURL), source: "device" };
   if (told === undefined) return { ...nobody, source: "unsupported" };
   const isSomebody = typeof told.user === "string" && told.user !== "";
+  if (baseURL === "") await takeLeft(isSomebody ? told.user : null);
   if (!isSomebody) {
     rememberUser(baseURL, null);
     return { ...nobody, source: "server" };
@@ -54,6 +61,20 @@ export function watchUser(baseURL, heard, signal) {
   addEventListener("storage", ({ key, newValue }) => {
     if (key === keyOf(baseURL) || key === null) heard(key === null ? null : parsed(newValue));
   }, { signal });
+}
+
+/** Takes from this device what the person has left whom the cookie names, unless they are back. */
+async function takeLeft(user) {
+  if (typeof document === "undefined") return;
+  try {
+    const left = document.cookie.split("; ").find((one) => one.startsWith(`${leftCookie}=`));
+    if (!left) return;
+    const other = decodeURIComponent(left.slice(leftCookie.length + 1));
+    if (other !== "" && other !== user) await forgetLeft("", other);
+    document.cookie = `${leftCookie}=; Path=/; Max-Age=0`;
+  } catch (error) {
+    console.warn("mizu: what somebody has left here is still here:", error); // the next page tries again
+  }
 }
 
 /** Returns the server's answer, null without one, undefined if it has none to give. */

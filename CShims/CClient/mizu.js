@@ -3648,6 +3648,8 @@ const keptStore = "kept";
 const keyBytes = 32;
 const keptMax = 32; // sign-outs whose edits a device keeps
 const bytesMax = 16 * 1024 * 1024; // of all but the last
+const keptCookie = "mizu-kept";
+const cookieSeconds = 400 * 86400; // the longest that browsers take; each start of a hub renews it
 
 async function sealsOf(texts) {
   const seals = [];
@@ -3680,11 +3682,13 @@ async function keepSealed({ label, key }, value) {
     };
     return [];
   });
+  tellKept(true);
 }
 
 async function takeSealed(seals, take) {
   if (seals.length === 0) return;
   const [keys, values] = await withStore("readonly", (kept) => [kept.getAllKeys(), kept.getAll()]);
+  let left = values.length;
   for (const [index, { label, iv, data }] of values.entries()) {
     const seal = seals.find((one) => one.label === label);
     if (!seal) continue;
@@ -3692,7 +3696,16 @@ async function takeSealed(seals, take) {
       .catch(() => null); // not what was kept: nobody can open it
     if (text) await take(JSON.parse(new TextDecoder().decode(text)));
     await withStore("readwrite", (kept) => kept.delete(keys[index]));
+    left -= 1;
   }
+  tellKept(left > 0);
+}
+
+function tellKept(isAny) {
+  if (typeof document === "undefined") return;
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  const age = isAny ? cookieSeconds : 0;
+  document.cookie = `${keptCookie}=${isAny ? 1 : ""}; Path=/; SameSite=Lax; Max-Age=${age}${secure}`;
 }
 
 async function withStore(mode, work) {
@@ -3775,14 +3788,17 @@ async function forgetUser(baseURL, user) {
 async function forgetOthers(baseURL, user) {
   const others = new Set((await storagesFor(baseURL)).map((one) => one.user));
   for (const other of others) {
-    if (other === user || other === "") continue;
-    const found = await editsOnDevice(baseURL, other);
-    const seal = await new Notes(storageName(baseURL, homeOf(other), other)).get("seal");
-    if (seal) await keepEdits(seal, found);
-    for (const one of found) {
-      if (seal || countOf([one]) === 0) await deleteStorage(one.name);
-      else await withStorage(one.name, (tx) => LocalStore.forget(tx)).catch(() => {});
-    }
+    if (other !== user && other !== "") await forgetLeft(baseURL, other);
+  }
+}
+
+async function forgetLeft(baseURL, other) {
+  const found = await editsOnDevice(baseURL, other);
+  const seal = await new Notes(storageName(baseURL, homeOf(other), other)).get("seal");
+  if (seal) await keepEdits(seal, found);
+  for (const one of found) {
+    if (seal || countOf([one]) === 0) await deleteStorage(one.name);
+    else await withStorage(one.name, (tx) => LocalStore.forget(tx)).catch(() => {});
   }
 }
 
@@ -3891,6 +3907,7 @@ function stateOf(states) {
 
 // ── who.js
 
+const leftCookie = "mizu-left";
 const sessionTimeoutMs = 10_000;
 const keyOf = (baseURL) => `mizu-user:${baseURL}`;
 
@@ -3900,6 +3917,7 @@ async function whoAmI({ baseURL = "" } = {}) {
   if (told === null) return { ...nobody, ...rememberedUser(baseURL), source: "device" };
   if (told === undefined) return { ...nobody, source: "unsupported" };
   const isSomebody = typeof told.user === "string" && told.user !== "";
+  if (baseURL === "") await takeLeft(isSomebody ? told.user : null);
   if (!isSomebody) {
     rememberUser(baseURL, null);
     return { ...nobody, source: "server" };
@@ -3930,6 +3948,19 @@ function watchUser(baseURL, heard, signal) {
   addEventListener("storage", ({ key, newValue }) => {
     if (key === keyOf(baseURL) || key === null) heard(key === null ? null : parsed(newValue));
   }, { signal });
+}
+
+async function takeLeft(user) {
+  if (typeof document === "undefined") return;
+  try {
+    const left = document.cookie.split("; ").find((one) => one.startsWith(`${leftCookie}=`));
+    if (!left) return;
+    const other = decodeURIComponent(left.slice(leftCookie.length + 1));
+    if (other !== "" && other !== user) await forgetLeft("", other);
+    document.cookie = `${leftCookie}=; Path=/; Max-Age=0`;
+  } catch (error) {
+    console.warn("mizu: what somebody has left here is still here:", error); // the next page tries again
+  }
 }
 
 async function asked(baseURL) {
@@ -4221,7 +4252,7 @@ class SyncHub {
 
 // ── version.js
 
-const version = "0.1.0-0c144a9cb9a4";
+const version = "0.1.0-d6062802b07c";
 
 // ── mizu.js
 

@@ -2,8 +2,8 @@
 // SHA-1 of its content.
 
 static const unsigned char packed_0[] = {
-#embed "cba73707979a37cab1b1e8e5d57370d890180105.br"
+#embed "a0610ed2aebbf8a6e573cde0a0076fc8653fefd0.br"
 };
 
 #define PACKED_ASSETS \
-    {"packed/cba73707979a37cab1b1e8e5d57370d890180105.br", packed_0, sizeof packed_0},
+    {"packed/a0610ed2aebbf8a6e573cde0a0076fc8653fefd0.br", packed_0, sizeof packed_0},

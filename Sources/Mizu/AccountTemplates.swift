@@ -85,6 +85,7 @@ enum AccountTemplates {
         {{$heading}}Account{{/heading}}
         {{$content}}
         <p>{{name}}, {{email}}</p>
+        <p><a href="{{home}}">Back to {{title}}</a></p>
         <form method="post" action="{{prefix}}/sign-out">
         <button type="submit">Sign out</button>
         <button type="submit" name="everywhere" value="1">Sign out everywhere</button>

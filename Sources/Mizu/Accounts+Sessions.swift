@@ -227,13 +227,21 @@ extension Accounts {
         try await end([(token.hash, session.credential)], of: session.user)
     }
 
-    /// Marks the answer to a sign-out: the cookie goes, and browsers drop what they have kept.
-    /// - Parameter keepsStorage: whether the client has sealed edits that wait, which must stay.
+    /// Marks the answer to a sign-out: the cookie goes, and browsers drop what they have kept. If
+    /// sealed edits of others lie in the browser, and no script has taken what is the visitor's, it
+    /// stays for the next script that runs there, which is told whose it is by a cookie.
+    /// - Parameter keepsStorage: whether the client has taken from the browser what must not stay.
     public func signedOut(
         _ visitor: Visitor, keepsStorage: Bool = false, _ response: inout Response
     ) throws {
         try response.set(SessionCookie.clear(isSecure: visitor.isSecure))
-        try response.set(
-            "Clear-Site-Data", keepsStorage ? "\"cache\"" : "\"cache\", \"storage\"")
+        let stays = keepsStorage || visitor.hasSealedEdits
+        try response.set("Clear-Site-Data", stays ? "\"cache\"" : "\"cache\", \"storage\"")
+        guard stays, !keepsStorage, let user = visitor.user else { return }
+        var left = SetCookie("mizu-left", PercentCoding.encode(user))
+        left.maxAgeSeconds = 400 * 86_400
+        left.sameSite = .lax
+        left.attributes = visitor.isSecure ? [.secure] : []
+        try response.set(left)
     }
 }

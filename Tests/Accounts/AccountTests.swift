@@ -41,6 +41,30 @@ struct AccountTests {
         #expect(kept.header("Clear-Site-Data") == "\"cache\"")
     }
 
+    @Test("a sign-out by a plain form leaves what the browser has sealed of others")
+    func sealed() async throws {
+        let bench = try AccountBench()
+        let browser = try await bench.signedUp("ann")
+        let user = try await bench.user(of: browser)
+        let page = try await browser.get("/account", headers: ["Accept": "text/html"])
+        #expect(page.text.contains(#"<a href="/">Back to Mizu</a>"#))
+        browser.cookies["mizu-kept"] = "1"
+        let out = try await browser.post("/account/sign-out", form: [:])
+        #expect(out.header("Clear-Site-Data") == "\"cache\"")
+        #expect(browser.cookies["session"] == nil && browser.cookies["mizu-left"] == user)
+        // Nobody has left anything where nobody was signed in, or where a script has taken it.
+        browser.cookies["mizu-left"] = nil
+        _ = try await browser.post("/account/sign-out", form: [:])
+        _ = try await bench.signIn(browser, "ann")
+        _ = try await browser.post("/account/sign-out", form: ["keep": "1"])
+        #expect(browser.cookies["mizu-left"] == nil)
+        browser.cookies["mizu-kept"] = nil
+        _ = try await bench.signIn(browser, "ann")
+        let all = try await browser.post("/account/sign-out", form: [:])
+        #expect(all.header("Clear-Site-Data") == "\"cache\", \"storage\"")
+        #expect(browser.cookies["mizu-left"] == nil)
+    }
+
     @Test("what is wrong with a sign-up is said on its page, which keeps what was typed")
     func wrongSignUp() async throws {
         let bench = try AccountBench()

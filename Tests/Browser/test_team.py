@@ -198,6 +198,41 @@ def test_whoever_signs_in_next_finds_nothing_and_the_first_finds_their_edits(per
     saved(ann)
 
 
+def test_a_sign_out_without_the_script_leaves_what_others_have_sealed(person, server):
+    page = person("Ann")
+    diary = new_list(page, "Diary of Ann")
+    is_live(page)
+    page.route("**/_sync/push", lambda route: route.abort())
+    page.route_web_socket("**/ws", lambda socket: None)
+    page.reload()
+    is_live(page)
+    add(page, "Unsent secret")
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Keep them for me").click()
+    expect(page.get_by_role("link", name="Make an account")).to_be_visible()
+    page.unroute("**/_sync/push")
+
+    sign_up(page, server, "Eve")
+    new_list(page, "Diary of Eve")
+    is_live(page)
+    saved(page)
+    assert "Diary of Eve" in kept(page)
+    # By the plain form of a page on which no script is at work.
+    page.goto(server.url + "account")
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    expect(page.get_by_role("link", name="Make an account")).to_be_visible()
+    # The page asks that by itself; once more, to know when what is Eve's has gone.
+    page.evaluate("import('mizu').then(({ whoAmI }) => whoAmI())")
+    assert "Diary" not in kept(page) and "secret" not in kept(page)
+    assert "mizu-left" not in page.evaluate("document.cookie")
+
+    sign_in(page, server, "Ann")
+    page.goto(diary)
+    items(page).to_have_text(["Unsent secret"])
+    saved(page)
+    assert "mizu-kept" not in page.evaluate("document.cookie")
+
+
 def test_a_sign_out_leaves_nothing_where_the_service_worker_is_at_work(person, server):
     ann = person("Ann", service_workers="allow")
     address = new_list(ann, "Diary of Ann")
