@@ -114,6 +114,16 @@ extension Transaction {
         _ = try managing()
         try write(InvitationRecord.entity, id: key, nil, at: .own)
     }
+
+    /// Takes every invitation of the mutation's scope back: whoever is taken out of a scope could
+    /// come in again by a link that is good for several.
+    /// - Throws: `forbidden` as `grant`.
+    public mutating func withdrawInvitations() throws(Rejection) {
+        _ = try managing()
+        for (id, _) in try list(InvitationRecord.entity, at: .own) {
+            try write(InvitationRecord.entity, id: id.string, nil, at: .own)
+        }
+    }
 }
 
 // MARK: Rules

@@ -72,6 +72,12 @@ struct InvitationTests {
         #expect(try harness.does("bob", "person.withdraw", withdraw) == "forbidden")
         #expect(try harness.does("ann", "person.withdraw", withdraw) == "ok")
         #expect(try accept(harness, "cat") == "not_found")
+        // All at once, in the scope of the mutation alone.
+        #expect(try invite(harness, more: #","uses":9"#) == "ok")
+        #expect(try harness.does("bob", "person.withdraw", "{}") == "forbidden")
+        #expect(try harness.does("ann", "person.withdraw", "{}") == "ok")
+        #expect(try accept(harness, "cat") == "not_found")
+        #expect(try harness.does("ann", "person.withdraw", "{}") == "ok")
         for bad in [#"{"key":"token","role":"editor"}"#, #"{"key":"\#(key)","role":"x"}"#] {
             #expect(try harness.does("ann", "person.invite", bad) == "invalid_mutation")
         }

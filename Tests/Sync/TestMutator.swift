@@ -66,7 +66,8 @@ struct TestMutator: Mutator {
                 key: args.key ?? "", role: args.role ?? "", uses: args.uses ?? 1,
                 untilMilliseconds: args.until)
         case "person.withdraw":
-            try store.withdrawInvitation(key: args.key ?? "")
+            guard let key = args.key else { return try store.withdrawInvitations() }
+            try store.withdrawInvitation(key: key)
         default:
             let members = try store.members().map { "\($0.user)=\($0.role)" }
             let own = try mutation.user.flatMap { (user) throws(Rejection) in

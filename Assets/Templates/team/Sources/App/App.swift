@@ -11,7 +11,7 @@ public func makeApp(_ configuration: Configuration, assets: Assets) throws -> Ap
     // A scope for each list; who may do what in it is told by the grants in it.
     let sync = try app.sync(ListMutator(), roles: ListMutator.roles)
     // People: the pages below /account, sessions, and `request.user`.
-    let accounts = try app.accounts(sync, signUp: .open)
+    let accounts = try app.accounts(sync, signUp: .open) { $0.title = "Mizu Team" }
     // Beside passwords, over HTTPS and on localhost.
     app.passkeys(accounts)
     mountPresence(on: app)

@@ -106,12 +106,14 @@ struct ListMutator: Mutator {
         try store.grant(user, role: arguments.role)
     }
 
-    /// Takes somebody out; whoever takes out oneself leaves.
+    /// Takes somebody out, and the links by which they could come in again; whoever takes out
+    /// oneself leaves.
     private func remove(_ mutation: Mutation, _ store: inout Transaction) throws(Rejection) {
         struct Arguments: Decodable { var user: String }
         let arguments: Arguments = try mutation.args.decode()
         guard let user = Name(arguments.user) else { throw .notFound }
         try store.revoke(user)
+        if user != mutation.user { try store.withdrawInvitations() }
     }
 
     /// Without the spaces around it; 1 to 200 characters.

@@ -75,6 +75,9 @@ struct PeopleTests {
         #expect(removed.location == list)
         #expect(try await bob.get(list).status == 403)
         #expect(try await !bob.get("/").text.contains("Milk &amp; bread"))
+        // Nor does the link let him in again.
+        #expect(try await bob.post(link, form: [:]).location?.contains("not_found") == true)
+        #expect(try await bob.get(list).status == 403)
     }
 
     @Test("a reader sees and does not write")
