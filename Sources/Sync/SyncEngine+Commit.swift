@@ -27,6 +27,7 @@ extension SyncEngine {
                     accident: error, conflicts: conflicts)
             }
             totals = run.totals ?? totals
+            if roles != nil { recentRoles.keep(run.turns) }
             let feed = run.turns.compactMap { $0.committed() }
             return CommitResult(
                 answers: run.answers, feed: feed,

@@ -39,7 +39,13 @@ extension SyncEngine {
         if let known = run.turns[place].knownRoles.role(of: user) {
             return roles.standing(inRole: known.name)
         }
-        let role = try GrantRecord.read(of: user, in: push.scope, store)?.role
+        let head = run.turns[place].state.head
+        let role: String?
+        if let recent = recentRoles.role(of: user, in: push.scope, at: head) {
+            role = recent.name
+        } else {
+            role = try GrantRecord.read(of: user, in: push.scope, store)?.role
+        }
         run.turns[place].knownRoles.keep(role, of: user)
         return roles.standing(inRole: role)
     }
@@ -64,7 +70,7 @@ struct KnownRoles {
         let name: String?
     }
 
-    private var first: (user: Name, role: Role)?
+    private(set) var first: (user: Name, role: Role)?
     private var others: [Name: Role] = [:]
 
     /// Nil where it is not known.

@@ -4,7 +4,7 @@
 // thread: it may block, and nobody else writes through this store.
 // Knows no clock, thread or socket: the time is passed in. Of what decides anything it keeps
 // nothing between two batches that the store does not have, so a failed commit leaves nothing
-// behind.
+// behind: roles that it remembers are those of a position (`RecentRoles`).
 
 import MizuBytes
 
@@ -36,6 +36,8 @@ public final class SyncEngine {
     var trimScope: Name?
     /// Scopes whose logs have lost entries, where nobody has been told yet.
     var trimmedScopes: Set<Name> = []
+    /// Roles that were read, where the scope has not moved since.
+    var recentRoles = RecentRoles()
     /// Composes what stands in the log.
     var writer = ChangeWriter()
     /// The store's epoch when it was last asked for.
