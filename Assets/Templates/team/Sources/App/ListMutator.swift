@@ -100,8 +100,14 @@ struct ListMutator: Mutator {
     private func role(_ mutation: Mutation, _ store: inout Transaction) throws(Rejection) {
         struct Arguments: Decodable { var user, role: String }
         let arguments: Arguments = try mutation.args.decode()
-        guard let user = Name(arguments.user), try store.role(of: user) != nil else {
+        guard let user = Name(arguments.user), let before = try store.role(of: user) else {
             throw .notFound
+        }
+        if let old = Self.roles.right(of: before),
+            let new = Self.roles.right(of: arguments.role), new < old
+        {
+            // A link of before would give back what is taken here.
+            try store.withdrawInvitations()
         }
         try store.grant(user, role: arguments.role)
     }

@@ -80,6 +80,26 @@ struct PeopleTests {
         #expect(try await bob.get(list).status == 403)
     }
 
+    @Test("whoever may only read from now on does not get more by the link of before")
+    func lowered() async throws {
+        let app = try Self.app()
+        let ann = try await Self.person("Ann", in: app)
+        let bob = try await Self.person("Bob", in: app)
+        let list = try await Self.list("Milk", of: ann)
+        let scope = "list:" + list.dropFirst("/lists/".count)
+        let link = try await Self.invitation(to: list, as: "editor", by: ann)
+        _ = try await bob.post(link, form: [:])
+        let me = try await Self.me(bob)
+        let up = ["user": me, "role": "owner"]
+        #expect(try await ann.push("member.role", up, scope: scope).isApplied)
+        // Who may manage may step down by themselves.
+        let down = ["user": me, "role": "reader"]
+        #expect(try await bob.push("member.role", down, scope: scope).isApplied)
+        _ = try await bob.post(link, form: [:])
+        let add = ["do": "add", "id": "i1", "title": "Tea"]
+        #expect(try await bob.post(list, form: add).status == 403)
+    }
+
     @Test("a reader sees and does not write")
     func reader() async throws {
         let app = try Self.app()
