@@ -13,6 +13,11 @@ struct Flush {
 
     init(_ transaction: OpenTransaction, lane: Int) {
         let overlay = transaction.overlay
+        if let lone = LoneWrite(transaction, lane: lane) {
+            accounts(transaction)
+            queries.append(lone.query)
+            return
+        }
         logs(transaction)
         records(overlay)
         claims(overlay)
@@ -74,16 +79,17 @@ struct Flush {
 
     // MARK: Scopes
 
+    /// The rows are there, locked. As an INSERT it needs no plan for the parameters at hand.
     private static let setScopes = Statement(
         "m_w_scopes",
         """
-        UPDATE mizu_scope s SET cursor = n.cursor, base = n.base, records = n.records,
-            checksum = n.checksum, bytes = n.bytes, log_bytes = n.log_bytes, epoch = n.epoch,
-            owner = n.owner
-        FROM unnest($1::bytea[], $2::int8[], $3::int8[], $4::int8[], $5::int8[], $6::int8[],
-            $7::int8[], $8::bytea[], $9::bytea[])
-            AS n(name, cursor, base, records, checksum, bytes, log_bytes, epoch, owner)
-        WHERE s.name = n.name
+        INSERT INTO mizu_scope(name, cursor, base, records, checksum, bytes, log_bytes, epoch,
+            owner)
+        SELECT * FROM unnest($1::bytea[], $2::int8[], $3::int8[], $4::int8[], $5::int8[],
+            $6::int8[], $7::int8[], $8::bytea[], $9::bytea[])
+        ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor, base = excluded.base,
+            records = excluded.records, checksum = excluded.checksum, bytes = excluded.bytes,
+            log_bytes = excluded.log_bytes, epoch = excluded.epoch, owner = excluded.owner
         """)
     /// Rows that were there to be locked only, where nothing else is of the scope.
     private static let removeUnused = Statement(

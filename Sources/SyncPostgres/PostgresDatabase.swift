@@ -47,6 +47,6 @@ public final class PostgresDatabase: Sendable {
 
     /// A reader with a connection of its own, which is made with the first question.
     public func makeReader() throws(StoreError) -> sending any SyncReader {
-        PostgresReader(Connection(self))
+        PostgresReader(Connection(self, bounds: .reading))
     }
 }

@@ -53,7 +53,7 @@ package enum PostgresMark: Hashable, Sendable {
     // MARK: In the database
 
     private static let there = Statement(
-        "m_there", "SELECT (to_regclass('mizu_meta') IS NOT NULL)::int::int8")
+        "m_mark_there", "SELECT (to_regclass('mizu_meta') IS NOT NULL)::int::int8")
     private static let markOf = Statement("m_mark", "SELECT mark FROM mizu_meta")
     private static let setMark = Statement("m_mark_set", "UPDATE mizu_meta SET mark = $1")
 

@@ -29,12 +29,14 @@ final class PostgresReader: SyncReader, Asking {
             s.owner
         FROM mizu_meta m LEFT JOIN mizu_scope s ON s.name = $1
         """)
+    /// Planned once (Prefetch says how): every pull asks this.
     private static let states = Statement(
         "m_states",
         """
         SELECT m.epoch, s.cursor, s.base, s.records, s.checksum, s.bytes, s.log_bytes, s.epoch,
             s.owner, s.name
-        FROM mizu_meta m LEFT JOIN mizu_scope s ON s.name = ANY($1)
+        FROM mizu_meta m LEFT JOIN (unnest((SELECT $1::bytea[])) AS n(name)
+            CROSS JOIN LATERAL (SELECT * FROM mizu_scope WHERE name = n.name OFFSET 0) s) ON true
         """)
 
     init(_ connection: Connection) { self.connection = connection }
@@ -65,21 +67,25 @@ final class PostgresReader: SyncReader, Asking {
                 throw Self.unavailable(error)
             }
         case .wanted:
-            let rows = try runAnew([Query(Self.begin), query])
+            let rows = try runAnew(query, behind: [Query(Self.begin)])
             view = .open
-            return rows[1]
+            return rows
         case .none:
-            return try runAnew([query])[0]
+            return try runAnew(query)
         }
     }
 
     /// Nothing was shown yet: where the connection is gone, a new one does as well.
-    private func runAnew(_ queries: [Query]) throws(StoreError) -> [Rows] {
+    private func runAnew(
+        _ query: Query, behind opening: [Query] = []
+    ) throws(StoreError) -> Rows {
         var tries = 0
         while true {
             do throws(ConnectionFailure) {
                 try connection.open()
-                return try connection.run(queries)
+                // What travels together is one transaction.
+                let before = opening + connection.opening
+                return try connection.run(before + [query])[before.count]
             } catch {
                 // What was refused in a view leaves its transaction.
                 if connection.isOpen { connection.post([Query(Schema.rollback)]) }
@@ -107,7 +113,7 @@ final class PostgresReader: SyncReader, Asking {
 
     func scopeStates(of scopes: [Name]) throws(StoreError) -> [ScopeState] {
         guard case .none = view else { throw StoreError(.unavailable, "there is a view already") }
-        let rows = try runAnew([Query(Self.states).with(scopes)])[0]
+        let rows = try runAnew(Query(Self.states).with(scopes))
         guard rows.count > 0 else { throw Rows.damaged("mizu_meta has no row") }
         var found: [Name: ScopeState] = [:]
         for row in 0..<rows.count where !rows.isNull(row, 9) {

@@ -42,7 +42,7 @@ final class PostgresStore: SyncStore, Asking {
     ) throws(StoreError) {
         self.isMover = isMover
         self.database = database
-        connection = Connection(database)
+        connection = Connection(database, bounds: .writing)
         lane = Int.random(in: 0..<Self.lanes)
         do throws(ConnectionFailure) {
             try connection.open()
@@ -119,16 +119,12 @@ final class PostgresStore: SyncStore, Asking {
 // MARK: Transactions
 
 extension PostgresStore {
-    /// Beside the epoch and the totals: a store that is stopped with its locks held lets go of them
-    /// in a while, and a lock is not waited for without end.
     static let state = Statement(
         "m_begin_state",
         """
-        SELECT epoch, (SELECT max(aging) FROM mizu_total),
-            (SELECT coalesce(sum(outcomes), 0)::int8 FROM mizu_total),
-            set_config('idle_in_transaction_session_timeout', '15000', true),
-            set_config('lock_timeout', '10000', true)
-        FROM mizu_meta
+        SELECT m.epoch, t.aging, t.outcomes FROM mizu_meta m, (
+            SELECT max(aging) AS aging, coalesce(sum(outcomes), 0)::int8 AS outcomes
+            FROM mizu_total) t
         """)
     private static let takeTurn = Statement(
         "m_turn",
@@ -138,13 +134,13 @@ extension PostgresStore {
         """)
 
     func begin() throws(StoreError) {
-        try start([]) { _, _ in }
+        try start([Query(Self.state)]) { _, _ in }
     }
 
     func beginTrimming() throws(StoreError) -> Bool {
         var isOurs = false
-        try start([Query(Self.takeTurn)]) { (_, rows) throws(StoreError) in
-            isOurs = try rows[0].int(0, 0) == 1
+        try start([Query(Self.state), Query(Self.takeTurn)]) { (_, rows) throws(StoreError) in
+            isOurs = try rows[1].int(0, 0) == 1
         }
         guard isOurs else {
             rollback()
@@ -158,24 +154,35 @@ extension PostgresStore {
         var scopes = foundScopes
         foundScopes = []
         for push in pushes { scopes.insert(push.scope) }
-        let ahead = Prefetch(pushes, scopes: scopes.sorted(), salt: salt, guesses, cache)
-        try start(ahead.queries) { (transaction, rows) throws(StoreError) in
+        if scopes.count == 1, let look = LoneLook(pushes, guesses, cache) {
+            return try start(look.queries, stateAt: LoneLook.stateIndex) {
+                (transaction, rows) throws(StoreError) in
+                transaction.pushes = pushes
+                try look.take(rows, into: &transaction, &cache)
+            }
+        }
+        let ahead = Prefetch(pushes, scopes: scopes.sorted(), guesses, cache)
+        try start([Query(Self.state)] + ahead.queries) { (transaction, rows) throws(StoreError) in
             transaction.pushes = pushes
-            try ahead.take(rows, into: &transaction, &cache)
+            try ahead.take(rows.dropFirst(), into: &transaction, &cache)
         }
     }
 
-    /// - Parameter take: what the queries behind the state's have found.
+    /// - Parameters:
+    ///   - queries: what is asked behind `BEGIN`.
+    ///   - index: which one of them has found the columns of `state` first.
+    ///   - take: what they have found.
     private func start(
-        _ queries: [Query],
+        _ queries: [Query], stateAt index: Int = 0,
         _ take: (inout OpenTransaction, ArraySlice<Rows>) throws(StoreError) -> Void
     ) throws(StoreError) {
         if transaction != nil { rollback() }
         try open()
         var begun = OpenTransaction()
         do throws(StoreError) {
-            let rows = try run([Query(Schema.begin), Query(Self.state)] + queries)
-            let state = rows[1]
+            let opening = [Query(Schema.begin)] + connection.opening
+            let rows = Array(try run(opening + queries)[opening.count...])
+            let state = rows[index]
             guard state.count == 1 else { throw Rows.damaged("mizu_meta has \(state.count) rows") }
             self.take(try state.name(0, 0))
             if !state.isNull(0, 1), try state.int(0, 1) > 0 {
@@ -183,7 +190,7 @@ extension PostgresStore {
                     agingMilliseconds: Int64(try state.int(0, 1)),
                     outcomeCount: max(0, try state.int(0, 2)))
             }
-            try take(&begun, ArraySlice(Array(rows[2...])))
+            try take(&begun, rows[...])
         } catch {
             connection.post([Query(Schema.rollback)])
             throw error
@@ -222,7 +229,10 @@ extension PostgresStore {
 
     /// What was committed is what the next transaction will find, if nobody else comes between.
     private func remember(_ transaction: OpenTransaction) {
-        for (scope, state) in transaction.overlay.scopes { cache.move(scope, to: state.head) }
+        for (scope, state) in transaction.overlay.scopes {
+            cache.move(scope, to: state.head)
+            if state.head.cursor > 0 { cache.note(scope, ownedBy: state.owner) }
+        }
         for (place, record) in transaction.overlay.records {
             guard let state = transaction.overlay.scopes[place.scope] else {
                 // Records that did not move their scope's head: by no engine of ours.

@@ -9,6 +9,8 @@ import MizuSync
 /// The statements, and where their rows go.
 struct Prefetch {
     private let scopes: [Name]
+    /// Those of them whose rows are perhaps not there.
+    private let unknown: [Name]
     private var outcomes: [ScopedName] = []
     private var clients: [ScopedName] = []
     private var accounts: [Account] = []
@@ -20,47 +22,60 @@ struct Prefetch {
         """
         INSERT INTO mizu_scope(name) SELECT unnest($1::bytea[]) ON CONFLICT DO NOTHING
         """)
+    // The planner is kept from two mistakes. An array in a sub-select has one estimated length, so
+    // that the plan of a prepared statement is as good as one that is made for the parameters, and
+    // is kept. A look-up behind LATERAL is by the primary key, even if the plan was made while the
+    // table was empty: a scan of all of it would not stay cheap.
     static let lock = Statement(
         "m_scopes",
         """
-        SELECT name, cursor, base, records, checksum, bytes, log_bytes, epoch, owner
-        FROM mizu_scope WHERE name = ANY($1) ORDER BY name FOR NO KEY UPDATE
+        SELECT s.name, s.cursor, s.base, s.records, s.checksum, s.bytes, s.log_bytes, s.epoch,
+            s.owner
+        FROM unnest((SELECT $1::bytea[])) AS n(name),
+            LATERAL (SELECT * FROM mizu_scope WHERE name = n.name FOR NO KEY UPDATE) s
         """)
     static let outcome = Statement(
         "m_outcomes",
         """
         SELECT o.scope, o.mutation, o.review, o.cursor, o.epoch, o.code, o.message, o.high, o.low,
             o.owner, o.client, o.sequence
-        FROM unnest($1::bytea[], $2::bytea[]) AS n(scope, mutation)
-        JOIN mizu_outcome o ON o.scope = n.scope AND o.mutation = n.mutation
+        FROM unnest((SELECT $1::bytea[]), (SELECT $2::bytea[])) AS n(scope, mutation),
+            LATERAL (SELECT * FROM mizu_outcome
+                WHERE scope = n.scope AND mutation = n.mutation OFFSET 0) o
         """)
     static let client = Statement(
         "m_clients",
         """
         SELECT c.scope, c.client, c.owner, c.pushed, c.outcomes
-        FROM unnest($1::bytea[], $2::bytea[]) AS n(scope, client)
-        JOIN mizu_client c ON c.scope = n.scope AND c.client = n.client
+        FROM unnest((SELECT $1::bytea[]), (SELECT $2::bytea[])) AS n(scope, client),
+            LATERAL (SELECT * FROM mizu_client
+                WHERE scope = n.scope AND client = n.client OFFSET 0) c
         """)
     static let account = Statement(
         "m_accounts",
         """
-        SELECT account, scopes, bytes FROM mizu_account
-        WHERE account = ANY($2) OR account = ANY(ARRAY(
-            SELECT owner FROM mizu_scope WHERE name = ANY($1) AND owner <> ''))
+        SELECT a.account, a.scopes, a.bytes
+        FROM (SELECT unnest((SELECT $2::bytea[])) UNION
+            SELECT s.owner FROM unnest((SELECT $1::bytea[])) AS n(name),
+                LATERAL (SELECT owner FROM mizu_scope
+                    WHERE name = n.name AND owner <> '' OFFSET 0) s) AS n(account),
+            LATERAL (SELECT * FROM mizu_account WHERE account = n.account OFFSET 0) a
         """)
     static let record = Statement(
         "m_keys",
         """
         SELECT r.scope, r.entity, r.id, r.version, r.data
-        FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS n(scope, entity, id)
-        JOIN mizu_record r ON r.scope = n.scope AND r.entity = n.entity AND r.id = n.id
+        FROM unnest((SELECT $1::bytea[]), (SELECT $2::bytea[]), (SELECT $3::bytea[]))
+                AS n(scope, entity, id),
+            LATERAL (SELECT * FROM mizu_record
+                WHERE scope = n.scope AND entity = n.entity AND id = n.id OFFSET 0) r
         """)
 
     init(
-        _ pushes: [PushRequest], scopes: [Name], salt: UInt64, _ guesses: RecordGuesses,
-        _ cache: RecordCache
+        _ pushes: [PushRequest], scopes: [Name], _ guesses: RecordGuesses, _ cache: RecordCache
     ) {
         self.scopes = scopes
+        unknown = scopes.filter { cache.owner(of: $0) == nil }
         var knownOutcomes: Set<ScopedName> = []
         var knownClients: Set<ScopedName> = []
         var knownAccounts: Set<Account> = []
@@ -95,10 +110,8 @@ struct Prefetch {
     /// In the order of `take`.
     var queries: [Query] {
         guard !scopes.isEmpty else { return [] }
-        var queries = [
-            Query(Self.make).with(scopes), Query(Self.lock).with(scopes),
-            Self.pairs(Self.outcome, outcomes),
-        ]
+        var queries = unknown.isEmpty ? [] : [Query(Self.make).with(unknown)]
+        queries += [Query(Self.lock).with(scopes), Self.pairs(Self.outcome, outcomes)]
         if withClients { queries.append(Self.pairs(Self.client, clients)) }
         var column = Column()
         for account in accounts { column.append(account.bytes) }
@@ -131,13 +144,15 @@ struct Prefetch {
         _ cache: inout RecordCache
     ) throws(StoreError) {
         guard !scopes.isEmpty else { return }
-        var rest = found.dropFirst()
+        var rest = found.dropFirst(unknown.isEmpty ? 0 : 1)
         guard let locked = rest.popFirst(), let outcomeRows = rest.popFirst() else {
             throw StoreError(.unavailable, "answers are missing")
         }
         try Self.takeScopes(locked, into: &transaction, &cache)
         guard scopes.allSatisfy({ transaction.locked[$0] != nil }) else {
-            // Somebody has removed an unused row while we waited for it.
+            // Somebody has removed an unused row while we waited for it, or put an older state
+            // back. The next attempt makes the rows.
+            for scope in scopes { cache.forget(scope) }
             throw StoreError(.conflict, "a scope's row went while it was waited for")
         }
         for name in outcomes { transaction.outcomes[name] = .some(nil) }
@@ -172,6 +187,7 @@ struct Prefetch {
             let state = try rows.scopeState(row, from: 1)
             transaction.locked[scope] = .some(state)
             cache.validate(scope, at: state?.head ?? .none)
+            if let state { cache.note(scope, ownedBy: state.owner) }
         }
     }
 
@@ -187,13 +203,21 @@ struct Prefetch {
     private func takeRecords(
         _ rows: Rows, _ transaction: OpenTransaction, _ cache: inout RecordCache
     ) throws(StoreError) {
+        try Self.takeRecords(rows, of: records, transaction, &cache)
+    }
+
+    /// - Parameter places: all that was asked for; what is not among the rows is not there.
+    static func takeRecords(
+        _ rows: Rows, of places: [ScopedKey], _ transaction: OpenTransaction,
+        _ cache: inout RecordCache
+    ) throws(StoreError) {
         var found: [ScopedKey: StoredRecord] = [:]
         for row in 0..<rows.count {
             let key = RecordKey(entity: try rows.name(row, 1), id: try rows.name(row, 2))
             found[ScopedKey(scope: try rows.name(row, 0), key: key)] =
                 try rows.record(row, from: 3)
         }
-        for place in records {
+        for place in places {
             let head = (transaction.locked[place.scope] ?? nil)?.head ?? .none
             cache.learn(place.key, in: place.scope, found[place], at: head)
         }

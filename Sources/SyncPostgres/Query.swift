@@ -41,38 +41,44 @@ struct Query {
         ranges.append(start..<bytes.count)
     }
 
-    func with(_ number: Int) -> Query {
-        var query = self
-        query.add(OID.int8) { $0.append(bigEndian: number) }
-        return query
+    // Each takes the query over, so that nothing of it is copied.
+
+    consuming func with(_ number: Int) -> Query {
+        add(OID.int8) { $0.append(bigEndian: number) }
+        return self
     }
 
-    func with(_ number: Int64) -> Query { with(Int(number)) }
+    consuming func with(_ number: Int64) -> Query { with(Int(number)) }
 
-    func with(_ name: Name?) -> Query { with(name?.bytes ?? []) }
-
-    func with(_ content: [UInt8]) -> Query {
-        var query = self
-        query.add(OID.bytea) { $0.append(contentsOf: content) }
-        return query
+    consuming func with(_ name: Name?) -> Query {
+        add(OID.bytea) { bytes in name?.withUnsafeBytes { bytes.append(contentsOf: $0) } }
+        return self
     }
 
-    func with(_ names: [Name]) -> Query {
+    consuming func with(_ content: [UInt8]) -> Query {
+        add(OID.bytea) { $0.append(contentsOf: content) }
+        return self
+    }
+
+    consuming func with(_ slice: ByteSlice) -> Query {
+        add(OID.bytea) { bytes in slice.withUnsafeBytes { bytes.append(contentsOf: $0) } }
+        return self
+    }
+
+    consuming func with(_ names: [Name]) -> Query {
         var column = Column(capacity: names.count)
         for name in names { column.append(name) }
         return with(column)
     }
 
-    func with(_ column: Column) -> Query {
-        var query = self
-        query.add(OID.byteas) { column.write(to: &$0, type: OID.bytea) }
-        return query
+    consuming func with(_ column: Column) -> Query {
+        add(OID.byteas) { column.write(to: &$0, type: OID.bytea) }
+        return self
     }
 
-    func with(_ column: NumberColumn) -> Query {
-        var query = self
-        query.add(OID.int8s) { column.write(to: &$0, type: OID.int8) }
-        return query
+    consuming func with(_ column: NumberColumn) -> Query {
+        add(OID.int8s) { column.write(to: &$0, type: OID.int8) }
+        return self
     }
 }
 

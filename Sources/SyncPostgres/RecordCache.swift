@@ -18,8 +18,13 @@ struct RecordCache {
         var records: [RecordKey: StoredRecord?] = [:]
     }
 
+    private static let writtenMax = 1 << 15
+
     private var scopes: [Name: Scope] = [:]
     private var byteCount = 0
+    /// Scopes that were seen with a change in them, and whose they are. Such a row is not removed
+    /// any more, so it need not be made to be locked. Hints: the lock shows what is true.
+    private var written: [Name: Account?] = [:]
 
     /// Keeps what is known of a scope only if it is of this head. To be said first in each
     /// transaction that has the scope locked.
@@ -36,7 +41,10 @@ struct RecordCache {
     mutating func learn(
         _ key: RecordKey, in scope: Name, _ record: StoredRecord?, at head: Position
     ) {
-        if byteCount > Self.bytesMax { removeAll() }
+        if byteCount > Self.bytesMax {
+            scopes = [:]
+            byteCount = 0
+        }
         byteCount += Self.overhead + (record?.json.count ?? 0)
         scopes[scope, default: Scope(head: head)].records[key] = .some(record)
     }
@@ -57,6 +65,23 @@ struct RecordCache {
     mutating func removeAll() {
         scopes = [:]
         byteCount = 0
+        written = [:]
+    }
+
+    // MARK: Hints
+
+    /// Whose the scope was, if it was seen written.
+    func owner(of scope: Name) -> Account?? { written[scope] }
+
+    mutating func note(_ scope: Name, ownedBy owner: Account?) {
+        if written.count >= Self.writtenMax { written = [:] }
+        written[scope] = .some(owner)
+    }
+
+    /// The row was not there after all: an older state was put back.
+    mutating func forget(_ scope: Name) {
+        written[scope] = nil
+        drop(scope)
     }
 }
 

@@ -90,12 +90,19 @@ enum Schema {
     static let begin = Statement("m_begin", "BEGIN")
     static let commit = Statement("m_commit", "COMMIT")
     static let rollback = Statement("m_rollback", "ROLLBACK")
-    /// By the catalog itself: a name's look-up may be answered from what a backend remembers.
-    private static let isThere = Statement(
+    /// 0: there is none, 1: ours, 2: somebody else's. By the catalog itself: a name's look-up may
+    /// be answered from what a backend remembers.
+    private static let whatIsThere = Statement(
         "m_there",
         """
-        SELECT count(*) FROM pg_class
-        WHERE relname = 'mizu_meta' AND relnamespace = current_schema()::regnamespace
+        SELECT coalesce((
+            SELECT CASE (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid
+                    AND NOT a.attisdropped AND a.attname IN
+                    ('one', 'version', 'compatible', 'epoch', 'salt', 'identity', 'mark'))
+                WHEN 7 THEN 1 ELSE 2 END
+            FROM pg_class c
+            WHERE c.relname = 'mizu_meta' AND c.relnamespace = current_schema()::regnamespace),
+            0)::int8
         """)
     private static let insertMeta = Statement(
         "m_meta_new",
@@ -128,10 +135,10 @@ enum Schema {
 
     /// Makes the tables where there are none.
     static func prepare(_ connection: Connection) throws(ConnectionFailure) {
-        if try connection.run([Query(isThere)])[0].flag { return }
+        if try connection.run([Query(whatIsThere)])[0].saysThatItIsOurs() { return }
         do throws(ConnectionFailure) {
-            let there = try connection.run([Query(begin), Query(lock), Query(isThere)])[2]
-            guard !there.flag else {
+            let there = try connection.run([Query(begin), Query(lock), Query(whatIsThere)])[2]
+            guard try !there.saysThatItIsOurs() else {
                 _ = try connection.run([Query(rollback)])
                 return
             }
@@ -147,7 +154,29 @@ enum Schema {
             _ = try connection.run(queries)
         } catch {
             connection.post([Query(rollback)])
-            throw error
+            throw explained(error)
+        }
+    }
+
+    /// What is in the way of our tables, in words that say what to do.
+    private static func explained(_ failure: ConnectionFailure) -> ConnectionFailure {
+        guard case .refused(let code, let message) = failure else { return failure }
+        switch code {
+        // A table, a type or an index has the name.
+        case "42P07", "42710":
+            return .occupied(
+                """
+                \(message), which is not mizu's, since there is no mizu_meta beside it: name \
+                another database, or a schema of its own (?options=-csearch_path%3DNAME), or see \
+                with psql's \\d mizu_* whose it is
+                """)
+        case "42501", "3F000":
+            return .occupied(
+                """
+                the tables cannot be made (\(message)): give the user a database that it owns, or \
+                CREATE on the schema
+                """)
+        default: return failure
         }
     }
 
@@ -207,7 +236,19 @@ enum Schema {
 }
 
 extension Rows {
-    fileprivate var flag: Bool { count == 1 && bytes(0, 0).last == 1 }
+    /// Of `whatIsThere`. Throws where it is not.
+    fileprivate func saysThatItIsOurs() throws(ConnectionFailure) -> Bool {
+        let answer = count == 1 ? bytes(0, 0).last : nil
+        guard answer != 2 else {
+            throw .occupied(
+                """
+                the table mizu_meta is there and is not mizu's: name another database, or a \
+                schema of its own (?options=-csearch_path%3DNAME), or see with psql's \\d mizu_* \
+                whose it is
+                """)
+        }
+        return answer == 1
+    }
     /// Whether the database that wrote the epoch is the one that answers.
     fileprivate var isOfOneDatabase: Bool {
         count == 1 && bytes(0, 4).elementsEqual(bytes(0, 5))
@@ -219,6 +260,7 @@ extension ConnectionFailure {
     /// - Parameter isCommitSent: whether the server may have committed it.
     func storeError(isCommitSent: Bool) -> StoreError {
         switch self {
+        case .occupied(let message): return StoreError(.unavailable, message)
         case .unreachable(let message):
             return StoreError(.unavailable, "PostgreSQL cannot be reached: \(message)")
         case .broken(let message):

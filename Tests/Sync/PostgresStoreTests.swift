@@ -329,7 +329,8 @@
                         let engine = Self.engine(over: store)
                         let reader = try store.makeReader()
                         for number in 0..<20 {
-                            try Self.push(engine, Self.request("m\(node)-\(number)", in: "s"))
+                            let id = "m\(node)-\(number)"
+                            try Self.push(engine, Self.request(id, in: "s", client: "c\(node)"))
                             #expect(try reader.scopeStates(of: ["s"])[0].head.cursor > number)
                         }
                     }
