@@ -28,6 +28,8 @@ public final class Cluster: Sendable {
 
     let times: Times
     private let processor = ProcessorMeter()
+    /// Written under the state's lock, read before each commit is told.
+    private let alone = Atomic<Bool>(false)
 
     /// Milliseconds.
     package struct Times: Sendable {
@@ -145,6 +147,11 @@ public final class Cluster: Sendable {
         state.withLock { $0.sources.append(source) }
     }
 
+    /// Whether no other node was heard for the grace, while the carrier was there: nobody need be
+    /// told what stands in the store. One that comes says so before its sockets wait for news, and
+    /// it looks at the store by itself when it first hears of this node.
+    package var isAlone: Bool { alone.load(ordering: .relaxed) }
+
     package var isConnected: Bool { state.withLock { $0.isConnected } }
 
     /// What brings news at the moment, for people: `redis`, `notify`, or `poll` while that is away.
@@ -162,8 +169,14 @@ public final class Cluster: Sendable {
         news.publish(.heartbeat(report))
         let grace = max(graceMilliseconds, times.silence)
         let gone: [NodeID] = state.withLock { state in
-            guard state.isConnected else { return [] }
-            return state.nodes.takeSilent(at: .now, graceMilliseconds: grace)
+            guard state.isConnected else {
+                alone.store(false, ordering: .relaxed)
+                return []
+            }
+            let gone = state.nodes.takeSilent(at: .now, graceMilliseconds: grace)
+            let isAlone = state.nodes.lookAround(at: .now, graceMilliseconds: grace)
+            alone.store(isAlone, ordering: .relaxed)
+            return gone
         }
         for node in gone { forget(node, inOrder: false) }
     }
@@ -228,7 +241,13 @@ public final class Cluster: Sendable {
         case .permissionsChanged:
             workers.performLiveOnAll { $0.service.checkAllPermissions($0) }
         case .heartbeat(let report):
-            guard state.withLock({ $0.nodes.heard(report, of: node, at: .now) }) else { return }
+            let isNew = state.withLock { state in
+                // Under the lock, as in `beat`.
+                alone.store(false, ordering: .relaxed)
+                return state.nodes.heard(report, of: node, at: .now)
+            }
+            guard isNew else { return }
+            tellStore(event)
             workers.performLiveOnAll { live in
                 live.service.presence?.nodeAppeared(node, live)
             }

@@ -27,6 +27,8 @@ package struct NodeTable: Sendable {
     private var strangers: [NodeID: Instant] = [:]
     /// When it was looked for silent ones last.
     private var lastLook: Instant?
+    /// Since when nobody is known, as far as that was looked at.
+    private var aloneSince: Instant?
 
     package init() {}
 
@@ -49,6 +51,7 @@ package struct NodeTable: Sendable {
         guard isKnown || entries.count < Self.nodesMax else { return false }
         entries[node] = Entry(node: node, report: report, lastSeen: now)
         strangers[node] = nil
+        aloneSince = nil
         return !isKnown
     }
 
@@ -71,6 +74,21 @@ package struct NodeTable: Sendable {
     package mutating func forgive(at now: Instant) {
         for node in entries.keys { entries[node]?.lastSeen = now }
         for node in strangers.keys { strangers[node] = now }
+        aloneSince = nil
+    }
+
+    /// Looks whether anybody is there, once a second while they could be heard.
+    /// - Returns: whether nobody was for that long.
+    package mutating func lookAround(at now: Instant, graceMilliseconds: UInt64) -> Bool {
+        guard entries.isEmpty, strangers.isEmpty else {
+            aloneSince = nil
+            return false
+        }
+        guard let since = aloneSince else {
+            aloneSince = now
+            return false
+        }
+        return now.milliseconds(since: since) >= graceMilliseconds
     }
 
     /// Takes out those that were silent for that long. Who looks later than it should was paused

@@ -42,17 +42,21 @@ package struct StoreCarrier: Sendable {
     package var unfollow: @Sendable (NewsSubject) -> Void
     /// Says who is to get `connected`, `disconnected`, and what concerns scopes.
     package var listen: @Sendable (@escaping @Sendable (NewsEvent) -> Void) -> Void
+    /// Whether nobody is there to be told.
+    package var isAlone: @Sendable () -> Bool
 
     package init(
         publish: @escaping @Sendable (NewsMessage) -> Void,
         follow: @escaping @Sendable (NewsSubject) -> Void,
         unfollow: @escaping @Sendable (NewsSubject) -> Void,
-        listen: @escaping @Sendable (@escaping @Sendable (NewsEvent) -> Void) -> Void
+        listen: @escaping @Sendable (@escaping @Sendable (NewsEvent) -> Void) -> Void,
+        isAlone: @escaping @Sendable () -> Bool = { false }
     ) {
         self.publish = publish
         self.follow = follow
         self.unfollow = unfollow
         self.listen = listen
+        self.isAlone = isAlone
     }
 }
 
@@ -152,12 +156,13 @@ final class StoreNews: Sendable {
 
     /// Takes in what this process has committed, which the tail has by now. A committer's thread.
     func committed(_ feed: [CommittedChanges], _ internalHeads: [InternalHead]) {
+        let told = carrier.flatMap { $0.isAlone() ? nil : $0 }
         for changes in feed {
             if offer(changes) == .behind { thread.post(.behind(changes.scope)) }
-            carrier?.publish(.commit(changes))
+            told?.publish(.commit(changes))
         }
         tellWatched(access.watched(internalHeads))
-        if !internalHeads.isEmpty { carrier?.publish(.internalHeads(internalHeads)) }
+        if !internalHeads.isEmpty { told?.publish(.internalHeads(internalHeads)) }
     }
 
     @discardableResult
@@ -259,7 +264,9 @@ final class StoreNews: Sendable {
             takeInternal(heads)
             let read = lookers.withLock { $0 }
             for head in heads where read[head.scope] != nil { turn.due.insert(head.scope) }
-        // Of sockets, topics and nodes: not the store's.
+        // A node is new here. What it committed while it took itself to be alone it told nobody.
+        case .message(.heartbeat, _): turn.nextPoll = .now
+        // Of sockets and topics: not the store's.
         case .message: break
         }
     }

@@ -38,6 +38,33 @@ struct NodeTableTests {
         }
     }
 
+    @Test("a node is alone when nobody was heard for the grace, until somebody is")
+    func alone() {
+        var table = NodeTable()
+        func isAlone(_ milliseconds: UInt64) -> Bool {
+            _ = table.takeSilent(at: moment(milliseconds), graceMilliseconds: 5_000)
+            return table.lookAround(at: moment(milliseconds), graceMilliseconds: 5_000)
+        }
+        for second: UInt64 in 0..<5 { #expect(!isAlone(second * 1_000)) }
+        #expect(isAlone(5_000))
+        _ = hear(&table, NodeID(bits: 1), 5_500)
+        for second: UInt64 in 6..<15 { #expect(!isAlone(second * 1_000), "\(second)") }
+        for second: UInt64 in 15..<20 { _ = isAlone(second * 1_000) }
+        #expect(isAlone(20_000))
+        // Who speaks and has no heartbeat yet counts, too.
+        table.met(NodeID(bits: 2), at: moment(20_500))
+        #expect(!isAlone(21_000))
+        for second: UInt64 in 22..<40 { _ = isAlone(second * 1_000) }
+        #expect(isAlone(40_000))
+        // After a pause of its own, and where the carrier was away, it has heard nobody yet.
+        #expect(!isAlone(60_000))
+        #expect(!isAlone(61_000))
+        for second: UInt64 in 62..<70 { _ = isAlone(second * 1_000) }
+        #expect(isAlone(70_000))
+        table.forgive(at: moment(70_500))
+        #expect(!isAlone(71_000))
+    }
+
     @Test("a node that falls silent before its first heartbeat is taken out, too")
     func stranger() {
         var table = NodeTable()
