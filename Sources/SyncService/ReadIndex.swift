@@ -5,7 +5,8 @@
 //
 //   ask ─► mailbox ─drain─► SyncReader.scopeStates ─► LogTail.learn ─► each is answered
 //
-// It decides nothing, and reads nothing but the ends.
+// It decides nothing, and reads nothing but the ends. While the store cannot be read it asks by
+// itself once a second whether that has passed, so that `/readyz` says so again.
 
 import Logging
 import MizuEventLoop
@@ -41,6 +42,10 @@ final class ReadIndex: Sendable {
     /// Questions to the store so far, and of requests.
     private let queries = Atomic<Int>(0)
     private let questions = Atomic<Int>(0)
+    private let failing = Atomic<Bool>(false)
+
+    /// How long a store that could not be read is left alone.
+    private static let lookMilliseconds = 1_000
 
     /// - Parameter followed: what is told of scopes begins where one was found first.
     init(tail: LogTail, followed: FollowedScopes, logger: Logger) throws(SystemError) {
@@ -54,6 +59,9 @@ final class ReadIndex: Sendable {
     var figures: (queries: Int, questions: Int) {
         (queries.load(ordering: .relaxed), questions.load(ordering: .relaxed))
     }
+
+    /// Whether the store could not be read when it was asked last. Any thread.
+    var isFailing: Bool { failing.load(ordering: .relaxed) }
 
     func start(_ reader: sending any SyncReader) throws(SystemError) {
         let owned: (any SyncReader)? = reader
@@ -79,18 +87,35 @@ final class ReadIndex: Sendable {
     }
 
     private func run(_ reader: any SyncReader, _ inbox: inout MailInbox<Question>) {
-        var isFailing = false
         while true {
-            let receipt = inbox.receive()
-            answer(inbox.mail, from: reader, &isFailing)
+            let receipt = inbox.receive(
+                withinMilliseconds: isFailing ? Self.lookMilliseconds : nil)
+            if !inbox.mail.isEmpty {
+                answer(inbox.mail, from: reader)
+            } else if isFailing {
+                do throws(StoreError) {
+                    _ = try tail.learnHeads(of: [], from: reader)
+                    noteSuccess()
+                } catch {
+                    note(error)
+                }
+            }
             guard receipt == .goOn else { return }
         }
     }
 
-    private func answer(
-        _ asked: [Question], from reader: any SyncReader, _ isFailing: inout Bool
-    ) {
-        guard !asked.isEmpty else { return }
+    private func noteSuccess() {
+        guard isFailing else { return }
+        failing.store(false, ordering: .relaxed)
+        logger.notice("the store can be read again")
+    }
+
+    private func note(_ error: StoreError) {
+        if !isFailing { logger.error("the store cannot be read: \(error.message)") }
+        failing.store(true, ordering: .relaxed)
+    }
+
+    private func answer(_ asked: [Question], from reader: any SyncReader) {
         door.withLock { $0.waiting -= asked.count }
         questions.add(asked.count, ordering: .relaxed)
         queries.add(1, ordering: .relaxed)
@@ -104,14 +129,13 @@ final class ReadIndex: Sendable {
         }
         do throws(StoreError) {
             let heads = try tail.learnHeads(of: scopes, from: reader)
-            isFailing = false
+            noteSuccess()
             for (scope, head) in zip(scopes, heads) { followed.learned(scope, at: head.position) }
             for question in asked {
                 question.waiter(question.scopes.compactMap { places[$0].map { heads[$0] } })
             }
         } catch {
-            if !isFailing { logger.error("the store cannot be read: \(error.message)") }
-            isFailing = true
+            note(error)
             for question in asked { question.waiter(nil) }
         }
     }

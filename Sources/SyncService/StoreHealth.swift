@@ -9,7 +9,7 @@ import Synchronization
 public enum WriteObstacle: String, CaseIterable, Sendable {
     /// Less is left of the disk than `DISK_FREE_MIN`, or nothing.
     case diskFull = "disk_full"
-    /// The files cannot be read, written, or found.
+    /// The files, or the database that is shared, cannot be read, written, or found.
     case storageFailing = "storage_failing"
     /// Commits wait for the database, and no more of them can wait.
     case foldsLag = "folds_lag"

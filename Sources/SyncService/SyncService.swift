@@ -159,9 +159,11 @@ public final class SyncService: Sendable {
 
     // MARK: For every caller
 
-    /// Why what is pushed cannot be written now; nil where it can.
+    /// Why what is pushed cannot be written now; nil where it can. A shared store that cannot be
+    /// read is none to write to, either.
     public var writeObstacle: WriteObstacle? {
-        workers.isDraining ? .draining : committers.obstacle
+        if workers.isDraining { return .draining }
+        return committers.obstacle ?? (index?.isFailing == true ? .storageFailing : nil)
     }
 
     /// Commits `request`; `answer` is called once, on the committer's thread or at once.

@@ -70,10 +70,14 @@ class Postgres(Daemon):
     name = "PostgreSQL"
     users = ("postgres",)
 
-    def __init__(self, durable=False, settings=None, follows=None, parent=None):
-        """`parent` is where its folder is made, if its user can reach that."""
+    def __init__(self, durable=False, settings=None, follows=None, parent=None, files=None):
+        """`parent` is where its folder is made, if its user can reach that; `files` are texts by name
+        that are written there, for settings that name them."""
         program("postgres")
         super().__init__("mizu-pg-", parent)
+        self.files = files or {}
+        for name, text in self.files.items():
+            self.write(name, text)
         self.port, self.durable = free_port(), durable
         self.data = self.folder / "data"
         self.settings = {**SETTINGS, **({} if durable else FORGETFUL), **(settings or {})}
@@ -176,7 +180,8 @@ class Postgres(Daemon):
 
     def standby(self, synchronous=True):
         """A standby that follows this cluster, started; synchronous: a commit waits for it."""
-        other = Postgres(self.durable, {**self.settings, "synchronous_standby_names": "''"}, self)
+        other = Postgres(self.durable, {**self.settings, "synchronous_standby_names": "''"}, self,
+                         files=self.files)
         other.start()
         if synchronous:
             self.be_followed_by(other)
