@@ -564,11 +564,11 @@ static const unsigned char file_140[] = {
 };
 
 static const unsigned char file_141[] = {
-#embed "../../Assets/Templates/team/CShims/packed/5047bebdebad18d708bda0371b3176f205f68e1a.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/team/CShims/packed/79e621f1b74d602dd383124e0205395cc942f870.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_142[] = {
-#embed "../../Assets/Templates/team/CShims/packed/89b2c7bee8b3191243cc58a8f8213f4275187b4b.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/team/CShims/packed/991ec50c142374d19da91b27020c3661b09b1d18.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_143[] = {
@@ -764,8 +764,8 @@ const mizu_template mizu_templates[] = {
     {"Templates/team/CShims/packed/2fd63dfc767a824bde72c41eaa9ac3b48d83c3f0.br", file_138, sizeof(file_138) - 1},
     {"Templates/team/CShims/packed/3642702462208dae13191e59c6962c3d5b307439.br", file_139, sizeof(file_139) - 1},
     {"Templates/team/CShims/packed/39084373279c0527435b3e7e8f677d1a423d7dbd.br", file_140, sizeof(file_140) - 1},
-    {"Templates/team/CShims/packed/5047bebdebad18d708bda0371b3176f205f68e1a.br", file_141, sizeof(file_141) - 1},
-    {"Templates/team/CShims/packed/89b2c7bee8b3191243cc58a8f8213f4275187b4b.br", file_142, sizeof(file_142) - 1},
+    {"Templates/team/CShims/packed/79e621f1b74d602dd383124e0205395cc942f870.br", file_141, sizeof(file_141) - 1},
+    {"Templates/team/CShims/packed/991ec50c142374d19da91b27020c3661b09b1d18.br", file_142, sizeof(file_142) - 1},
     {"Templates/team/CShims/packed/packed.h", file_143, sizeof(file_143) - 1},
     {"Templates/team/Makefile", file_144, sizeof(file_144) - 1},
     {"Templates/team/Package.swift", file_145, sizeof(file_145) - 1},

@@ -124,6 +124,21 @@ def test_two_people_share_a_list(person, server):
         expect(page.locator(".faces span")).to_have_count(2)
 
 
+def test_an_owner_hands_a_list_over_and_leaves_it(person, server):
+    ann, bob = team(person, server)
+    is_live(ann)
+    is_live(bob)
+    member = ann.locator(".members li", has_text="Bob")
+    expect(bob.get_by_role("button", name="Make owner")).to_have_count(0)
+    member.get_by_role("button", name="Make owner").click()
+    expect(member.locator(".role")).to_have_text("owner")
+    expect(ann.get_by_role("button", name="Make owner")).to_have_count(0)
+    expect(bob.get_by_role("button", name="Make an invitation")).to_be_visible()
+    ann.get_by_role("button", name="Leave").click()
+    expect(ann.get_by_role("heading", name="Your lists")).to_be_visible()
+    expect(bob.locator(".members li")).to_have_count(1)
+
+
 def test_an_edit_on_a_train_arrives_once(person, server):
     ann, bob = team(person, server, service_workers="allow")
     for page in (ann, bob):
@@ -147,7 +162,7 @@ def test_whoever_is_taken_out_loses_the_list_and_is_told(person, server):
         is_live(page)
     add(ann, "Secret")
     items(bob).to_have_text(["Secret"])
-    ann.locator(".members li", has_text="Bob").get_by_role("button").click()
+    ann.locator(".members li", has_text="Bob").get_by_role("button", name="Remove").click()
     expect(bob.get_by_role("alert")).to_contain_text("no longer a member")
     expect(bob.locator(".lists li")).to_have_count(0)
     assert "Secret" not in kept(bob)
@@ -160,7 +175,7 @@ def test_edits_of_whoever_was_taken_out_meanwhile_are_put_aside(person, server):
     saved(bob)
     bob.context.set_offline(True)
     add(bob, "Too late")
-    ann.locator(".members li", has_text="Bob").get_by_role("button").click()
+    ann.locator(".members li", has_text="Bob").get_by_role("button", name="Remove").click()
     expect(ann.locator(".members li")).to_have_count(1)
     bob.context.set_offline(False)
     expect(bob.get_by_role("alert")).to_contain_text("1 of your edits")
@@ -191,6 +206,8 @@ def test_whoever_signs_in_next_finds_nothing_and_the_first_finds_their_edits(per
     ann.goto(server.url)
     is_live(ann)
     ann.get_by_role("button", name="Sign out").click()
+    # The script signs out, and leads there: not before may the page be sent elsewhere.
+    expect(ann.get_by_role("link", name="Make an account")).to_be_visible()
 
     sign_in(ann, server, "Ann")
     ann.goto(address)
@@ -296,7 +313,7 @@ def test_all_of_it_works_without_javascript(person, server):
     expect(bob.get_by_label("Done: Milk")).to_be_checked()
     ann.reload()
     expect(ann.get_by_label("Done: Milk")).to_be_checked()
-    ann.locator(".members li", has_text="Bob").get_by_role("button").click()
+    ann.locator(".members li", has_text="Bob").get_by_role("button", name="Remove").click()
     assert bob.reload().status == 403
     ann.get_by_role("button", name="Sign out").click()
     expect(ann.get_by_role("link", name="Make an account")).to_be_visible()

@@ -101,8 +101,9 @@ class ListView {
       row.querySelector("[name=user]").value = id;
       row.querySelector(".name").textContent = name || "Somebody";
       row.querySelector(".role").textContent = theirs;
-      row.querySelector("button").hidden = !isMe && role !== "owner";
-      row.querySelector("button").textContent = isMe ? "Leave" : "Remove";
+      row.querySelector("[value=owner]").hidden = role !== "owner" || theirs === "owner";
+      row.querySelector("[value=remove]").hidden = !isMe && role !== "owner";
+      row.querySelector("[value=remove]").textContent = isMe ? "Leave" : "Remove";
     });
   }
 
@@ -132,6 +133,7 @@ class ListView {
       elements.title.focus();
     }
     if (action === "delete") this.#mutate("item.delete", { id: elements.id.value });
+    if (action === "owner") this.#mutate("member.role", { user: elements.user.value, role: "owner" });
     if (action === "remove") this.#mutate("member.remove", { user: elements.user.value });
   }
 }

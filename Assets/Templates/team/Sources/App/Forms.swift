@@ -72,6 +72,8 @@ struct Forms: Sendable {
             // A checkbox that is not ticked is not sent.
             intent = try Intent("item.edit", Tick(id: id, done: form["done"] != nil))
         case "delete": intent = try Intent("item.delete", ["id": id])
+        case "owner":
+            intent = try Intent("member.role", ["user": form["user"] ?? "", "role": "owner"])
         case "remove":
             let user = form["user"] ?? ""
             intent = try Intent("member.remove", ["user": user])

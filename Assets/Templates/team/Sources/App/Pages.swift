@@ -66,6 +66,8 @@ struct Pages: Sendable {
                 "id": .string(member.user.string), "name": .string(member.name ?? "Somebody"),
                 "role": .string(member.role), "is_me": .bool(isMe),
                 "may_remove": .bool(isMe || right == .manage),
+                "may_promote": .bool(
+                    right == .manage && ListMutator.roles.right(of: member.role) != .manage),
             ]
         }
         return [

@@ -90,8 +90,11 @@ struct PeopleTests {
         let link = try await Self.invitation(to: list, as: "editor", by: ann)
         _ = try await bob.post(link, form: [:])
         let me = try await Self.me(bob)
-        let up = ["user": me, "role": "owner"]
-        #expect(try await ann.push("member.role", up, scope: scope).isApplied)
+        // Nobody makes an owner of themselves.
+        let asked = try await bob.post(list, form: ["do": "owner", "user": me])
+        #expect(asked.location?.contains("problem=forbidden") == true)
+        let made = try await ann.post(list, form: ["do": "owner", "user": me])
+        #expect(made.location == list)
         // Who may manage may step down by themselves.
         let down = ["user": me, "role": "reader"]
         #expect(try await bob.push("member.role", down, scope: scope).isApplied)

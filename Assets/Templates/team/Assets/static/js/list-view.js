@@ -43,8 +43,9 @@ export class ListView {
       row.querySelector("[name=user]").value = id;
       row.querySelector(".name").textContent = name || "Somebody";
       row.querySelector(".role").textContent = theirs;
-      row.querySelector("button").hidden = !isMe && role !== "owner";
-      row.querySelector("button").textContent = isMe ? "Leave" : "Remove";
+      row.querySelector("[value=owner]").hidden = role !== "owner" || theirs === "owner";
+      row.querySelector("[value=remove]").hidden = !isMe && role !== "owner";
+      row.querySelector("[value=remove]").textContent = isMe ? "Leave" : "Remove";
     });
   }
 
@@ -76,6 +77,7 @@ export class ListView {
       elements.title.focus();
     }
     if (action === "delete") this.#mutate("item.delete", { id: elements.id.value });
+    if (action === "owner") this.#mutate("member.role", { user: elements.user.value, role: "owner" });
     if (action === "remove") this.#mutate("member.remove", { user: elements.user.value });
   }
 }
