@@ -56,12 +56,14 @@ struct SettingFlags: ParsableArguments {
     struct ManyMachines: ParsableArguments {
         @Option(setting: "REDIS_CA") var redisCa: String?
         @Option(setting: "DATABASE_LISTEN_URL") var databaseListenUrl: String?
+        @Option(setting: "DATABASE_READ_URL") var databaseReadUrl: String?
         @Option(setting: "NEWS_PREFIX") var newsPrefix: String?
 
         var given: [(name: String, text: String?)] {
             [
                 ("REDIS_CA", redisCa),
                 ("DATABASE_LISTEN_URL", databaseListenUrl),
+                ("DATABASE_READ_URL", databaseReadUrl),
                 ("NEWS_PREFIX", newsPrefix),
             ]
         }

@@ -39,6 +39,13 @@ extension App {
     ) throws(StoreError) -> SyncService {
         do throws(SyncStartError) {
             guard configuration.isDatabaseShared else {
+                guard configuration.readDatabase == nil else {
+                    throw .store(
+                        StoreError(
+                            .unavailable,
+                            "DATABASE_READ_URL names a replica, and DATABASE_URL no PostgreSQL "
+                                + "that it could be one of: set both, or neither"))
+                }
                 return try start(try ownStore(), Sharing())
             }
             return try startShared(carrier, start)
@@ -78,16 +85,20 @@ extension App {
             _ start: (sending any SyncStore, Sharing) throws(SyncStartError) -> SyncService
         ) throws(SyncStartError) -> SyncService {
             do throws(StoreError) {
-                let database = try PostgresDatabase(url: configuration.database, logger: logger)
+                let database = try PostgresDatabase(
+                    url: configuration.database, replicaURL: configuration.readDatabase,
+                    logger: logger)
                 var sharing = Sharing()
                 sharing.committers = configuration.committers ?? Configuration.sharedCommitters
                 sharing.another = { (_: Int) throws(StoreError) in try database.makeStore() }
                 sharing.carrier = carrier
                 sharing.place = database.place
+                if let replica = database.replica { sharing.figures = { replica.figuresOfNode } }
                 let store = try database.makeStore()
                 do throws(SyncStartError) {
                     let service = try start(store, sharing)
                     database.figures.show(in: service)
+                    database.replica?.show(in: service)
                     return service
                 } catch {
                     throw StoreError(.unavailable, error.description)
@@ -121,6 +132,24 @@ extension App {
             service.metrics.add(.postgresSeconds) { Double(self.waitedNanoseconds) / 1e9 }
             service.metrics.add(.postgresConnections) { Double(self.openings) }
             service.metrics.add(.postgresBreaks) { Double(self.breaks) }
+        }
+    }
+
+    extension PostgresReplica {
+        /// Scrapes show it from now on.
+        fileprivate func show(in service: SyncService) {
+            service.metrics.add(.replicaReads) { Double(self.readCount) }
+            service.metrics.add(.replicaMisses, by: "reason") {
+                Miss.allCases.map { ($0.rawValue, Double(self.missCount($0))) }
+            }
+        }
+
+        /// What `/cluster` says of it.
+        fileprivate var figuresOfNode: [String: Int] {
+            [
+                "replica_reads": readCount,
+                "replica_misses": Miss.allCases.reduce(0) { $0 + missCount($1) },
+            ]
         }
     }
 #endif

@@ -76,6 +76,10 @@ extension Configuration {
             help: "PostgreSQL's own address for `LISTEN` and `NOTIFY`, where `DATABASE_URL` leads "
                 + "to a pool of connections. Not used beside `REDIS_URL`."),
         Setting(
+            "DATABASE_READ_URL", reads: .postgres, into: \.readDatabase, default: "none",
+            help: "A replica of the PostgreSQL that `DATABASE_URL` names: it answers reads of what "
+                + "it has already. It may be behind or away; then the primary answers."),
+        Setting(
             "NEWS_PREFIX", reads: .prefix, into: \.news.prefix,
             help: "Beginning of the names of channels. Apps that share a Redis need one "
                 + "each; nodes of one app have the same."),

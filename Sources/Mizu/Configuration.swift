@@ -26,6 +26,8 @@ public struct Configuration: Sendable {
     public var addresses = [ListenAddress(host: "127.0.0.1", port: 8080)]
     /// `sqlite:PATH`, `postgres://…` or `memory:`.
     public var database = "sqlite:data/mizu.db"
+    /// A replica of a PostgreSQL, which readers may ask in its place; nil: none.
+    public var readDatabase: String?
     /// Threads that commit, each with a connection, to a database that several processes share;
     /// nil: 4. Others have one.
     public var committers: Int?

@@ -43,6 +43,8 @@ enum Health {
         case .diskFull: "the disk is full, or less is left than DISK_FREE_MIN"
         case .storageFailing: "the database cannot be written: the log says why"
         case .foldsLag: "commits wait for the database: the disk is slow, or the log says why"
+        case .newerSchema:
+            "the database belongs to a newer version of mizu: this node is to be upgraded"
         case .draining: "the server is going down"
         }
     }

@@ -115,6 +115,12 @@ extension Metric {
     static let postgresBreaks = Metric(
         "mizu_postgres_connection_failures_total", .counter,
         "Connections that broke or answered too late, and attempts that made none")
+    static let replicaReads = Metric(
+        "mizu_replica_reads_total", .counter,
+        "Reads that a replica has answered to their end (DATABASE_READ_URL)")
+    static let replicaMisses = Metric(
+        "mizu_replica_misses_total", .counter, labels: ["reason"],
+        "Reads that went to the primary because the replica could not answer them")
 
     // The process.
     static let ready = Metric(
@@ -169,6 +175,7 @@ public enum MetricCatalogue {
             title: "PostgreSQL",
             metrics: [
                 .postgresRoundTrips, .postgresSeconds, .postgresConnections, .postgresBreaks,
+                .replicaReads, .replicaMisses,
             ]),
         Group(title: "Many machines", metrics: Metric.ofClusters),
         Group(

@@ -107,7 +107,7 @@ extension Sync {
         service.read(for: asker, of: key.scope) { (reader, check) throws(StoreError) -> Made in
             pages.begin(key)
             // The reader may be ahead of the tail, and the tail must not then show less than this.
-            let made = try tail.reading(of: key.scope, from: reader) {
+            let made = try tail.viewing(key.scope, from: reader, isAsked: true) {
                 (reader) throws(StoreError) in
                 try Self.make(key, pages, reader, check, make)
             }
@@ -120,6 +120,7 @@ extension Sync {
         }
     }
 
+    /// Within a view.
     /// - Note: not inlined: the optimizer of Swift 6.3.1 aborts where it clones `Snapshot`, which
     ///   cannot be copied, into the closure (`forwardToInit` at SILValue.h).
     @inline(never)
@@ -127,8 +128,6 @@ extension Sync {
         _ key: PageKey, _ pages: PageStore, _ reader: any SyncReader, _ check: ReadCheck,
         _ make: (borrowing Snapshot) throws -> Response
     ) throws(StoreError) -> Made {
-        try reader.beginReading(of: key.scope)
-        defer { reader.endReading() }
         let position = try reader.scopeState(key.scope).head
         // The tail did not know where the scope stands, or somebody else was quicker.
         if let page = pages.page(key, at: position) { return .page(page) }

@@ -29,7 +29,7 @@ extension Sync {
             }
             do {
                 let pass = try admitted.get()
-                let value = try await read(scope, onBehalfOf: peer, look)
+                let value = try await read(scope, onBehalfOf: peer, isAsked: true, look)
                 // A commit may have taken the right away meanwhile.
                 let error: (any Error)? = await handedOver { waiting in
                     service.confirm(pass, for: asker) { waiting.resume(returning: $0) }

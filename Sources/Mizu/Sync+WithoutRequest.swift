@@ -36,10 +36,20 @@ extension Sync {
         _ scope: Name = .defaultScope, onBehalfOf peer: PeerAddress? = nil,
         _ look: @escaping @Sendable (borrowing Snapshot) throws -> Value
     ) async throws -> Value {
+        try await read(scope, onBehalfOf: peer, isAsked: false, look)
+    }
+
+    /// - Parameter isAsked: as `look(at:for:isAsked:)` has it.
+    func read<Value: Sendable>(
+        _ scope: Name, onBehalfOf peer: PeerAddress?, isAsked: Bool,
+        _ look: @escaping @Sendable (borrowing Snapshot) throws -> Value
+    ) async throws -> Value {
         let watch = ExchangeWatch()
         return try await withTaskCancellationHandler {
             let result: Result<Value, any Error> = await handedOver { waiting in
-                self.look(at: scope, for: asker(peer, watchedBy: watch), look) { result in
+                self.look(
+                    at: scope, for: asker(peer, watchedBy: watch), isAsked: isAsked, look
+                ) { result in
                     waiting.resume(returning: self.result(of: result, in: scope, watch))
                 }
             }

@@ -29,8 +29,10 @@ public struct Sync: Sendable {
     /// - Parameters:
     ///   - scope: the scope to read.
     ///   - respond: runs on a reader's thread. It is not called if the client has left, if its
-    ///     address has too many reads under way (429), or if the read has waited for 10 s (503).
-    ///     What it throws is logged with the route and answered like a handler's error.
+    ///     address has too many reads under way (429), or if the read has waited for 10 s (503). It
+    ///     may be called a second time, with a snapshot of the database itself, where a replica
+    ///     failed in the middle (DATABASE_READ_URL). What it throws is logged with the route and
+    ///     answered like a handler's error.
     /// - Returns: a pending response, which the handler returns at once.
     /// - Throws: `HTTPError` 403 if the user may not read the scope.
     public func read(
@@ -53,7 +55,7 @@ public struct Sync: Sendable {
         _ respond: @escaping @Sendable (borrowing Snapshot) throws -> Response
     ) {
         let workers = self.workers
-        look(at: scope, for: asker, respond) { result in
+        look(at: scope, for: asker, isAsked: true, respond) { result in
             let response =
                 switch result {
                 case .read(let response): response
@@ -78,10 +80,13 @@ public struct Sync: Sendable {
         case failed(any Error)
     }
 
-    /// Calls `work` with the scope's records, all at one cursor, on a reader's thread.
-    /// - Parameter answer: called once, there, or at once if too many reads wait.
+    /// Calls `work` with the scope's records, all at one cursor, on a reader's thread; a second
+    /// time where a replica of the database failed in the middle.
+    /// - Parameters:
+    ///   - isAsked: the read was admitted, so that it is known how far it has to show the scope.
+    ///   - answer: called once, there, or at once if too many reads wait.
     func look<Value: Sendable>(
-        at scope: Name, for asker: ReadAsker,
+        at scope: Name, for asker: ReadAsker, isAsked: Bool = false,
         _ work: @escaping @Sendable (borrowing Snapshot) throws -> Value,
         answer: @escaping @Sendable (Look<Value>) -> Void
     ) {
@@ -89,9 +94,8 @@ public struct Sync: Sendable {
         service.read(for: asker, of: scope) {
             (reader, check) throws(StoreError) -> Look<Value> in
             // The reader may be ahead of the tail, and the tail must not then show less than this.
-            try tail.reading(of: scope, from: reader) { (reader) throws(StoreError) in
-                try reader.beginReading(of: scope)
-                defer { reader.endReading() }
+            try tail.viewing(scope, from: reader, isAsked: isAsked) {
+                (reader) throws(StoreError) in
                 do {
                     return .read(try work(Snapshot(reader: reader, scope: scope, check: check)))
                 } catch let error as StoreError {

@@ -15,12 +15,14 @@ import Synchronization
 /// copies references, or joins small neighbours in `append`.
 public final class LogTail: Sendable {
     private let limits: SyncLimits
+    private let isShared: Bool
     private let table: Mutex<TailTable>
 
     /// - Parameter isShared: others write to the store, too. Then what is here may be behind, and
     ///   who answers from it asks the store first where the log ends (`learn`).
     public init(limits: SyncLimits, isShared: Bool = false) {
         self.limits = limits
+        self.isShared = isShared
         table = Mutex(TailTable(limits: limits, isShared: isShared))
     }
 
@@ -108,6 +110,14 @@ extension LogTail {
                 head: tail.flatMap { $0.isComplete ? $0.head : nil }, appended: tail?.head,
                 seen: tail?.seen, moment: Moment(evictions: table.evictions))
         }
+    }
+
+    /// A position at or behind all that anybody was shown of the scope, as far as this process has
+    /// learned of it: for who has asked the store and is to read from a copy that may be behind.
+    /// Nil where only the store knows, and in a store that nobody else writes to.
+    public func shown(_ scope: Name) -> Position? {
+        guard isShared else { return nil }
+        return table.withLock { $0.shown(scope) }
     }
 
     /// Takes in where a scope's log ends, as a reader found it. Any thread; to be called before

@@ -14,9 +14,23 @@ extension SyncReader {
 
     /// The same, and where the log ended in the view that the page is of; nil where the page ends
     /// before what was folded and did not need to know.
+    /// - Parameter position: a copy of the store that reaches it will do (`readCopy`).
     public func read(
-        _ request: PullRequest, limits: SyncLimits
+        _ request: PullRequest, limits: SyncLimits, reaching position: Position? = nil
     ) throws(StoreError) -> (answer: Result<PullPage, Refusal>, head: ScopeHead?) {
+        let copied = readCopy(of: request.scope, reaching: position) {
+            () throws(StoreError) -> (page: PullPage, head: ScopeHead)? in
+            let state = try scopeState(request.scope)
+            let refusal = try refusal(
+                cursor: request.cursor, epoch: request.epoch, in: request.scope, state)
+            // That somebody has to start over the store alone says.
+            guard refusal == nil else { return nil }
+            return (
+                try page(request, state, limits: limits),
+                ScopeHead(state.head, checksum: state.checksum)
+            )
+        }
+        if let copied { return (.success(copied.page), copied.head) }
         if let page = try foldedPage(request, limits: limits) { return (.success(page), nil) }
         try beginReading(of: request.scope)
         defer { endReading() }

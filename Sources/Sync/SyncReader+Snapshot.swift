@@ -53,11 +53,27 @@ extension SyncReader {
     }
 
     /// The same, and where the log ended in the view that the page is of.
+    /// - Parameter position: a copy of the store that reaches it will do (`readCopy`).
     public func read(
-        _ request: SnapshotRequest, limits: SyncLimits
+        _ request: SnapshotRequest, limits: SyncLimits, reaching position: Position? = nil
     ) throws(StoreError) -> (answer: Result<[ByteSlice], Refusal>, head: ScopeHead) {
+        let copied = readCopy(of: request.scope, reaching: position) {
+            () throws(StoreError) -> (answer: Result<[ByteSlice], Refusal>, head: ScopeHead)? in
+            let found = try viewedPage(request, limits: limits)
+            // That somebody has to start over the store alone says.
+            if case .failure = found.answer { return nil }
+            return found
+        }
+        if let copied { return copied }
         try beginReading(of: request.scope)
         defer { endReading() }
+        return try viewedPage(request, limits: limits)
+    }
+
+    /// The page, within a view.
+    private func viewedPage(
+        _ request: SnapshotRequest, limits: SyncLimits
+    ) throws(StoreError) -> (answer: Result<[ByteSlice], Refusal>, head: ScopeHead) {
         let state = try scopeState(request.scope)
         let head = ScopeHead(state.head, checksum: state.checksum)
         if let first = request.next?.first,

@@ -23,6 +23,8 @@ public struct StoreError: Error, Hashable, Sendable {
         case noSpace
         /// Commits wait for the database, and no more of them can wait.
         case foldsLag
+        /// The rows are of a version that this one may not go on with.
+        case newerSchema
         case other
     }
     public let kind: Kind
@@ -280,6 +282,15 @@ public protocol SyncReader: LogSource {
     func beginReading() throws(StoreError)
     func endReading()
 
+    /// Begins a view of a copy of the store that may be behind, if there is one that has all of
+    /// `scope` up to `position` and shows nothing that the store does not show. Outside of a view.
+    /// - Returns: whether it has begun; otherwise read from the store.
+    func beginReadingCopy(of scope: Name, reaching position: Position) -> Bool
+    /// Ends a view of a copy.
+    /// - Returns: whether all that was asked for was answered; otherwise what was made of it is
+    ///   nothing, and is to be read from the store.
+    func endReadingCopy() -> Bool
+
     /// The states of logs as they are committed, at the call or later, in the order of `scopes`.
     /// Outside of a view. A shared store answers all of them by one question: what a process shows
     /// from its memory, it asks this way first whether that is the newest.
@@ -298,6 +309,10 @@ public protocol SyncReader: LogSource {
 }
 
 extension SyncReader {
+    // A store without copies.
+    public func beginReadingCopy(of scope: Name, reaching position: Position) -> Bool { false }
+    public func endReadingCopy() -> Bool { true }
+
     public func scopeStates(of scopes: [Name]) throws(StoreError) -> [ScopeState] {
         var states: [ScopeState] = []
         for scope in scopes {

@@ -70,6 +70,14 @@ struct TailTable {
         return slots[place].tail.check(cursor: position.cursor, epoch: position.epoch) == .known
     }
 
+    /// Up to where anybody may have been shown the scope; nil where that is not known.
+    mutating func shown(_ scope: Name) -> Position? {
+        guard let place = places[scope], !slots[place].tail.isUnsure else { return nil }
+        touch(place)
+        let tail = slots[place].tail
+        return Position(cursor: max(tail.seen, tail.head.cursor), epoch: tail.head.epoch)
+    }
+
     mutating func append(_ changes: CommittedChanges) {
         guard let place = places[changes.scope] else {
             var tail = ScopeTail(base: changes.base)

@@ -127,7 +127,9 @@ extension Connection {
         try readSync(deadline)
         if let refusal {
             // The server is about to go, or forgot what was prepared.
-            if case .refused(let code, _) = refusal, code.hasPrefix("57P") || code == "26000" {
+            if case .refused(let code, _) = refusal,
+                code.hasPrefix("57P") || code == "26000" || code == "25006"
+            {
                 close()
             }
             throw refusal
@@ -200,7 +202,7 @@ extension Connection {
     ) throws(ConnectionFailure) -> Int32 {
         while true {
             let left = deadline - cpostgres_now()
-            guard left > 0 else { throw .broken("no answer in time") }
+            guard left > 0 else { throw .late }
             let found = cpostgres_wait(PQsocket(handle), forWrite ? 1 : 0, left)
             if found > 0 { return found }
         }

@@ -25,6 +25,18 @@ enum ConnectionFailure: Error {
     case refused(code: String, String)
     /// Something stands there that is not ours.
     case occupied(String)
+
+    private static let lateWords = "no answer in time"
+    static let late = ConnectionFailure.broken(lateWords)
+    static let unreachableInTime = ConnectionFailure.unreachable(lateWords)
+
+    /// Whether nothing is wrong but that it takes too long.
+    var isLate: Bool {
+        switch self {
+        case .broken(let message), .unreachable(let message): message == Self.lateWords
+        case .refused, .occupied: false
+        }
+    }
 }
 
 /// What the server bounds for a connection's transactions.
@@ -85,6 +97,12 @@ final class Connection {
         figures = database.figures
     }
 
+    init(_ parameters: [ConnectionParameter], _ figures: PostgresFigures) {
+        self.parameters = parameters
+        self.figures = figures
+        bounds = nil
+    }
+
     deinit { close() }
 
     var isOpen: Bool { handle != nil }
@@ -92,9 +110,11 @@ final class Connection {
     var backend: Int { isDirect ? handle.map { Int(PQbackendPID($0)) } ?? 0 : 0 }
 
     /// Connects where it is not. Blocks.
-    func open() throws(ConnectionFailure) {
+    /// - Parameter milliseconds: how long that may take; nil: as long as the URL says
+    ///   (`connect_timeout`).
+    func open(within milliseconds: Int64? = nil) throws(ConnectionFailure) {
         guard handle == nil else { return }
-        let connection = Self.connect(parameters)
+        let connection = Self.connect(parameters, within: milliseconds)
         var isOpened = false
         defer { if !isOpened { figures.broke() } }
         guard let connection else { throw .unreachable("no memory for a connection") }
@@ -102,6 +122,7 @@ final class Connection {
         guard PQstatus(connection) == CONNECTION_OK else {
             let message = errorText(PQerrorMessage(connection))
             close()
+            if message.isEmpty { throw .unreachableInTime }
             throw .unreachable(message)
         }
         cpostgres_ignore_notices(connection)
@@ -112,7 +133,8 @@ final class Connection {
         openings += 1
         isOpened = true
         // A pool says a number of its own.
-        let found = try run([Query(Self.whoIsThere)])[0]
+        let found = try run(
+            [Query(Self.whoIsThere)], within: milliseconds ?? Self.roundTripMilliseconds)[0]
         guard found.count == 1, found.bytes(0, 0).count == 8 else {
             close()
             throw .unreachable("the server does not say who it is")
@@ -140,7 +162,10 @@ final class Connection {
     private static let whoIsThere = Statement("m_who", "SELECT pg_backend_pid()::int8")
 
     /// What libpq makes of it, which may be a connection that has failed; nil: no memory. Blocks.
-    static func connect(_ parameters: [ConnectionParameter]) -> OpaquePointer? {
+    /// - Parameter milliseconds: nil: as long as the parameters say.
+    static func connect(
+        _ parameters: [ConnectionParameter], within milliseconds: Int64? = nil
+    ) -> OpaquePointer? {
         var keywords: [UnsafeMutablePointer<CChar>?] = []
         var values: [UnsafeMutablePointer<CChar>?] = []
         for parameter in parameters {
@@ -150,7 +175,24 @@ final class Connection {
         defer { for text in keywords + values { text?.deallocate() } }
         let names = keywords.map { UnsafePointer($0) } + [nil]
         let contents = values.map { UnsafePointer($0) } + [nil]
-        return PQconnectdbParams(names, contents, 0)
+        guard let milliseconds else { return PQconnectdbParams(names, contents, 0) }
+        guard let connection = PQconnectStartParams(names, contents, 0) else { return nil }
+        advance(connection, until: cpostgres_now() + milliseconds)
+        return connection
+    }
+
+    /// Brings an attempt to its end, or leaves it where it is when time is up.
+    private static func advance(_ connection: OpaquePointer, until deadline: Int64) {
+        var step = PGRES_POLLING_WRITING
+        while PQstatus(connection) != CONNECTION_BAD,
+            step == PGRES_POLLING_WRITING || step == PGRES_POLLING_READING
+        {
+            let left = deadline - cpostgres_now()
+            guard left > 0 else { return }
+            let isWrite: Int32 = step == PGRES_POLLING_WRITING ? 1 : 0
+            guard cpostgres_wait(PQsocket(connection), isWrite, left) > 0 else { continue }
+            step = PQconnectPoll(connection)
+        }
     }
 
     func close() {

@@ -16,10 +16,13 @@ struct ConnectionParameter: Sendable {
         ("keepalives_count", "3"), ("tcp_user_timeout", "20000"), ("application_name", "mizu"),
     ]
 
-    /// - Parameter setting: where the URL is from.
+    /// - Parameters:
+    ///   - setting: where the URL is from.
+    ///   - preferred: which of several hosts, where the URL does not say.
     /// - Throws: a line for people, without anything of the URL.
     static func parse(
-        _ url: String, of setting: String = "DATABASE_URL"
+        _ url: String, of setting: String = "DATABASE_URL",
+        preferring preferred: String = "read-write"
     ) throws(StoreError) -> [ConnectionParameter] {
         let refusal = StoreError(
             .unavailable,
@@ -47,12 +50,12 @@ struct ConnectionParameter: Sendable {
         for (keyword, value) in defaults where !found.contains(where: { $0.keyword == keyword }) {
             found.append(ConnectionParameter(keyword: keyword, value: value))
         }
-        // Of several hosts the one that writes, unless the URL asks for something else.
+        // Of several hosts the one that is meant, unless the URL asks for something else.
         if !found.contains(where: { $0.keyword == "target_session_attrs" }),
             found.contains(where: { $0.keyword.hasPrefix("host") && $0.value.contains(",") })
         {
             found.append(
-                ConnectionParameter(keyword: "target_session_attrs", value: "read-write"))
+                ConnectionParameter(keyword: "target_session_attrs", value: preferred))
         }
         return found
     }

@@ -30,7 +30,8 @@ struct LoneLook {
         """
         SELECT m.epoch, t.aging, t.outcomes,
             o.review, o.cursor, o.epoch, o.code, o.message, o.high, o.low, o.owner, o.client,
-            o.sequence, c.owner, c.pushed, c.outcomes, a.scopes, a.bytes, r.version, r.data
+            o.sequence, c.owner, c.pushed, c.outcomes, a.scopes, a.bytes, r.version, r.data,
+            m.compatible, m.version
         FROM mizu_meta m
         CROSS JOIN (SELECT max(aging) AS aging, coalesce(sum(outcomes), 0)::int8 AS outcomes
             FROM mizu_total) t
@@ -41,6 +42,8 @@ struct LoneLook {
         """)
     /// Where `look` is among the queries.
     static let stateIndex = 1
+    /// Where `compatible` is among its columns, and the schema's version behind it.
+    static let versionsColumn = 20
 
     /// - Returns: nil where it is no such push.
     init?(_ pushes: [PushRequest], _ guesses: RecordGuesses, _ cache: RecordCache) {

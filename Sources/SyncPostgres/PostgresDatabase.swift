@@ -5,6 +5,7 @@
 import Logging
 import MizuBytes
 import MizuSync
+import Synchronization
 
 /// A database of PostgreSQL that many processes share. Any thread.
 public final class PostgresDatabase: Sendable {
@@ -13,7 +14,11 @@ public final class PostgresDatabase: Sendable {
     let parameters: [ConnectionParameter]
     /// What its connections have done.
     public let figures = PostgresFigures()
+    /// What readers may ask in its place; nil: nothing.
+    public let replica: PostgresReplica?
     let logger: Logger
+    /// What the primary said of itself when somebody connected last.
+    private let lineage = Mutex<PostgresLineage?>(nil)
 
     /// Whether `url` names a database of this kind: `postgres://…` or `postgresql://…`.
     public static func isURL(_ url: String) -> Bool {
@@ -21,15 +26,28 @@ public final class PostgresDatabase: Sendable {
     }
 
     /// Reads the URL. Connects to nothing.
-    /// - Parameter setting: where the URL is from, for people.
+    /// - Parameters:
+    ///   - setting: where the URL is from, for people.
+    ///   - replicaURL: a replica of it that readers may ask; nil: there is none.
     /// - Throws: one line for people that says what to do.
     public init(
-        url: String, of setting: String = "DATABASE_URL", logger: Logger
+        url: String, of setting: String = "DATABASE_URL", replicaURL: String? = nil,
+        logger: Logger
     ) throws(StoreError) {
         parameters = try ConnectionParameter.parse(url, of: setting)
         place = ConnectionParameter.place(of: parameters)
+        replica =
+            if let replicaURL { try PostgresReplica(url: replicaURL, logger: logger) } else { nil }
         self.logger = logger
     }
+
+    /// Takes in what the primary has said of itself.
+    func learn(_ facts: Schema.Facts) {
+        lineage.withLock { $0 = facts.lineage }
+    }
+
+    /// Which database the primary is; nil before anybody has connected.
+    var knownLineage: PostgresLineage? { lineage.withLock { $0 } }
 
     /// Connects, and makes or migrates the tables where that is due. Blocks, for a bounded time.
     /// Stores of one database may be made as many as there are committers; scopes that two of them
@@ -47,6 +65,6 @@ public final class PostgresDatabase: Sendable {
 
     /// A reader with a connection of its own, which is made with the first question.
     public func makeReader() throws(StoreError) -> sending any SyncReader {
-        PostgresReader(Connection(self, bounds: .reading))
+        PostgresReader(self)
     }
 }

@@ -7,7 +7,12 @@ import MizuSync
 
 /// A reader. Confined to one thread.
 final class PostgresReader: SyncReader, Asking {
+    private let database: PostgresDatabase
     private let connection: Connection
+    /// The connection's opening in which it was asked who is there.
+    private var knownOpening = 0
+    /// A view of a replica; nil where there is none.
+    private let copy: ReplicaView?
     /// The store's, for scopes that were never written to; nil where it was not asked for in this
     /// view.
     private var epoch: Name?
@@ -18,6 +23,8 @@ final class PostgresReader: SyncReader, Asking {
         /// The first question brings it.
         case wanted
         case open
+        /// Of the replica.
+        case ofCopy
     }
 
     private static let begin = Statement(
@@ -26,7 +33,7 @@ final class PostgresReader: SyncReader, Asking {
         "m_state",
         """
         SELECT m.epoch, s.cursor, s.base, s.records, s.checksum, s.bytes, s.log_bytes, s.epoch,
-            s.owner
+            s.owner, m.compatible, m.version
         FROM mizu_meta m LEFT JOIN mizu_scope s ON s.name = $1
         """)
     /// Planned once (Prefetch says how): every pull asks this.
@@ -34,12 +41,16 @@ final class PostgresReader: SyncReader, Asking {
         "m_states",
         """
         SELECT m.epoch, s.cursor, s.base, s.records, s.checksum, s.bytes, s.log_bytes, s.epoch,
-            s.owner, s.name
+            s.owner, s.name, m.compatible, m.version
         FROM mizu_meta m LEFT JOIN (unnest((SELECT $1::bytea[])) AS n(name)
             CROSS JOIN LATERAL (SELECT * FROM mizu_scope WHERE name = n.name OFFSET 0) s) ON true
         """)
 
-    init(_ connection: Connection) { self.connection = connection }
+    init(_ database: PostgresDatabase) {
+        self.database = database
+        connection = Connection(database, bounds: .reading)
+        copy = database.replica.map { ReplicaView(of: $0) }
+    }
 
     // MARK: Views
 
@@ -57,8 +68,41 @@ final class PostgresReader: SyncReader, Asking {
         epoch = nil
     }
 
+    func beginReadingCopy(of scope: Name, reaching position: Position) -> Bool {
+        guard case .none = view, let copy, let lineage = database.knownLineage,
+            let found = copy.begin(scope, reaching: position, in: lineage)
+        else { return false }
+        // A replica may show what its primary has written and does not show yet. What nobody can
+        // be shown by the primary is nobody's to see.
+        if found.cursor > position.cursor, !isShown(found, of: scope) {
+            copy.leave(for: .ahead)
+            return false
+        }
+        view = .ofCopy
+        return true
+    }
+
+    private func isShown(_ position: Position, of scope: Name) -> Bool {
+        do throws(StoreError) {
+            let head = try scopeStates(of: [scope]).first?.head
+            return head.map { $0.epoch == position.epoch && $0.cursor >= position.cursor } ?? false
+        } catch {
+            // Who reads from the store next says so.
+            return false
+        }
+    }
+
+    func endReadingCopy() -> Bool {
+        guard case .ofCopy = view, let copy else { return false }
+        view = .none
+        return copy.end()
+    }
+
     func ask(_ query: Query, of scope: Name) throws(StoreError) -> Rows {
         switch view {
+        case .ofCopy:
+            guard let copy else { throw StoreError(.unavailable, "there is no replica") }
+            return try copy.ask(query, of: scope)
         case .open:
             do throws(ConnectionFailure) {
                 return try connection.run([query])[0]
@@ -83,9 +127,11 @@ final class PostgresReader: SyncReader, Asking {
         while true {
             do throws(ConnectionFailure) {
                 try connection.open()
-                // What travels together is one transaction.
-                let before = opening + connection.opening
-                return try connection.run(before + [query])[before.count]
+                if connection.openings == knownOpening {
+                    // What travels together is one transaction.
+                    let before = opening + connection.opening
+                    return try connection.run(before + [query])[before.count]
+                }
             } catch {
                 // What was refused in a view leaves its transaction.
                 if connection.isOpen { connection.post([Query(Schema.rollback)]) }
@@ -94,7 +140,20 @@ final class PostgresReader: SyncReader, Asking {
                 if tries < 2, !connection.isOpen, case .refused = error { continue }
                 throw Self.unavailable(error)
             }
+            try learnWhoIsThere()
         }
+    }
+
+    /// Asks a server that was just connected to which database it is, before anything is shown of
+    /// it: after a failover a new epoch begins first.
+    private func learnWhoIsThere() throws(StoreError) {
+        let opening = connection.openings
+        do throws(StoreError) {
+            database.learn(try Schema.facts(connection, admitsMark: true))
+        } catch {
+            throw StoreError(.unavailable, error.message, cause: error.cause)
+        }
+        knownOpening = opening
     }
 
     private static func unavailable(_ failure: ConnectionFailure) -> StoreError {
@@ -105,8 +164,10 @@ final class PostgresReader: SyncReader, Asking {
     // MARK: Rows
 
     func scopeState(_ scope: Name) throws(StoreError) -> ScopeState {
+        if case .ofCopy = view, let state = copy?.state(of: scope) { return state }
         let rows = try ask(Query(Self.state).with(scope), of: scope)
         guard rows.count == 1 else { throw Rows.damaged("mizu_meta has \(rows.count) rows") }
+        try Schema.checkVersion(rows, 0, compatible: 9, version: 10)
         if let state = try rows.scopeState(0, from: 1) { return state }
         return ScopeState(unwrittenIn: try rows.name(0, 0))
     }
@@ -115,6 +176,7 @@ final class PostgresReader: SyncReader, Asking {
         guard case .none = view else { throw StoreError(.unavailable, "there is a view already") }
         let rows = try runAnew(Query(Self.states).with(scopes))
         guard rows.count > 0 else { throw Rows.damaged("mizu_meta has no row") }
+        try Schema.checkVersion(rows, 0, compatible: 10, version: 11)
         var found: [Name: ScopeState] = [:]
         for row in 0..<rows.count where !rows.isNull(row, 9) {
             found[try rows.name(row, 9)] = try rows.scopeState(row, from: 1)

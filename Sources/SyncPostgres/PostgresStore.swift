@@ -54,6 +54,7 @@ final class PostgresStore: SyncStore, Asking {
         }
         let facts = try Schema.facts(
             connection, newEpoch: newEpoch, admitsMark: isMover)
+        database.learn(facts)
         epoch = facts.epoch
         salt = facts.salt
         knownOpening = connection.openings
@@ -100,6 +101,7 @@ final class PostgresStore: SyncStore, Asking {
         }
         guard connection.openings != knownOpening else { return }
         let facts = try Schema.facts(connection, admitsMark: isMover)
+        database.learn(facts)
         if facts.epoch != epoch {
             cache.removeAll()
             database.logger.notice(
@@ -122,7 +124,7 @@ extension PostgresStore {
     static let state = Statement(
         "m_begin_state",
         """
-        SELECT m.epoch, t.aging, t.outcomes FROM mizu_meta m, (
+        SELECT m.epoch, t.aging, t.outcomes, m.compatible, m.version FROM mizu_meta m, (
             SELECT max(aging) AS aging, coalesce(sum(outcomes), 0)::int8 AS outcomes
             FROM mizu_total) t
         """)
@@ -155,7 +157,9 @@ extension PostgresStore {
         foundScopes = []
         for push in pushes { scopes.insert(push.scope) }
         if scopes.count == 1, let look = LoneLook(pushes, guesses, cache) {
-            return try start(look.queries, stateAt: LoneLook.stateIndex) {
+            return try start(
+                look.queries, stateAt: LoneLook.stateIndex, versionsAt: LoneLook.versionsColumn
+            ) {
                 (transaction, rows) throws(StoreError) in
                 transaction.pushes = pushes
                 try look.take(rows, into: &transaction, &cache)
@@ -171,9 +175,10 @@ extension PostgresStore {
     /// - Parameters:
     ///   - queries: what is asked behind `BEGIN`.
     ///   - index: which one of them has found the columns of `state` first.
+    ///   - column: where its `compatible` is, and `version` behind it.
     ///   - take: what they have found.
     private func start(
-        _ queries: [Query], stateAt index: Int = 0,
+        _ queries: [Query], stateAt index: Int = 0, versionsAt column: Int = 3,
         _ take: (inout OpenTransaction, ArraySlice<Rows>) throws(StoreError) -> Void
     ) throws(StoreError) {
         if transaction != nil { rollback() }
@@ -184,6 +189,8 @@ extension PostgresStore {
             let rows = Array(try run(opening + queries)[opening.count...])
             let state = rows[index]
             guard state.count == 1 else { throw Rows.damaged("mizu_meta has \(state.count) rows") }
+            // A node that goes on while a newer one has migrated the tables.
+            try Schema.checkVersion(state, 0, compatible: column, version: column + 1)
             self.take(try state.name(0, 0))
             if !state.isNull(0, 1), try state.int(0, 1) > 0 {
                 begun.totals = StoreTotals(
@@ -266,12 +273,13 @@ extension PostgresStore {
             do throws(StoreError) {
                 rollback()
                 try open()
+                let found = try run([Query(Schema.begin), Query(Schema.versions)])
+                try Schema.checkVersion(found[1], 0, compatible: 0, version: 1)
                 let answers = try run([
-                    Query(Schema.begin), Query(Self.prove).with(lane), PostgresMark.question,
-                    Query(Schema.commit),
+                    Query(Self.prove).with(lane), PostgresMark.question, Query(Schema.commit),
                 ])
                 // Sums of a node may be written there still; rows of people may not.
-                if let mark = PostgresMark.answered(answers[2]) { throw mark.refusal }
+                if let mark = PostgresMark.answered(answers[1]) { throw mark.refusal }
                 return
             } catch {
                 connection.post([Query(Schema.rollback)])

@@ -3,6 +3,13 @@
 // one. Every primary key begins with the scope, so that scopes may one day be spread over servers.
 // Names of tables are not qualified: they stand in the first schema of the search path.
 //
+// A node may meet tables of a newer version: `version` says which, and `compatible` from which
+// version on a node may go on with them. A migration that only adds (tables, columns with a
+// default, indexes) leaves `compatible` as it is. One that older nodes must not go on with raises
+// it, and renames `mizu_scope` or what else it rebuilds in the same transaction: a node that is in
+// the middle of a commit, behind its look at `compatible`, then finds no table. Each transaction
+// and each question for heads looks at it; a node that may not go on says so and is not ready.
+//
 // `identity` says which database wrote the epoch: the cluster, the database in it, and the timeline
 // that a failover or a restore to a point in time begins. Who finds another one writes a new epoch.
 
@@ -131,6 +138,26 @@ enum Schema {
     struct Facts {
         let epoch: Name
         let salt: UInt64
+        /// The cluster and the database in it, without the timeline.
+        let server: [UInt8]
+
+        var lineage: PostgresLineage { PostgresLineage(epoch: epoch, server: server) }
+    }
+
+    static let versions = Statement("m_versions", "SELECT compatible, version FROM mizu_meta")
+
+    /// - Throws: where this version may not go on with the rows.
+    static func checkVersion(
+        _ rows: Rows, _ row: Int, compatible: Int, version column: Int
+    ) throws(StoreError) {
+        guard row < rows.count, try rows.int(row, compatible) <= version else {
+            throw StoreError(
+                .unavailable,
+                "the database belongs to a newer version of mizu (schema "
+                    + "\(row < rows.count ? try rows.int(row, column) : 0), this one knows "
+                    + "\(version)): upgrade mizu",
+                cause: .newerSchema)
+        }
     }
 
     /// Makes the tables where there are none.
@@ -210,7 +237,7 @@ enum Schema {
             _ = try connection.run([
                 Query(setEpoch).with(epoch).with([UInt8](again.bytes(0, 5))), Query(commit),
             ])
-            return Facts(epoch: epoch, salt: facts.salt)
+            return Facts(epoch: epoch, salt: facts.salt, server: facts.server)
         } catch let failure as ConnectionFailure {
             connection.post([Query(rollback)])
             throw failure.storeError(isCommitSent: false)
@@ -224,14 +251,12 @@ enum Schema {
 
     private static func check(_ rows: Rows) throws(StoreError) -> Facts {
         guard rows.count == 1 else { throw Rows.damaged("mizu_meta has \(rows.count) rows") }
-        guard try rows.int(0, 1) <= version else {
-            throw StoreError(
-                .unavailable,
-                "the database was written by a newer version of mizu (schema "
-                    + "\(try rows.int(0, 0)), this one knows \(version)): upgrade mizu")
-        }
+        try checkVersion(rows, 0, compatible: 1, version: 0)
+        let identity = rows.bytes(0, 5)
+        let slash = identity.lastIndex(of: UInt8(ascii: "/")) ?? identity.endIndex
         return Facts(
-            epoch: try rows.name(0, 2), salt: UInt64(bitPattern: Int64(try rows.int(0, 3))))
+            epoch: try rows.name(0, 2), salt: UInt64(bitPattern: Int64(try rows.int(0, 3))),
+            server: [UInt8](identity[..<slash]))
     }
 }
 

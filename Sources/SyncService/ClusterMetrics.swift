@@ -35,6 +35,11 @@ extension Metric {
     public static let newsDropped = Metric(
         "mizu_news_dropped_total", .counter,
         "Messages that were not sent because the carrier was away or took too little")
+    public static let newsPassedOver = Metric(
+        "mizu_news_passed_over_total", .counter,
+        "Messages of a newer version's form or kind, which this one does not know")
+    public static let newsMalformed = Metric(
+        "mizu_news_malformed_total", .counter, "Messages that no version says so")
     public static let newsConnections = Metric(
         "mizu_news_connections_total", .counter, "Connections to the carrier of news")
     public static let readIndexQueries = Metric(
@@ -47,7 +52,8 @@ extension Metric {
     /// All of them, in the order of the documentation.
     public static let ofClusters = [
         clusterNodes, feedLag, feedDelay, feedScopes, feedGaps, feedCatchUps, newsUp, newsReceived,
-        newsSent, newsDropped, newsConnections, readIndexQueries, readIndexRequests,
+        newsSent, newsDropped, newsPassedOver, newsMalformed, newsConnections, readIndexQueries,
+        readIndexRequests,
     ]
 }
 
@@ -111,11 +117,12 @@ extension SyncService {
     /// The figures that a node tells of its news.
     private var nodeFigures: [String: Int] {
         guard let feed = storeNews?.figures else { return [:] }
-        return [
+        let figures = [
             ClusterReport.Figure.scopes: feed.scopes,
             ClusterReport.Figure.feedLag: feed.lagMilliseconds,
             ClusterReport.Figure.behind: feed.changesBehind,
         ]
+        return figures.merging(storeFigures?() ?? [:]) { own, _ in own }
     }
 
     /// From now on reports and scrapes show the nodes of `cluster`, and it tells them of this one's
@@ -128,6 +135,7 @@ extension SyncService {
         metrics.add(.newsUp) { cluster.isConnected ? 1 : 0 }
         for (metric, figure) in [
             (Metric.newsSent, "published_messages"), (.newsDropped, "dropped_messages"),
+            (.newsPassedOver, "passed_over_messages"), (.newsMalformed, "malformed_messages"),
             (.newsConnections, "connections"),
         ] {
             metrics.add(metric) { cluster.news.figures[figure].map { Double($0) } }

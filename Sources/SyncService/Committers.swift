@@ -12,6 +12,8 @@ package struct Sharing: Sendable {
     package var times = StoreNewsTimes()
     /// What the store is called, for people, without a password.
     package var place = ""
+    /// What the node says of its store, among its figures.
+    package var figures: (@Sendable () -> [String: Int])?
     /// Committers, of which each has a store of its own; 1 where `another` is nil.
     package var committers = 1
     /// Opens the store of a committer beside the first. Called on the thread that starts.

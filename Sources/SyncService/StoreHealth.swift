@@ -13,6 +13,8 @@ public enum WriteObstacle: String, CaseIterable, Sendable {
     case storageFailing = "storage_failing"
     /// Commits wait for the database, and no more of them can wait.
     case foldsLag = "folds_lag"
+    /// A newer version has migrated the tables to what this one may not write.
+    case newerSchema = "newer_schema"
     /// The server is going down.
     case draining
 
@@ -20,6 +22,7 @@ public enum WriteObstacle: String, CaseIterable, Sendable {
         switch cause {
         case .noSpace: self = .diskFull
         case .foldsLag: self = .foldsLag
+        case .newerSchema: self = .newerSchema
         case .other: self = .storageFailing
         }
     }

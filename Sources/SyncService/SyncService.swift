@@ -38,6 +38,8 @@ public final class SyncService: Sendable {
     let index: ReadIndex?
     /// What a store is called that others write to, too; without a password.
     package let place: String
+    /// What it says of itself, among the node's figures.
+    let storeFigures: (@Sendable () -> [String: Int])?
     /// What other parts of this node add to its metrics.
     package let metrics = MetricSources()
     /// What `/cluster` of the admin listener says of the nodes that share the store.
@@ -112,7 +114,7 @@ public final class SyncService: Sendable {
                 limits: limits, tail: tail, workers: workers, access: access,
                 limiter: limiter, logger: logger, readLimits: reads, pages: pages,
                 storeNews: storeNews, committers: committers, readers: readers, index: index,
-                place: sharing.place)
+                sharing: sharing)
         } catch let error as StoreError {
             throw .store(error)
         } catch let error as SystemError {
@@ -136,7 +138,7 @@ public final class SyncService: Sendable {
         limits: SyncLimits, tail: LogTail, workers: Workers, access: AccessControl,
         limiter: RateLimiter?, logger: Logger, readLimits: ReadLimits, pages: SharedPages,
         storeNews: StoreNews?, committers: Committers, readers: Readers, index: ReadIndex?,
-        place: String
+        sharing: Sharing
     ) {
         self.limits = limits
         self.tail = tail
@@ -150,7 +152,8 @@ public final class SyncService: Sendable {
         self.committers = committers
         self.readers = readers
         self.index = index
-        self.place = place
+        place = sharing.place
+        storeFigures = sharing.figures
     }
 
     func addCommits(to figures: inout SyncFigures) {
@@ -224,7 +227,8 @@ public final class SyncService: Sendable {
     }
 
     /// Answers with a page: one that holds, one that somebody makes, or one that is made for it, on
-    /// a reader's thread.
+    /// a reader's thread. Whoever asks was admitted, so where others write to the store, too, it
+    /// was asked where the scope ends.
     /// - Parameter answer: called once, on a reader's thread, or at once if too many reads wait.
     func read(
         _ page: PageRequest, for asker: ReadAsker, answer: @escaping SharedPages.Waiter
@@ -262,7 +266,8 @@ public final class SyncService: Sendable {
     ) throws(StoreError) -> (SharedPages.Answer, PageHold) {
         switch page {
         case .changes(let request):
-            let read = try reader.read(request, limits: limits)
+            let read = try reader.read(
+                request, limits: limits, reaching: tail.shown(request.scope))
             // What the store says of the log's end is worth remembering: after a restart thousands
             // come back to the same scope.
             if let head = read.head { tail.learn(head, of: request.scope, since: moment) }
@@ -270,7 +275,8 @@ public final class SyncService: Sendable {
             if case .success(let changes) = read.answer, changes.rest == .more { hold = .always }
             return (read.answer.map(\.body), hold)
         case .records(let request):
-            let read = try reader.read(request, limits: limits)
+            let read = try reader.read(
+                request, limits: limits, reaching: tail.shown(request.scope))
             tail.learn(read.head, of: request.scope, since: moment)
             // A refusal is about the log's beginning, and does not hold.
             return (read.answer, .at(read.head.position))

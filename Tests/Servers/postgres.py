@@ -205,6 +205,27 @@ class Postgres(Daemon):
             assert time.monotonic() < end, f"no synchronous standby: {other.log()}"
             time.sleep(0.05)
 
+    # --- a standby that answers reads -------------------------------------------------------------
+
+    def pause_replay(self):
+        """A standby receives what its primary writes, and shows none of it from now on."""
+        self.sql("SELECT pg_wal_replay_pause()")
+        self._wait_until("SELECT pg_get_wal_replay_pause_state() = 'paused'", "paused replay")
+
+    def resume_replay(self):
+        self.sql("SELECT pg_wal_replay_resume()")
+
+    def catch_up(self, primary):
+        """Returns once a standby shows all that its primary has committed by now."""
+        end = primary.sql("SELECT pg_current_wal_flush_lsn()")
+        self._wait_until(f"SELECT pg_last_wal_replay_lsn() >= '{end}'", "the replay")
+
+    def _wait_until(self, question, what, seconds=60.0):
+        end = time.monotonic() + seconds
+        while self.sql(question) != "t":
+            assert time.monotonic() < end, f"{what} is waited for in vain: {self.log()}"
+            time.sleep(0.02)
+
     def promote(self):
         """Makes a standby the primary, and returns when it takes writes."""
         self.run(program("pg_ctl"), "promote", "-D", self.data, "-w", "-t", "30")

@@ -287,4 +287,27 @@ struct LogTailTests {
             ScopeHead(Position(cursor: 7, epoch: "e"), checksum: nil), of: "s", since: before)
         #expect(tail.head("s") == nil)
     }
+
+    @Test("it says up to where anybody was shown a scope, and only where it knows")
+    func shown() {
+        let head = ScopeHead(Position(cursor: 4, epoch: "e"), checksum: nil)
+        let alone = LogTail(limits: SyncLimits())
+        alone.learn(head, of: "s", since: alone.moment())
+        #expect(alone.shown("s") == nil)
+
+        let tail = LogTail(limits: SyncLimits(), isShared: true)
+        #expect(tail.shown("s") == nil)
+        tail.learn(head, of: "s", since: tail.moment())
+        #expect(tail.shown("s") == head.position)
+        tail.append(changes("s", after: 4, count: 2))
+        #expect(tail.shown("s") == Position(cursor: 6, epoch: "e"))
+        // A reader was ahead of the commit feed.
+        tail.learn(
+            ScopeHead(Position(cursor: 9, epoch: "e"), checksum: nil), of: "s",
+            since: tail.moment())
+        #expect(tail.shown("s")?.cursor == 9)
+        // What begins with a commit may have been shown further before it was forgotten here.
+        tail.append(changes("other", after: 4))
+        #expect(tail.shown("other") == nil)
+    }
 }
