@@ -168,6 +168,16 @@ package enum NewsCoding {
         return (message, NodeID(bits: node))
     }
 
+    /// Whether the bytes are news in a form or of a kind that came after this version. Their
+    /// sender is a node that was upgraded before this one, and no fault.
+    package static func isOfNewerVersion(_ bytes: ByteSlice) -> Bool {
+        var reader = NewsReader(bytes)
+        guard reader.byte() == mark[0], let form = reader.byte(), let kind = reader.byte(),
+            reader.bits() != nil
+        else { return false }
+        return form > mark[1] || (form == mark[1] && kind > Kind.goodbye.rawValue)
+    }
+
     private static func message(_ kind: Kind, _ reader: inout NewsReader) -> NewsMessage? {
         switch kind {
         case .commit: return changes(&reader).map { .commit($0) }

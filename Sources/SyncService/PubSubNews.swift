@@ -100,6 +100,7 @@ package final class PubSubNews: ClusterNews {
             "received_messages": statistics.receivedMessages,
             "received_bytes": statistics.receivedBytes,
             "malformed_messages": receiver.malformedCount,
+            "passed_over_messages": receiver.passedOverCount,
             "channels": statistics.channels,
         ]
     }
@@ -108,8 +109,11 @@ package final class PubSubNews: ClusterNews {
     private final class Receiver: Sendable {
         private let receive = FunctionSlot<NewsEvent, Void>()
         private let malformed = Atomic<Int>(0)
+        private let passedOver = Atomic<Int>(0)
 
         var malformedCount: Int { malformed.load(ordering: .relaxed) }
+        /// Messages that a newer version may understand.
+        var passedOverCount: Int { passedOver.load(ordering: .relaxed) }
 
         func begin(_ receive: @escaping @Sendable (NewsEvent) -> Void) {
             self.receive.set(receive)
@@ -127,7 +131,11 @@ package final class PubSubNews: ClusterNews {
                 guard let (message, sender) = NewsCoding.decode(payload),
                     channels.channel(of: message.subject) == channel
                 else {
-                    malformed.add(1, ordering: .relaxed)
+                    if NewsCoding.isOfNewerVersion(payload) {
+                        passedOver.add(1, ordering: .relaxed)
+                    } else {
+                        malformed.add(1, ordering: .relaxed)
+                    }
                     return
                 }
                 if sender != node { receive(.message(message, from: sender)) }

@@ -64,7 +64,7 @@ class Redis(Daemon):
         with socket.create_connection(("127.0.0.1", self.port), seconds) as connection:
             file = connection.makefile("rwb")
             for command in (("AUTH", self.password), words):
-                parts = [str(word).encode() for word in command]
+                parts = [word if isinstance(word, bytes) else str(word).encode() for word in command]
                 file.write(b"*%d\r\n" % len(parts) + b"".join(
                     b"$%d\r\n%s\r\n" % (len(part), part) for part in parts))
                 file.flush()

@@ -157,4 +157,24 @@ struct NewsCodingTests {
             #expect(names.subject(of: name) == nil)
         }
     }
+
+    @Test("what a newer version says is told from what no version says")
+    func newer() {
+        let known = NewsCoding.encode(.goodbye, from: node).array
+        func changed(_ place: Int, to byte: UInt8) -> ByteSlice {
+            var bytes = known
+            bytes[place] = byte
+            return ByteSlice(bytes)
+        }
+        for message in [changed(1, to: 2), changed(2, to: 11), changed(2, to: 255)] {
+            #expect(NewsCoding.decode(message) == nil)
+            #expect(NewsCoding.isOfNewerVersion(message))
+        }
+        for message in [
+            ByteSlice(known), changed(0, to: 0x6E), changed(1, to: 0), changed(2, to: 0), "", "m",
+            changed(2, to: 255)[0..<10],
+        ] {
+            #expect(!NewsCoding.isOfNewerVersion(message))
+        }
+    }
 }
