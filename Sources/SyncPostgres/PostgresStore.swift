@@ -159,8 +159,7 @@ extension PostgresStore {
         if scopes.count == 1, let look = LoneLook(pushes, guesses, cache) {
             return try start(
                 look.queries, stateAt: LoneLook.stateIndex, versionsAt: LoneLook.versionsColumn
-            ) {
-                (transaction, rows) throws(StoreError) in
+            ) { (transaction, rows) throws(StoreError) in
                 transaction.pushes = pushes
                 try look.take(rows, into: &transaction, &cache)
             }
