@@ -51,9 +51,23 @@ public enum ASCII {
     public static func equalIgnoringCase(
         _ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer
     ) -> Bool {
-        guard left.count == right.count else { return false }
-        for index in 0..<left.count where lowercased(left[index]) != lowercased(right[index]) {
-            return false
+        let count = left.count
+        guard count == right.count else { return false }
+        var index = 0
+        while index < count {
+            let end = min(index + 8, count)
+            // Often both have the same case, too.
+            if end - index == 8,
+                left.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                    == right.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            {
+                index = end
+                continue
+            }
+            while index < end {
+                guard lowercased(left[index]) == lowercased(right[index]) else { return false }
+                index += 1
+            }
         }
         return true
     }

@@ -160,11 +160,18 @@ extension ByteBuffer {
     /// Appends `value` in hexadecimal digits (small letters), without leading zeros unless it has
     /// fewer than `digitsMin`.
     public mutating func append(hexadecimal value: UInt64, digitsMin: Int = 1) {
-        var shift = UInt64(max(digitsMin, (67 - value.leadingZeroBitCount) / 4)) * 4
-        while shift > 0 {
-            shift -= 4
-            append(Hex.digit(UInt8(truncatingIfNeeded: value >> shift)))
+        let count = max(digitsMin, (67 - value.leadingZeroBitCount) / 4)
+        reserve(count)
+        var index = count
+        var rest = value
+        while index > 0 {
+            index -= 1
+            base.storeBytes(
+                of: Hex.digit(UInt8(truncatingIfNeeded: rest)), toByteOffset: writeOffset + index,
+                as: UInt8.self)
+            rest >>= 4
         }
+        writeOffset += count
     }
 
     /// Appends `value` in decimal digits.

@@ -38,7 +38,10 @@ extension JSONValue {
         guard kind == .object else {
             throw JSONError(offset: 0, reason: .mismatch(path: "", expected: "an object"))
         }
-        var found = [JSONValue?](repeating: nil, count: names.count)
+        var found = [JSONValue?](unsafeUninitializedCapacity: names.count) { places, count in
+            for index in names.indices { places.initializeElement(at: index, to: nil) }
+            count = names.count
+        }
         try bytes.withUnsafeBytes { (raw) throws(JSONError) in
             var cursor = JSONCursor(raw, at: 1)
             try collect(named: names, &cursor, in: raw, into: &found)

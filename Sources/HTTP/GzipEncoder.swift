@@ -35,7 +35,7 @@ public struct GzipEncoder: ~Copyable {
     }
 
     private mutating func encodeWorthwhile(_ response: inout Response, as coding: ContentCoding) {
-        response.addToList("Vary", member: "Accept-Encoding")
+        response.varyByCoding()
         guard coding == .gzip, response.body.count <= GzipEncoder.contentBytesMax,
             let packed = encode(response.body)
         else { return }
@@ -50,7 +50,7 @@ public struct GzipEncoder: ~Copyable {
 
     /// Makes the answer one that is compressed while it is sent; its length is then not known.
     public static func packAsSent(_ response: inout Response) {
-        response.addToList("Vary", member: "Accept-Encoding")
+        response.varyByCoding()
         response.body = .stream(BodyStream(packing: response.body))
         say(&response)
     }
@@ -117,8 +117,11 @@ public struct GzipEncoder: ~Copyable {
         guard case .complete = response.kind, !response.status.isAlwaysWithoutContent,
             response.status != .partialContent,
             response.body.weight >= contentBytesMin,
-            response.mediaType?.isCompressible == true, !response.has("content-encoding")
+            response.mediaType?.isCompressible == true
         else { return false }
+        // These say nothing of coding.
+        if response.sharedLines != nil { return true }
+        guard !response.has("content-encoding") else { return false }
         // §5.2.2.6 of RFC 9111: the origin may say that its bytes stay as they are.
         return !response.hasValue(of: "cache-control", containing: "no-transform")
     }

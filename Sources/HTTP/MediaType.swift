@@ -99,6 +99,7 @@ public struct MediaType: Sendable, Equatable {
     var isCompressible: Bool {
         var answer = false
         withBytes { bytes in
+            if bytes.equals("application/json") { return answer = true }
             let essence = MediaType.essence(bytes)
             answer =
                 essence.startsIgnoringCase("text/") || essence.equalsIgnoringCase("image/svg+xml")

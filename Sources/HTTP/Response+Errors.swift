@@ -13,7 +13,7 @@ extension Response {
         json.appendJSON(string: error.message)
         json.append(literal: "}")
         self.init(status: error.status, mediaType: .json, body: .slice(json.takeSlice()))
-        set("Cache-Control", literal: "no-store")
+        forbidCaching()
         problem = Problem(code: error.code, message: error.message)
     }
 

@@ -122,16 +122,35 @@ extension Response {
     /// The same with `Cache-Control: no-store`.
     public var uncached: Response {
         var response = self
-        if response.fields.isEmpty {
-            // Nearly always: the line as it is, which all such answers share.
-            response.fields = Self.noStoreLine
-        } else if response.fields != Self.noStoreLine {
-            response.set("Cache-Control", literal: "no-store")
-        }
+        response.forbidCaching()
         return response
     }
 
-    private static let noStoreLine = Array("Cache-Control: no-store\r\n".utf8)
+    /// Says `Cache-Control: no-store`, whatever it said of that.
+    public mutating func forbidCaching() {
+        switch sharedLines {
+        case .nothing: fields = SharedLines.all.noStore
+        case .noStore, .noStoreAndVary: break
+        case nil, .vary: set("Cache-Control", literal: "no-store")
+        }
+    }
+
+    /// Says `Vary: Accept-Encoding`, behind what else it varies by.
+    mutating func varyByCoding() {
+        switch sharedLines {
+        case .nothing: fields = SharedLines.all.vary
+        case .noStore: fields = SharedLines.all.noStoreAndVary
+        case .vary, .noStoreAndVary: break
+        case nil: addToList("Vary", member: "Accept-Encoding")
+        }
+    }
+
+    /// Which of the lines that many answers share are all that this one has; nil: it has memory of
+    /// its own for them, whatever they say. O(1).
+    var sharedLines: SharedLines.Kind? {
+        if fields.isEmpty { return .nothing }
+        return SharedLines.all.kind(of: fields)
+    }
 
     // MARK: Lines
 

@@ -30,7 +30,7 @@ public enum SafeDefaults: Sendable {
         case .none: return
         case .web, .secureWeb:
             // Nearly every answer has no fields of its own, and then no look-up is needed.
-            if response.fields.isEmpty {
+            if response.fields.isEmpty || response.sharedLines != nil {
                 output.append(SafeDefaults.all)
             } else {
                 writeMissing(for: response, into: &output)
@@ -73,6 +73,7 @@ extension MediaType {
     var isPage: Bool {
         var answer = false
         withBytes { bytes in
+            if bytes.equals("application/json") { return }
             let essence = MediaType.essence(bytes)
             answer =
                 essence.equalsIgnoringCase("text/html")

@@ -64,12 +64,33 @@ public struct Name: Hashable, Sendable {
         }
     }
 
+    /// Whether each byte is 0x20 to 0x7E. A borrow between bytes only begins at one that is not, so
+    /// the question whether there is one is answered exactly (Anderson, "Bit Twiddling Hacks").
+    private static func isPlain(_ word: UInt64) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let highs = ones &* 0x80
+        let isBelow = (word &- ones &* 0x20) & ~word
+        let delete = word ^ (ones &* 0x7F)
+        let isDelete = (delete &- ones) & ~delete
+        return (word | isBelow | isDelete) & highs == 0
+    }
+
     private static func isName(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count >= 1, bytes.count <= bytesMax else { return false }
         var isASCII = true
-        for byte in bytes {
+        var index = 0
+        while index < bytes.count {
+            // Nearly always: eight bytes of which none is to be looked at by itself.
+            if bytes.count - index >= 8,
+                isPlain(bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            {
+                index += 8
+                continue
+            }
+            let byte = bytes[index]
             guard byte >= 0x20, byte != 0x7F else { return false }
             if byte >= 0x80 { isASCII = false }
+            index += 1
         }
         return isASCII || String(validating: bytes, as: UTF8.self) != nil
     }

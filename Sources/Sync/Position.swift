@@ -35,7 +35,7 @@ extension Position {
         }
         guard cursor > 0 else { return .start }
         guard let epoch else { throw .invalidRequest("epoch: required with a cursor above 0") }
-        guard let name = epoch.utf8.flatMap({ Name($0) }) else {
+        guard let name = Name(epoch) else {
             throw .invalidRequest("epoch: expected a name")
         }
         return Position(cursor: cursor, epoch: name)

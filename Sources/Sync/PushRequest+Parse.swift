@@ -22,8 +22,8 @@ extension PushRequest {
         return try parse(scanned.json, scanned.reading, limits: limits)
     }
 
-    /// The mutations come last: they alone are judged by their parts.
-    private static let members: [StaticString] = ["scope", "client", "user", "mutations"]
+    /// The mutations come last but for the version: they alone are judged by their parts.
+    private static let members: [StaticString] = ["scope", "client", "user", "mutations", "v"]
 
     /// Reads a push from an object that has been read already, such as a message on /ws.
     public static func parse(

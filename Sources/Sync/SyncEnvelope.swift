@@ -68,25 +68,23 @@ public struct SyncEnvelope {
         }
     }
 
-    /// - Parameter members: the last one is judged by its parts where the reading was lenient.
+    /// - Parameter members: `v` is the last one; the one before it is judged by its parts where the
+    ///   reading was lenient.
     init(
         _ json: JSONValue, members: [StaticString], _ reading: PushRequest.Reading, nestingMax: Int
     ) throws(Refusal) {
         var parts: [JSONValue?]
         do {
-            parts = try json.members(named: members + ["v"])
+            parts = try json.members(named: members)
         } catch {
             throw .invalidRequest(error.description)
         }
         try Self.check(version: parts.removeLast())
-        if reading == .lenient, let judgedByParts = members.last {
+        if reading == .lenient, let judgedByParts = members.dropLast().last {
             try Self.check(json, except: judgedByParts, nestingMax: nestingMax)
         }
         found = parts
-        names = members
     }
-
-    private let names: [StaticString]
 
     private static func check(
         _ json: JSONValue, except judgedByParts: StaticString, nestingMax: Int
@@ -130,6 +128,8 @@ public struct SyncEnvelope {
 }
 
 extension PullRequest {
+    private static let members: [StaticString] = ["scope", "cursor", "epoch", "limit", "v"]
+
     /// Reads a pull from a request's body. A missing cursor is 0.
     /// - Throws: 400 `invalid_request` or `version_unsupported`, 413 `too_large`.
     public static func parse(
@@ -143,8 +143,7 @@ extension PullRequest {
         _ json: JSONValue, limits: SyncLimits
     ) throws(Refusal) -> PullRequest {
         let envelope = try SyncEnvelope(
-            json, members: ["scope", "cursor", "epoch", "limit"], .strict,
-            nestingMax: limits.nestingMax)
+            json, members: Self.members, .strict, nestingMax: limits.nestingMax)
         let scope = try envelope.name("scope", at: 0) ?? .defaultScope
         let position =
             try Position.read(cursor: envelope.found[1], epoch: envelope.found[2]) ?? .start
@@ -155,6 +154,8 @@ extension PullRequest {
 }
 
 extension SnapshotRequest {
+    private static let members: [StaticString] = ["scope", "limit", "next", "v"]
+
     /// Reads a snapshot's request from its body.
     /// - Throws: 400 `invalid_request` or `version_unsupported`, 413 `too_large`.
     public static func parse(
@@ -168,7 +169,7 @@ extension SnapshotRequest {
         _ json: JSONValue, limits: SyncLimits
     ) throws(Refusal) -> SnapshotRequest {
         let envelope = try SyncEnvelope(
-            json, members: ["scope", "limit", "next"], .strict, nestingMax: limits.nestingMax)
+            json, members: Self.members, .strict, nestingMax: limits.nestingMax)
         let scope = try envelope.name("scope", at: 0) ?? .defaultScope
         let limit = try envelope.limit(
             at: 1, default: limits.snapshotRecordsMax, max: limits.snapshotRecordsMax)

@@ -13,7 +13,7 @@ extension SyncService {
     /// Adds the three routes. Every answer below `/_sync` says `Cache-Control: no-store`.
     public func mount(on routes: inout Routes) {
         routes.group("/_sync") { routes in
-            routes.after { _, response in response = response.uncached }
+            routes.after { _, response in response.forbidCaching() }
             // Its mutations cost besides, once they are read.
             routes.post("/push") { request in
                 do { return try self.push(request) } catch { return Response(refusedFor: error) }
@@ -29,7 +29,7 @@ extension SyncService {
         }
         routes.afterUnmatched { request, response in
             if request.withPath({ $0.starts(with: "/_sync/".utf8) }) {
-                response = response.uncached
+                response.forbidCaching()
             }
         }
     }

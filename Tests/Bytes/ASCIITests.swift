@@ -35,6 +35,24 @@ struct ASCIITests {
         #expect("AZ[@az-É".utf8.map(ASCII.lowercased) == Array("az[@az-É".utf8))
     }
 
+    @Test("a byte that differs is seen wherever it stands, in words and behind them")
+    func comparingAtEachPlace() {
+        for count in 0...20 {
+            let text = (0..<count).map { UInt8(ascii: "a") + UInt8($0) }
+            for place in 0..<count {
+                var (other, capital) = (text, text)
+                other[place] = UInt8(ascii: "{")
+                capital[place] -= 0x20
+                func isSame(_ bytes: [UInt8]) -> Bool {
+                    bytes.withUnsafeBytes { bytes in
+                        text.withUnsafeBytes { ASCII.equalIgnoringCase($0, bytes) }
+                    }
+                }
+                #expect(isSame(text) && isSame(capital) && !isSame(other))
+            }
+        }
+    }
+
     @Test("spaces and tabs are trimmed at both ends, and only they")
     func trimming() {
         let table = [("  a b\t", 2..<5), ("", 0..<0), (" \t ", 3..<3), ("\na", 0..<2)]

@@ -54,6 +54,25 @@ struct Base64Tests {
     }
 }
 
+@Suite("RFC 4648 §8: numbers in base 16")
+struct HexadecimalTests {
+    @Test("zeros lead only up to the digits that are asked for")
+    func digits() {
+        let table: [(UInt64, Int, String)] = [
+            (0, 1, "0"), (0xF, 1, "f"), (0x10, 1, "10"), (0xABC, 1, "abc"),
+            (0xABC, 16, "0000000000000abc"),
+            (.max, 1, "ffffffffffffffff"), (.max, 16, "ffffffffffffffff"),
+            (0, 18, String(repeating: "0", count: 18)),
+        ]
+        for (value, digitsMin, text) in table {
+            var buffer = ByteBuffer(capacity: 1)
+            buffer.append(hexadecimal: value, digitsMin: digitsMin)
+            buffer.append(UInt8(ascii: "."))
+            #expect(String(decoding: buffer.readable, as: UTF8.self) == text + ".")
+        }
+    }
+}
+
 @Suite("RFC 3174 and XXH64: hashes")
 struct HashTests {
     @Test("SHA-1 of the section 7.3 vectors and of each length around a block")

@@ -189,6 +189,33 @@ struct GzipTests {
         return response
     }
 
+    @Test("an answer varies by coding beside whatever it says already", arguments: ["gzip", "br"])
+    func varies(_ accept: String) throws {
+        let plain = Response.text("x")
+        for (lines, cache, vary) in [
+            ([], nil, "Accept-Encoding"),
+            ([("Cache-Control", "no-store")], "no-store", "Accept-Encoding"),
+            ([("Vary", "Origin")], nil, "Origin, Accept-Encoding"),
+            ([("Cache-Control", "max-age=1")], "max-age=1", "Accept-Encoding"),
+        ] as [([(String, String)], String?, String)] {
+            var response = plain
+            response.body = .slice(long)
+            for (name, value) in lines { try response.add(name, value) }
+            let own = try encoded(response, accept: accept)
+            #expect(own.field("Vary") == vary && own.field("Cache-Control") == cache)
+            let shared = try encoded(response.uncached, accept: accept)
+            #expect(shared.field("Vary") == vary && shared.field("Cache-Control") == "no-store")
+            #expect(shared.has("content-encoding") == (accept == "gzip"))
+            // Once more: it is said once.
+            #expect(try encoded(shared, accept: "br").field("Vary") == vary)
+        }
+        let fixed = "no-transform"
+        var response = plain
+        response.body = .slice(long)
+        try response.set("Cache-Control", fixed)
+        #expect(try encoded(response, accept: accept).field("Vary") == nil)
+    }
+
     @Test("a long text is packed, and comes out the same; the state serves many answers")
     func packing() throws {
         var encoder = GzipEncoder()

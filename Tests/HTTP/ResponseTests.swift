@@ -245,6 +245,24 @@ struct ResponseFieldTests {
         #expect(response.field("Vary") == "Origin, Accept-Encoding")
     }
 
+    @Test("lines that answers share are changed in one answer alone, and others stay beside them")
+    func sharedLines() throws {
+        var first = Response.json(ByteSlice("{}")).uncached
+        let second = first
+        try first.add("X-Own", "1")
+        #expect(first.field("Cache-Control") == "no-store" && first.field("X-Own") == "1")
+        #expect(!second.has("x-own") && Response.text("x").uncached.field("X-Own") == nil)
+        #expect(written(second, defaults: .web).contains("\r\nX-Content-Type-Options: nosniff\r\n"))
+        var replaced = Response.text("x").uncached
+        try replaced.set("Cache-Control", "max-age=1")
+        #expect(replaced.uncached.field("Cache-Control") == "no-store")
+        try first.set("Referrer-Policy", "no-referrer")
+        first.forbidCaching()
+        let text = written(first, defaults: .web)
+        #expect(text.contains("no-referrer") && !text.contains("Referrer-Policy: same-origin"))
+        #expect(text.contains("X-Own: 1\r\n") && text.contains("Cache-Control: no-store\r\n"))
+    }
+
     @Test("a redirect's target cannot split the head")
     func redirect() {
         let text = written(.redirect(to: "/a b\r\nSet-Cookie: x=1\u{0}é?q=%20#f"))

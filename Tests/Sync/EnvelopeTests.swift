@@ -142,6 +142,23 @@ struct EnvelopeTests {
         #expect(snapshot("{\"next\":\(next)}")?.code == "invalid_request")
     }
 
+    @Test("a byte that makes a name none is seen wherever it stands")
+    func bytesOfNames() {
+        for count in 1...20 {
+            for place in 0..<count {
+                for byte in UInt8.min...0x7F {
+                    var bytes = [UInt8](repeating: UInt8(ascii: " "), count: count)
+                    bytes[place] = byte
+                    let isName = Name(ByteSlice(bytes)) != nil
+                    #expect(isName == (byte >= 0x20 && byte != 0x7F), "\(byte) at \(place)")
+                }
+                var bytes = [UInt8](repeating: UInt8(ascii: "~"), count: count)
+                bytes[place] = 0x80
+                #expect(Name(ByteSlice(bytes)) == nil)
+            }
+        }
+    }
+
     @Test("names have 1 to 128 bytes, no control characters, and are compared byte for byte")
     func names() {
         // Of texts, not literals: a literal that is no name is our own bug and traps.
