@@ -115,27 +115,38 @@ struct JSONMemberIndex {
     var names: [String] { members.compactMap { name(of: $0)?.string } }
 }
 
-struct JSONKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol {
-    private let decoder: JSONValueDecoder
-    private let members: JSONMemberIndex
-
-    var codingPath: [any CodingKey] { decoder.codingPath }
-    var allKeys: [Key] { members.names.compactMap { Key(stringValue: $0) } }
+/// An object's members beside its decoder, behind one reference: the standard library copies a
+/// container several times before it asks it anything.
+private final class JSONIndexedObject {
+    let decoder: JSONValueDecoder
+    let members: JSONMemberIndex
 
     /// - Throws: `.duplicateKey`.
     init(_ decoder: JSONValueDecoder) throws(JSONError) {
-        self.decoder = decoder
         members = try JSONMemberIndex(decoder)
+        self.decoder = decoder
+    }
+}
+
+struct JSONKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol {
+    private let object: JSONIndexedObject
+
+    var codingPath: [any CodingKey] { object.decoder.codingPath }
+    var allKeys: [Key] { object.members.names.compactMap { Key(stringValue: $0) } }
+
+    /// - Throws: `.duplicateKey`.
+    init(_ decoder: JSONValueDecoder) throws(JSONError) {
+        object = try JSONIndexedObject(decoder)
     }
 
-    private func find(_ key: Key) -> JSONValue? { members[key.stringValue] }
+    private func find(_ key: Key) -> JSONValue? { object.members[key.stringValue] }
 
     /// The decoder of the value at `key`; a missing member is told as `expected`.
     private func child(_ key: Key, expected: String = "a value") throws -> JSONValueDecoder {
         guard let value = find(key) else {
-            throw decoder.mismatch(expected, path: codingPath + [key])
+            throw object.decoder.mismatch(expected, path: codingPath + [key])
         }
-        return decoder.child(value, at: key)
+        return object.decoder.child(value, at: key)
     }
 
     func contains(_ key: Key) -> Bool { find(key) != nil }
@@ -154,7 +165,7 @@ struct JSONKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol {
     }
 
     func decode(_ type: String.Type, forKey key: Key) throws -> String {
-        if let string = members.string(key.stringValue) { return string }
+        if let string = object.members.string(key.stringValue) { return string }
         return try child(key, expected: "a string").decode(type)
     }
 
@@ -189,10 +200,10 @@ struct JSONKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
     func superDecoder() throws -> any Decoder {
         let key = JSONCodingKey(stringValue: "super")
-        guard let value = decoder.value.member("super") else {
-            throw decoder.mismatch("a value", path: codingPath + [key])
+        guard let value = object.decoder.value.member("super") else {
+            throw object.decoder.mismatch("a value", path: codingPath + [key])
         }
-        return decoder.child(value, at: key)
+        return object.decoder.child(value, at: key)
     }
 
     func superDecoder(forKey key: Key) throws -> any Decoder { try child(key) }

@@ -157,7 +157,11 @@ struct BatchRun {
     /// The same as in a change.
     let time: String
     /// The store's own time.
-    var ageMilliseconds: Int64 = 0
+    var ageMilliseconds: Int64 = 0 {
+        didSet { agesMilliseconds = [ageMilliseconds] }
+    }
+    /// The same as entries of the log want it; all of a batch share the one array.
+    private(set) var agesMilliseconds: [Int64] = [0]
     /// Sums of accounts whose scopes have changed.
     var accounts: [Account: AccountState] = [:]
     var newOutcomes = 0

@@ -152,8 +152,8 @@ extension SyncEngine {
             }
             let (bytes, ends) = writer.write(&changes, of: mutation, from: first)
             let written = LogEntry(
-                first: first, last: last, timeMilliseconds: run.ageMilliseconds, bytes: bytes,
-                ends: ends)
+                first: first, bytes: bytes, ends: ends, borders: [last],
+                timesMilliseconds: run.agesMilliseconds)
             try store.append(written, to: scope)
             state.logByteCount += bytes.count
             entry = written

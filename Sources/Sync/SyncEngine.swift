@@ -39,7 +39,7 @@ public final class SyncEngine {
     /// Roles that were read, where the scope has not moved since.
     var recentRoles = RecentRoles()
     /// Composes what stands in the log.
-    var writer = ChangeWriter()
+    @exclusivity(unchecked) var writer = ChangeWriter()
     /// The store's epoch when it was last asked for.
     private var knownEpoch: Name
 

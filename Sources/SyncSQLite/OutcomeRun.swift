@@ -72,6 +72,7 @@ struct OutcomeFilter {
     }
 
     /// False where no outcome has this hash.
+    @inline(__always)
     func mayHold(_ hash: UInt64) -> Bool {
         words.withUnsafeBufferPointer { words in
             let line = Self.line(of: hash, words.count / Self.lineWords) * Self.lineWords

@@ -19,10 +19,10 @@ final class OutcomeTable {
     private let allRuns, setRun, setFilter, removeRun, removeFilter: Statement
     private let block, blocks, setBlock, removeBlock, removeBlocks: Statement
     /// Oldest first; nil until they are read.
-    var known: [OutcomeRun]?
+    @exclusivity(unchecked) var known: [OutcomeRun]?
     private let salt: UInt64
     /// What is not written yet, by the hashes that blocks are sorted by.
-    var gathered = PendingTable<OutcomeKey, StoredOutcome>()
+    @exclusivity(unchecked) var gathered = PendingTable<OutcomeKey, StoredOutcome>()
 
     /// A merge rewrites no more than this, and a run that is larger is no more merged.
     static let runCountMax = 8192
@@ -114,7 +114,9 @@ final class OutcomeTable {
     ) throws(StoreError) -> (blockID: Int, outcome: StoredOutcome)? {
         // The latest first: what is asked for again was asked for a moment ago.
         let runs = try runs()
-        for number in runs.indices.reversed() where runs[number].filter.mayHold(hash) {
+        var end = runs.count
+        while let number = Self.last(of: runs[..<end], mayHold: hash) {
+            end = number
             for index in runs[number].blockIndices(of: hash) {
                 let id = runs[number].blockID(index)
                 guard let block = try read(id) else { continue }
@@ -125,6 +127,19 @@ final class OutcomeTable {
             }
         }
         return nil
+    }
+
+    /// The last run that may hold an outcome of this hash. Every new mutation asks all of them, and
+    /// nearly all say no: so no reference is counted for the question.
+    private static func last(of runs: ArraySlice<OutcomeRun>, mayHold hash: UInt64) -> Int? {
+        runs.withUnsafeBufferPointer { runs in
+            var number = runs.count
+            while number > 0 {
+                number -= 1
+                if runs[number].filter.mayHold(hash) { return number }
+            }
+            return nil
+        }
     }
 
     /// A block that cannot be read keeps what is in it: it must not stop all that is written.

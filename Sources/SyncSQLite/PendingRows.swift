@@ -11,17 +11,19 @@
 import MizuBytes
 import MizuSync
 
-/// One scope's rows of a generation.
+/// One scope's rows of a generation. Like all classes of this room that each mutation goes through,
+/// it has no run-time checks of exclusive access: they would cost a fiftieth of a push. One thread
+/// owns it, and nothing that changes a part of it calls back.
 final class PendingScope {
     let name: Name
-    fileprivate(set) var state: ScopeState?
+    @exclusivity(unchecked) fileprivate(set) var state: ScopeState?
     /// The log begins behind it.
-    fileprivate(set) var base: Int?
-    fileprivate(set) var epochs: [(first: Int, epoch: Name)] = []
-    fileprivate(set) var entries: [LogEntry] = []
-    fileprivate(set) var records = PendingTable<RecordKey, StoredRecord>()
-    fileprivate(set) var outcomes = PendingTable<Name, StoredOutcome>()
-    fileprivate(set) var clients = PendingTable<Name, ClientState>()
+    @exclusivity(unchecked) fileprivate(set) var base: Int?
+    @exclusivity(unchecked) fileprivate(set) var epochs: [(first: Int, epoch: Name)] = []
+    @exclusivity(unchecked) fileprivate(set) var entries: [LogEntry] = []
+    @exclusivity(unchecked) fileprivate(set) var records = PendingTable<RecordKey, StoredRecord>()
+    @exclusivity(unchecked) fileprivate(set) var outcomes = PendingTable<Name, StoredOutcome>()
+    @exclusivity(unchecked) fileprivate(set) var clients = PendingTable<Name, ClientState>()
     /// Whether something of it is committed.
     fileprivate var isCommitted = false
 
@@ -32,17 +34,17 @@ final class PendingScope {
 final class PendingGeneration {
     /// From 1.
     let number: UInt64
-    fileprivate(set) var scopes: [Name: PendingScope] = [:]
+    @exclusivity(unchecked) fileprivate(set) var scopes: [Name: PendingScope] = [:]
     /// The scopes that have rows of a client here.
-    fileprivate var scopesOfClient: [Name: Set<Name>] = [:]
+    @exclusivity(unchecked) fileprivate var scopesOfClient: [Name: Set<Name>] = [:]
     fileprivate(set) var accounts: [Account: AccountState] = [:]
     fileprivate(set) var totals: StoreTotals?
     /// No outcome here is looked at before.
-    fileprivate(set) var reviewMin = Int64.max
+    @exclusivity(unchecked) fileprivate(set) var reviewMin = Int64.max
     /// Bytes of the redo records.
-    fileprivate(set) var byteCount = 0
+    @exclusivity(unchecked) fileprivate(set) var byteCount = 0
     /// Rows of outcomes, clients and records.
-    fileprivate(set) var rowCount = 0
+    @exclusivity(unchecked) fileprivate(set) var rowCount = 0
     /// The newest commit in here, 0 where none is.
     fileprivate(set) var lastSequence: UInt64 = 0
 
@@ -59,13 +61,14 @@ struct PendingRows: ~Copyable {
     /// Scopes that the transaction has written to, some of them twice.
     private var touched: [PendingScope] = []
     /// What was asked for last: a push is all of one scope.
-    private var latest: Layers?
+    private var layers = Layers()
 
     /// What there is of a scope, the newest first.
-    struct Layers {
-        fileprivate let name: Name
-        fileprivate(set) var fresh: PendingScope?
-        fileprivate let frozen: PendingScope?
+    private struct Layers {
+        /// Nil where nothing was asked for yet.
+        var name: Name?
+        var fresh: PendingScope?
+        var frozen: PendingScope?
     }
 
     private enum Undo {
@@ -141,11 +144,11 @@ struct PendingRows: ~Copyable {
     }
 
     private mutating func madeScope(_ name: Name) -> PendingScope {
-        let layers = layers(of: name)
+        look(for: name)
         if let known = layers.fresh { return known }
         let made = PendingScope(name)
         fresh.scopes[name] = made
-        latest = Layers(name: name, fresh: made, frozen: layers.frozen)
+        layers.fresh = made
         return made
     }
 
@@ -203,20 +206,20 @@ struct PendingRows: ~Copyable {
         assert(frozen == nil && undo.isEmpty, "one fold at a time, between transactions")
         frozen = fresh
         fresh = PendingGeneration(number: fresh.number + 1)
-        latest = nil
+        layers = Layers()
     }
 
     /// The frozen generation is in SQLite.
     mutating func thaw() {
         frozen = nil
-        latest = nil
+        layers = Layers()
     }
 
     /// Forgets everything: another state of the database has taken its place.
     mutating func removeAll() {
         undo = []
         touched = []
-        latest = nil
+        layers = Layers()
         frozen = nil
         fresh = PendingGeneration(number: fresh.number + 1)
     }
@@ -226,21 +229,20 @@ struct PendingRows: ~Copyable {
 
 /// For each row: nil where SQLite is to be asked, an inner nil where the row is removed.
 extension PendingRows {
-    private mutating func layers(of scope: Name) -> Layers {
-        if let latest, latest.name == scope { return latest }
-        let found = Layers(
-            name: scope, fresh: fresh.scopes[scope], frozen: frozen?.scopes[scope])
-        latest = found
-        return found
+    /// Puts into `layers` what there is of the scope. They are not handed out, because each copy
+    /// would count its references, several times for each mutation.
+    private mutating func look(for scope: Name) {
+        guard layers.name != scope else { return }
+        layers = Layers(name: scope, fresh: fresh.scopes[scope], frozen: frozen?.scopes[scope])
     }
 
     mutating func state(of scope: Name) -> ScopeState? {
-        let layers = layers(of: scope)
+        look(for: scope)
         return layers.fresh?.state ?? layers.frozen?.state
     }
 
     mutating func record(_ key: RecordKey, in scope: Name) -> StoredRecord?? {
-        let layers = layers(of: scope)
+        look(for: scope)
         guard layers.fresh != nil || layers.frozen != nil else { return nil }
         let hash = key.hashValue
         if let known = layers.fresh?.records.value(of: key, hash: hash) { return known }
@@ -249,7 +251,7 @@ extension PendingRows {
     }
 
     mutating func outcome(of mutation: Name, in scope: Name) -> StoredOutcome?? {
-        let layers = layers(of: scope)
+        look(for: scope)
         guard layers.fresh != nil || layers.frozen != nil else { return nil }
         let hash = mutation.hashValue
         if let known = layers.fresh?.outcomes.value(of: mutation, hash: hash) { return known }
@@ -258,7 +260,7 @@ extension PendingRows {
     }
 
     mutating func client(_ client: Name, in scope: Name) -> ClientState?? {
-        let layers = layers(of: scope)
+        look(for: scope)
         guard layers.fresh != nil || layers.frozen != nil else { return nil }
         let hash = client.hashValue
         if let known = layers.fresh?.clients.value(of: client, hash: hash) { return known }
@@ -284,18 +286,19 @@ extension PendingRows {
 
     /// The log's newest entry that the fresh generation has.
     mutating func latestEntry(of scope: Name) -> LogEntry? {
-        layers(of: scope).fresh?.entries.last
+        look(for: scope)
+        return layers.fresh?.entries.last
     }
 
     /// Records of a scope as they are now, nil for removed ones, in no order.
     mutating func records(of scope: Name) -> [PendingTable<RecordKey, StoredRecord>.Row] {
-        let layers = layers(of: scope)
+        look(for: scope)
         return Self.union(layers.fresh?.records, over: layers.frozen?.records)
     }
 
     /// Clients of a scope as they are now, nil for removed ones.
     mutating func clients(of scope: Name) -> [PendingTable<Name, ClientState>.Row] {
-        let layers = layers(of: scope)
+        look(for: scope)
         return Self.union(layers.fresh?.clients, over: layers.frozen?.clients)
     }
 
@@ -309,19 +312,19 @@ extension PendingRows {
 
     /// The log's entries behind `base`, in order, whether or not some of them are in SQLite.
     mutating func entries(of scope: Name) -> [LogEntry] {
-        let layers = layers(of: scope)
+        look(for: scope)
         return (layers.frozen?.entries ?? []) + (layers.fresh?.entries ?? [])
     }
 
     /// Where the log begins now; nil where SQLite knows.
     mutating func base(of scope: Name) -> Int? {
-        let layers = layers(of: scope)
+        look(for: scope)
         guard let new = layers.fresh?.base else { return layers.frozen?.base }
         return max(new, layers.frozen?.base ?? 0)
     }
 
     mutating func epochs(of scope: Name) -> [(first: Int, epoch: Name)] {
-        let layers = layers(of: scope)
+        look(for: scope)
         return (layers.frozen?.epochs ?? []) + (layers.fresh?.epochs ?? [])
     }
 

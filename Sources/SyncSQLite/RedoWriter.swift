@@ -68,10 +68,10 @@ struct RedoWriter: ~Copyable {
         var entry: ByteSlice?
     }
 
-    /// A place to come back to.
+    /// A place to come back to. What was said before it is not kept for that, because each mutation
+    /// makes such a place, and nearly none comes back: who does says names again.
     struct Mark {
         fileprivate let count: Int
-        fileprivate let context: Context
     }
 
     private var buffer: ByteBuffer
@@ -84,11 +84,11 @@ struct RedoWriter: ~Copyable {
 
     var isEmpty: Bool { buffer.isEmpty }
     var byteCount: Int { buffer.count }
-    var mark: Mark { Mark(count: buffer.count, context: context) }
+    var mark: Mark { Mark(count: buffer.count) }
 
     mutating func rollBack(to mark: Mark) {
         buffer.truncate(to: mark.count)
-        context = mark.context
+        context = Context()
     }
 
     /// Hands over the record and begins the next one.
@@ -100,6 +100,11 @@ struct RedoWriter: ~Copyable {
     mutating func removeAll() {
         context = Context()
         buffer.removeAll()
+    }
+
+    /// Whether the JSON is a part of the scope's last entry here.
+    func hasInEntry(_ json: ByteSlice, of scope: Name) -> Bool {
+        context.scope == scope && context.entry?.offset(of: json) != nil
     }
 
     mutating func write(_ change: RowChange) {

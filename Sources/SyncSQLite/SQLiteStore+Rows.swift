@@ -62,7 +62,10 @@ extension SQLiteStore {
         _ key: RecordKey, in scope: Name, to record: StoredRecord?
     ) throws(StoreError) {
         var shared = record
-        if let record, let entry = pending.latestEntry(of: scope) {
+        // Nearly always it is a part of it already: the engine has made it so.
+        if let record, !redo.hasInEntry(record.json, of: scope),
+            let entry = pending.latestEntry(of: scope)
+        {
             shared = entry.sharing(record)
         }
         write(.record(shared, key, in: scope))

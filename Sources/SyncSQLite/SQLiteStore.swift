@@ -41,10 +41,11 @@ public final class SQLiteStore: SyncStore {
 
     private var names: NameWatch
     var outsiders: OutsideWrites
-    var pending = PendingRows()
-    var redo = RedoWriter()
+    // Both are in each mutation's way several times (`PendingScope` says why that is sound).
+    @exclusivity(unchecked) var pending = PendingRows()
+    @exclusivity(unchecked) var redo = RedoWriter()
     /// Where the savepoint is.
-    private var saved: (pending: Int, redo: RedoWriter.Mark)?
+    @exclusivity(unchecked) private var saved: (pending: Int, redo: RedoWriter.Mark)?
     /// The fold that is under way; SQLite's transaction is open then.
     var fold: Fold?
     /// Since when another program keeps folds from the database; nil where none does.

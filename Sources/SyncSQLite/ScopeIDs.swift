@@ -7,7 +7,9 @@ import MizuSync
 /// Finds a scope's number, and remembers some.
 final class ScopeIDs {
     private let find: Statement
-    private var known: [Name: Int] = [:]
+    @exclusivity(unchecked) private var known: [Name: Int] = [:]
+    /// The one that was asked for last, which mostly is asked for again.
+    @exclusivity(unchecked) private var latest: (scope: Name, id: Int)?
     /// Beyond it all are forgotten and asked for again.
     private static let knownMax = 4096
 
@@ -17,7 +19,11 @@ final class ScopeIDs {
 
     /// Nil where nothing was ever written of the scope.
     func id(of scope: Name) throws(StoreError) -> Int? {
-        if let id = known[scope] { return id }
+        if let latest, latest.scope == scope { return latest.id }
+        if let id = known[scope] {
+            latest = (scope, id)
+            return id
+        }
         let found = try find.bind(scope).first { (row) throws(StoreError) in row.int() }
         if let found { learn(found, of: scope) }
         return found
@@ -26,11 +32,13 @@ final class ScopeIDs {
     func learn(_ id: Int, of scope: Name) {
         if known.count >= Self.knownMax { known.removeAll(keepingCapacity: true) }
         known[scope] = id
+        latest = (scope, id)
     }
 
     /// To be called where what was read may not hold any more: after a ROLLBACK, at the border of
     /// a reading, where another program has written.
     func forget() {
+        latest = nil
         if !known.isEmpty { known.removeAll(keepingCapacity: true) }
     }
 }
