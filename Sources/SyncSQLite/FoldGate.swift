@@ -17,8 +17,8 @@ final class FoldGate: Sendable {
         /// The generation in which a scope's newest row is.
         var scopes: [Name: UInt64] = [:]
         var waiting: [ObjectIdentifier: Mailbox<Void>] = [:]
-        /// Folds that were asked for and failed.
-        var failures = 0
+        /// Folds that failed, and how many of them one after the other without one that did not.
+        var (failures, failuresInRow) = (0, 0)
         var isClosed = false
     }
 
@@ -43,6 +43,7 @@ final class FoldGate: Sendable {
     /// The generation is in SQLite.
     func fold(_ scopes: some Sequence<Name>, generation: UInt64) {
         let waiting = state.withLock { state in
+            state.failuresInRow = 0
             for scope in scopes where state.scopes[scope] == generation {
                 state.scopes[scope] = nil
             }
@@ -55,15 +56,18 @@ final class FoldGate: Sendable {
     func clear() {
         let waiting = state.withLock { state in
             state.scopes = [:]
+            state.failuresInRow = 0
             return Array(state.waiting.values)
         }
         for mailbox in waiting { mailbox.post(()) }
     }
 
-    /// A fold has failed, or none will come any more. Readers are told.
+    /// A fold has failed, or none will come any more. Readers are told when it has failed twice:
+    /// a disk that failed once may have what is asked of it when it is asked again.
     func fail(_ end: End) {
         let waiting = state.withLock { state in
             state.failures += 1
+            state.failuresInRow += 1
             if end == .forGood { state.isClosed = true }
             return Array(state.waiting.values)
         }
@@ -99,7 +103,8 @@ final class FoldGate: Sendable {
         while true {
             ring()
             let (isPending, hasFailed) = state.withLock { state in
-                (state.scopes[scope] != nil, state.failures != failures || state.isClosed)
+                let fails = state.failures != failures && state.failuresInRow > 1
+                return (state.scopes[scope] != nil, fails || state.isClosed)
             }
             if !isPending { return }
             let now = Instant.now
