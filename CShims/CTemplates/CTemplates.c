@@ -328,298 +328,294 @@ static const unsigned char file_81[] = {
 };
 
 static const unsigned char file_82[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/0e6f8a047a923ec2fb03087335bbc647e12da107.br" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_83[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/1c5f22acb01c2efc4404bff5a9c445c24ab58177.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_84[] = {
+static const unsigned char file_83[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/205e3dc81e0d4b1b1b7553965bed0a86a40986ad.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_85[] = {
+static const unsigned char file_84[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/2306d39120fda7a8b0de00e3a6316419c3280201.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_86[] = {
+static const unsigned char file_85[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/69f63d5cc7feb2be6498634da3b03064b0616d21.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_87[] = {
+static const unsigned char file_86[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/8fdf6cdf7623869c8af724767e2df9ed884027fc.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_88[] = {
+static const unsigned char file_87[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/9aab4bc2e76c02b63e076cf0ea0e18d58458ba2a.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_89[] = {
+static const unsigned char file_88[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/a0192ae05b4b21dd51e1c3722a1d77748749bc44.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_90[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/a02b9ba673f8c41a96fab90ca0decc1ef9f13e93.br" suffix(, 0) if_empty(0)
-};
-
-static const unsigned char file_91[] = {
+static const unsigned char file_89[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/a33d9549034660b2cd8a677c689c0644bc0fa213.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_92[] = {
+static const unsigned char file_90[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/b67f46876fb0bfbbf2b9cc1efe36d9b1715f1416.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_93[] = {
+static const unsigned char file_91[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/c9c3d7482725b181c3f5d8b65e7aab61d7897e22.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_94[] = {
+static const unsigned char file_92[] = {
+#embed "../../Assets/Templates/sync/CShims/packed/cbd09d8017766973620463428575c6e47f5c1d21.br" suffix(, 0) if_empty(0)
+};
+
+static const unsigned char file_93[] = {
 #embed "../../Assets/Templates/sync/CShims/packed/packed.h" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_95[] = {
+static const unsigned char file_94[] = {
 #embed "../../Assets/Templates/sync/Makefile" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_96[] = {
+static const unsigned char file_95[] = {
 #embed "../../Assets/Templates/sync/Package.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_97[] = {
+static const unsigned char file_96[] = {
 #embed "../../Assets/Templates/sync/README.md" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_98[] = {
+static const unsigned char file_97[] = {
 #embed "../../Assets/Templates/sync/Sources/App/App.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_99[] = {
+static const unsigned char file_98[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Configuration.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_100[] = {
+static const unsigned char file_99[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Handlers/API.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_101[] = {
+static const unsigned char file_100[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Handlers/Forms.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_102[] = {
+static const unsigned char file_101[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Handlers/Home.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_103[] = {
+static const unsigned char file_102[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Handlers/LiveHandler.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_104[] = {
+static const unsigned char file_103[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Handlers/TodoPage.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_105[] = {
+static const unsigned char file_104[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Live.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_106[] = {
+static const unsigned char file_105[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Routes.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_107[] = {
+static const unsigned char file_106[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Services/TodoMutator.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_108[] = {
+static const unsigned char file_107[] = {
 #embed "../../Assets/Templates/sync/Sources/App/Sync.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_109[] = {
+static const unsigned char file_108[] = {
 #embed "../../Assets/Templates/sync/Sources/Server/EmbeddedAssets.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_110[] = {
+static const unsigned char file_109[] = {
 #embed "../../Assets/Templates/sync/Sources/Server/main.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_111[] = {
+static const unsigned char file_110[] = {
 #embed "../../Assets/Templates/sync/Tests/App/PageTests.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_112[] = {
+static const unsigned char file_111[] = {
 #embed "../../Assets/Templates/sync/Tests/App/TodoMutatorTests.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_113[] = {
+static const unsigned char file_112[] = {
 #embed "../../Assets/Templates/sync/template.json" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_114[] = {
+static const unsigned char file_113[] = {
 #embed "../../Assets/Templates/team/.gitignore" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_115[] = {
+static const unsigned char file_114[] = {
 #embed "../../Assets/Templates/team/Assets/static/css/app.css" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_116[] = {
+static const unsigned char file_115[] = {
 #embed "../../Assets/Templates/team/Assets/static/img/favicon.ico" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_117[] = {
+static const unsigned char file_116[] = {
 #embed "../../Assets/Templates/team/Assets/static/img/mizu.svg" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_118[] = {
+static const unsigned char file_117[] = {
 #embed "../../Assets/Templates/team/Assets/static/js/app.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_119[] = {
+static const unsigned char file_118[] = {
 #embed "../../Assets/Templates/team/Assets/static/js/appliers.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_120[] = {
+static const unsigned char file_119[] = {
 #embed "../../Assets/Templates/team/Assets/static/js/faces.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_121[] = {
+static const unsigned char file_120[] = {
 #embed "../../Assets/Templates/team/Assets/static/js/list-view.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_122[] = {
+static const unsigned char file_121[] = {
 #embed "../../Assets/Templates/team/Assets/static/js/lists-view.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_123[] = {
+static const unsigned char file_122[] = {
 #embed "../../Assets/Templates/team/Assets/static/sw.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_124[] = {
+static const unsigned char file_123[] = {
 #embed "../../Assets/Templates/team/Assets/views/layouts/default.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_125[] = {
+static const unsigned char file_124[] = {
 #embed "../../Assets/Templates/team/Assets/views/pages/error.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_126[] = {
+static const unsigned char file_125[] = {
 #embed "../../Assets/Templates/team/Assets/views/pages/home.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_127[] = {
+static const unsigned char file_126[] = {
 #embed "../../Assets/Templates/team/Assets/views/pages/join.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_128[] = {
+static const unsigned char file_127[] = {
 #embed "../../Assets/Templates/team/Assets/views/partials/header.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_129[] = {
+static const unsigned char file_128[] = {
 #embed "../../Assets/Templates/team/Assets/views/partials/item.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_130[] = {
+static const unsigned char file_129[] = {
 #embed "../../Assets/Templates/team/Assets/views/partials/member.html" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_131[] = {
+static const unsigned char file_130[] = {
 #embed "../../Assets/Templates/team/CShims/CAssets/CAssets.c" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_132[] = {
+static const unsigned char file_131[] = {
 #embed "../../Assets/Templates/team/CShims/CAssets/app.js" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_133[] = {
+static const unsigned char file_132[] = {
 #embed "../../Assets/Templates/team/CShims/CAssets/include/CAssets.h" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_134[] = {
+static const unsigned char file_133[] = {
 #embed "../../Assets/Templates/team/CShims/assets.sh" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_135[] = {
+static const unsigned char file_134[] = {
 #embed "../../Assets/Templates/team/CShims/join.sh" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_136[] = {
+static const unsigned char file_135[] = {
 #embed "../../Assets/Templates/team/CShims/pack.sh" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_137[] = {
+static const unsigned char file_136[] = {
 #embed "../../Assets/Templates/team/CShims/packed/015e3ef0520429ea145b29afe66a0f5a22f66923.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_138[] = {
+static const unsigned char file_137[] = {
 #embed "../../Assets/Templates/team/CShims/packed/2fd63dfc767a824bde72c41eaa9ac3b48d83c3f0.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_139[] = {
+static const unsigned char file_138[] = {
 #embed "../../Assets/Templates/team/CShims/packed/3642702462208dae13191e59c6962c3d5b307439.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_140[] = {
+static const unsigned char file_139[] = {
 #embed "../../Assets/Templates/team/CShims/packed/39084373279c0527435b3e7e8f677d1a423d7dbd.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_141[] = {
+static const unsigned char file_140[] = {
 #embed "../../Assets/Templates/team/CShims/packed/79e621f1b74d602dd383124e0205395cc942f870.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_142[] = {
+static const unsigned char file_141[] = {
 #embed "../../Assets/Templates/team/CShims/packed/991ec50c142374d19da91b27020c3661b09b1d18.br" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_143[] = {
+static const unsigned char file_142[] = {
 #embed "../../Assets/Templates/team/CShims/packed/packed.h" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_144[] = {
+static const unsigned char file_143[] = {
 #embed "../../Assets/Templates/team/Makefile" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_145[] = {
+static const unsigned char file_144[] = {
 #embed "../../Assets/Templates/team/Package.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_146[] = {
+static const unsigned char file_145[] = {
 #embed "../../Assets/Templates/team/README.md" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_147[] = {
+static const unsigned char file_146[] = {
 #embed "../../Assets/Templates/team/Sources/App/App.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_148[] = {
+static const unsigned char file_147[] = {
 #embed "../../Assets/Templates/team/Sources/App/Forms.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_149[] = {
+static const unsigned char file_148[] = {
 #embed "../../Assets/Templates/team/Sources/App/ListMutator.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_150[] = {
+static const unsigned char file_149[] = {
 #embed "../../Assets/Templates/team/Sources/App/Pages.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_151[] = {
+static const unsigned char file_150[] = {
 #embed "../../Assets/Templates/team/Sources/Server/EmbeddedAssets.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_152[] = {
+static const unsigned char file_151[] = {
 #embed "../../Assets/Templates/team/Sources/Server/main.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_153[] = {
+static const unsigned char file_152[] = {
 #embed "../../Assets/Templates/team/Tests/App/ListMutatorTests.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_154[] = {
+static const unsigned char file_153[] = {
 #embed "../../Assets/Templates/team/Tests/App/PeopleTests.swift" suffix(, 0) if_empty(0)
 };
 
-static const unsigned char file_155[] = {
+static const unsigned char file_154[] = {
 #embed "../../Assets/Templates/team/template.json" suffix(, 0) if_empty(0)
 };
 
@@ -705,80 +701,79 @@ const mizu_template mizu_templates[] = {
     {"Templates/sync/CShims/join.sh", file_79, sizeof(file_79) - 1},
     {"Templates/sync/CShims/pack.sh", file_80, sizeof(file_80) - 1},
     {"Templates/sync/CShims/packed/0d138702c378f204a59697ecbb326dc0aeb86d56.br", file_81, sizeof(file_81) - 1},
-    {"Templates/sync/CShims/packed/0e6f8a047a923ec2fb03087335bbc647e12da107.br", file_82, sizeof(file_82) - 1},
-    {"Templates/sync/CShims/packed/1c5f22acb01c2efc4404bff5a9c445c24ab58177.br", file_83, sizeof(file_83) - 1},
-    {"Templates/sync/CShims/packed/205e3dc81e0d4b1b1b7553965bed0a86a40986ad.br", file_84, sizeof(file_84) - 1},
-    {"Templates/sync/CShims/packed/2306d39120fda7a8b0de00e3a6316419c3280201.br", file_85, sizeof(file_85) - 1},
-    {"Templates/sync/CShims/packed/69f63d5cc7feb2be6498634da3b03064b0616d21.br", file_86, sizeof(file_86) - 1},
-    {"Templates/sync/CShims/packed/8fdf6cdf7623869c8af724767e2df9ed884027fc.br", file_87, sizeof(file_87) - 1},
-    {"Templates/sync/CShims/packed/9aab4bc2e76c02b63e076cf0ea0e18d58458ba2a.br", file_88, sizeof(file_88) - 1},
-    {"Templates/sync/CShims/packed/a0192ae05b4b21dd51e1c3722a1d77748749bc44.br", file_89, sizeof(file_89) - 1},
-    {"Templates/sync/CShims/packed/a02b9ba673f8c41a96fab90ca0decc1ef9f13e93.br", file_90, sizeof(file_90) - 1},
-    {"Templates/sync/CShims/packed/a33d9549034660b2cd8a677c689c0644bc0fa213.br", file_91, sizeof(file_91) - 1},
-    {"Templates/sync/CShims/packed/b67f46876fb0bfbbf2b9cc1efe36d9b1715f1416.br", file_92, sizeof(file_92) - 1},
-    {"Templates/sync/CShims/packed/c9c3d7482725b181c3f5d8b65e7aab61d7897e22.br", file_93, sizeof(file_93) - 1},
-    {"Templates/sync/CShims/packed/packed.h", file_94, sizeof(file_94) - 1},
-    {"Templates/sync/Makefile", file_95, sizeof(file_95) - 1},
-    {"Templates/sync/Package.swift", file_96, sizeof(file_96) - 1},
-    {"Templates/sync/README.md", file_97, sizeof(file_97) - 1},
-    {"Templates/sync/Sources/App/App.swift", file_98, sizeof(file_98) - 1},
-    {"Templates/sync/Sources/App/Configuration.swift", file_99, sizeof(file_99) - 1},
-    {"Templates/sync/Sources/App/Handlers/API.swift", file_100, sizeof(file_100) - 1},
-    {"Templates/sync/Sources/App/Handlers/Forms.swift", file_101, sizeof(file_101) - 1},
-    {"Templates/sync/Sources/App/Handlers/Home.swift", file_102, sizeof(file_102) - 1},
-    {"Templates/sync/Sources/App/Handlers/LiveHandler.swift", file_103, sizeof(file_103) - 1},
-    {"Templates/sync/Sources/App/Handlers/TodoPage.swift", file_104, sizeof(file_104) - 1},
-    {"Templates/sync/Sources/App/Live.swift", file_105, sizeof(file_105) - 1},
-    {"Templates/sync/Sources/App/Routes.swift", file_106, sizeof(file_106) - 1},
-    {"Templates/sync/Sources/App/Services/TodoMutator.swift", file_107, sizeof(file_107) - 1},
-    {"Templates/sync/Sources/App/Sync.swift", file_108, sizeof(file_108) - 1},
-    {"Templates/sync/Sources/Server/EmbeddedAssets.swift", file_109, sizeof(file_109) - 1},
-    {"Templates/sync/Sources/Server/main.swift", file_110, sizeof(file_110) - 1},
-    {"Templates/sync/Tests/App/PageTests.swift", file_111, sizeof(file_111) - 1},
-    {"Templates/sync/Tests/App/TodoMutatorTests.swift", file_112, sizeof(file_112) - 1},
-    {"Templates/sync/template.json", file_113, sizeof(file_113) - 1},
-    {"Templates/team/.gitignore", file_114, sizeof(file_114) - 1},
-    {"Templates/team/Assets/static/css/app.css", file_115, sizeof(file_115) - 1},
-    {"Templates/team/Assets/static/img/favicon.ico", file_116, sizeof(file_116) - 1},
-    {"Templates/team/Assets/static/img/mizu.svg", file_117, sizeof(file_117) - 1},
-    {"Templates/team/Assets/static/js/app.js", file_118, sizeof(file_118) - 1},
-    {"Templates/team/Assets/static/js/appliers.js", file_119, sizeof(file_119) - 1},
-    {"Templates/team/Assets/static/js/faces.js", file_120, sizeof(file_120) - 1},
-    {"Templates/team/Assets/static/js/list-view.js", file_121, sizeof(file_121) - 1},
-    {"Templates/team/Assets/static/js/lists-view.js", file_122, sizeof(file_122) - 1},
-    {"Templates/team/Assets/static/sw.js", file_123, sizeof(file_123) - 1},
-    {"Templates/team/Assets/views/layouts/default.html", file_124, sizeof(file_124) - 1},
-    {"Templates/team/Assets/views/pages/error.html", file_125, sizeof(file_125) - 1},
-    {"Templates/team/Assets/views/pages/home.html", file_126, sizeof(file_126) - 1},
-    {"Templates/team/Assets/views/pages/join.html", file_127, sizeof(file_127) - 1},
-    {"Templates/team/Assets/views/partials/header.html", file_128, sizeof(file_128) - 1},
-    {"Templates/team/Assets/views/partials/item.html", file_129, sizeof(file_129) - 1},
-    {"Templates/team/Assets/views/partials/member.html", file_130, sizeof(file_130) - 1},
-    {"Templates/team/CShims/CAssets/CAssets.c", file_131, sizeof(file_131) - 1},
-    {"Templates/team/CShims/CAssets/app.js", file_132, sizeof(file_132) - 1},
-    {"Templates/team/CShims/CAssets/include/CAssets.h", file_133, sizeof(file_133) - 1},
-    {"Templates/team/CShims/assets.sh", file_134, sizeof(file_134) - 1},
-    {"Templates/team/CShims/join.sh", file_135, sizeof(file_135) - 1},
-    {"Templates/team/CShims/pack.sh", file_136, sizeof(file_136) - 1},
-    {"Templates/team/CShims/packed/015e3ef0520429ea145b29afe66a0f5a22f66923.br", file_137, sizeof(file_137) - 1},
-    {"Templates/team/CShims/packed/2fd63dfc767a824bde72c41eaa9ac3b48d83c3f0.br", file_138, sizeof(file_138) - 1},
-    {"Templates/team/CShims/packed/3642702462208dae13191e59c6962c3d5b307439.br", file_139, sizeof(file_139) - 1},
-    {"Templates/team/CShims/packed/39084373279c0527435b3e7e8f677d1a423d7dbd.br", file_140, sizeof(file_140) - 1},
-    {"Templates/team/CShims/packed/79e621f1b74d602dd383124e0205395cc942f870.br", file_141, sizeof(file_141) - 1},
-    {"Templates/team/CShims/packed/991ec50c142374d19da91b27020c3661b09b1d18.br", file_142, sizeof(file_142) - 1},
-    {"Templates/team/CShims/packed/packed.h", file_143, sizeof(file_143) - 1},
-    {"Templates/team/Makefile", file_144, sizeof(file_144) - 1},
-    {"Templates/team/Package.swift", file_145, sizeof(file_145) - 1},
-    {"Templates/team/README.md", file_146, sizeof(file_146) - 1},
-    {"Templates/team/Sources/App/App.swift", file_147, sizeof(file_147) - 1},
-    {"Templates/team/Sources/App/Forms.swift", file_148, sizeof(file_148) - 1},
-    {"Templates/team/Sources/App/ListMutator.swift", file_149, sizeof(file_149) - 1},
-    {"Templates/team/Sources/App/Pages.swift", file_150, sizeof(file_150) - 1},
-    {"Templates/team/Sources/Server/EmbeddedAssets.swift", file_151, sizeof(file_151) - 1},
-    {"Templates/team/Sources/Server/main.swift", file_152, sizeof(file_152) - 1},
-    {"Templates/team/Tests/App/ListMutatorTests.swift", file_153, sizeof(file_153) - 1},
-    {"Templates/team/Tests/App/PeopleTests.swift", file_154, sizeof(file_154) - 1},
-    {"Templates/team/template.json", file_155, sizeof(file_155) - 1},
+    {"Templates/sync/CShims/packed/1c5f22acb01c2efc4404bff5a9c445c24ab58177.br", file_82, sizeof(file_82) - 1},
+    {"Templates/sync/CShims/packed/205e3dc81e0d4b1b1b7553965bed0a86a40986ad.br", file_83, sizeof(file_83) - 1},
+    {"Templates/sync/CShims/packed/2306d39120fda7a8b0de00e3a6316419c3280201.br", file_84, sizeof(file_84) - 1},
+    {"Templates/sync/CShims/packed/69f63d5cc7feb2be6498634da3b03064b0616d21.br", file_85, sizeof(file_85) - 1},
+    {"Templates/sync/CShims/packed/8fdf6cdf7623869c8af724767e2df9ed884027fc.br", file_86, sizeof(file_86) - 1},
+    {"Templates/sync/CShims/packed/9aab4bc2e76c02b63e076cf0ea0e18d58458ba2a.br", file_87, sizeof(file_87) - 1},
+    {"Templates/sync/CShims/packed/a0192ae05b4b21dd51e1c3722a1d77748749bc44.br", file_88, sizeof(file_88) - 1},
+    {"Templates/sync/CShims/packed/a33d9549034660b2cd8a677c689c0644bc0fa213.br", file_89, sizeof(file_89) - 1},
+    {"Templates/sync/CShims/packed/b67f46876fb0bfbbf2b9cc1efe36d9b1715f1416.br", file_90, sizeof(file_90) - 1},
+    {"Templates/sync/CShims/packed/c9c3d7482725b181c3f5d8b65e7aab61d7897e22.br", file_91, sizeof(file_91) - 1},
+    {"Templates/sync/CShims/packed/cbd09d8017766973620463428575c6e47f5c1d21.br", file_92, sizeof(file_92) - 1},
+    {"Templates/sync/CShims/packed/packed.h", file_93, sizeof(file_93) - 1},
+    {"Templates/sync/Makefile", file_94, sizeof(file_94) - 1},
+    {"Templates/sync/Package.swift", file_95, sizeof(file_95) - 1},
+    {"Templates/sync/README.md", file_96, sizeof(file_96) - 1},
+    {"Templates/sync/Sources/App/App.swift", file_97, sizeof(file_97) - 1},
+    {"Templates/sync/Sources/App/Configuration.swift", file_98, sizeof(file_98) - 1},
+    {"Templates/sync/Sources/App/Handlers/API.swift", file_99, sizeof(file_99) - 1},
+    {"Templates/sync/Sources/App/Handlers/Forms.swift", file_100, sizeof(file_100) - 1},
+    {"Templates/sync/Sources/App/Handlers/Home.swift", file_101, sizeof(file_101) - 1},
+    {"Templates/sync/Sources/App/Handlers/LiveHandler.swift", file_102, sizeof(file_102) - 1},
+    {"Templates/sync/Sources/App/Handlers/TodoPage.swift", file_103, sizeof(file_103) - 1},
+    {"Templates/sync/Sources/App/Live.swift", file_104, sizeof(file_104) - 1},
+    {"Templates/sync/Sources/App/Routes.swift", file_105, sizeof(file_105) - 1},
+    {"Templates/sync/Sources/App/Services/TodoMutator.swift", file_106, sizeof(file_106) - 1},
+    {"Templates/sync/Sources/App/Sync.swift", file_107, sizeof(file_107) - 1},
+    {"Templates/sync/Sources/Server/EmbeddedAssets.swift", file_108, sizeof(file_108) - 1},
+    {"Templates/sync/Sources/Server/main.swift", file_109, sizeof(file_109) - 1},
+    {"Templates/sync/Tests/App/PageTests.swift", file_110, sizeof(file_110) - 1},
+    {"Templates/sync/Tests/App/TodoMutatorTests.swift", file_111, sizeof(file_111) - 1},
+    {"Templates/sync/template.json", file_112, sizeof(file_112) - 1},
+    {"Templates/team/.gitignore", file_113, sizeof(file_113) - 1},
+    {"Templates/team/Assets/static/css/app.css", file_114, sizeof(file_114) - 1},
+    {"Templates/team/Assets/static/img/favicon.ico", file_115, sizeof(file_115) - 1},
+    {"Templates/team/Assets/static/img/mizu.svg", file_116, sizeof(file_116) - 1},
+    {"Templates/team/Assets/static/js/app.js", file_117, sizeof(file_117) - 1},
+    {"Templates/team/Assets/static/js/appliers.js", file_118, sizeof(file_118) - 1},
+    {"Templates/team/Assets/static/js/faces.js", file_119, sizeof(file_119) - 1},
+    {"Templates/team/Assets/static/js/list-view.js", file_120, sizeof(file_120) - 1},
+    {"Templates/team/Assets/static/js/lists-view.js", file_121, sizeof(file_121) - 1},
+    {"Templates/team/Assets/static/sw.js", file_122, sizeof(file_122) - 1},
+    {"Templates/team/Assets/views/layouts/default.html", file_123, sizeof(file_123) - 1},
+    {"Templates/team/Assets/views/pages/error.html", file_124, sizeof(file_124) - 1},
+    {"Templates/team/Assets/views/pages/home.html", file_125, sizeof(file_125) - 1},
+    {"Templates/team/Assets/views/pages/join.html", file_126, sizeof(file_126) - 1},
+    {"Templates/team/Assets/views/partials/header.html", file_127, sizeof(file_127) - 1},
+    {"Templates/team/Assets/views/partials/item.html", file_128, sizeof(file_128) - 1},
+    {"Templates/team/Assets/views/partials/member.html", file_129, sizeof(file_129) - 1},
+    {"Templates/team/CShims/CAssets/CAssets.c", file_130, sizeof(file_130) - 1},
+    {"Templates/team/CShims/CAssets/app.js", file_131, sizeof(file_131) - 1},
+    {"Templates/team/CShims/CAssets/include/CAssets.h", file_132, sizeof(file_132) - 1},
+    {"Templates/team/CShims/assets.sh", file_133, sizeof(file_133) - 1},
+    {"Templates/team/CShims/join.sh", file_134, sizeof(file_134) - 1},
+    {"Templates/team/CShims/pack.sh", file_135, sizeof(file_135) - 1},
+    {"Templates/team/CShims/packed/015e3ef0520429ea145b29afe66a0f5a22f66923.br", file_136, sizeof(file_136) - 1},
+    {"Templates/team/CShims/packed/2fd63dfc767a824bde72c41eaa9ac3b48d83c3f0.br", file_137, sizeof(file_137) - 1},
+    {"Templates/team/CShims/packed/3642702462208dae13191e59c6962c3d5b307439.br", file_138, sizeof(file_138) - 1},
+    {"Templates/team/CShims/packed/39084373279c0527435b3e7e8f677d1a423d7dbd.br", file_139, sizeof(file_139) - 1},
+    {"Templates/team/CShims/packed/79e621f1b74d602dd383124e0205395cc942f870.br", file_140, sizeof(file_140) - 1},
+    {"Templates/team/CShims/packed/991ec50c142374d19da91b27020c3661b09b1d18.br", file_141, sizeof(file_141) - 1},
+    {"Templates/team/CShims/packed/packed.h", file_142, sizeof(file_142) - 1},
+    {"Templates/team/Makefile", file_143, sizeof(file_143) - 1},
+    {"Templates/team/Package.swift", file_144, sizeof(file_144) - 1},
+    {"Templates/team/README.md", file_145, sizeof(file_145) - 1},
+    {"Templates/team/Sources/App/App.swift", file_146, sizeof(file_146) - 1},
+    {"Templates/team/Sources/App/Forms.swift", file_147, sizeof(file_147) - 1},
+    {"Templates/team/Sources/App/ListMutator.swift", file_148, sizeof(file_148) - 1},
+    {"Templates/team/Sources/App/Pages.swift", file_149, sizeof(file_149) - 1},
+    {"Templates/team/Sources/Server/EmbeddedAssets.swift", file_150, sizeof(file_150) - 1},
+    {"Templates/team/Sources/Server/main.swift", file_151, sizeof(file_151) - 1},
+    {"Templates/team/Tests/App/ListMutatorTests.swift", file_152, sizeof(file_152) - 1},
+    {"Templates/team/Tests/App/PeopleTests.swift", file_153, sizeof(file_153) - 1},
+    {"Templates/team/template.json", file_154, sizeof(file_154) - 1},
     {0, 0, 0},
 };
 

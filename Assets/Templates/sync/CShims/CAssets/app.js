@@ -4,25 +4,20 @@ import { askToPersist, LiveClient, oncePerFrame, orderedID, SyncClient } from "m
 
 // ── announcer.js
 
-const gatherMs = 60; // a region that is emptied and filled within one task may stay unread
+const keptMs = 10_000; // longer than it takes to come to a message and to read it
 
 class Announcer {
   #region;
-  #waiting = [];
-  #timer = 0;
 
   constructor(region) {
     this.#region = region;
   }
 
   say(text) {
-    this.#waiting.push(text);
-    this.#region.textContent = "";
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#region.textContent = this.#waiting.join(". ");
-      this.#waiting = [];
-    }, gatherMs);
+    const message = document.createElement("p");
+    message.textContent = text;
+    this.#region.append(message);
+    setTimeout(() => message.remove(), keptMs);
   }
 }
 
