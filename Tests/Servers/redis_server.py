@@ -12,11 +12,11 @@ class Redis(Daemon):
     name = "Redis"
     users = ("redis",)
 
-    def __init__(self, settings=None, follows=None, tls=None):
+    def __init__(self, settings=None, follows=None, tls=None, password=None):
         """`tls` is a (certificate, key) that the server may read: then there is a port for TLS, too."""
         program("redis-server")
         super().__init__("mizu-rd-")
-        self.password = follows.password if follows else secrets.token_hex(12)
+        self.password = follows.password if follows else password or secrets.token_hex(12)
         self.port = free_port()
         self.tls, self.tls_port = tls, free_port() if tls else None
         self.follows, self.settings = follows, settings or {}
@@ -81,23 +81,32 @@ class Redis(Daemon):
 
 
 class Sentinel(Redis):
-    """A Sentinel that watches one master by the name `mizu`."""
+    """A Sentinel that watches one master by the name `mizu`, `beside` another one or alone. Its user
+    `asker` may ask it where the master is, and nothing else."""
 
     name = "Sentinel"
 
-    def __init__(self, master, quorum=1):
-        super().__init__()
-        self.master, self.quorum = master, quorum
+    def __init__(self, master, quorum=1, beside=None, down_after=500):
+        """`down_after` is for how many milliseconds a master is silent that is replaced."""
+        # They sign in to each other by the same password.
+        super().__init__(password=beside and beside.password)
+        self.master, self.quorum, self.down_after = master, quorum, down_after
 
     def command(self):
         path = self.write("sentinel.conf", "\n".join([
             "bind 127.0.0.1", f"port {self.port}", f"dir {self.folder}", "daemonize no",
-            f"requirepass {self.password}",
+            f"requirepass {self.password}", f"sentinel sentinel-pass {self.password}",
+            f"user asker on >{self.password} +sentinel|get-master-addr-by-name",
             f"sentinel monitor mizu 127.0.0.1 {self.master.port} {self.quorum}",
             f"sentinel auth-pass mizu {self.master.password}",
-            "sentinel down-after-milliseconds mizu 500", "sentinel failover-timeout mizu 3000", ""]))
+            f"sentinel down-after-milliseconds mizu {self.down_after}",
+            "sentinel failover-timeout mizu 3000", ""]))
         # It writes what it learns into its own file.
         return [program("redis-server"), path, "--sentinel"]
+
+    def master_port(self):
+        """Where it says that the master is."""
+        return int(self.ask("SENTINEL", "get-master-addr-by-name", "mizu")[1])
 
 
 def _reply(file):
