@@ -123,7 +123,7 @@ public final class PostgresReplica: Sendable {
             return state.told.take() != nil
         }
         guard isNews else { return }
-        logger.notice("the replica answers reads again", metadata: ["place": "\(place)"])
+        logger.notice("the replica answers reads again: \(place)")
     }
 
     func counted() { state.withLock { $0.reads += 1 } }
@@ -141,9 +141,8 @@ public final class PostgresReplica: Sendable {
             return state.told != miss
         }
         guard isNews else { return }
-        logger.warning(
-            "the replica is not used for now, and reads go to the primary: \(miss.words)",
-            metadata: ["place": "\(place)", "cause": "\(message)"])
+        let cause = miss.words + ": " + place + (message.isEmpty ? "" : " (\(message))")
+        logger.warning("the replica is not used for now, and reads go to the primary: \(cause)")
     }
 
     private static func count(_ miss: Miss, in state: inout State) {
