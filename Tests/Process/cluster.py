@@ -2,11 +2,13 @@
 kills, and asks. The store and Redis are real servers of Tests/Servers, whose owner is the test.
 """
 
+import collections
 import threading
 import time
 
 import server as processes
 from sync import pull
+from test_metrics import Admin, samples, scrape
 from wire import Closed, Connection
 
 # No trim and no forgotten outcome may blur what a fault does; a node that drains need not be polite.
@@ -17,11 +19,13 @@ GONE = (Closed, OSError, TimeoutError)
 class Cluster:
     """`nodes[i]` is a running server, or None while that node is down."""
 
-    def __init__(self, folder, url, count=3, redis=None, env=None):
-        """`url` is that of all nodes, or a list with one for each."""
+    def __init__(self, folder, url, count=3, redis=None, env=None, envs=None):
+        """`url` is that of all nodes, or a list with one for each; `envs` are by their indices what
+        else some have set."""
         self.folder, self.count = folder, count
         self.env = {**SETTINGS, **({"REDIS_URL": redis.url} if redis else {}), **(env or {})}
         self.urls = [url] * count if isinstance(url, str) else url
+        self.envs, self.replica_views = envs or {}, collections.Counter()
         self.nodes, self.past = [None] * count, []
         self._lock = threading.Lock()
 
@@ -42,7 +46,8 @@ class Cluster:
         folder.mkdir(exist_ok=True)
         # One file is one node's: several can share only what is a server.
         place = folder if self.is_shared else self.folder
-        node = processes.Server(place, database=self.urls[index], env=self.env)
+        node = processes.Server(place, database=self.urls[index],
+                                env={**self.env, **self.envs.get(index, {})})
         self.past.append(node)
         if wait:
             node.ready()
@@ -52,9 +57,24 @@ class Cluster:
 
     def take_out(self, index):
         """Takes a node out of what clients choose from; returns it, still running."""
+        self.count_views(index)
         with self._lock:
             node, self.nodes[index] = self.nodes[index], None
         return node
+
+    def count_views(self, index):
+        """Adds up, before a node ends, what it has read from the replica and why not more."""
+        node = self.nodes[index]
+        if node is None or "DATABASE_READ_URL" not in self.envs.get(index, {}):
+            return
+        try:
+            node.admin = Admin(node)
+            found = samples(scrape(node))
+        except GONE:
+            return  # that it has ended by itself is said by `repair`
+        for name, value in found.items():
+            if name.startswith("mizu_replica_"):
+                self.replica_views[name.partition("=")[2].strip('"}') or "read"] += int(value)
 
     def kill_node(self, index):
         node = self.take_out(index)

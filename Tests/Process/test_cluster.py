@@ -1,7 +1,9 @@
 """Rounds over several nodes: a mixed load of pushes, pulls, snapshots and sockets, while at random a node
 is killed or drained, PostgreSQL is restarted, crashes or fails over to its synchronous standby, Redis
-is killed, paused or flushed, and the ways to both are cut, held and slow. Nothing acknowledged is lost or doubled, cursors are gapless, and whatever
-an answer has shown every later answer of any node shows (Tests/Servers/history_checker.py).
+is killed, paused or flushed, and the ways to both are cut, held and slow. Two of three nodes read from a
+replica, whose replay is paused, which is killed, and the way to which breaks. Nothing acknowledged is lost
+or doubled, cursors are gapless, and whatever an answer has shown every later answer of any node shows
+(Tests/Servers/history_checker.py).
 
 MIZU_CLUSTER_SECONDS (8) is how long faults come in each test, MIZU_SEED (1) chooses them, and
 MIZU_CONVERGE_SECONDS (30, of a machine that does other things as well) is what clients may take to come
@@ -124,9 +126,15 @@ class Rounds:
                 f"{sum(map(len, logs.values()))} changes, "
                 f"{sum(worker.refusals for worker in [*self.writers, *self.followers])} waited over, "
                 f"{sum(f.deltas for f in self.followers)} deltas, converged in {took:.2f} s")
+        for index in range(self.cluster.count):
+            self.cluster.count_views(index)
+        if self.cluster.replica_views:
+            told += f"; views of the replica: {dict(self.cluster.replica_views)}"
         print(told)
         assert not faults, f"{told}\n" + "\n".join(map(str, faults[:20])) + f"\n{len(faults)} faults"
         assert took < CONVERGE, told
+        # Of a short form nothing is promised.
+        assert seconds < 60 or not self.cluster.envs or self.cluster.replica_views["read"] > 0, told
         for node in self.cluster.nodes:
             node.stop()
 
@@ -160,6 +168,30 @@ def redis_faults(redis, rng):
 
     return {"kill -9 of Redis": kill, "Redis stands still": pause, "Redis is flushed": redis.flush,
             "Redis drops everybody": redis.cut_connections}
+
+
+def readers(url, rng):
+    """The settings of two of three nodes, which read from the replica there; one of them remembers
+    no changes, so that it has to."""
+    settings = {"DATABASE_READ_URL": url, "ADMIN_ADDR": "127.0.0.1:0"}
+    first, second = rng.sample(range(3), 2)
+    return {first: settings, second: {**settings, "LOG_CACHE": "off"}}
+
+
+def replica_faults(replica, way, rng):
+    def pause_replay():
+        replica.pause_replay()
+        time.sleep(rng.uniform(0.1, 1.5))  # not to pass: how old it is is what is tried
+        replica.resume_replay()
+
+    def crash():
+        replica.crash()
+        time.sleep(rng.uniform(0, 0.5))
+        replica.start()
+
+    return {"the replay is paused": pause_replay, "the replica crashes": crash,
+            "the replica drops everybody": replica.cut_connections,
+            **link_faults([way], rng, "the replica")}
 
 
 def postgres_faults(postgres, rng):
@@ -211,21 +243,26 @@ def test_ways_to_postgresql_and_redis_are_cut_held_and_slow(tmp_path, own_postgr
 @pytest.mark.parametrize("news", ["redis", "postgres"])
 def test_nodes_die_and_nothing_is_lost(tmp_path, own_postgres, request, news):
     redis = request.getfixturevalue("redis") if news == "redis" else None
-    rng = random.Random(SEED)
-    url = own_postgres.url(own_postgres.create_database())
-    with Cluster(tmp_path, url, redis=redis).start() as cluster:
-        faults = {**node_faults(cluster, rng), **postgres_faults(own_postgres, rng)}
-        if redis:
-            faults |= redis_faults(redis, rng)
-        Rounds(cluster, faults, SEED).judge()
+    rng, name = random.Random(SEED), own_postgres.create_database()
+    with own_postgres.standby(synchronous=False) as replica, Relay(replica.port) as way:
+        reads = readers(replica.url(name, through=way), rng)
+        with Cluster(tmp_path, own_postgres.url(name), redis=redis, envs=reads) as cluster:
+            faults = {**node_faults(cluster.start(), rng), **postgres_faults(own_postgres, rng),
+                      **replica_faults(replica, way, rng)}
+            if redis:
+                faults |= redis_faults(redis, rng)
+            Rounds(cluster, faults, SEED).judge()
 
 
 def test_postgresql_fails_over_to_its_synchronous_standby(tmp_path, own_postgres):
-    """Twice: each time the primary crashes, its standby is promoted, and a new one follows it."""
+    """Twice: each time the primary crashes, its standby is promoted, and a new one follows it. Two
+    nodes read from whichever is the standby."""
     rng, name = random.Random(SEED), own_postgres.create_database()
     first, second = own_postgres, own_postgres.standby()
+    reads = readers(failover_url(first, second, name, target_session_attrs="standby"), rng)
     try:
-        with Cluster(tmp_path, failover_url(first, second, name)).start() as cluster:
+        with Cluster(tmp_path, failover_url(first, second, name), envs=reads) as cluster:
+            cluster.start()
             state = {"primary": first, "standby": second}
 
             def fail_over():
@@ -236,6 +273,9 @@ def test_postgresql_fails_over_to_its_synchronous_standby(tmp_path, own_postgres
                 old.follow(new)
                 new.be_followed_by(old)
                 state["primary"], state["standby"] = new, old
+                # A node that has been without a standby for so long asks for one later and later; one
+                # that starts asks at once.
+                cluster.kill_node(rng.choice(sorted(reads)))
 
             Rounds(cluster, {"failover": fail_over}, SEED).judge(SECONDS / 2)
     finally:

@@ -24,6 +24,8 @@ SETTINGS = {
     "log_min_messages": "warning", "log_line_prefix": "'%m [%p] '", "timezone": "'UTC'",
     "wal_level": "replica", "max_wal_senders": "8", "wal_keep_size": "'128MB'", "hot_standby": "on",
     "max_wal_size": "'512MB'", "password_encryption": "'scram-sha-256'",
+    # A standby finds a primary again that was restarted, and soon.
+    "wal_retrieve_retry_interval": "'200ms'",
     # A backend that crashes is a test's own doing; the others go on after a restart, at once.
     "restart_after_crash": "on", "logging_collector": "off",
 }
