@@ -104,6 +104,7 @@ def test_news_goes_by_whomever_the_sentinels_make_the_master(
                    lambda: "\n".join(one.log() for one in watched.sentinels))
         wait_until(goes_by_redis, 60, complaints)
         assert all(moved["mizu_news_connections_total"] > 0 for moved in connections)
+        told.socket.close()
         for one in nodes:
             assert PASSWORD not in one.errors and PASSWORD_IN_URL not in one.errors
             assert watched.sentinels[0].password not in one.errors
