@@ -135,6 +135,14 @@ extension Response {
         }
     }
 
+    /// Says `Cache-Control: private, no-cache` where it says nothing of that yet: what was made for
+    /// one person is no shared cache's to keep (RFC 9111 §5.2.2.7), and the person's own browser
+    /// asks whether it still holds.
+    public mutating func keepPrivate() {
+        guard !has("cache-control") else { return }
+        appendField("Cache-Control", literal: "private, no-cache")
+    }
+
     /// Says `Vary: Accept-Encoding`, behind what else it varies by.
     mutating func varyByCoding() {
         switch sharedLines {

@@ -132,7 +132,8 @@ extension Sync {
         // The tail did not know where the scope stands, or somebody else was quicker.
         if let page = pages.page(key, at: position) { return .page(page) }
         do {
-            let response = try make(Snapshot(reader: reader, scope: key.scope, check: check))
+            var response = try make(Snapshot(reader: reader, scope: key.scope, check: check))
+            if key.user != nil { response.keepPrivate() }
             let tagName = pages.tagName(of: key, at: position)
             if let page = KeptPage(response, position: position, tagName: tagName) {
                 return .page(page)

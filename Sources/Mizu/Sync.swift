@@ -56,13 +56,15 @@ public struct Sync: Sendable {
     ) {
         let workers = self.workers
         look(at: scope, for: asker, isAsked: true, respond) { result in
-            let response =
+            var made =
                 switch result {
                 case .read(let response): response
                 case .refused(let refusal): Response(refusal)
                 case .over(let check): Self.ended(check)
                 case .failed(let error): Response(failure: error)
                 }
+            if pass.isPersonal { made.keepPrivate() }
+            let response = made
             service.confirm(pass, for: asker) { error in
                 workers.respond(to: exchange, error.map(Response.init(refusedFor:)) ?? response)
             }
@@ -158,7 +160,9 @@ public struct Sync: Sendable {
                 service.push(push, byteCount: byteCount) { answer, mail in
                     mail.respond(to: exchange) {
                         do {
-                            return try respond(try MutationOutcome.all(of: answer))
+                            var response = try respond(try MutationOutcome.all(of: answer))
+                            if user != nil { response.keepPrivate() }
+                            return response
                         } catch {
                             return Response(failure: error)
                         }

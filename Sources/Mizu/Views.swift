@@ -38,16 +38,17 @@ public struct Views: Sendable {
         // Cannot fail: the policy is made of what this program was built with.
         try? frame.set("Content-Security-Policy", client.policy)
         self.frame = frame
-        frame.set("Cache-Control", literal: "no-cache")
+        // Nobody knows here whom the page is for, so none is a shared cache's (RFC 9111 §5.2.2.7).
+        frame.set("Cache-Control", literal: "private, no-cache")
         handlersFrame = frame
         self.logger = logger
     }
 
     /// Renders the page `name` with `data`, and with `mizu.head` beside it: what the head of a page
     /// needs so that its scripts can import "mizu" (Assets/Guides/client.md).
-    /// - Returns: the whole page, with `Cache-Control: no-cache`. If the template is broken or does
-    ///   not fit the data, it is a 500: in development with file, line and reason, else with a line
-    ///   in the log.
+    /// - Returns: the whole page, with `Cache-Control: private, no-cache`, which a handler may
+    ///   replace by its own. If the template is broken or does not fit the data, it is a 500: in
+    ///   development with file, line and reason, else with a line in the log.
     public func render(
         _ name: String, _ data: ViewValue, status: HTTPStatus = .ok
     ) -> Response {

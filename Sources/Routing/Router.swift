@@ -204,7 +204,7 @@ public final class Router: Sendable {
     /// - Returns: what is to be waited for in its place.
     @inline(__always)
     public func settle(_ response: inout Response, to request: OwnedRequest) -> WaitingWork? {
-        if response.isPlain, !hasHooks { return nil }
+        if response.isPlain, !hasHooks, request.user == nil { return nil }
         return settleSlowly(&response, to: request)
     }
 
@@ -214,6 +214,7 @@ public final class Router: Sendable {
     ) -> WaitingWork? {
         if case .waiting(let next) = response.kind { return next }
         if case .complete = response.kind {
+            if request.user != nil { response.keepPrivate() }
             for hook in hooks(of: request.route) { hook(request.view, &response) }
         }
         return nil
@@ -335,6 +336,7 @@ public final class Router: Sendable {
             response = answer(to: error, request)
         }
         guard case .complete = response.kind else { return response }
+        if request.user != nil { response.keepPrivate() }
         for hook in hooks { hook(request, &response) }
         return response
     }

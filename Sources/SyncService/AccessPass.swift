@@ -14,6 +14,9 @@ public struct AccessPass: Sendable {
     /// store: all that it stood on was looked at when the scope was there, or later.
     var asOf = 0
 
+    /// Whether it was given to somebody, and not to whoever asks.
+    public var isPersonal: Bool { question.user != nil }
+
     /// One thing that was looked at.
     enum Seen: Hashable, Sendable {
         /// Records of a scope that stood there.

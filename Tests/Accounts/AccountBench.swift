@@ -70,6 +70,10 @@ final class AccountBench: Sendable {
                 try sync.push(request, scope: "leak", []) { _ in throw AccountError.emailTaken }
             }
             app.get("/me") { request in .text(request.user ?? "nobody") }
+            app.get("/greeting") { request in
+                let user = request.user ?? "nobody"
+                return try sync.page(request, scope: "greetings", key: "") { _ in .text(user) }
+            }
             app.get("/page/:user") { request in
                 let own = Name("user:" + (request.parameter("user") ?? "")) ?? .defaultScope
                 return try sync.page(request, scope: own, key: "page") { _ in .text("theirs") }

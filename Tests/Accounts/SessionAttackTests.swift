@@ -251,6 +251,29 @@ struct SessionAttackTests {
         #expect(account.contains("bob@example.org") && !account.contains("ann@example.org"))
     }
 
+    @Test("what was made for one person is no shared cache's to keep, and comes to nobody else")
+    func sharedCaches() async throws {
+        let bench = try AccountBench()
+        let (ann, bob) = (try await bench.signedUp("ann"), try await bench.signedUp("bob"))
+        // By a plain handler, one that waits, and a page that is kept.
+        for path in ["/me", "/inside", "/greeting"] {
+            let caching = try await ann.get(path).header("Cache-Control")
+            #expect(caching == "private, no-cache", "\(path)")
+        }
+        let (hers, user) = (try await ann.get("/greeting"), try await bench.user(of: bob))
+        let tag = ["If-None-Match": try #require(hers.header("ETag"))]
+        let again = try await ann.get("/greeting", headers: tag)
+        #expect(again.status == 304 && again.header("Cache-Control") == "private, no-cache")
+        // The same address and her tag, from somebody else.
+        let his = try await bob.get("/greeting", headers: tag)
+        #expect(his.status == 200 && his.text == user && his.text != hers.text)
+        // What has been said already stays, and so does what is nobody's.
+        let style = try await ann.get("/account/pages.css")
+        #expect(style.header("Cache-Control") == "max-age=3600")
+        #expect(try await ann.get("/_sync/session").header("Cache-Control") == "no-store")
+        #expect(try await bench.app.get("/me").header("Cache-Control") == nil)
+    }
+
     // MARK: The cookie
 
     @Test("the cookie is as narrow as it can be, and over TLS its name keeps neighbours out")
