@@ -99,8 +99,16 @@ public final class AccessTokens: BearerAuthenticator {
         return (token, info)
     }
 
-    /// The tokens of `user`, the newest first; those that have ended are among them. O(tokens).
-    public func list(of user: String) -> [Info] {
+    /// The tokens of `user`, the newest first; those that have ended are among them. Also by what
+    /// another process had changed before this was called. O(tokens).
+    /// - Throws: `HTTPError` 503 if others change tokens, too, and the store cannot be read.
+    public func list(of user: String) async throws -> [Info] {
+        try await catchUp()
+        return known(of: user)
+    }
+
+    /// The same by what memory knows.
+    private func known(of user: String) -> [Info] {
         known.withLock { $0.values.filter { $0.user == user } }
             .sorted { ($0.createdMilliseconds, $0.id) > ($1.createdMilliseconds, $1.id) }
     }
@@ -108,8 +116,7 @@ public final class AccessTokens: BearerAuthenticator {
     /// Revokes a token of `user` by its public name. Its sockets are closed.
     /// - Throws: `HTTPError` 404 if they have no such token.
     public func revoke(_ id: String, of user: String) async throws {
-        if isShared { await catchUp() }
-        guard let info = list(of: user).first(where: { $0.id == id }) else {
+        guard let info = try await list(of: user).first(where: { $0.id == id }) else {
             throw HTTPError(.notFound, code: "not_found", message: "there is no such token")
         }
         try await push(
@@ -120,17 +127,31 @@ public final class AccessTokens: BearerAuthenticator {
 
     /// Revokes all tokens of `user`: they have no account any more, or have lost a device.
     public func revokeAll(of user: String) async throws {
+        try await catchUp()
         try await push(
             AccessTokenRecords.revoke, AccessTokenRecords.Revoke(user: user, hash: nil))
-        forget(list(of: user))
+        forgetAll(of: user)
     }
 
-    /// Reads what others have made and revoked; where that fails, memory is as it was.
-    private func catchUp() async {
-        _ = await handedOver { waiting in reload { waiting.resume(returning: $0) } }
+    /// Reads what others have made and revoked, if there is anything of that; where it cannot be
+    /// read, memory is as it was.
+    private func catchUp() async throws {
+        guard isShared else { return }
+        let end: Position? = await handedOver { waiting in
+            sync.service.learnEnd(of: AccessTokenRecords.scope) { waiting.resume(returning: $0) }
+        }
+        if let end, readAt.withLock({ $0 }) == end { return }
+        let isRead =
+            end == nil
+            ? false : await handedOver { waiting in reload { waiting.resume(returning: $0) } }
+        guard isRead else {
+            throw HTTPError(Refusal.unavailable("the store cannot be read now"))
+        }
     }
 
-    fileprivate func forget(_ infos: [Info]) {
+    fileprivate func forgetAll(of user: String) { forget(known(of: user)) }
+
+    private func forget(_ infos: [Info]) {
         known.withLock { known in
             for info in infos { known[info.hash] = nil }
         }
@@ -314,7 +335,7 @@ extension App {
         try tokens.load()
         atRestore.add { tokens.reload { _ in } }
         atAccountDeletion.add(
-            forget: { tokens.forget(tokens.list(of: $0)) },
+            forget: { tokens.forgetAll(of: $0) },
             remove: { try await tokens.revokeAll(of: $0) })
         // Made or revoked on another node.
         sync.service.onChangeElsewhere(of: AccessTokenRecords.scope) { tokens.reload { _ in } }

@@ -55,6 +55,10 @@ func makeApp(_ environment: [String: String]) throws -> App {
         guard let user = request.user else { return .notFound }
         return .text(try await tokens.create(for: user, name: "a script").token.text)
     }
+    app.get("/tokens") { (request: OwnedRequest) async throws -> Response in
+        guard let user = request.user else { return .notFound }
+        return .text("\(try await tokens.list(of: user).count)")
+    }
     app.delete("/tokens") { (request: OwnedRequest) async throws -> Response in
         guard let user = request.user else { return .notFound }
         try await tokens.revokeAll(of: user)

@@ -275,6 +275,15 @@ def test_a_link_that_one_node_has_signed_is_good_at_the_other_once(invited):
         assert not sign_up(here, link) and not sign_up(there, link), "it is good twice"
 
 
+def listed(node, person):
+    """How many tokens somebody has, as `node` lists them."""
+    client = people.Client(node)
+    client.cookies = dict(person.cookies)
+    status, _, body = client.ask("GET", "/tokens")
+    assert status == 200, body
+    return body
+
+
 def test_a_token_that_is_made_or_revoked_at_one_node_is_so_at_the_other(invited):
     one, other = invited
     ann = sign_up(one, link_of(one))
@@ -284,10 +293,13 @@ def test_a_token_that_is_made_or_revoked_at_one_node_is_so_at_the_other(invited)
         assert status == 200
         token = token.decode()
         script = people.Client(other)
+        # The list first: nothing else has made this node look.
+        assert listed(other, ann) == b"1", "what one node has made the other lists"
         assert script.me(Authorization=f"Bearer {token}") == user, "at once"
         with WebSocket(other) as live, WebSocket(other) as late:
             assert live.ask({"type": "auth", "ref": "a", "token": token})["type"] == "ack"
             assert ann.ask("DELETE", "/tokens")[0] == 200
+            assert listed(other, ann) == b"0", "and what it has revoked is listed by none"
             for node in invited:
                 status, _, body = people.Client(node).ask(
                     "GET", "/me", Authorization=f"Bearer {token}")
