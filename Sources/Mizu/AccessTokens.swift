@@ -340,6 +340,7 @@ extension App {
         // Made or revoked on another node.
         sync.service.onChangeElsewhere(of: AccessTokenRecords.scope) { tokens.reload { _ in } }
         authenticate(with: tokens)
+        accountTokens.set(tokens)
         return tokens
     }
 }

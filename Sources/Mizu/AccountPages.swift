@@ -19,6 +19,7 @@ struct AccountPages: Sendable {
     }
 
     let canReset: Bool
+    private let tokens: AccountTokens
     /// The path of the script that shows passkeys; nil: the app has none.
     private let passkeyScript: @Sendable () -> String?
     private let options: AccountOptions
@@ -28,10 +29,11 @@ struct AccountPages: Sendable {
 
     init(
         _ options: AccountOptions, views: Views?, assets: Assets, canReset: Bool,
-        passkeyScript: @escaping @Sendable () -> String?
+        tokens: AccountTokens, passkeyScript: @escaping @Sendable () -> String?
     ) {
         self.options = options
         self.canReset = canReset
+        self.tokens = tokens
         self.passkeyScript = passkeyScript
         own = views
         ownPages =
@@ -70,8 +72,8 @@ struct AccountPages: Sendable {
 
     /// The page of an account.
     func render(
-        _ account: Accounts.Account, _ sessions: [Accounts.Session], credential: String?,
-        error: String?, status: HTTPStatus
+        _ account: Accounts.Account, _ sessions: [Accounts.Session],
+        _ tokens: [AccessTokens.Info], credential: String?, error: String?, status: HTTPStatus
     ) -> Response {
         let rows = sessions.map { session in
             Self.object([
@@ -82,19 +84,30 @@ struct AccountPages: Sendable {
                 ("is_this", .bool(session.credential == credential)),
             ])
         }
+        let tokenRows = tokens.map { token in
+            Self.object([
+                ("id", .string(token.id)), ("name", .string(token.name)),
+                ("reach", .string(token.reach)),
+                ("created", .string(Self.day(token.createdMilliseconds))),
+                ("until", token.untilMilliseconds.map { .string(Self.day($0)) } ?? .null),
+            ])
+        }
         let data = members(
             [
                 ("email", .string(account.email)), ("name", .string(account.name)),
                 ("sessions", .list(rows)), ("has_others", .bool(sessions.count > 1)),
-            ], error)
+                ("tokens", .list(tokenRows)),
+            ], error, hasTokens: !tokens.isEmpty)
         return render(.account, data, status)
     }
 
+    /// - Parameter hasTokens: nil: not known of this person, but of the app.
     private func members(
-        _ members: [(String, ViewValue)], _ error: String?
+        _ members: [(String, ViewValue)], _ error: String?, hasTokens: Bool? = nil
     ) -> ViewValue {
         Self.object(
             members + [
+                ("has_tokens", .bool(hasTokens ?? tokens.isThere)),
                 ("prefix", .string(options.prefix)), ("home", .string(options.home)),
                 ("title", .string(options.title)), ("can_reset", .bool(canReset)),
                 ("can_sign_up", .bool(options.signUp == .open)),

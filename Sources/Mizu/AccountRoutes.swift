@@ -5,7 +5,7 @@
 //
 //   GET  PREFIX                the account: name, password, sessions      /_sync/session: who it is
 //   GET, POST  …/sign-in  …/sign-up  …/reset  …/reset/new
-//   POST  …/sign-out  …/name  …/password  …/sessions  …/delete
+//   POST  …/sign-out  …/name  …/password  …/sessions  …/tokens  …/delete
 
 import MizuBytes
 import MizuHTTP
@@ -16,12 +16,14 @@ import MizuSyncService
 struct AccountRoutes: Sendable {
     let accounts: Accounts
     let pages: AccountPages
+    let tokens: AccountTokens
     private var options: AccountOptions { accounts.options }
     private var prefix: String { options.prefix }
 
-    init(_ accounts: Accounts, _ pages: AccountPages) {
+    init(_ accounts: Accounts, _ pages: AccountPages, _ tokens: AccountTokens) {
         self.accounts = accounts
         self.pages = pages
+        self.tokens = tokens
     }
 
     func mount(on routes: inout Routes) {
@@ -172,6 +174,7 @@ struct AccountRoutes: Sendable {
         post("/password", on: &routes) { sent in
             let signedIn = try await accounts.changePassword(
                 from: sent["old"], to: sent["password"], by: sent.visitor)
+            try await me.endTokens(sent, of: signedIn.user)
             return try me.see(me.prefix, signedIn)
         }
         post("/sessions", on: &routes) { sent in
@@ -183,6 +186,10 @@ struct AccountRoutes: Sendable {
             }
             return try me.see(me.prefix)
         }
+        post("/tokens", on: &routes) { sent in
+            try await me.tokens.revoke(sent["token"], of: sent.visitor.user ?? "")
+            return try me.see(me.prefix)
+        }
         post("/delete", on: &routes) { sent in
             try await accounts.confirm(sent["password"], by: sent.visitor)
             try await accounts.delete(sent.visitor.user ?? "")
@@ -190,6 +197,13 @@ struct AccountRoutes: Sendable {
             try accounts.signedOut(sent.visitor, &response)
             return response
         }
+    }
+
+    /// Ends somebody's tokens with their password, if they have said so: the one need not be known
+    /// to who knew the other, and scripts would stop.
+    private func endTokens(_ sent: Sent, of user: String) async throws {
+        guard sent["tokens"] == "revoke" else { return }
+        try await tokens.revoke(AccountTokens.all, of: user)
     }
 
     /// A form of who is signed in by a session; others are sent to the sign-in, and so is who comes
@@ -229,8 +243,8 @@ struct AccountRoutes: Sendable {
         }
         let sessions = try await accounts.sessions(of: user)
         var response = pages.render(
-            account, sessions, credential: visitor.credential, error: error?.words,
-            status: error?.status ?? .ok)
+            account, sessions, try await tokens.list(of: user), credential: visitor.credential,
+            error: error?.words, status: error?.status ?? .ok)
         error?.mark(&response)
         return response.uncached
     }
@@ -263,6 +277,7 @@ struct AccountRoutes: Sendable {
             return try await me.answering(sent.asker, .resetNew, ["token": sent["token"]]) {
                 let signedIn = try await accounts.resetPassword(
                     token: sent["token"], to: sent["password"], from: sent.visitor)
+                try await me.endTokens(sent, of: signedIn.user)
                 return try me.see(accounts.options.home, signedIn)
             }
         }

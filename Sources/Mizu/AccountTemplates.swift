@@ -89,6 +89,8 @@ enum AccountTemplates {
         <form method="post" action="{{prefix}}/sign-out">
         <button type="submit">Sign out</button>
         <button type="submit" name="everywhere" value="1">Sign out everywhere</button>
+        {{#has_tokens}}<p class="hint">Your <a href="#tokens">tokens for scripts</a> stay.</p>
+        {{/has_tokens}}
         </form>
         <h2>Name</h2>
         <form method="post" action="{{prefix}}/name">
@@ -105,6 +107,8 @@ enum AccountTemplates {
         <p><label for="new">New password</label>
         <input id="new" name="password" type="password" autocomplete="new-password"
         minlength="{{password_min}}" required></p>
+        {{#has_tokens}}<p><label class="choice"><input name="tokens" type="checkbox" value="revoke">
+        Revoke my tokens for scripts, too</label></p>{{/has_tokens}}
         <p><button type="submit">Change the password</button></p>
         <p class="hint">Every other device is signed out then.</p>
         </form>
@@ -127,6 +131,23 @@ enum AccountTemplates {
         <button type="submit" name="session" value="others">Sign out all others</button>
         </form>
         {{/has_others}}
+        {{#has_tokens}}
+        <h2 id="tokens">Tokens for scripts</h2>
+        <ul>
+        {{#tokens}}
+        <li>
+        <form method="post" action="{{prefix}}/tokens">
+        <span>{{name}}: {{reach}}, made {{created}}{{#until}}, until {{until}}{{/until}}</span>
+        <button type="submit" name="token" value="{{id}}">Revoke<span
+        class="hidden"> {{name}}</span></button>
+        </form>
+        </li>
+        {{/tokens}}
+        </ul>
+        <form method="post" action="{{prefix}}/tokens">
+        <button type="submit" name="token" value="all">Revoke all tokens</button>
+        </form>
+        {{/has_tokens}}
         <h2>Delete the account</h2>
         <form method="post" action="{{prefix}}/delete">
         <p class="hint">What nobody else shares with you is deleted with it, for good.</p>
@@ -180,6 +201,8 @@ enum AccountTemplates {
         minlength="{{password_min}}" aria-describedby="rules" required></p>
         <p id="rules" class="hint">At least {{password_min}} characters. Every device is signed out
         then.</p>
+        {{#has_tokens}}<p><label class="choice"><input name="tokens" type="checkbox" value="revoke">
+        Revoke my tokens for scripts, too, if I have any</label></p>{{/has_tokens}}
         <p><button type="submit">Set the password</button></p>
         </form>
         {{/content}}
@@ -194,6 +217,7 @@ enum AccountTemplates {
         h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
         label { display: block; font-weight: 600; }
         input { box-sizing: border-box; font: inherit; padding: .5rem; width: 100%; }
+        .choice { font-weight: 400; } input[type=checkbox] { width: auto; }
         button { font: inherit; padding: .5rem .9rem; }
         .hint { opacity: .8; } .error { border-left: .3rem solid #c22; padding-left: .7rem; }
         .danger { color: #c22; } ul { list-style: none; padding: 0; } li { margin: .5rem 0; }

@@ -19,7 +19,8 @@ extension Accounts {
 
     // MARK: A password that is known
 
-    /// Changes the password of who is signed in. All other sessions end.
+    /// Changes the password of who is signed in. All other sessions end; tokens for scripts and
+    /// passkeys stay (people.md, "What ends what").
     /// - Returns: a new session for the browser; the old one has ended.
     /// - Throws: `AccountError`; `wrongPassword` if `old` is not the present one, `signInAnew` if
     ///   there is none and the session is older than ten minutes. `HTTPError` 401 if no session
@@ -188,7 +189,7 @@ extension Accounts {
     }
 
     /// Sets the password that somebody has chosen by a link, and signs them in. All other sessions
-    /// end.
+    /// end; tokens for scripts and passkeys stay.
     /// - Throws: `AccountError`; `linkOver` if the link does not hold.
     public func resetPassword(
         token: String, to new: String, from visitor: Visitor

@@ -60,8 +60,8 @@ extension App {
         let pages = AccountPages(
             options, views: errorPages.views, assets: assets,
             canReset: options.sendsReset != nil || options.showsResetLinks,
-            passkeyScript: { accounts.passkeyScript.withLock { $0 } })
-        let routes = AccountRoutes(accounts, pages)
+            tokens: accountTokens, passkeyScript: { accounts.passkeyScript.withLock { $0 } })
+        let routes = AccountRoutes(accounts, pages, accountTokens)
         self.routes.append { routes.mount(on: &$0) }
         // When all is declared: what ends with an account may be declared behind it.
         atStart("deleted accounts") { try await accounts.finishDeletions() }

@@ -55,6 +55,8 @@ public final class App {
     var jobThread: JobThread?
     /// Told when an account ends; tokens may be declared before accounts.
     let atAccountDeletion = UserHooks()
+    /// What `accessTokens` was asked for, for the pages of accounts.
+    let accountTokens = AccountTokens()
     /// `accounts` was called.
     var hasAccounts = false
     /// Hashes the passwords of accounts; nil without them.

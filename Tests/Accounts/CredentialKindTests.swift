@@ -25,7 +25,8 @@ struct CredentialKindTests {
         let forms: [(path: String, fields: [String: String])] = [
             ("name", ["name": "Mallory"]),
             ("password", ["old": AccountBench.password, "password": "mallorys langer satz"]),
-            ("sessions", ["session": "others"]), ("delete", ["password": AccountBench.password]),
+            ("sessions", ["session": "others"]), ("tokens", ["token": "all"]),
+            ("delete", ["password": AccountBench.password]),
         ]
         let script = bench.app.browser()
         for form in forms {
@@ -43,6 +44,54 @@ struct CredentialKindTests {
         #expect(account?.name == "Ann")
         #expect(try await bench.user(of: ann) == user)
         #expect(try await ann.post("/account/name", form: ["name": "Anna"]).status == 303)
+    }
+
+    @Test("a token outlives a password and every session, until its owner ends it on the page")
+    func tokensOutlivePasswords() async throws {
+        let bench = try AccountBench()
+        let (ann, bob) = (try await bench.signedUp("ann"), try await bench.signedUp("bob"))
+        let user = try #require(try await bench.user(of: ann))
+        let (token, info) = try await bench.tokens.create(
+            for: user, name: "backup", right: .read, scopes: ["shop"])
+        let other = Self.bearer(try await bench.tokens.create(for: user, name: "other").token)
+        let headers = Self.bearer(token)
+        func status(_ headers: [String: String]) async throws -> TestStatus {
+            try await bench.app.get("/me", headers: headers).status
+        }
+        let socket = try await bench.app.socket(headers: other)
+        let changed = try await ann.post(
+            "/account/password",
+            form: ["old": AccountBench.password, "password": "anderer langer satz"])
+        #expect(changed.status == 303)
+        let link = try await bench.resetToken(bench.app.browser(), "ann", mail: 1)
+        let set = try await ann.post(
+            "/account/reset/new", form: ["token": link, "password": "neuer langer satz"])
+        #expect(set.status == 303)
+        _ = try await ann.post("/account/sign-out", form: ["everywhere": "1"])
+        #expect(try await bench.user(of: ann) == nil)
+        for headers in [headers, other] { #expect(try await status(headers) == 200) }
+        try await socket.send(#"{"type":"ping","ref":"1"}"#)
+        #expect(try await socket.next("pong").ref == "1")
+
+        // The page says which there are; what is not hers is left alone, and twice is no error.
+        _ = try await bench.signIn(ann, "ann", "neuer langer satz")
+        let page = try await ann.get("/account", headers: ["Accept": "text/html"]).text
+        #expect(page.contains("backup: reads, in shop") && page.contains("other: reads and writes"))
+        #expect(try await bob.get("/account").text.contains("/account/tokens") == false)
+        for (browser, left) in [(bob, 200), (ann, 401), (ann, 401)] as [(TestBrowser, Int)] {
+            let sent = try await browser.post("/account/tokens", form: ["token": info.id])
+            #expect(sent.status == 303 && sent.location == "/account")
+            #expect(try await status(headers).code == left)
+        }
+        #expect(try await status(other) == 200)
+        // Or all of them with the password.
+        let both = [
+            "old": "neuer langer satz", "password": "ein dritter langer satz", "tokens": "revoke",
+        ]
+        #expect(try await ann.post("/account/password", form: both).status == 303)
+        #expect(try await status(other) == 401)
+        #expect(try await socket.next("error").code == "token_expired")
+        #expect(try await bench.user(of: ann) == user)
     }
 
     @Test("a token with limits gets no keys of what its user's devices seal")

@@ -36,7 +36,7 @@ struct CrossSiteTests {
         ("/sign-out", [:]), ("/sign-out", ["everywhere": "1"]),
         ("/name", ["name": "Mallory"]),
         ("/password", ["old": AccountBench.password, "password": "anderer langer satz"]),
-        ("/sessions", ["session": "others"]),
+        ("/sessions", ["session": "others"]), ("/tokens", ["token": "all"]),
         ("/delete", ["password": AccountBench.password]),
         ("/reset", ["email": "ann@example.org"]),
         ("/reset/new", ["token": "x", "password": "anderer langer satz"]),
