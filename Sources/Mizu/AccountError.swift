@@ -16,6 +16,8 @@ public enum AccountError: AnsweredError, Sendable, Equatable {
     case emailMalformed
     /// A name is missing or too long.
     case nameMalformed
+    /// A name has characters that are not seen, or that turn the direction of a text.
+    case nameHidden
     /// The password is not taken, for this reason.
     case password(PasswordRules.Objection)
     /// Accounts are made by invitation, or not at all.
@@ -40,6 +42,8 @@ public enum AccountError: AnsweredError, Sendable, Equatable {
         case .emailTaken: "There is an account with this address already."
         case .emailMalformed: "This is not an e-mail address."
         case .nameMalformed: "A name has 1 to 80 characters."
+        case .nameHidden:
+            "A name has no characters that cannot be seen, or that turn the direction of text."
         case .password(let objection): objection.words
         case .signUpClosed: "New accounts cannot be made here."
         case .invitationOver: "This invitation does not hold, or not any more."
@@ -63,7 +67,7 @@ public enum AccountError: AnsweredError, Sendable, Equatable {
         switch self {
         case .wrongPassword: "unauthenticated"
         case .emailTaken: "conflict"
-        case .emailMalformed, .nameMalformed, .password: "invalid_request"
+        case .emailMalformed, .nameMalformed, .nameHidden, .password: "invalid_request"
         case .signUpClosed, .invitationOver, .linkOver, .signInAnew: "forbidden"
         case .tooManyTries: "rate_limited"
         case .busy: "unavailable"
@@ -77,7 +81,7 @@ public enum AccountError: AnsweredError, Sendable, Equatable {
         switch self {
         case .wrongPassword, .signUpClosed, .invitationOver, .linkOver, .signInAnew: .forbidden
         case .emailTaken: .conflict
-        case .emailMalformed, .nameMalformed, .password: .unprocessableContent
+        case .emailMalformed, .nameMalformed, .nameHidden, .password: .unprocessableContent
         case .tooManyTries: .tooManyRequests
         case .busy: .serviceUnavailable
         case .noAccount: .notFound

@@ -171,12 +171,12 @@ extension Accounts {
         return (email, name)
     }
 
-    /// A name as it is kept: without white space around it, and without control characters.
+    /// A name as it is kept: without white space around it. Others see it beside their own words,
+    /// so it has no characters that turn these around or hide.
     static func checked(name: String) throws(AccountError) -> String {
         let name = name.trimmingWhitespace
-        guard (1...80).contains(name.count), name.utf8.count <= 320,
-            name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
-        else { throw .nameMalformed }
+        guard (1...80).contains(name.count), name.utf8.count <= 320 else { throw .nameMalformed }
+        guard name.isDisplayable else { throw .nameHidden }
         return name
     }
 

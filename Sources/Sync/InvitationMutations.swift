@@ -40,7 +40,8 @@ enum InvitationMutations {
         } else {
             try store.delete(InvitationRecord.entity, id: key, in: arguments.scope)
         }
-        let grant = GrantRecord(role: known.role, name: arguments.name ?? before?.name)
+        let name = arguments.name?.displayable ?? before?.name
+        let grant = GrantRecord(role: known.role, name: name)
         try store.setGrant(grant, of: user, in: arguments.scope)
     }
 

@@ -40,7 +40,8 @@ extension Transaction {
     /// Gives `user` a role in the mutation's scope, in place of the one that they had.
     /// - Parameters:
     ///   - role: one of the app's `Roles`.
-    ///   - name: for showing people; nil: the one that was said before.
+    ///   - name: for showing people; nil: the one that was said before. What hides or turns the
+    ///     text around it is left out (`String.displayable`).
     /// - Throws: `forbidden` where who makes the mutation may not manage the scope, or nobody is
     ///   granted anything in it; `invalid_mutation` for a role that there is not; `conflict` where
     ///   nobody would be left who may manage.
@@ -56,7 +57,8 @@ extension Transaction {
         }
         if right < .manage { try checkLastManager(user, in: scope, becoming: right) }
         let before = try grantRecord(of: user, in: scope)
-        try setGrant(GrantRecord(role: role, name: name ?? before?.name), of: user, in: scope)
+        let grant = GrantRecord(role: role, name: name?.displayable ?? before?.name)
+        try setGrant(grant, of: user, in: scope)
     }
 
     /// Takes the role of `user` in the mutation's scope away. Whoever does it to themselves leaves.

@@ -72,6 +72,7 @@ struct AccountTests {
         let wrong = [
             ("no address", "Bob", AccountBench.password, 422, "not an e-mail address"),
             ("bob@example.org", " ", AccountBench.password, 422, "1 to 80 characters"),
+            ("bob@example.org", "B\u{202E}nnA", AccountBench.password, 422, "cannot be seen"),
             ("bob@example.org", "Bob", "short", 422, "at least 8 characters"),
             ("bob@example.org", "Bob", "Password123", 422, "tried first"),
             ("ANN@example.org", "Bob", AccountBench.password, 409, "already"),

@@ -23,11 +23,11 @@ struct InvitationTests {
 
     private func accept(
         _ harness: Harness, _ user: Name, token: String = "token", scope: String = "s",
-        id: String? = nil
+        id: String? = nil, called name: String? = nil
     ) throws -> String {
         try harness.does(
             user, "mizu.invitation.accept",
-            #"{"scope":"\#(scope)","token":"\#(token)","name":"The \#(user)"}"#,
+            #"{"scope":"\#(scope)","token":"\#(token)","name":"\#(name ?? "The \(user)")"}"#,
             in: "user:\(user)", id: id)
     }
 
@@ -57,6 +57,16 @@ struct InvitationTests {
         for scope: Name in ["s", "user:bob", "user:cat", "user:dan"] {
             try harness.checkSums(of: scope)
         }
+    }
+
+    @Test("a name that comes with a link turns nothing around in the pages of others")
+    func shownName() throws {
+        let harness = try harness(.memory)
+        #expect(try invite(harness) == "ok")
+        #expect(try accept(harness, "bob", called: "B\u{202E}ob\u{200B}") == "ok")
+        #expect(
+            try harness.records(GrantRecord.entity, in: "s")["bob"]
+                == #"{"role":"editor","name":"Bob"}"#)
     }
 
     @Test("it is late from its time on, and gone when it was taken back")

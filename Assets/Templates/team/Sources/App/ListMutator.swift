@@ -122,10 +122,11 @@ struct ListMutator: Mutator {
         if user != mutation.user { try store.withdrawInvitations() }
     }
 
-    /// Without the spaces around it; 1 to 200 characters.
+    /// Without the spaces around it, and without what would turn or hide text that others read;
+    /// 1 to 200 characters.
     private func checked(_ title: String) throws(Rejection) -> String {
-        let words = title.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-        guard (1...200).contains(words.count) else {
+        let words = title.split(whereSeparator: \.isWhitespace).joined(separator: " ").displayable
+        guard (1...200).contains(words.count), words.isDisplayable else {
             throw .invalid("title: write 1 to 200 characters")
         }
         return words

@@ -22,7 +22,9 @@ struct ListMutatorTests {
         #expect(invited.code == "invalid_mutation")
     }
 
-    @Test("a title has 1 to 200 characters", arguments: [("", false), ("  x ", true)])
+    @Test(
+        "a title has 1 to 200 characters",
+        arguments: [("", false), ("\u{202E}", false), ("  x ", true)])
     func titles(title: String, isTaken: Bool) throws {
         #expect(try push("item.add", ["id": "i1", "title": title]).isApplied == isTaken)
     }
