@@ -221,6 +221,42 @@ struct AttackTests {
                 == 403)
     }
 
+    @Test(
+        "of links to one account that are used at once one works, and the others are told so",
+        arguments: ["one link", "two links"])
+    func resetsAtOnce(_ links: String) async throws {
+        let bench = try AccountBench()
+        let ann = try await bench.signedUp("ann")
+        var tokens = [try await bench.resetToken(bench.app.browser(), "ann", mail: 1)]
+        tokens.append(
+            links == "one link"
+                ? tokens[0] : try await bench.resetToken(bench.app.browser(), "ann", mail: 2))
+        // Each takes a hash between the look at the link and the change.
+        let answers = try await withThrowingTaskGroup(of: (Int, TestResponse).self) { group in
+            for number in 0..<4 {
+                let (token, browser) = (tokens[number % 2], bench.app.browser())
+                group.addTask {
+                    let form = ["token": token, "password": "langer satz nummer \(number)"]
+                    return (number, try await browser.post("/account/reset/new", form: form))
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        let (good, late) = (
+            answers.filter { $0.1.status == 303 }, answers.filter { $0.1.status == 403 }
+        )
+        #expect(good.count == 1 && late.count == 3)
+        for answer in late.map(\.1) {
+            #expect(answer.code == "forbidden" && answer.text.contains("This link does not hold"))
+            #expect(answer.header("Set-Cookie") == nil)
+        }
+        #expect(try await bench.user(of: ann) == nil)
+        for number in 0..<4 {
+            let status = try await bench.signIn(ann, "ann", "langer satz nummer \(number)").status
+            #expect(status == (number == good.first?.0 ? 303 : 403))
+        }
+    }
+
     @Test("somebody cannot be sent a hundred mails")
     func mailStorm() async throws {
         let bench = try AccountBench()
