@@ -64,7 +64,7 @@ final class MoveFixture {
                 "args":{"id":"\(note)","text":"\(text)"}}]}
                 """), limits: SyncLimits())
         request.user = user
-        let result = try engine.commit([request])
+        let result = engine.commit([request])
         let body = try #require(result.answers.first).get().body(limits: SyncLimits())
         return body.string
     }
