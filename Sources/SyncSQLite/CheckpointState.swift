@@ -2,7 +2,8 @@
 // the WAL nor the journal, only how far each step has come and when the next one may begin.
 //
 //     idle ──begin──► WAL synced ──► marked in the journal ──► copied ──end──► idle
-//                         └────────────────── fail ────────────────────────────► idle
+//       ▲                 └────────────────── fail ──────────────┘
+//       └──trust── what was written is written again ◄── suspect ◄┘
 
 import MizuEventLoop
 
@@ -14,6 +15,10 @@ struct CheckpointState {
     /// The fold through which everything is in the WAL durably, as a checkpoint that was held up
     /// has shown; 0 where none was.
     private(set) var syncedThrough: UInt64 = 0
+    /// A sync may have failed: neither the WAL nor what was copied is to be believed on the disk.
+    private(set) var isSuspect = false
+    /// What the last one has copied, of which the file may not have been synced.
+    private(set) var backfill: WALBackfill?
     /// Not before then, after one that did not come to its end.
     private var pauseEnd = Instant(nanoseconds: 0)
 
@@ -48,8 +53,17 @@ struct CheckpointState {
     mutating func fail(at now: Instant) {
         order = nil
         isHeldUp = true
+        isSuspect = true
         pauseEnd = now.adding(milliseconds: Self.pauseMilliseconds)
     }
+
+    mutating func note(_ backfill: WALBackfill) { self.backfill = backfill }
+
+    /// A sync has failed elsewhere.
+    mutating func suspect() { isSuspect = true }
+
+    /// What it may have lost was written again since.
+    mutating func trust() { isSuspect = false }
 
     /// None will begin any more.
     mutating func stop() {

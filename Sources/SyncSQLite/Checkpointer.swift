@@ -19,8 +19,8 @@ final class Checkpointer: Sendable {
 
     enum Result: Sendable {
         case synced
-        /// How many of the WAL's frames are in the database file, durably.
-        case copied(frames: Int)
+        /// What is in the database file now.
+        case copied(WALBackfill)
         case grown(JournalGrowth)
         /// In words, for the log.
         case failed(String)
@@ -75,7 +75,7 @@ final class Checkpointer: Sendable {
             case .sync:
                 try connection.syncWAL()
                 return .synced
-            case .copy: return .copied(frames: try connection.copyWAL())
+            case .copy: return .copied(try connection.copyWAL())
             case .grow(let growth):
                 try growth.write()
                 return .grown(growth)

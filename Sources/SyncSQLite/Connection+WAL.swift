@@ -31,18 +31,37 @@ extension Connection {
         guard fdatasync(file) == 0 else { throw Self.failure("sync", name) }
     }
 
+    /// Writes again what a sync that failed may have lost: the WAL, and what was copied of it into
+    /// the file. Outside of transactions, while no checkpoint is under way.
+    /// - Parameter backfill: what is in the file of the WAL, and may not have been synced.
+    func mend(_ backfill: WALBackfill?) throws(StoreError) {
+        // Nobody else writes then.
+        try run("BEGIN IMMEDIATE")
+        defer { rollBack() }
+        let code = csqlite_mend(
+            raw, backfill?.round ?? 0, UInt32(clamping: backfill?.frames ?? 0))
+        guard code == SQLITE_OK else {
+            throw StoreError(
+                .unavailable,
+                "\(path) cannot be written again after a sync that failed (SQLite \(code))")
+        }
+    }
+
     private static func failure(_ verb: StaticString, _ name: String) -> StoreError {
         StoreError(.unavailable, "cannot \(verb) \(name): \(String(cString: strerror(errno)))")
     }
 
-    /// Copies the WAL into the file as far as no reader is in the way, durably
-    /// (sqlite.org/wal.html, §3.1: PASSIVE).
-    /// - Returns: how many of its frames are in the file now.
-    func copyWAL() throws(StoreError) -> Int {
+    /// Copies the WAL into the file as far as no reader is in the way (sqlite.org/wal.html, §3.1:
+    /// PASSIVE). While somebody has a view of it the WAL stays in its round.
+    /// - Returns: how many of its frames are in the file now. SQLite syncs the file where those are
+    ///   all; where more came meanwhile, the WAL has them until it has.
+    func copyWAL() throws(StoreError) -> WALBackfill {
         var (all, copied) = (Int32(0), Int32(0))
         let code = sqlite3_wal_checkpoint_v2(raw, nil, SQLITE_CHECKPOINT_PASSIVE, &all, &copied)
         guard code == SQLITE_OK else { throw error(code) }
-        return Int(max(0, copied))
+        var round: UInt64 = 0
+        let hasRound = csqlite_wal_round(raw, &round) == SQLITE_OK
+        return WALBackfill(frames: Int(max(0, copied)), round: hasRound ? round : 0)
     }
 
     /// Waits that long for a lock of another program, in each statement from now on.
@@ -60,6 +79,20 @@ extension Connection {
 
     /// Whether a transaction is open.
     var isInTransaction: Bool { sqlite3_get_autocommit(raw) == 0 }
+
+    /// Whether there is a WAL with something in it.
+    var hasWAL: Bool { csqlite_file_size(path + "-wal") > 0 }
+
+    /// Leaves the WAL as it is if this is the last connection that closes.
+    func keepWAL() { csqlite_keep_wal(raw) }
+}
+
+/// How much of a WAL was copied into the database file.
+struct WALBackfill: Sendable, Equatable {
+    /// Its first frames.
+    let frames: Int
+    /// Which WAL it was: it begins anew with another number.
+    let round: UInt64
 }
 
 /// A view of the database as it is with the last fold, held open during a checkpoint: SQLite copies
@@ -82,6 +115,8 @@ final class CheckpointView {
     }
 
     func close() { connection.rollBack() }
+
+    func keepWAL() { connection.keepWAL() }
 }
 
 /// Counts the frames that a connection's commits have left in the WAL. Confined to its thread.

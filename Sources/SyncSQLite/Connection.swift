@@ -49,6 +49,8 @@ final class Connection {
             try run("PRAGMA journal_size_limit=67108864")
             try run("PRAGMA secure_delete=FAST")
             try run("PRAGMA cache_size=-16000")
+            // Whoever was killed may have had a sync that failed, and nobody knows.
+            if hasWAL { try mend(nil) }
         case .reader:
             try run("PRAGMA query_only=ON")
             try run("PRAGMA cache_size=-1000")

@@ -112,6 +112,7 @@ extension SQLiteStore {
     package func setMark(_ mark: DatabaseMark?) throws(StoreError) {
         try fold(.whole)
         try connection.setDurability(.now)
+        try mend()
         try connection.syncWAL()
         try inTransaction { () throws(StoreError) in try DatabaseMark.write(mark, connection) }
         try connection.setDurability(.later)

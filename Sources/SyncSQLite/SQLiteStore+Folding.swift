@@ -141,6 +141,8 @@ extension SQLiteStore {
             try rows.finish()
             try statements.commit.run()
         } catch {
+            // A COMMIT that begins the WAL anew syncs it.
+            if !connection.isLockedByOthers { checkpoints.suspect() }
             connection.rollBack()
             rows.discard()
             throw error
@@ -208,6 +210,7 @@ extension SQLiteStore {
         defer { try? connection.setDurability(.later) }
         connection.setPatience(milliseconds: 1_000)
         defer { connection.setPatience(milliseconds: 0) }
+        try mend()
         try inTransaction { () throws(StoreError) in
             try rows.setEpoch(epoch)
             try rows.setJournal(
@@ -236,6 +239,7 @@ extension SQLiteStore {
             urgency == .now || checkpoints.mayBegin(at: .now)
         else { return }
         do throws(StoreError) {
+            try mend()
             try checkpointView.open()
         } catch {
             return logger.warning("no checkpoint can begin: \(error.message)")
@@ -244,14 +248,37 @@ extension SQLiteStore {
         checkpointer.order(.sync)
     }
 
+    /// Sees to it that the next sync says the truth, where one has failed. Outside of transactions.
+    func mend() throws(StoreError) {
+        guard checkpoints.isSuspect else { return }
+        // One that is under way writes newer pages to the file: there is a later time for those.
+        guard !checkpoints.isUnderWay else { return try connection.mend(nil) }
+        try connection.mend(checkpoints.backfill)
+        checkpoints.trust()
+    }
+
+    /// Takes in, at the end, what became of the checkpoint that was under way.
+    func collectLastCheckpoint() {
+        for result in checkpointer.takeResults() {
+            switch result {
+            case .copied(let backfill): checkpoints.note(backfill)
+            case .failed: checkpoints.suspect()
+            case .synced, .grown: break
+            }
+        }
+        checkpointView.close()
+        checkpoints.stop()
+    }
+
     /// Takes in what the checkpointer has done. Outside of transactions.
     func collectCheckpoints() {
         for result in checkpointer.takeResults() {
             switch result {
             case .synced: markCheckpoint()
-            case .copied(let frames):
+            case .copied(let backfill):
+                checkpoints.note(backfill)
                 checkpointView.close()
-                if let folded = checkpoints.end(copied: frames, at: .now) {
+                if let folded = checkpoints.end(copied: backfill.frames, at: .now) {
                     journal.release(through: folded)
                 }
             case .grown(let growth): journal.use(growth)

@@ -133,16 +133,17 @@ extension SQLiteStore {
             try foldWhole()
             gate.fail(.forGood)
             try connection.setDurability(.now)
+            try mend()
             try connection.syncWAL()
             _ = try journal.append(
                 [RedoWriter.checkpoint(through: foldedSequence)], as: .control)
-            guard connection.checkpoint(waitMilliseconds: 1_000) else { return sayWALStays() }
+            guard copyWAL() else { return sayWALStays() }
             guard files.obstacle == nil, journal.obstacle == nil else { return }
             try inTransaction { () throws(StoreError) in
                 try connection.run(
                     "INSERT OR REPLACE INTO settings(key, value) VALUES('ended', x'01')")
             }
-            guard connection.checkpoint(waitMilliseconds: 1_000) else { return sayWALStays() }
+            guard copyWAL() else { return sayWALStays() }
             try journal.removeFiles()
         } catch {
             gate.fail(.forGood)
@@ -152,6 +153,13 @@ extension SQLiteStore {
                 journal
                 """)
         }
+    }
+
+    /// - Returns: false where somebody reads it, or the disk fails.
+    private func copyWAL() -> Bool {
+        if connection.checkpoint(waitMilliseconds: 1_000) { return true }
+        if !connection.isLockedByOthers { checkpoints.suspect() }
+        return false
     }
 
     private func sayWALStays() {

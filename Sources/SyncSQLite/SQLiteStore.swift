@@ -118,10 +118,13 @@ public final class SQLiteStore: SyncStore {
 
     deinit {
         checkpointer.stop()
-        checkpointView.close()
-        checkpoints.stop()
+        collectLastCheckpoint()
         // What was refused stays as it is.
         if isOpen { endLife() }
+        guard checkpoints.isSuspect else { return }
+        // SQLite would copy it into the file. The next opening writes it again first.
+        connection.keepWAL()
+        checkpointView.keepWAL()
     }
 
     public func diskSpace() -> DiskSpace? {

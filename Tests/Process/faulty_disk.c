@@ -7,6 +7,7 @@
 //                 each sync that succeeds, so a loss of power can be played by going back to it. A
 //                 sync that fails loses, like the kernel's, the pages that it was to write: a later
 //                 one does not write them unless they were written again.
+//   DISK_FAULTY   how the name of the files ends at which calls fail; without it, all
 //   DISK_FREE     how many bytes of it are said to be free; without it, the truth
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -37,7 +38,7 @@ struct control {
 };
 
 static struct control *control;
-static const char *files, *shadow;
+static const char *files, *shadow, *faulty;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 #define REAL(name) ((__typeof__(&name))real(#name))
@@ -46,6 +47,7 @@ static void *real(const char *name) { return dlsym(RTLD_NEXT, name); }
 __attribute__((constructor)) static void begin(void) {
     files = getenv("DISK_FILES");
     shadow = getenv("DISK_SHADOW");
+    faulty = getenv("DISK_FAULTY");
     const char *path = getenv("DISK_CONTROL");
     int descriptor = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
     if (descriptor < 0) return;
@@ -70,9 +72,15 @@ static int is_our_descriptor(int descriptor, char *path) {
     return is_ours(path);
 }
 
-// The fault that is due at this call, or 0.
-static uint32_t due(uint32_t call) {
+static int ends_with(const char *path, const char *suffix) {
+    size_t length = strlen(path), tail = strlen(suffix);
+    return length >= tail && !strcmp(path + length - tail, suffix);
+}
+
+// The fault that is due at this call on a file of the database, or 0.
+static uint32_t due(uint32_t call, const char *path) {
     if (!control || !(atomic_load(&control->calls) & call)) return 0;
+    if (faulty && !ends_with(path, faulty)) return 0;
     atomic_fetch_add(&control->seen, 1);
     uint32_t count = atomic_load(&control->countdown);
     while (count > 0 && !atomic_compare_exchange_weak(&control->countdown, &count, count - 1)) {
@@ -169,7 +177,7 @@ static ssize_t write_part(int descriptor, const void *bytes, size_t count, off_t
 static ssize_t write_one(int descriptor, const void *bytes, size_t count, off_t offset) {
     char path[PATH_MAX];
     if (!is_our_descriptor(descriptor, path)) return write_part(descriptor, bytes, count, offset);
-    uint32_t fault = due(CALL_WRITE);
+    uint32_t fault = due(CALL_WRITE, path);
     if (fault == FAULT_SHORT || fault == FAULT_TORN) {
         ssize_t half = write_part(descriptor, bytes, count > 1 ? count / 2 : count, offset);
         if (fault == FAULT_TORN) _exit(137);
@@ -224,7 +232,7 @@ ssize_t pwritev64(int descriptor, const struct iovec *slices, int count, off64_t
 static int sync_one(int descriptor, int (*sync)(int)) {
     char path[PATH_MAX];
     if (!is_our_descriptor(descriptor, path)) return sync(descriptor);
-    uint32_t fault = due(CALL_SYNC);
+    uint32_t fault = due(CALL_SYNC, path);
     if (fault == FAULT_TORN) _exit(137);
     if (fault) {
         synced(descriptor, path, 1);
@@ -242,7 +250,7 @@ int fdatasync(int descriptor) { return sync_one(descriptor, REAL(fdatasync)); }
 
 static int fails(int descriptor, uint32_t call) {
     char path[PATH_MAX];
-    uint32_t fault = is_our_descriptor(descriptor, path) ? due(call) : 0;
+    uint32_t fault = is_our_descriptor(descriptor, path) ? due(call, path) : 0;
     if (fault == FAULT_TORN) _exit(137);
     if (fault) errno = number(fault);
     return fault != 0;
@@ -263,7 +271,7 @@ int posix_fallocate(int descriptor, off_t offset, off_t count) {
 
 int rename(const char *from, const char *to) {
     if (!control || !is_ours(to)) return REAL(rename)(from, to);
-    uint32_t fault = due(CALL_NAME);
+    uint32_t fault = due(CALL_NAME, to);
     if (fault == FAULT_TORN) _exit(137);
     if (fault) {
         errno = number(fault);
@@ -288,7 +296,7 @@ int statvfs(const char *path, struct statvfs *status) {
 
 int unlink(const char *path) {
     if (!control || !is_ours(path)) return REAL(unlink)(path);
-    uint32_t fault = due(CALL_NAME);
+    uint32_t fault = due(CALL_NAME, path);
     if (fault == FAULT_TORN) _exit(137);
     if (fault) {
         errno = number(fault);

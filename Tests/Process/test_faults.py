@@ -217,6 +217,39 @@ def test_a_loss_of_power_loses_nothing_that_was_acknowledged(tmp_path, shim):
         running.kill()
 
 
+@pytest.mark.parametrize("suffix", ["-wal", ".db", "-commits0"])
+def test_what_a_failed_sync_has_lost_is_written_again(tmp_path, shim, suffix):
+    """Else a loss of power may find a file of which the WAL has an older part, and SQLite takes that."""
+    disk, load = Disk(tmp_path, shim, keeps_shadow=True), Load(f"{SEED}{suffix}", clients=4)
+    disk.env["DISK_FAULTY"] = suffix
+    rng = random.Random(SEED)
+    for _ in range(3 * FACTOR):
+        running = serve(tmp_path, disk.env).ready()
+        with Connection(running) as connection:
+            load.check(connection)
+            disk.fail(EIO, calls=SYNC)
+            hits = disk.hits
+
+            def failed():
+                load.push(connection)
+                return disk.hits > hits
+
+            wait_until(failed, 60, f"a sync of {suffix} that fails")
+        # Of the WAL the last one is when it has been copied and is about to begin anew.
+        disk.fail(EXIT, calls=SYNC, after=rng.randint(1, 3))
+        load.push_until_gone(running, stop=lambda turn: turn == 1_000)
+        assert running.child.wait(30) == 137, running.errors
+        disk.heal()
+        disk.lose_power(rng)
+    running = serve(tmp_path, disk.env).ready()
+    try:
+        with Connection(running) as connection:
+            load.check_all(connection)
+        running.stop()
+    finally:
+        running.kill()
+
+
 # --- files that are damaged -----------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include "CSQLiteCopy.h"
 #include "CommitJournal.h"
+#include "Mend.h"
 
 // Binds a copy of the bytes as a BLOB (SQLITE_TRANSIENT is a cast, which Swift does not import).
 int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int64_t count);
