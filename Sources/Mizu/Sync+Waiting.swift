@@ -69,7 +69,7 @@ extension Sync {
         let byteCount = intents.reduce(0) { $0 + $1.byteCount }
         let answer: PushAnswer = await handedOver { [push] waiting in
             // Also in a drain: the request came before it.
-            service.commit(push, byteCount: byteCount) { result, _ in
+            service.push(push, byteCount: byteCount) { result, _ in
                 waiting.resume(returning: result)
             }
         }

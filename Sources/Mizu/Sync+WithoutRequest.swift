@@ -140,7 +140,7 @@ extension Sync {
             let service = self.service
             guard case .user = author else {
                 push.authority = .server
-                return service.commit(push, byteCount: byteCount) { result, _ in answer(result) }
+                return service.push(push, byteCount: byteCount) { result, _ in answer(result) }
             }
             let asker = service.jobAsker(watchedBy: nil)
             service.admitPush(to: scope, as: push.user, for: asker) { [push] admitted in
@@ -149,7 +149,7 @@ extension Sync {
                 case .success(let admission):
                     var push = push
                     admission.mark(&push)
-                    service.commit(push, byteCount: byteCount) { result, _ in answer(result) }
+                    service.push(push, byteCount: byteCount) { result, _ in answer(result) }
                 }
             }
         } catch {

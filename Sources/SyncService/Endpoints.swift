@@ -47,7 +47,6 @@ extension SyncService {
 
     private func push(_ request: borrowing Request) throws -> Response {
         try checkMediaType(request)
-        guard !workers.isDraining else { throw Refusal.unavailable("the server is going down") }
         let body = request.bodySlice()
         var parsed = try PushRequest.parse(body, limits: limits)
         parsed.user = try user(of: request)

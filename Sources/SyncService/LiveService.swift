@@ -199,6 +199,10 @@ public final class LiveService: WebSocketService {
     private func push(
         _ envelope: ClientMessage.PushEnvelope, byteCount: Int, for asker: Asker
     ) {
+        // It was told to come back elsewhere, and may do so before it has an answer.
+        guard !sync.workers.isDraining else {
+            return asker.refuse(.unavailable("the server is going down"))
+        }
         let row = sockets[asker.socket]
         let request: PushRequest
         do throws(Refusal) {

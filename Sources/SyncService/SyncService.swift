@@ -169,19 +169,10 @@ public final class SyncService: Sendable {
         return committers.obstacle ?? (index?.isFailing == true ? .storageFailing : nil)
     }
 
-    /// Commits `request`; `answer` is called once, on the committer's thread or at once.
+    /// Commits `request`; `answer` is called once, on the committer's thread or at once. Also while
+    /// the server drains: what has begun is to end.
     /// - Parameter byteCount: bytes that the request holds in memory while it waits.
     public func push(
-        _ request: PushRequest, byteCount: Int, answer: @escaping PushReply
-    ) {
-        guard !workers.isDraining else {
-            return committers.all[0].refuse(answer, .unavailable("the server is going down"))
-        }
-        committers.of(request.scope).push(request, byteCount: byteCount, answer: answer)
-    }
-
-    /// The same, also while the server drains: for code of its own that has begun and is to end.
-    public func commit(
         _ request: PushRequest, byteCount: Int, answer: @escaping PushReply
     ) {
         committers.of(request.scope).push(request, byteCount: byteCount, answer: answer)
