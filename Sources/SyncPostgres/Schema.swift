@@ -111,6 +111,17 @@ enum Schema {
             WHERE c.relname = 'mizu_meta' AND c.relnamespace = current_schema()::regnamespace),
             0)::int8
         """)
+    /// The first of our names that something else has; no row where there is none.
+    private static let whatIsInTheWay = Statement(
+        "m_in_the_way",
+        """
+        SELECT convert_to(relname, 'UTF8') FROM pg_class
+        WHERE relnamespace = current_schema()::regnamespace AND relname IN (
+            'mizu_scope', 'mizu_epoch', 'mizu_log', 'mizu_record', 'mizu_outcome',
+            'mizu_outcome_review', 'mizu_client', 'mizu_client_client', 'mizu_client_owner',
+            'mizu_account', 'mizu_total')
+        ORDER BY relname LIMIT 1
+        """)
     private static let insertMeta = Statement(
         "m_meta_new",
         """
@@ -160,6 +171,17 @@ enum Schema {
         }
     }
 
+    /// Whether there are tables of ours. Changes nothing.
+    /// - Throws: `.occupied` where something else has the name of one.
+    static func areTables(there connection: Connection) throws(ConnectionFailure) -> Bool {
+        let rows = try connection.run([Query(whatIsThere), Query(whatIsInTheWay)])
+        if try rows[0].saysThatItIsOurs() { return true }
+        guard rows[1].count == 0 else {
+            throw occupied("relation \"\(rows[1].text(0, 0))\" already exists")
+        }
+        return false
+    }
+
     /// Makes the tables where there are none.
     static func prepare(_ connection: Connection) throws(ConnectionFailure) {
         if try connection.run([Query(whatIsThere)])[0].saysThatItIsOurs() { return }
@@ -185,18 +207,22 @@ enum Schema {
         }
     }
 
+    private static func occupied(_ message: String) -> ConnectionFailure {
+        .occupied(
+            """
+            \(message), which is not mizu's, since there is no mizu_meta beside it: name \
+            another database, or a schema of its own (?options=-csearch_path%3DNAME), or see \
+            with psql's \\d mizu_* whose it is
+            """)
+    }
+
     /// What is in the way of our tables, in words that say what to do.
     private static func explained(_ failure: ConnectionFailure) -> ConnectionFailure {
         guard case .refused(let code, let message) = failure else { return failure }
         switch code {
         // A table, a type or an index has the name.
         case "42P07", "42710":
-            return .occupied(
-                """
-                \(message), which is not mizu's, since there is no mizu_meta beside it: name \
-                another database, or a schema of its own (?options=-csearch_path%3DNAME), or see \
-                with psql's \\d mizu_* whose it is
-                """)
+            return occupied(message)
         case "42501", "3F000":
             return .occupied(
                 """

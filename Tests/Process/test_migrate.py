@@ -229,12 +229,30 @@ def test_a_move_to_postgresql_that_is_killed_is_done_again(start, tmp_path, clus
         [MIZU, "sync", "migrate", "--from", "a.db", "--to", url], cwd=tmp_path, env=ENVIRONMENT,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert "stop the server" in moving.stderr.readline()
+    # Two at once would take away each other's tables.
+    second = migrate(tmp_path, "a.db", url)
+    assert second.returncode == 1 and "another `mizu sync migrate`" in second.stderr, second
+    assert moving.poll() is None
     moving.kill()
     moving.communicate()
     refused = start(database=url)
     assert refused.wait() == 1 and "is not complete" in refused.errors, refused.errors
     moved = migrate(tmp_path, "a.db", url, "--stop-server")
     assert moved.returncode == 0 and json.loads(moved.stdout)["records"] == 1, moved
+
+
+def test_a_database_with_somebody_elses_tables_is_named_and_left_alone(tmp_path, start, cluster):
+    skip_without_nodes()
+    name = cluster.create_database()
+    cluster.sql("CREATE TABLE mizu_log(a int); INSERT INTO mizu_log VALUES(1)", name)
+    cluster.sql("CREATE TABLE mizu_account(who text); INSERT INTO mizu_account VALUES('x')", name)
+    start(database=f"sqlite:{tmp_path}/a.db").ready().stop()
+    for words in (["--dry-run"], []):
+        refused = migrate(tmp_path, "a.db", cluster.url(name), *words)
+        assert refused.returncode == 1, refused
+        assert 'relation "mizu_account" already exists, which is not mizu\'s' in refused.stderr
+    assert cluster.sql("SELECT a, who FROM mizu_log, mizu_account", name) == "1|x"
+    assert cluster.sql("SELECT count(*) FROM pg_class WHERE relname LIKE 'mizu%'", name) == "2"
 
 
 @pytest.mark.parametrize("command", ["stats", "verify", "trim", "compact", "backup", "restore",
