@@ -246,7 +246,8 @@ final class Committer: Sendable {
         let what =
             result.accident?.kind == .statement
             ? "a mutation could not be decided" : "the store refused a commit"
-        if result.accident != nil || !pace.isFailing { takeIn(result.accident, what) }
+        let accident = result.accident.map { judge($0, engine) }
+        if accident != nil || !pace.isFailing { takeIn(accident, what) }
         pace.committed(at: .now)
         noticeLosses(engine)
         // First: whoever sees what a commit wrote and asks then sees whom it took a right from.
@@ -293,6 +294,18 @@ final class Committer: Sendable {
                 cause: .noSpace),
             "writes are refused")
         return false
+    }
+
+    /// A batch that was given up because it met others each time says nothing of the store, but one
+    /// that met a database which is read-only says that nobody can write: a write of our own tells.
+    private func judge(_ accident: StoreError, _ engine: SyncEngine) -> StoreError {
+        guard accident.kind == .conflict else { return accident }
+        do throws(StoreError) {
+            try engine.proveWritable()
+            return accident
+        } catch {
+            return error
+        }
     }
 
     private func takeIn(_ accident: StoreError?, _ what: String) {

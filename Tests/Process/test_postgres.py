@@ -13,7 +13,7 @@ import stores
 from daemon import free_port, program
 from postgres import PASSWORD, SUPERUSER
 from server import wait_until
-from sync import create, new_scope, pull, push_one
+from sync import create, new_scope, post, pull, push, push_one
 from tls import make_certificate
 from wire import fetch
 
@@ -122,6 +122,30 @@ def test_a_lock_that_somebody_holds_on_the_tables_makes_a_node_not_ready(postgre
     wait_until(lambda: fetch(node, "GET", "/readyz").status == 200, SECONDS, lambda: node.errors)
     assert len(pull(node, scope).json["changes"]) == 1
     assert push_one(node, scope, create())["ok"]
+
+
+def test_a_database_that_becomes_read_only_makes_a_node_not_ready(postgres, database, start):
+    node, scope = start(postgres.url(database), COMMITTERS="1").ready(), new_scope()
+    assert push_one(node, scope, create())["ok"]
+    changed = {"scope": scope, "mutations": [create()]}
+    postgres.sql("ALTER SYSTEM SET default_transaction_read_only = on")
+    try:
+        postgres.sql("SELECT pg_reload_conf()")
+        wait_until(lambda: post(node, "/_sync/push", changed | {"mutations": [create()]}).status == 503,
+                   SECONDS, lambda: node.errors)
+        for _ in range(3):
+            answer = fetch(node, "GET", "/readyz")
+            assert answer.status == 503 and answer.json["reason"] == "storage_failing", answer
+            assert post(node, "/_sync/push", changed).status == 503
+        # One line tells of it, whatever was refused since.
+        assert node.errors.count("read-only transaction") == 1, node.errors
+        assert "takes writes again" not in node.errors
+    finally:
+        postgres.sql("ALTER SYSTEM RESET default_transaction_read_only")
+        postgres.sql("SELECT pg_reload_conf()")
+    wait_until(lambda: fetch(node, "GET", "/readyz").status == 200, SECONDS, lambda: node.errors)
+    wait_until(lambda: "takes writes again" in node.errors, SECONDS, lambda: node.errors)
+    assert push(node, scope, *changed["mutations"])[0]["ok"]
 
 
 @contextlib.contextmanager
