@@ -24,7 +24,7 @@ int cl_listen_stream(const char *path) {
     if (length >= sizeof address.sun_path) return -ENAMETOOLONG;
     memcpy(address.sun_path, path, length + 1);
     if (lstat(path, &found) == 0) {
-        if (!S_ISSOCK(found.st_mode)) return -EADDRINUSE;
+        if (!S_ISSOCK(found.st_mode)) return -ENOTSOCK;
         int other = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (other < 0) return -errno;
         int answers = connect(other, (struct sockaddr *)&address, sizeof address) == 0 ||
@@ -36,8 +36,10 @@ int cl_listen_stream(const char *path) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
     // Before it has a name: there is no moment at which others could connect. (fchmod of a socket
-    // is what bind(2) takes the mode of its file from.)
-    if (fchmod(fd, 0660) < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+    // is what bind(2) takes the mode of its file from, less what the umask takes away: that is
+    // given back.)
+    if (fchmod(fd, 0660) < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+        chmod(path, 0660) < 0) {
         int error = errno;
         close(fd);
         return -error;

@@ -107,10 +107,19 @@ extension App {
                 "ADMIN_ADDR=\(address) is reached from other machines: set ADMIN_TOKEN, or choose "
                     + "an address of this one, as 127.0.0.1:9180")
         }
+        if case .network(let own) = address,
+            let entry = daemon.listeners.entries.first(where: { own.meets($0.address) })
+        {
+            throw StartError(
+                "ADMIN_ADDR=\(own) is where the app listens (\(entry.setting)=\(entry.address)): "
+                    + "choose another port")
+        }
         do throws(ListenError) {
             switch address {
-            case .network(let address): try daemon.adminListeners.bind([address], workers: 1)
-            case .unix(let path): try daemon.adminListeners.bind(path: path)
+            case .network(let address):
+                try daemon.adminListeners.bind([address], workers: 1, setting: "ADMIN_ADDR")
+            case .unix(let path):
+                try daemon.adminListeners.bind(path: path, setting: "ADMIN_ADDR")
             }
         } catch {
             throw StartError("ADMIN_ADDR: \(error)")

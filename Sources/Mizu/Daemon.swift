@@ -110,12 +110,17 @@ extension App {
     }
 
     private func acquireListeners() throws(StartError) {
+        let secure = configuration.tls.addressesInForce(beside: configuration.addresses)
+        for address in secure where daemon.service.inherited.isEmpty {
+            for plain in configuration.addresses where plain.meets(address) {
+                throw StartError(
+                    "TLS_ADDR=\(address) is where ADDR=\(plain) listens: choose another port")
+            }
+        }
         do throws(ListenError) {
             if daemon.service.inherited.isEmpty {
                 try daemon.listeners.bind(configuration.addresses, workers: workers.count)
-                try daemon.listeners.bind(
-                    configuration.tls.addressesInForce(beside: configuration.addresses),
-                    role: .https, workers: workers.count)
+                try daemon.listeners.bind(secure, role: .https, workers: workers.count)
             } else {
                 try daemon.listeners.inherit(daemon.service.inherited)
             }

@@ -10,12 +10,21 @@ import MizuEventLoop
 /// Listeners without a server. One owner; `Server.start` takes them.
 package struct AcquiredListeners {
     /// The protocol of a listener.
-    package enum Role: Sendable { case http, https }
+    package enum Role: Sendable {
+        case http, https
+
+        /// Which setting says where, unless it is known better.
+        var setting: String { self == .https ? "TLS_ADDR" : "ADDR" }
+    }
 
     package struct Entry {
         /// The address with the port in force.
         package let address: ListenAddress
         package let role: Role
+        /// What `listen` names where it fails: the setting, and the path of a socket in the file
+        /// system.
+        package let setting: String
+        let path: String?
         /// One for each worker, or a single one that all share.
         let listeners: [Listener]
 
@@ -29,9 +38,11 @@ package struct AcquiredListeners {
     package init() {}
 
     /// Binds `addresses` for that many workers; does not listen yet.
+    /// - Parameter setting: what errors name; nil: the role's.
     package mutating func bind(
-        _ addresses: [ListenAddress], role: Role = .http, workers: Int
+        _ addresses: [ListenAddress], role: Role = .http, workers: Int, setting: String? = nil
     ) throws(ListenError) {
+        let setting = setting ?? role.setting
         for address in addresses {
             do throws(SystemError) {
                 let own = try Listener.bind(address, count: max(1, workers))
@@ -39,22 +50,22 @@ package struct AcquiredListeners {
                 add(
                     Entry(
                         address: ListenAddress(host: address.host, port: port), role: role,
-                        listeners: own))
+                        setting: setting, path: nil, listeners: own))
             } catch {
-                throw .address(address, error)
+                throw .address(address, error, setting: setting)
             }
         }
     }
 
     /// Binds a socket in the file system for one worker; does not listen yet.
-    package mutating func bind(path: String) throws(ListenError) {
-        let address = ListenAddress(host: path, port: 0)
+    package mutating func bind(path: String, setting: String) throws(ListenError) {
         do throws(SystemError) {
             add(
                 Entry(
-                    address: address, role: .http, listeners: [try Listener.bind(path: path)]))
+                    address: ListenAddress(host: path, port: 0), role: .http, setting: setting,
+                    path: path, listeners: [try Listener.bind(path: path)]))
         } catch {
-            throw .address(address, error)
+            throw .path(path, error, setting: setting)
         }
     }
 
@@ -67,7 +78,7 @@ package struct AcquiredListeners {
                 add(
                     Entry(
                         address: listener.address, role: socket.name == "https" ? .https : .http,
-                        listeners: [listener]))
+                        setting: "LISTEN_FDS", path: nil, listeners: [listener]))
             } catch {
                 throw .inherited(socket, error)
             }
@@ -85,7 +96,8 @@ package struct AcquiredListeners {
             do throws(SystemError) {
                 for listener in entry.listeners { try listener.listen() }
             } catch {
-                throw .address(entry.address, error)
+                if let path = entry.path { throw .path(path, error, setting: entry.setting) }
+                throw .address(entry.address, error, setting: entry.setting)
             }
         }
     }
@@ -110,19 +122,31 @@ public struct InheritedSocket: Sendable, Equatable {
 
 /// Why a listener could not be opened, for one line to a person.
 public enum ListenError: Error, CustomStringConvertible {
-    case address(ListenAddress, SystemError)
+    /// The setting is the one that says where, by name.
+    case address(ListenAddress, SystemError, setting: String)
+    /// Of a socket in the file system.
+    case path(String, SystemError, setting: String)
     case inherited(InheritedSocket, SystemError)
 
     public var description: String {
         switch self {
-        case .address(let address, let error):
+        case .address(let address, let error, let setting):
             switch error.errno {
-            case EADDRINUSE: "\(address) is in use: stop what listens there, or choose another ADDR"
+            case EADDRINUSE:
+                "\(address) is in use: stop what listens there, or choose another \(setting)"
             case EACCES: "\(address) needs more rights: ports below 1024 are for root"
             case EINVAL:
-                "\(address) is not a numeric address: write ADDR as 127.0.0.1:8080 or :8080"
+                "\(address) is not a numeric address: write \(setting) as 127.0.0.1:8080 or :8080"
             case EADDRNOTAVAIL: "\(address) is not an address of this machine"
             default: "cannot listen on \(address): \(error.reason)"
+            }
+        case .path(let path, let error, let setting):
+            switch error.errno {
+            case EADDRINUSE:
+                "\(path) is in use: stop what listens there, or choose another \(setting)"
+            case ENOTSOCK:
+                "\(path) is there and is no socket: remove it, or choose another \(setting)"
+            default: "cannot listen on \(path): \(error.reason)"
             }
         case .inherited(let socket, let error):
             "descriptor \(socket.descriptor) of LISTEN_FDS is not a listening TCP socket: "

@@ -38,6 +38,17 @@ public struct ListenAddress: Equatable, Sendable, CustomStringConvertible {
     /// Every address of the machine; without a host both of IPv6 and IPv4.
     public var isAny: Bool { host.isEmpty || host == "0.0.0.0" || host == "::" }
 
+    /// Whether a client of one may come to the other: the same port, and hosts that are the same or
+    /// one of which is every address. Port 0 is another one each time.
+    package func meets(_ other: ListenAddress) -> Bool {
+        guard port != 0, port == other.port else { return false }
+        return host == other.host || covers(other) || other.covers(self)
+    }
+
+    private func covers(_ other: ListenAddress) -> Bool {
+        host == "0.0.0.0" ? !other.host.contains(":") : isAny
+    }
+
     /// `host:port` for a URL, with the address that is bound: `[::]` for every one.
     public func authority(port bound: UInt16) -> String {
         let shown = host.isEmpty ? "::" : host

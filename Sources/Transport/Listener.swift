@@ -68,7 +68,7 @@ public final class Listener: Sendable {
 
     /// A socket at `path` in the file system, for one worker; clients are refused until `listen`.
     /// Its user and group may connect. A socket that nobody listens at any more gives way. Throws
-    /// EADDRINUSE where somebody does.
+    /// EADDRINUSE where somebody does, ENOTSOCK where something else is there.
     public static func bind(path: String) throws(SystemError) -> Listener {
         Listener(owning: try SystemError.check("bind", cl_listen_stream(path)))
     }

@@ -3,6 +3,7 @@ nobody waits for a scraper. And the names of requests in logs and answers, and t
 
 import http.client
 import json
+import os
 import re
 import shutil
 import socket
@@ -11,6 +12,7 @@ import subprocess
 
 import pytest
 
+from daemon import free_port
 from guides import GUIDES, blocks
 from server import wait_until
 from sync import create, new_scope, push_one
@@ -185,11 +187,38 @@ def test_a_token_is_needed_where_others_can_ask(start):
     assert refused.wait(10) == 64
 
 
-def test_a_socket_in_the_file_system(start, tmp_path):
+def test_the_app_and_the_admin_share_no_port(start):
+    """The kernel would spread connections over both."""
+    port = free_port()
+    one, every = f"127.0.0.1:{port}", f":{port}"
+    for settings in [{"ADDR": one, "ADMIN_ADDR": one}, {"ADDR": every, "ADMIN_ADDR": one},
+                     {"ADDR": f"127.0.0.1:0,{one}", "ADMIN_ADDR": every, "ADMIN_TOKEN": TOKEN}]:
+        refused = start(env=settings)
+        assert_refuses(refused, f"ADMIN_ADDR={settings['ADMIN_ADDR']} is where the app listens")
+    refused = start(env={"ADDR": one, "TLS_ADDR": one, "TLS_SELF_SIGNED": "on"})
+    assert_refuses(refused, f"TLS_ADDR={one} is where ADDR={one} listens")
+
+
+def test_who_cannot_listen_names_the_setting_and_the_place(start, tmp_path):
+    missing, file = tmp_path / "missing" / "a.sock", tmp_path / "file"
+    file.write_text("kept")
+    assert_refuses(start(env={"ADMIN_ADDR": f"unix:{missing}"}),
+                   f"ADMIN_ADDR: cannot listen on {missing}: no such file")
+    assert_refuses(start(env={"ADMIN_ADDR": f"unix:{file}"}),
+                   f"ADMIN_ADDR: {file} is there and is no socket")
+    assert file.read_text() == "kept"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert_refuses(start(env={"ADMIN_ADDR": address}), "choose another ADMIN_ADDR")
+        assert_refuses(start(env={"ADDR": address}), "choose another ADDR")
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077], ids=oct)
+def test_a_socket_in_the_file_system(start, tmp_path, umask):
     path = tmp_path / "admin.sock"
-    running = start(env={"ADMIN_ADDR": f"unix:{path}"}).ready()
+    running = start(env={"ADMIN_ADDR": f"unix:{path}"}, before_exec=lambda: os.umask(umask)).ready()
     wait_until(lambda: PLACE.search(running.errors), 10, "the admin listener")
-    assert stat.S_ISSOCK(path.stat().st_mode) and stat.S_IMODE(path.stat().st_mode) & 0o007 == 0
+    assert stat.S_ISSOCK(path.stat().st_mode) and stat.S_IMODE(path.stat().st_mode) == 0o660
 
     class Unix(http.client.HTTPConnection):
         def connect(self):
