@@ -1,5 +1,5 @@
-// The end of `mizu sync migrate` at which rows come in. Tables are dropped only where mizu_meta says
-// that they are ours, and only by the one move that has the lock.
+// The end of `mizu sync migrate` at which rows come in. Tables are dropped only where mizu_meta
+// says that they are ours, and only by the one move that has the lock.
 
 import MizuSync
 
