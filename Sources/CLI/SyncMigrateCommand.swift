@@ -49,8 +49,8 @@ struct SyncMigrateCommand: ParsableCommand {
         options.isRehearsal = dryRun
         options.stopsServer = stopServer
         try SyncOptions.tell(json: json) { (progress) throws(ToolFailure) in
-            let source = try StoreAddress.parse(from).moveSource()
-            let target = try StoreAddress.parse(to).moveTarget()
+            let (start, end) = (try address(from), try address(to))
+            let (source, target) = (try start.moveSource(), try end.moveTarget())
             return try StoreMove(
                 from: source, to: target, options: options, progress: progress
             ) { Terminal.complain($0) }.run()
@@ -71,6 +71,17 @@ struct SyncMigrateCommand: ParsableCommand {
             json.member("milliseconds", report.milliseconds)
             json.member("held_milliseconds", report.heldMilliseconds)
         }
+    }
+
+    private func address(_ flag: String) throws(ToolFailure) -> StoreAddress {
+        let address = try StoreAddress.parse(flag)
+        do throws(ConfigurationError) {
+            try Setting.checkFlag(
+                flag, instead: "write it into ~/.pgpass or a file that PGPASSFILE names")
+        } catch {
+            throw ToolFailure("\(error)")
+        }
+        return address
     }
 
     private func text(_ report: MoveReport) -> String {

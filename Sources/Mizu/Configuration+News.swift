@@ -20,7 +20,7 @@ extension Configuration {
 
 extension SettingSyntax where Value == RedisURL {
     static var redis: SettingSyntax {
-        SettingSyntax(
+        var url = SettingSyntax(
             "URL",
             expected: "redis://HOST, rediss://HOST, unix:PATH or "
                 + "redis-sentinel://HOST,…?sentinelMasterId=NAME",
@@ -31,15 +31,19 @@ extension SettingSyntax where Value == RedisURL {
                     throw SettingComplaint(description: error.description)
                 }
             }, write: \.description)
+        url.mayHoldPassword = true
+        return url
     }
 }
 
 extension SettingSyntax where Value == String {
     /// A PostgreSQL.
     static var postgres: SettingSyntax {
-        SettingSyntax("postgres://…", expected: "postgres://USER@HOST/NAME", write: { $0 }) {
-            DatabaseURL.isPostgres($0) ? $0 : nil
-        }
+        var url = SettingSyntax(
+            "postgres://…", expected: "postgres://USER@HOST/NAME", write: { $0 }
+        ) { DatabaseURL.isPostgres($0) ? $0 : nil }
+        url.mayHoldPassword = true
+        return url
     }
 
     /// What names of channels may begin with.

@@ -319,7 +319,7 @@ extension Configuration {
 
 extension SettingSyntax where Value == String {
     static var database: SettingSyntax {
-        SettingSyntax(
+        var address = SettingSyntax(
             "sqlite:PATH|postgres://…|memory:",
             expected: "sqlite:PATH, postgres://USER@HOST/NAME or memory:", write: { $0 }
         ) { text in
@@ -328,6 +328,8 @@ extension SettingSyntax where Value == String {
                 || (text.hasPrefix("sqlite:") && text.utf8.count > 7)
             return isStore ? text : nil
         }
+        address.mayHoldPassword = true
+        return address
     }
 
     static var logFile: SettingSyntax {

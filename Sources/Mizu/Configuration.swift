@@ -132,11 +132,8 @@ public struct Configuration: Sendable {
     ///   can read the flags of a process.
     public mutating func set(_ name: String, toFlag text: String) throws(ConfigurationError) {
         let isSecret = Self.settings.first { $0.name == name }?.isSecret ?? false
-        guard !isSecret, !Setting.holdsPassword(text) else {
-            throw ConfigurationError(
-                description: "a flag must not hold a password, because every user of this machine "
-                    + "can read it: set \(name) in the environment")
-        }
+        try Setting.checkFlag(
+            text, instead: "set \(name) in the environment", isSecret: isSecret)
         try set(name, to: text)
     }
 
@@ -144,7 +141,7 @@ public struct Configuration: Sendable {
         do throws(SettingComplaint) {
             try setting.apply(&self, text)
         } catch {
-            let text = setting.isSecret || Setting.holdsPassword(text) ? "…" : text
+            let text = setting.isHidden || Setting.holdsPassword(text) ? "…" : text
             throw ConfigurationError(description: "\(setting.name)=\(text): \(error)")
         }
     }

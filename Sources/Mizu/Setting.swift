@@ -22,6 +22,9 @@ public struct Setting: Sendable {
     /// Whether the text is a secret: no complaint repeats it, and there is no flag for it, because
     /// every user of the machine can read the flags of a process.
     public let isSecret: Bool
+    /// Whether a complaint must not repeat the text: it is a secret, or an address that may hold
+    /// one, however it is written.
+    let isHidden: Bool
     /// Sets the field, or says what is wrong with the text.
     let apply: @Sendable (inout Configuration, String) throws(SettingComplaint) -> Void
 
@@ -37,6 +40,7 @@ public struct Setting: Sendable {
     ) {
         self.name = name
         self.isSecret = isSecret
+        isHidden = isSecret || syntax.mayHoldPassword
         placeholder = syntax.placeholder
         self.fallback = fallback ?? "`\(syntax.write(Configuration()[keyPath: field]))`"
         self.help = help
@@ -67,15 +71,37 @@ public struct Setting: Sendable {
     }
 
     /// Whether `text` holds a password, as a URL may: `postgres://user:PASSWORD@host`, or
-    /// `?password=`; or, where no URL is given, libpq's other form: `host=… password=…`.
-    static func holdsPassword(_ text: String) -> Bool {
+    /// `?password=`, also where a slash is missing; or, where no URL is given, libpq's other form:
+    /// `host=… password=…`.
+    public static func holdsPassword(_ text: String) -> Bool {
+        let isPath = text.hasPrefix("sqlite:")
         guard let start = text.firstRange(of: "://")?.upperBound else {
-            return text.lowercased().firstRange(of: "password") != nil
+            if text.lowercased().firstRange(of: "password") != nil { return true }
+            // Behind the scheme's colon and slash, if there are any.
+            let rest = text.firstRange(of: ":/").map { text[$0.upperBound...] } ?? text[...]
+            return !isPath && holdsUserInfo(rest)
         }
         let rest = text[start...]
-        let authority = rest.prefix { !"/?#".contains($0) }
-        if let end = authority.lastIndex(of: "@"), authority[..<end].contains(":") { return true }
-        return rest.lowercased().firstRange(of: "password=") != nil
+        return !isPath && holdsUserInfo(rest)
+            || rest.lowercased().firstRange(of: "password=") != nil
+    }
+
+    /// Whether there is a colon before the last @.
+    private static func holdsUserInfo(_ text: Substring) -> Bool {
+        text.lastIndex(of: "@").map { text[..<$0].contains(":") } ?? false
+    }
+
+    /// Refuses to take a password from a flag.
+    /// - Parameter instead: what to do, after a colon.
+    /// - Throws: every user of the machine can read the flags of a process.
+    public static func checkFlag(
+        _ text: String, instead: String, isSecret: Bool = false
+    ) throws(ConfigurationError) {
+        guard !isSecret, !holdsPassword(text) else {
+            throw ConfigurationError(
+                description: "a flag must not hold a password, because every user of this machine "
+                    + "can read it: \(instead)")
+        }
     }
 
     /// `markdown` for a terminal: without back-ticks.

@@ -9,6 +9,8 @@ struct SettingSyntax<Value: Sendable>: Sendable {
     let expected: String
     var completion = SettingCompletion.nothing
     var isSwitch = false
+    /// Whether the text may be a URL with a password, well written or not.
+    var mayHoldPassword = false
     let read: @Sendable (String) throws(SettingComplaint) -> Value
     /// What `read` would make `Value` of; for defaults.
     let write: @Sendable (Value) -> String
@@ -46,6 +48,7 @@ struct SettingSyntax<Value: Sendable>: Sendable {
             read: { (text) throws(SettingComplaint) in try read(text) },
             write: { value in value.map(write) ?? "" })
         same.completion = completion
+        same.mayHoldPassword = mayHoldPassword
         return same
     }
 
@@ -71,6 +74,7 @@ struct SettingSyntax<Value: Sendable>: Sendable {
                 }
             }, write: { $0 == value ? word : inner.write($0) })
         either.completion = inner.completion
+        either.mayHoldPassword = inner.mayHoldPassword
         return either
     }
 

@@ -12,12 +12,29 @@ package enum DatabasePath {
             throw ToolFailure(
                 "memory: is no file", hint: "name a database: --database sqlite:PATH")
         }
+        guard !isOtherAddress(name) else {
+            throw ToolFailure(
+                "the database's address is of no kind that mizu knows",
+                hint: "use sqlite:PATH, a path, or postgres://USER@HOST/NAME")
+        }
         let scheme = "sqlite:"
         let path = name.hasPrefix(scheme) ? String(name.dropFirst(scheme.count)) : name
         guard !path.isEmpty, !path.utf8.contains(0), path.utf8.last != UInt8(ascii: "/") else {
             throw ToolFailure("\"\(name)\" names no file", hint: "use sqlite:PATH, or a path")
         }
         return path
+    }
+
+    /// Whether the name is a URL of another scheme, or a damaged one: `postgres:/…`. It may hold a
+    /// password, so nobody may repeat it.
+    private static func isOtherAddress(_ name: String) -> Bool {
+        guard let colon = name.firstIndex(of: ":") else { return false }
+        let scheme = name[..<colon]
+        let rest = name[name.index(after: colon)...]
+        guard scheme != "sqlite", scheme.first?.isLetter == true,
+            scheme.allSatisfy({ $0.isLetter || $0.isNumber || "+-._".contains($0) })
+        else { return false }
+        return rest.hasPrefix("/") || rest.contains("@") || scheme.hasPrefix("postgres")
     }
 
     /// The folder that a path's file is in.

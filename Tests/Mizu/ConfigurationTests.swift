@@ -56,10 +56,28 @@ struct ConfigurationTests {
         }
         try configuration.set("DATABASE_URL", toFlag: "sqlite:a@b:c.db")
         try configuration.set("ADDR", toFlag: "127.0.0.1:80")
-        let typo = #expect(throws: ConfigurationError.self) {
-            try configuration.set("DATABASE_URL", to: "postgress://ann:letmein@db.example/shop")
+        for name in ["DATABASE_URL", "DATABASE_LISTEN_URL", "DATABASE_READ_URL", "REDIS_URL"] {
+            for text in [
+                "postgress://ann:letmein@db.example/shop", "postgres:/ann:letmein@db.example/shop",
+                "ann:letmein@db.example/shop", "postgres:/ann:letmein%40db.example/shop",
+            ] {
+                let typo = #expect(throws: ConfigurationError.self) {
+                    try configuration.set(name, to: text)
+                }
+                #expect(typo.map { "\($0)".contains("letmein") } == false, "\(name)=\(text)")
+            }
         }
-        #expect(typo.map { "\($0)".contains("letmein") } == false)
+        // Where nobody expects a URL, and in a flag.
+        for text in ["postgres:/ann:letmein@db.example/shop", "ann:letmein@db.example/shop"] {
+            let misplaced = #expect(throws: ConfigurationError.self) {
+                try configuration.set("WORKERS", to: text)
+            }
+            #expect(misplaced.map { "\($0)".contains("letmein") } == false)
+            let flag = #expect(throws: ConfigurationError.self) {
+                try configuration.set("DATABASE_URL", toFlag: text)
+            }
+            #expect(flag.map { "\($0)".contains("must not hold a password") } == true)
+        }
     }
 
     @Test("only this machine is served unless somebody says otherwise, by TLS too")

@@ -11,16 +11,23 @@ import time
 import pytest
 
 from server import MIZU
+from postgres import PASSWORD
 from stores import Missing, Postgres, _refusal
 from sync import create, pull, pull_all, push, push_one
 from wire import Closed, fetch, post
 
-ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "SWIFT_BACKTRACE": "interactive=no"}
+ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "SWIFT_BACKTRACE": "interactive=no",
+               "PGPASSWORD": PASSWORD}
+
+
+def flag(url):
+    """A flag must not hold a password; the environment has it."""
+    return url.replace(f":{PASSWORD}@", "@")
 
 
 def migrate(folder, source, target, *words):
     return subprocess.run(
-        [MIZU, "sync", "migrate", "--from", source, "--to", target, "--json", *words],
+        [MIZU, "sync", "migrate", "--from", flag(source), "--to", flag(target), "--json", *words],
         cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
 
 
@@ -226,7 +233,7 @@ def test_a_move_to_postgresql_that_is_killed_is_done_again(start, tmp_path, clus
     server = start(database=f"sqlite:{tmp_path}/a.db").ready()
     assert push_one(server, "s", create())["ok"]
     moving = subprocess.Popen(
-        [MIZU, "sync", "migrate", "--from", "a.db", "--to", url], cwd=tmp_path, env=ENVIRONMENT,
+        [MIZU, "sync", "migrate", "--from", "a.db", "--to", flag(url)], cwd=tmp_path, env=ENVIRONMENT,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert "stop the server" in moving.stderr.readline()
     # Two at once would take away each other's tables.
@@ -253,6 +260,20 @@ def test_a_database_with_somebody_elses_tables_is_named_and_left_alone(tmp_path,
         assert 'relation "mizu_account" already exists, which is not mizu\'s' in refused.stderr
     assert cluster.sql("SELECT a, who FROM mizu_log, mizu_account", name) == "1|x"
     assert cluster.sql("SELECT count(*) FROM pg_class WHERE relname LIKE 'mizu%'", name) == "2"
+
+
+@pytest.mark.parametrize("words, told", [
+    (["stats", "--database", "postgress://u:secret@h/d"], "of no kind that mizu knows"),
+    (["stats", "--database", "postgres:/u:secret@h/d"], "of no kind that mizu knows"),
+    (["migrate", "--from", "a.db", "--to", "postgress://u:secret@h/d"], "of no kind that mizu"),
+    (["migrate", "--from", "a.db", "--to", "postgres://u:secret@h/d"], "must not hold a password"),
+    (["migrate", "--from", "postgres://u:secret@h/d", "--to", "a.db"], "must not hold a password"),
+])
+def test_an_address_that_is_wrong_is_refused_and_not_repeated(words, told, tmp_path):
+    done = subprocess.run([MIZU, "sync", *words], cwd=tmp_path, env=ENVIRONMENT,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and told in done.stderr, done
+    assert "secret" not in done.stderr + done.stdout and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("command", ["stats", "verify", "trim", "compact", "backup", "restore",
