@@ -100,12 +100,14 @@ def storm(running, work, *arguments, seconds=60):
     """A crowd at work while a bystander is served; then everything is as before."""
     pid = running.child.pid
     with Bystander(running) as calm:  # a first use of everything
-        time.sleep(0.5)
+        wait_until(lambda: calm.has_seen_enough, 60, "what there is without a storm")
     calm.judge()
     memory, descriptors = memory_bytes(pid), descriptor_count(pid)
     for _ in rounds():
-        with Bystander(running) as bystander, Crowd(work, running, *arguments) as crowd:
-            result = crowd.join(seconds)
+        with Bystander(running) as bystander:
+            for _ in bystander.storms():
+                with Crowd(work, running, *arguments) as crowd:
+                    result = crowd.join(seconds)
         bystander.judge()
         assert memory_peak_bytes(pid) <= memory + LIMIT * 11 // 10 + SLACK, \
             (memory_peak_bytes(pid) // MIB, memory // MIB)
