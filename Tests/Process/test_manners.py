@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -270,6 +271,17 @@ def refuses_connections(running):
         return False
     except (Closed, OSError):
         return True
+
+
+def test_openssl_frees_nothing_while_threads_end(start, tmp_path):
+    """Each thread frees what OpenSSL keeps for it behind its last line: both at once is a crash."""
+    shim, asked = tmp_path / "at_exit.so", tmp_path / "asked"
+    subprocess.run(["cc", "-Wall", "-O1", "-shared", "-fPIC", "-o", str(shim),
+                    str(Path(__file__).with_name("at_exit.c"))], check=True, timeout=60)
+    # A certificate of its own, so that OpenSSL is used.
+    start(env={"LD_PRELOAD": str(shim), "AT_EXIT": str(asked), "TLS_ADDR": "127.0.0.1:0",
+               "TLS_SELF_SIGNED": "true"}).ready().stop()
+    assert asked.exists() and "OPENSSL_cleanup" not in asked.read_text(), asked.read_text()
 
 
 def test_a_second_signal_does_no_harm(start):
