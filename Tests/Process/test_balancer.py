@@ -46,7 +46,10 @@ class Balanced:
     def is_up(self):
         """Whether the balancer takes both nodes for healthy."""
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(self.stats))
+            try:
+                connection.connect(str(self.stats))
+            except (FileNotFoundError, ConnectionRefusedError):
+                return False  # it listens to the world first
             connection.sendall(b"show stat\n")
             text = b""
             while part := connection.recv(65536):
