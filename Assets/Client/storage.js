@@ -12,6 +12,9 @@ import { IndexedStorage } from "./indexed-storage.js";
 import { MemoryStorage } from "./memory-storage.js";
 import { randomID } from "./random-id.js";
 
+// Between tries of what the browser has ended. While it takes a storage away it may end what is begun
+// anew, too; after some failures in a row IndexedStorage counts as lost.
+const pausesMs = [0, 20, 80, 200, 500];
 const openBoundMs = 2500; // somebody looks at the page, and what they type must be kept somewhere
 
 /** The name of what a device keeps of a scope for a user: of a database, and in what belongs to it. */
@@ -80,15 +83,16 @@ export class Storage {
     if (news) this.#hooks.news(news);
   }
 
-  async #perform(act, isSecondTry = false) {
+  async #perform(act, tries = 1) {
     const inner = this.#inner;
     try {
       const result = await act(inner);
       if (this.#inner === inner) return result;
     } catch (error) {
       if (this.#inner === inner) {
-        if (isSecondTry || !wasEndedByBrowser(error)) throw error;
-        return this.#perform(act, true);
+        if (tries > pausesMs.length || !wasEndedByBrowser(error)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, pausesMs[tries - 1]));
+        return this.#perform(act, tries + 1);
       }
     }
     return this.#perform(act); // what it did went with the storage that it was done in
@@ -134,7 +138,7 @@ export async function nameClient(tx) {
 
 /**
  * A browser that takes the storage away ends its transactions first and says so later: whoever asks
- * once more learns which of the two it was. A full disk has a name of its own (QuotaExceededError).
+ * again learns which of the two it was. A full disk has a name of its own (QuotaExceededError).
  */
 function wasEndedByBrowser(error) {
   return ["AbortError", "InvalidStateError", "UnknownError"].includes(error?.name);

@@ -261,8 +261,8 @@ static const mizu_client_file files[] = {
 const size_t mizu_client_files_count = sizeof files / sizeof files[0];
 mizu_client_file mizu_client_file_at(size_t index) { return files[index]; }
 
-const char *mizu_client_version(void) { return "0.1.0-d6062802b07c"; }
-const char *mizu_client_map(void) { return "{\"imports\":{\"mizu\":\"/_mizu/0.1.0-d6062802b07c/mizu.js\",\"mizu/\":\"/_mizu/0.1.0-d6062802b07c/parts/\"}}"; }
-const char *mizu_client_map_hash(void) { return "sha256-Hl1dfgipgauBXQnGwxSUrD4moo0U4zKuMgXEDbZ4Jqc="; }
+const char *mizu_client_version(void) { return "0.1.0-7a1f879d8b8a"; }
+const char *mizu_client_map(void) { return "{\"imports\":{\"mizu\":\"/_mizu/0.1.0-7a1f879d8b8a/mizu.js\",\"mizu/\":\"/_mizu/0.1.0-7a1f879d8b8a/parts/\"}}"; }
+const char *mizu_client_map_hash(void) { return "sha256-7VvRznFQPpmUjX1vvnXZr7+qqOXMNIzFpBTJ9KDuO/4="; }
 const char *mizu_client_dev_map(void) { return "{\"imports\":{\"mizu\":\"/_mizu/dev/parts/mizu.js\",\"mizu/\":\"/_mizu/dev/parts/\"}}"; }
 const char *mizu_client_dev_map_hash(void) { return "sha256-JTPn5jGvEHOGU8q2rqxVEMNm/SwO9U/dU0Mv6Gbld3c="; }

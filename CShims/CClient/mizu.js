@@ -1859,6 +1859,7 @@ const word = (key) => JSON.stringify(key);
 
 // ── storage.js
 
+const pausesMs = [0, 20, 80, 200, 500];
 const openBoundMs = 2500; // somebody looks at the page, and what they type must be kept somewhere
 
 const storageName = (baseURL, scope, user) =>
@@ -1916,15 +1917,16 @@ class Storage {
     if (news) this.#hooks.news(news);
   }
 
-  async #perform(act, isSecondTry = false) {
+  async #perform(act, tries = 1) {
     const inner = this.#inner;
     try {
       const result = await act(inner);
       if (this.#inner === inner) return result;
     } catch (error) {
       if (this.#inner === inner) {
-        if (isSecondTry || !wasEndedByBrowser(error)) throw error;
-        return this.#perform(act, true);
+        if (tries > pausesMs.length || !wasEndedByBrowser(error)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, pausesMs[tries - 1]));
+        return this.#perform(act, tries + 1);
       }
     }
     return this.#perform(act); // what it did went with the storage that it was done in
@@ -4252,7 +4254,7 @@ class SyncHub {
 
 // ── version.js
 
-const version = "0.1.0-d6062802b07c";
+const version = "0.1.0-7a1f879d8b8a";
 
 // ── mizu.js
 

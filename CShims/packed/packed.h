@@ -2,8 +2,8 @@
 // SHA-1 of its content.
 
 static const unsigned char packed_0[] = {
-#embed "a0610ed2aebbf8a6e573cde0a0076fc8653fefd0.br"
+#embed "f4f7148b3b10da7e9a5f2d73ed32710d79538ee7.br"
 };
 
 #define PACKED_ASSETS \
-    {"packed/a0610ed2aebbf8a6e573cde0a0076fc8653fefd0.br", packed_0, sizeof packed_0},
+    {"packed/f4f7148b3b10da7e9a5f2d73ed32710d79538ee7.br", packed_0, sizeof packed_0},
