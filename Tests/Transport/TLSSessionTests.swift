@@ -204,14 +204,15 @@ import Testing
         try #require(pair.handshake())
         pair.say("question")
         _ = pair.write(Array("answer".utf8))
-        // With the word that malloc keeps for itself.
-        #expect(usableSize(Unmanaged.passUnretained(pair.session).toOpaque()) + 8 <= 64)
+        // With the word that malloc keeps for itself, in its steps of 16. Not `malloc_usable_size`:
+        // a piece that was free before may be one step larger than what was asked for.
+        #expect((instanceSize(TLSSession.self) + 8 + 15) & ~15 <= 64)
         #expect(pair.session.unsent == nil && pair.session.unread == nil)
         switch pair.session.layer {
         case .none: Issue.record("no keys")
         case .session: #expect(way != .own)
-        case .channel(let channel):
-            #expect(way == .own && usableSize(UnsafeRawPointer(channel)) + 8 <= 236)
+        // How much that one takes is asserted where it is (Record.c).
+        case .channel: #expect(way == .own)
         }
     }
 
@@ -396,5 +397,6 @@ import Testing
     }
 }
 
-@_silgen_name("malloc_usable_size")
-private func usableSize(_ object: UnsafeRawPointer) -> Int
+/// What an object of a class takes, its header included: the standard library's own function.
+@_silgen_name("$ss36_class_getInstancePositiveExtentSizeySiyXlXpF")
+private func instanceSize(_ type: AnyClass) -> Int
