@@ -33,7 +33,7 @@ public struct CredentialLimits: Sendable, Equatable {
     package static func check(
         _ request: borrowing Request, _ action: SyncAction, in scope: Name
     ) throws(Refusal) {
-        guard request.credential != nil, !request.storage.isEmpty,
+        guard !request.storage.isEmpty,
             let limits = request.storage[key] as? CredentialLimits
         else { return }
         guard limits.allows(action, in: scope) else { throw Refusal.scopeDenied(scope) }

@@ -106,6 +106,36 @@ struct CredentialKindTests {
         #expect(try await ann.get("/_sync/session").decode(Answer.self).device_keys.count == 1)
     }
 
+    /// Reads alone, and has no name of its own.
+    private struct ReadersPass: BearerAuthenticator {
+        func claims(_ token: UnsafeRawBufferPointer) -> Bool { true }
+
+        func identity(
+            of token: UnsafeRawBufferPointer, atMilliseconds now: Int64
+        ) throws(BearerRefusal) -> BearerIdentity {
+            BearerIdentity(user: "ann", limits: CredentialLimits(writes: false, scopes: nil))
+        }
+    }
+
+    @Test("limits hold also of what has no name of its own")
+    func unnamedLimits() async throws {
+        let app = try TestApp { configuration in
+            let app = try App(configuration, assets: .none)
+            _ = try app.sync(NoteMutator())
+            app.authenticate(with: ReadersPass())
+            return app
+        }
+        let browser = app.browser()
+        func ask(_ way: String, _ body: String) async throws -> Int {
+            let headers = ["Authorization": "Bearer x"]
+            let answer = try await browser.post("/_sync/" + way, json: body, headers: headers)
+            return answer.status.code
+        }
+        let push = #"{"scope":"s","mutations":[{"id":"m","name":"note.put","args":{"id":"n"}}]}"#
+        #expect(try await ask("pull", #"{"scope":"s"}"#) == 200)
+        #expect(try await ask("push", push) == 403)
+    }
+
     @Test("a token is nobody's once its account is deleted, though the process ends in between")
     func deletionGoesOn() async throws {
         let folder = try TemporaryFolder()
