@@ -8,6 +8,7 @@ import contextlib
 import json
 import re
 import signal
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -188,7 +189,7 @@ class Person(people.Client):
     def invite(self, list_id, role="editor"):
         status, headers, _ = self.form(f"/lists/{list_id}", do="invite", role=role)
         assert status == 303
-        return re.search(r"link=([^&]+)", headers["Location"])[1].replace("%2F", "/")
+        return urllib.parse.unquote(re.search(r"link=([^&]+)", headers["Location"])[1])
 
     def pull(self, list_id, cursor=0):
         return self.json("/_sync/pull", {"scope": f"list:{list_id}", "cursor": cursor})

@@ -21,14 +21,14 @@ public func makeApp(_ configuration: Configuration, assets: Assets) throws -> Ap
         try await pages.home(request)
     }
     app.get("/lists/:id", cost: 4) { request in try pages.list(request) }
-    app.get("/join/:id/:token") { request in try pages.invitation(request) }
+    app.get("/join/:id") { request in try pages.invitation(request) }
 
     let forms = Forms(sync: sync, accounts: accounts)
     app.post("/lists") { (request: OwnedRequest) async throws -> Response in
         try await forms.make(request)
     }
     app.post("/lists/:id") { request in try forms.change(request) }
-    app.post("/join/:id/:token") { (request: OwnedRequest) async throws -> Response in
+    app.post("/join/:id") { (request: OwnedRequest) async throws -> Response in
         try await forms.join(request)
     }
 

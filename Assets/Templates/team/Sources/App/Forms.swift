@@ -25,15 +25,17 @@ struct Forms: Sendable {
         let user = try signedIn(request)
         let own = Name(user).flatMap { Name.userScope(of: $0) } ?? .defaultScope
         let id = request.parameter("id") ?? ""
+        let token = request.query["token"] ?? ""
         let name = try await accounts.account(user)?.name
         let intent = try Intent(
             "mizu.invitation.accept",
-            [
-                "scope": "list:" + id, "token": request.parameter("token") ?? "",
-                "name": name ?? "",
-            ])
-        let problem = try await push(intent, to: own, as: user)
-        return .redirect(to: problem.map { "\(request.path)?problem=\($0)" } ?? "/lists/\(id)")
+            ["scope": "list:" + id, "token": token, "name": name ?? ""])
+        guard let problem = try await push(intent, to: own, as: user) else {
+            return .redirect(to: "/lists/\(id)")
+        }
+        // With the token, for the next try.
+        let link = "\(request.path)?token=\(PercentCoding.encode(token))"
+        return .redirect(to: "\(link)&problem=\(problem)")
     }
 
     private func signedIn(_ request: OwnedRequest) throws -> String {
@@ -82,7 +84,8 @@ struct Forms: Sendable {
             let invitation = Invitation()
             intent = try Intent(
                 "member.invite", ["key": invitation.key, "role": form["role"] ?? ""])
-            let link = "/join/\(request.parameter("id") ?? "")/\(invitation.token)"
+            // Behind the question mark, because an access log has the path of each request.
+            let link = "/join/\(request.parameter("id") ?? "")?token=\(invitation.token)"
             after += "?link=" + PercentCoding.encode(link)
         default: throw HTTPError(.badRequest, code: "invalid_request", message: "do: unknown")
         }

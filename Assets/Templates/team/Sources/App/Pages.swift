@@ -84,7 +84,7 @@ struct Pages: Sendable {
     /// Asks whether one wants to join: a link alone changes nothing.
     func invitation(_ request: borrowing Request) throws -> Response {
         guard let user = request.user else {
-            return .redirect(to: "/account/sign-in?next=" + PercentCoding.encode(request.path))
+            return .redirect(to: "/account/sign-in?next=" + PercentCoding.encode(request.target))
         }
         return views.render(
             "join",
