@@ -17,6 +17,17 @@ public struct GrantRecord: Hashable, Sendable {
         self.name = name
     }
 
+    /// A name as it may stand in a grant: without what turns or hides the text around it, and no
+    /// longer than an account's. Whoever comes in by a link says it, though they may not write.
+    static func shown(_ name: String) -> String {
+        var shown = String(name.displayable.prefix(nameCountMax))
+        while shown.utf8.count > nameBytesMax { shown.removeLast() }
+        return shown
+    }
+
+    private static let nameCountMax = 80
+    private static let nameBytesMax = 320
+
     /// Nil where the record is no grant.
     public init?(_ json: JSONValue) {
         guard let role = json.member("role")?.string else { return nil }

@@ -40,7 +40,7 @@ enum InvitationMutations {
         } else {
             try store.delete(InvitationRecord.entity, id: key, in: arguments.scope)
         }
-        let name = arguments.name?.displayable ?? before?.name
+        let name = arguments.name.map(GrantRecord.shown) ?? before?.name
         let grant = GrantRecord(role: known.role, name: name)
         try store.setGrant(grant, of: user, in: arguments.scope)
     }

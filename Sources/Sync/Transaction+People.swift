@@ -41,7 +41,7 @@ extension Transaction {
     /// - Parameters:
     ///   - role: one of the app's `Roles`.
     ///   - name: for showing people; nil: the one that was said before. What hides or turns the
-    ///     text around it is left out (`String.displayable`).
+    ///     text around it is left out (`String.displayable`), and what is beyond 80 characters.
     /// - Throws: `forbidden` where who makes the mutation may not manage the scope, or nobody is
     ///   granted anything in it; `invalid_mutation` for a role that there is not; `conflict` where
     ///   nobody would be left who may manage.
@@ -57,7 +57,7 @@ extension Transaction {
         }
         if right < .manage { try checkLastManager(user, in: scope, becoming: right) }
         let before = try grantRecord(of: user, in: scope)
-        let grant = GrantRecord(role: role, name: name?.displayable ?? before?.name)
+        let grant = GrantRecord(role: role, name: name.map(GrantRecord.shown) ?? before?.name)
         try setGrant(grant, of: user, in: scope)
     }
 

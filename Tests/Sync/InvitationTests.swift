@@ -67,6 +67,14 @@ struct InvitationTests {
         #expect(
             try harness.records(GrantRecord.entity, in: "s")["bob"]
                 == #"{"role":"editor","name":"Bob"}"#)
+        // Nor does it fill them, also where whoever comes in may only read.
+        #expect(try invite(harness, role: "reader") == "ok")
+        let long = String(repeating: "c", count: 5_000)
+        #expect(try accept(harness, "cat", called: long) == "ok")
+        let name = String(repeating: "c", count: 80)
+        #expect(
+            try harness.records(GrantRecord.entity, in: "s")["cat"]
+                == #"{"role":"reader","name":"\#(name)"}"#)
     }
 
     @Test("it is late from its time on, and gone when it was taken back")
