@@ -2,8 +2,9 @@
 // and the record of the key. The page's part is `mizu/passkeys.js`.
 //
 // A question is sealed with a key that only this process has, and each is answered once: what was
-// answered is remembered until it is too old anyway. So nothing is kept of those who only ask, and
-// a recorded answer is worth nothing, also after a restart. Any thread.
+// answered well is remembered until it is too old anyway. So nothing is kept of those who only ask
+// or guess, and a recorded answer is worth nothing, also after a restart. Tries are not counted:
+// nobody guesses a signature. Any thread.
 
 import MizuBytes
 import MizuEventLoop
@@ -89,9 +90,10 @@ public final class Passkeys: Sendable {
         } else {
             guard try await accounts.isFresh(visitor) else { throw Self.confirmFirst }
         }
-        let challenge = try take(note, for: .registration, subject: account.id)
+        let challenge = try open(note, for: .registration, subject: account.id)
         let credential = try RegistrationResponse(answer).verify(
-            challenge: challenge, for: party(visitor))
+            challenge: challenge.bytes, for: party(visitor))
+        try take(challenge)
         let passkey = PasskeyRecords.Passkey(
             user: account.id, name: name, credentialID: Self.text(credential.id),
             publicKey: Self.text(credential.publicKey), counter: credential.counter,
@@ -129,11 +131,7 @@ public final class Passkeys: Sendable {
     func signIn(
         note: String, answer: JSONValue, _ visitor: Accounts.Visitor
     ) async throws -> Accounts.SignedIn {
-        let tries =
-            accounts.isExempt(visitor.peer)
-            ? [] : [SignInLimiter.Subject(visitor.source, .address)]
-        try accounts.begin(tries)
-        let challenge = try take(note, for: .signIn, subject: "")
+        let challenge = try open(note, for: .signIn, subject: "")
         let response = try AssertionResponse(answer)
         let hash = PasskeyRecords.hash(of: response.id)
         let found = try await accounts.sync.read(
@@ -150,22 +148,27 @@ public final class Passkeys: Sendable {
             id: ByteSlice(id), publicKey: ByteSlice(key), counter: found.counter,
             isBackupEligible: found.isBackupEligible, isBackedUp: found.isBackedUp)
         let seen = try response.verify(
-            challenge: challenge, by: credential, of: ByteSlice(found.user), for: party(visitor))
+            challenge: challenge.bytes, by: credential, of: ByteSlice(found.user),
+            for: party(visitor))
+        try take(challenge)
         try await accounts.push(
             PasskeyRecords.use,
             PasskeyRecords.Use(
                 hash: hash, before: found.counter, counter: seen.counter,
                 isBackedUp: seen.isBackedUp))
-        accounts.limiter.withLock { $0.succeed(clearing: [], easing: tries) }
         return try await accounts.signIn(user: found.user, from: visitor)
     }
 
-    /// Opens a note and notes that it was answered.
-    private func take(
+    private func open(
         _ note: String, for purpose: ChallengeSeal.Purpose, subject: String
-    ) throws(WebAuthnRefusal) -> [UInt8] {
+    ) throws(WebAuthnRefusal) -> ChallengeSeal.Challenge {
+        try seal.open(note, for: purpose, subject: subject, now: WallClock.milliseconds)
+    }
+
+    /// Notes that a challenge was answered, once the answer is found good: what strangers send
+    /// takes no place here.
+    private func take(_ challenge: ChallengeSeal.Challenge) throws(WebAuthnRefusal) {
         let now = WallClock.milliseconds
-        let challenge = try seal.open(note, for: purpose, subject: subject, now: now)
         let isFirst = answered.withLock { answered in
             if answered.count >= Self.answeredMax { answered = answered.filter { $0.value > now } }
             guard answered.count < Self.answeredMax, answered[challenge.bytes] == nil else {
@@ -175,7 +178,6 @@ public final class Passkeys: Sendable {
             return true
         }
         guard isFirst else { throw .wrongChallenge }
-        return challenge.bytes
     }
 
     // MARK: Listing and removing

@@ -179,6 +179,22 @@ def test_an_answer_counts_once_and_only_here(people):
         "note": asked["note"], "credential": answer})[0] == 403
 
 
+def test_an_answer_that_is_wrong_uses_no_question_up(people):
+    client = Client(people)
+    user = client.sign_up("dora")
+    key = Authenticator(-8)
+    assert register(client, key) == (200, {})
+    asked = question(client)
+    answer = key.get(asked["options"], client.origin)
+    forged = {**answer, "response": {**answer["response"], "signature": text(bytes(64))}}
+    fresh = Client(people)
+    assert fresh.json("/account/passkeys/sign-in",
+                      {"note": asked["note"], "credential": forged})[0] == 403
+    status, told = fresh.json("/account/passkeys/sign-in",
+                              {"note": asked["note"], "credential": answer})
+    assert (status, told["user"]) == (200, user)
+
+
 def test_nobody_adds_a_passkey_to_another_account(people):
     stranger, key = Client(people), Authenticator(-7)
     assert register(stranger, key)[0] == 401
