@@ -42,7 +42,7 @@ package struct AddressKey: Hashable, Sendable {
     }
 
     /// The /48 of an IPv6 address; nil for all others.
-    init?(networkOf peer: PeerAddress) {
+    package init?(networkOf peer: PeerAddress) {
         guard case .v6(let high, _, _) = peer else { return nil }
         (bits, kind) = (high >> 16, .network)
     }

@@ -10,14 +10,16 @@
 // An attacker who knows a name must not lock its owner out: the count of a name does not concern a
 // browser that is known (SecretKeys signs its cookie), the waits have an end, and a reset by mail
 // makes a browser known. A try is counted when it begins, so a thousand at once are a thousand; one
-// that succeeds takes its count back. In memory, of bounded size; a restart forgets. The clock is
-// passed in. A value; its owner has a lock around it.
+// that succeeds takes its count back. Each rule has a table of its own: what costs a stranger
+// nothing, as to ask for mails to addresses that nobody has, must not push out what was counted of
+// guesses at a name. In memory, of bounded size; a restart forgets. The clock is passed in. A
+// value; its owner has a lock around it.
 
 import MizuEventLoop
 
 public struct SignInLimiter: Sendable {
     /// One kind of counter.
-    public struct Rule: Sendable {
+    public struct Rule: Sendable, Hashable {
         /// Failures without a wait.
         public var freeCount: Int
         /// The first wait; each further one is twice as long.
@@ -40,6 +42,11 @@ public struct SignInLimiter: Sendable {
         public static let address = Rule(
             freeCount: 20, firstMilliseconds: 1_000, longestMilliseconds: 900_000,
             forgottenMilliseconds: 3_600_000)
+        /// A /48 of IPv6 is what a site gets, and has 65,536 /64s: so many times what one of them
+        /// has, as at the door (`AddressLimits.networkMultiple`).
+        public static let network = Rule(
+            freeCount: 160, firstMilliseconds: 1_000, longestMilliseconds: 900_000,
+            forgottenMilliseconds: 3_600_000)
         public static let name = Rule(
             freeCount: 5, firstMilliseconds: 1_000, longestMilliseconds: 900_000,
             forgottenMilliseconds: 3_600_000)
@@ -57,9 +64,6 @@ public struct SignInLimiter: Sendable {
         let key: UInt64
         let rule: Rule
 
-        public static func == (left: Subject, right: Subject) -> Bool { left.key == right.key }
-        public func hash(into hasher: inout Hasher) { hasher.combine(key) }
-
         /// - Parameter key: well mixed bits that nobody outside can choose.
         public init(_ key: UInt64, _ rule: Rule) {
             self.key = key
@@ -74,11 +78,11 @@ public struct SignInLimiter: Sendable {
         var forgottenAt = Instant(nanoseconds: 0)
     }
 
-    private var counts: [UInt64: Count] = [:]
+    private var tables: [Rule: [UInt64: Count]] = [:]
     private let countMax: Int
 
-    /// - Parameter countMax: subjects that are kept; beyond it those that would be forgotten first
-    ///   give way.
+    /// - Parameter countMax: subjects of one rule that are kept; beyond it those that would be
+    ///   forgotten first give way.
     public init(countMax: Int = 16_384) { self.countMax = max(16, countMax) }
 
     /// Begins a try: counts it as a failure of each subject, unless one of them has to wait, and
@@ -96,7 +100,7 @@ public struct SignInLimiter: Sendable {
     public mutating func succeed(
         clearing cleared: [Subject], easing eased: [Subject]
     ) {
-        for subject in cleared { counts[subject.key] = nil }
+        for subject in cleared { self[subject] = nil }
         for subject in eased { ease(subject) }
     }
 
@@ -106,14 +110,19 @@ public struct SignInLimiter: Sendable {
     }
 
     private mutating func ease(_ subject: Subject) {
-        guard var count = counts[subject.key] else { return }
+        guard var count = self[subject] else { return }
         count.failures -= 1
         count.blockedUntil = Instant(nanoseconds: 0)
-        counts[subject.key] = count.failures > 0 ? count : nil
+        self[subject] = count.failures > 0 ? count : nil
+    }
+
+    private subscript(subject: Subject) -> Count? {
+        get { tables[subject.rule]?[subject.key] }
+        set { tables[subject.rule, default: [:]][subject.key] = newValue }
     }
 
     private func wait(of subject: Subject, now: Instant) -> UInt64 {
-        guard let count = counts[subject.key], now < count.forgottenAt else { return 0 }
+        guard let count = self[subject], now < count.forgottenAt else { return 0 }
         // Rounded up: whoever waits so long may try.
         guard now < count.blockedUntil else { return 0 }
         return (count.blockedUntil.nanoseconds - now.nanoseconds - 1) / 1_000_000 + 1
@@ -121,7 +130,8 @@ public struct SignInLimiter: Sendable {
 
     private mutating func fail(_ subject: Subject, now: Instant) {
         let rule = subject.rule
-        var count = counts[subject.key] ?? Count()
+        let known = self[subject]
+        var count = known ?? Count()
         if now >= count.forgottenAt { count = Count() }
         count.failures = min(count.failures + 1, 1 << 20)
         let beyond = count.failures - rule.freeCount
@@ -134,13 +144,18 @@ public struct SignInLimiter: Sendable {
         }
         count.forgottenAt = max(
             now.adding(milliseconds: rule.forgottenMilliseconds), count.blockedUntil)
-        if counts[subject.key] == nil, counts.count >= countMax { makeRoom(now: now) }
-        counts[subject.key] = count
+        if known == nil {
+            Self.makeRoom(in: &tables[rule, default: [:]], for: countMax, now: now)
+        }
+        self[subject] = count
     }
 
-    /// Drops what is forgotten, and if that is too little the quarter that would be forgotten
-    /// first. O(subjects), once in thousands of failures.
-    private mutating func makeRoom(now: Instant) {
+    /// Drops from a full table what is forgotten, and if that is too little the quarter that would
+    /// be forgotten first. O(subjects), once in thousands of failures.
+    private static func makeRoom(
+        in counts: inout [UInt64: Count], for countMax: Int, now: Instant
+    ) {
+        guard counts.count >= countMax else { return }
         counts = counts.filter { now < $0.value.forgottenAt }
         guard counts.count >= countMax else { return }
         let ends = counts.values.map(\.forgottenAt).sorted()
@@ -150,5 +165,5 @@ public struct SignInLimiter: Sendable {
     }
 
     /// Subjects that are kept; for tests.
-    public var count: Int { counts.count }
+    public var count: Int { tables.values.reduce(0) { $0 + $1.count } }
 }

@@ -50,8 +50,8 @@ extension Accounts {
     private func prove(
         _ password: String, _ email: EmailAddress, _ visitor: Visitor
     ) async throws -> String? {
-        let (name, address) = subjects(of: visitor, email: email, typed: email.key)
-        let subjects = [name] + (address.map { [$0] } ?? [])
+        let (name, addresses) = subjects(of: visitor, email: email, typed: email.key)
+        let subjects = [name] + addresses
         try begin(subjects)
         do {
             guard let phc = try await credentials(of: email)?.phc else {
@@ -62,9 +62,7 @@ extension Accounts {
             }
             let isRight = try await isRight(password, PasswordHash(phc), for: visitor)
             guard isRight else { throw AccountError.wrongPassword }
-            limiter.withLock {
-                $0.succeed(clearing: [name], easing: address.map { [$0] } ?? [])
-            }
+            limiter.withLock { $0.succeed(clearing: [name], easing: addresses) }
             return phc
         } catch let error as AccountError where error == .wrongPassword {
             throw error
@@ -119,11 +117,7 @@ extension Accounts {
     /// - Throws: `AccountError.tooManyTries`.
     public func requestReset(email typed: String, from visitor: Visitor) throws(AccountError) {
         let email = EmailAddress(typed)
-        var subjects = [SignInLimiter.Subject(Self.mixed("mail", email?.key ?? typed), .mail)]
-        if !isExempt(visitor.peer) {
-            subjects.append(SignInLimiter.Subject(Self.mixed("mails", visitor.source), .address))
-        }
-        try begin(subjects)
+        try begin(mailSubjects(of: visitor, email: email, typed: typed))
         guard let email, let sendsReset = options.sendsReset else { return }
         let until = WallClock.milliseconds + options.resetMilliseconds
         let (hash, logger) = (email.hash, logger)
@@ -141,6 +135,18 @@ extension Accounts {
                 }
             }
         }
+    }
+
+    /// Who is counted for a mail. A browser that is known asks its owner's own mails of itself:
+    /// strangers who ask for them do not keep the owner from one.
+    private func mailSubjects(
+        of visitor: Visitor, email: EmailAddress?, typed: String
+    ) -> [SignInLimiter.Subject] {
+        if let device = knownDevice(of: visitor, for: email) {
+            return [SignInLimiter.Subject(Self.mixed("mail of", device), .mail)]
+        }
+        return [SignInLimiter.Subject(Self.mixed("mail", email?.key ?? typed), .mail)]
+            + addresses(of: visitor, for: "mails")
     }
 
     /// The link itself, in development and if nobody sends a mail: for the log, the page and

@@ -24,8 +24,8 @@ extension Accounts {
         email typed: String, password: String, from visitor: Visitor
     ) async throws -> SignedIn {
         let email = EmailAddress(typed)
-        let (name, address) = subjects(of: visitor, email: email, typed: typed)
-        let subjects = [name] + (address.map { [$0] } ?? [])
+        let (name, addresses) = subjects(of: visitor, email: email, typed: typed)
+        let subjects = [name] + addresses
         try begin(subjects)
         let found = try await credentials(of: email, orCancel: subjects)
         // Read for a stranger, too, so that nothing is done for people alone.
@@ -34,7 +34,7 @@ extension Accounts {
         guard try await isRight(password, hash, for: visitor, orCancel: subjects),
             let found, let email, let phc = found.phc
         else { throw AccountError.wrongPassword }
-        limiter.withLock { $0.succeed(clearing: [name], easing: address.map { [$0] } ?? []) }
+        limiter.withLock { $0.succeed(clearing: [name], easing: addresses) }
         var raised: String?
         if let hash, hash.parameters != options.hashing {
             // At the next sign-in after the parameters have changed: only now is the password here.
@@ -118,9 +118,7 @@ extension Accounts {
         let used = try checkInvitation(invitation, email: typed)
         let (email, name) = try check(typed, name, password)
         // Whoever signs up a hundred times from one address guesses at addresses, or is a robot.
-        if !isExempt(visitor.peer) {
-            try begin([SignInLimiter.Subject(Self.mixed("sign-up", visitor.source), .address)])
-        }
+        try begin(addresses(of: visitor, for: "sign-up"))
         let hash = try await password.asyncMap { try await make($0, for: visitor) }
         let (token, session) = newSession(for: visitor)
         let user = try Self.freshUser()

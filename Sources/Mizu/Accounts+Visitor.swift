@@ -58,8 +58,8 @@ extension Accounts {
         /// The place by address, for the list of sessions.
         var place: String { peer.host }
 
-        /// Mixed bits for the limits of the address, a /64 for IPv6. Others in each process, so
-        /// nobody can choose what collides.
+        /// Mixed bits for the queue of passwords, of the address, a /64 for IPv6. Others in each
+        /// process, so nobody can choose what collides.
         var source: UInt64 { AddressKey(peer)?.hash ?? 0 }
     }
 
@@ -76,19 +76,40 @@ extension Accounts {
             text, isSecure: visitor.isSecure, seconds: Int(days) * 86_400)
     }
 
-    /// Who is counted if a try with this address fails.
+    /// Who is counted if a try with this address fails. A browser that is known is counted by
+    /// itself alone: whoever guesses from the address that it shares with others (an office, a
+    /// provider's) costs it nothing.
     func subjects(
         of visitor: Visitor, email: EmailAddress?, typed: String
-    ) -> (name: SignInLimiter.Subject, address: SignInLimiter.Subject?) {
-        let address =
-            isExempt(visitor.peer) ? nil : SignInLimiter.Subject(visitor.source, .address)
-        if let email, let cookie = visitor.deviceCookie,
+    ) -> (name: SignInLimiter.Subject, addresses: [SignInLimiter.Subject]) {
+        if let device = knownDevice(of: visitor, for: email) {
+            return (SignInLimiter.Subject(Self.mixed("device", device), .device), [])
+        }
+        return (
+            SignInLimiter.Subject(Self.mixed("name", email?.key ?? typed), .name),
+            addresses(of: visitor, for: "sign-in")
+        )
+    }
+
+    /// By which name a browser is known that has signed in to the account with this address; nil
+    /// for any other.
+    func knownDevice(of visitor: Visitor, for email: EmailAddress?) -> String? {
+        guard let email, let cookie = visitor.deviceCookie,
             let fields = keys.verify(cookie, for: .device, now: WallClock.milliseconds),
             fields.count == 2, fields[0] == email.hash
-        {
-            return (SignInLimiter.Subject(Self.mixed("device", fields[1]), .device), address)
+        else { return nil }
+        return fields[1]
+    }
+
+    /// The visitor's address as it is counted for `purpose`, a /64 for IPv6, and that of its
+    /// network, a /48; none where the address has no limits.
+    func addresses(of visitor: Visitor, for purpose: String) -> [SignInLimiter.Subject] {
+        guard !isExempt(visitor.peer), let address = AddressKey(visitor.peer) else { return [] }
+        var subjects = [SignInLimiter.Subject(Self.mixed(purpose, address), .address)]
+        if let network = AddressKey(networkOf: visitor.peer) {
+            subjects.append(SignInLimiter.Subject(Self.mixed(purpose, network), .network))
         }
-        return (SignInLimiter.Subject(Self.mixed("name", email?.key ?? typed), .name), address)
+        return subjects
     }
 
     static func mixed(_ kind: String, _ subject: some Hashable) -> UInt64 {

@@ -170,6 +170,24 @@ struct AttackTests {
         #expect(try await bench.signIn(second, "ann").status == 303)
     }
 
+    @Test("whoever guesses from an owner's address, or asks for their mails, costs them nothing")
+    func neighbours() async throws {
+        let bench = try AccountBench()
+        let owner = try await bench.signedUp("ann", from: "192.0.2.66")
+        _ = try await owner.post("/account/sign-out", form: [:])
+        let neighbour = bench.app.browser(from: "192.0.2.66")
+        for index in 0..<22 { _ = try await bench.signIn(neighbour, "user\(index)", "guess") }
+        for _ in 0..<5 {
+            _ = try await neighbour.post("/account/reset", form: ["email": "ann@example.org"])
+        }
+        #expect(try await bench.signIn(neighbour, "ann").status == 429)
+        #expect(try await bench.signIn(owner, "ann").status == 303)
+        let mail = try await owner.post("/account/reset", form: ["email": "ann@example.org"])
+        #expect(mail.status == 200)
+        // What makes a browser known is good for its own account alone.
+        #expect(try await bench.signIn(owner, "bob", "guess").status == 429)
+    }
+
     @Test("one address that guesses at many names is slowed down, others are not")
     func spraying() async throws {
         let bench = try AccountBench()

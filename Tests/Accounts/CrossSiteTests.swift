@@ -152,4 +152,18 @@ struct CrossSiteTests {
         }
         #expect(statuses.filter { $0 == 429 }.count == 9)
     }
+
+    @Test("an IPv6 /48 has as many guesses as eight of its /64s")
+    func site() async throws {
+        let bench = try AccountBench()
+        var statuses: [Int] = []
+        for index in 1...165 {
+            let browser = bench.app.browser(from: "2001:db8:3:\(index)::1")
+            statuses.append(try await bench.signIn(browser, "user\(index)", "guess").status.code)
+        }
+        #expect(statuses.prefix(161).allSatisfy { $0 == 403 })
+        #expect(statuses.dropFirst(161).allSatisfy { $0 == 429 })
+        let other = bench.app.browser(from: "2001:db8:4::1")
+        #expect(try await bench.signIn(other, "user", "guess").status == 403)
+    }
 }
