@@ -117,6 +117,17 @@ public struct HostPolicy: Sendable {
         return ASCII.isDigit(first) && PeerAddress(address: name) != nil
     }
 
+    /// The address that `host` (`uri-host[:port]`) is; nil for a name.
+    public static func address(_ host: String) -> PeerAddress? {
+        Array(host.utf8).withUnsafeBytes { bytes in
+            guard let syntax = HostSyntax(bytes) else { return nil }
+            let name = bytes.part(0..<syntax.nameCount)
+            guard isAddress(name) else { return nil }
+            return name.first == UInt8(ascii: "[")
+                ? PeerAddress(address: name.part(1..<name.count - 1)) : PeerAddress(address: name)
+        }
+    }
+
     /// Whether `name` can stand in `init(named:)`.
     public static func isHost(_ name: String) -> Bool {
         let bytes = Array((name.hasPrefix("*.") ? name.dropFirst(2) : name[...]).utf8)

@@ -118,7 +118,7 @@ extension Accounts {
     public func requestReset(email typed: String, from visitor: Visitor) throws(AccountError) {
         let email = EmailAddress(typed)
         try begin(mailSubjects(of: visitor, email: email, typed: typed))
-        guard let email, let sendsReset = options.sendsReset else { return }
+        guard let email, let sendsReset = options.sendsReset, mayMail(visitor) else { return }
         let until = WallClock.milliseconds + options.resetMilliseconds
         let (hash, logger) = (email.hash, logger)
         sync.read(AccountRecords.scope, onBehalfOf: visitor.peer) { snapshot in
@@ -135,6 +135,21 @@ extension Accounts {
                 }
             }
         }
+    }
+
+    /// Whether a mail may lead to where the visitor has found the server. Whoever asks for somebody
+    /// else's mail writes the Host: without HOSTS it may be an address of their own, and the link
+    /// would bring the secret there.
+    private func mayMail(_ visitor: Visitor) -> Bool {
+        guard hasNoHosts, visitor.asksByAddress else { return true }
+        if unsentMails.withLock({ $0.occurs(at: .now) }) == .isNews {
+            logger.error(
+                """
+                no mail with a link to choose a new password: it was asked for by an address, \
+                which may be anybody's; set HOSTS to the names or addresses of this server
+                """)
+        }
+        return false
     }
 
     /// Who is counted for a mail. A browser that is known asks its owner's own mails of itself:

@@ -158,7 +158,10 @@ extension Accounts {
     private func check(
         _ typed: String, _ name: String, _ password: String?
     ) throws(AccountError) -> (email: EmailAddress, name: String) {
-        guard let email = EmailAddress(typed) else { throw .emailMalformed }
+        // One that looks like somebody else's in a list, and is not, is nobody's.
+        guard let email = EmailAddress(typed), email.text.isDisplayable else {
+            throw .emailMalformed
+        }
         let name = try Self.checked(name: name)
         if let password,
             let objection = options.passwords.objection(

@@ -32,6 +32,9 @@ extension Accounts {
         let hasSealedEdits: Bool
         /// Scheme and host as the browser named them.
         let origin: String
+        /// It named the server by an address that is not of its own machine, or not at all: then
+        /// nobody has proved that the server is there, also where HOSTS lets it pass.
+        let asksByAddress: Bool
 
         /// Takes what is needed out of a request.
         public init(_ request: borrowing Request) {
@@ -43,7 +46,11 @@ extension Accounts {
             token = SessionCookie.token(in: request)
             deviceCookie = request.cookie("\(SessionCookie.deviceName(isSecure: request.isSecure))")
             hasSealedEdits = request.cookie("mizu-kept") == "1"
-            origin = (request.isSecure ? "https://" : "http://") + (request.host ?? "localhost")
+            let host = request.host
+            origin = (request.isSecure ? "https://" : "http://") + (host ?? "localhost")
+            let address = host.flatMap { HostPolicy.address($0) }
+            asksByAddress =
+                host == nil || address.map { !AddressRanges.loopback.contains($0) } ?? false
         }
 
         /// Who is signed in by a session.

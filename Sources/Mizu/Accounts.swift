@@ -69,7 +69,7 @@ public final class Accounts: Sendable {
         /// The link's path and query. It is a secret, and good once.
         public let path: String
         /// The link with the scheme and the host by which the reset was asked for. HOSTS decides
-        /// which hosts that can be.
+        /// which hosts that can be; without it, an address is none.
         public let link: String
     }
 
@@ -92,12 +92,16 @@ public final class Accounts: Sendable {
     let logger: Logger
     /// Shows a link to who develops the app; nothing elsewhere.
     let tellsDeveloper: @Sendable (_ text: String, _ path: String) -> Void
+    /// HOSTS names nobody: requests may ask by any address, which is whose they like.
+    let hasNoHosts: Bool
+    /// When a mail was not sent for that reason.
+    let unsentMails = Mutex(LogEpisode())
     /// Whose addresses have no limits (LIMIT_EXEMPT).
     let isExempt: @Sendable (PeerAddress) -> Bool
 
     init(
         _ options: AccountOptions, sync: Sync, keys: SecretKeys, hasher: PasswordHasher,
-        logger: Logger, isExempt: @escaping @Sendable (PeerAddress) -> Bool,
+        logger: Logger, hasNoHosts: Bool, isExempt: @escaping @Sendable (PeerAddress) -> Bool,
         atDeletion: UserHooks,
         tellsDeveloper: @escaping @Sendable (_ text: String, _ path: String) -> Void
     ) {
@@ -106,6 +110,7 @@ public final class Accounts: Sendable {
         self.keys = keys
         self.hasher = hasher
         self.logger = logger
+        self.hasNoHosts = hasNoHosts
         self.isExempt = isExempt
         self.atDeletion = atDeletion
         self.tellsDeveloper = tellsDeveloper

@@ -37,7 +37,8 @@ extension App {
         let development = self.development
         let accounts = Accounts(
             options, sync: sync, keys: try secretKeys(), hasher: try startHasher(options.hashing),
-            logger: logger, isExempt: exemption, atDeletion: atAccountDeletion,
+            logger: logger, hasNoHosts: configuration.hosts == .own, isExempt: exemption,
+            atDeletion: atAccountDeletion,
             tellsDeveloper: { development?.tell($0, path: $1) })
         atRestore.add { accounts.cache.clear() }
         accounts.watchEndsElsewhere()

@@ -71,6 +71,7 @@ struct AccountTests {
         _ = try await bench.signedUp("ann")
         let wrong = [
             ("no address", "Bob", AccountBench.password, 422, "not an e-mail address"),
+            ("bob@example.org\u{200B}", "Bob", AccountBench.password, 422, "not an e-mail"),
             ("bob@example.org", " ", AccountBench.password, 422, "1 to 80 characters"),
             ("bob@example.org", "B\u{202E}nnA", AccountBench.password, 422, "cannot be seen"),
             ("bob@example.org", "Bob", "short", 422, "at least 8 characters"),
