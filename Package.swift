@@ -242,7 +242,7 @@ let package = Package(
             ["MizuSyncTools", "MizuSyncSQLite", "MizuSync", "MizuBytes", log]),
         // Nothing of Linux: what a Swift client on a phone would link.
         tests("Portable", ["MizuSync", "MizuBytes"]),
-        tests("Identity", ["MizuIdentity", "MizuEventLoop", "MizuBytes"]),
+        tests("Identity", ["MizuIdentity", "MizuEventLoop", "MizuBytes", "CLinux"]),
         tests("Accounts", ["MizuTesting", "Mizu", "MizuIdentity", "MizuEventLoop"]),
         tests("View", ["MizuTestSupport", "MizuView", "MizuBytes"]),
         tests("Metrics", ["MizuMetrics"]),

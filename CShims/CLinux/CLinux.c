@@ -379,6 +379,15 @@ void cl_set_thread_world(void *world) { thread_world = world; }
 
 void cl_thread_name(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
+// On Linux a nice value is a thread's (setpriority(2), "C library/kernel differences").
+int cl_thread_nice(int steps) {
+    if (steps > 0) {
+        int value = getpriority(PRIO_PROCESS, 0) + steps;
+        setpriority(PRIO_PROCESS, 0, value > 19 ? 19 : value);
+    }
+    return getpriority(PRIO_PROCESS, 0);
+}
+
 // mkdir(2); 0 also if it exists already as a directory.
 static int make_directory(const char *path) {
     if (mkdir(path, 0700) == 0) return 0;

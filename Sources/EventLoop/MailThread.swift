@@ -22,15 +22,19 @@ public enum Stopped: Sendable, Equatable {
 /// A thread with a mailbox.
 public final class MailThread<Mail: Sendable>: Sendable {
     private let name: String
+    private let niceness: Int32
     /// Nil asks the thread to stop.
     private let mailbox: Mailbox<Mail?>
     /// Gets one mail, which is never taken out, when the thread has ended.
     private let ended: Mailbox<Void>
     private let isStarted = Atomic<Bool>(false)
 
-    /// - Parameter name: of the thread; at most 15 bytes of it are kept.
-    public init(_ name: String) throws(SystemError) {
+    /// - Parameters:
+    ///   - name: of the thread; at most 15 bytes of it are kept.
+    ///   - niceness: how far it gives way to the other threads (`startThread`).
+    public init(_ name: String, niceness: Int32 = 0) throws(SystemError) {
         self.name = name
+        self.niceness = niceness
         mailbox = try Mailbox()
         ended = try Mailbox()
     }
@@ -46,7 +50,7 @@ public final class MailThread<Mail: Sendable>: Sendable {
         var inbox: MailInbox<Mail>? = try MailInbox(mailbox)
         var owned: Owned? = owned
         let ended = ended
-        try startThread(name) {
+        try startThread(name, niceness: niceness) {
             if var inbox = inbox.take(), let owned = owned.take() { body(owned, &inbox) }
             ended.post(())
         }

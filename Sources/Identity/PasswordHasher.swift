@@ -1,7 +1,8 @@
 // The thread that hashes passwords. A hash is slow on purpose and takes 19 MiB, so there is one
 // thread, one hash at a time, and a queue with an end (HashQueue): event loops never wait for it,
-// and ten thousand sign-ins at once cost no more memory than sixty-four. Whoever gets no place is
-// told so at once. An unknown name is hashed like a known one: both ways do one hash.
+// nor does it keep a processor from them, and ten thousand sign-ins at once cost no more memory
+// than sixty-four. Whoever gets no place is told so at once. An unknown name is hashed like a known
+// one: both ways do one hash.
 //
 // Nothing here logs, and no password outlives its hash.
 
@@ -58,7 +59,8 @@ public final class PasswordHasher: Sendable {
         stranger = PasswordHash.make(Randomness.bytes(16), parameters)
         queue = Mutex(
             State(queue: HashQueue(waitingMax: waitingMax, sourceMax: sourceMax)))
-        thread = try MailThread("mizu-passwords")
+        // With one processor an event loop must not wait until a hash has had its turn.
+        thread = try MailThread("mizu-passwords", niceness: 10)
     }
 
     /// Starts the thread. Call it once.

@@ -1,6 +1,7 @@
 // Passwords: their hashes, the thread that makes them, the order in which they wait, and which are
 // taken at all. Hashes here are as weak as the function allows, so that they cost nothing.
 
+import CLinux
 import MizuBytes
 import MizuEventLoop
 import Synchronization
@@ -86,6 +87,20 @@ struct PasswordHashTests {
         #expect(hasher.hashCount == 2)
         #expect(await Self.verify(hasher, "correct horse", nil) == .success(false))
         #expect(hasher.hashCount == 3)
+    }
+
+    @Test("hashing gives way to event loops, and nobody else does")
+    func niceness() async throws {
+        let hasher = try PasswordHasher(.weakest)
+        try hasher.start()
+        defer { hasher.stop() }
+        // An answer comes on the thread.
+        let found = await withCheckedContinuation { continuation in
+            hasher.verify("guess", against: nil, for: 1) { _ in
+                continuation.resume(returning: cl_thread_nice(0))
+            }
+        }
+        #expect(found == min(19, cl_thread_nice(0) + 10))
     }
 
     @Test("a storm is refused beyond the queue's end, and another address still gets its turn")

@@ -95,6 +95,9 @@ uint64_t cl_processor_ns(void);
 int cl_contains(const void *bytes, size_t count, const void *part, size_t part_count);
 int cl_cpu_count(void);
 void cl_thread_name(const char *name);
+// Lets the calling thread, and no other, give way to all threads of a lower nice value (nice(2),
+// sched(7)): `steps` above what it has, 19 at most. Returns the nice value that it has then.
+int cl_thread_nice(int steps);
 // Names the calling thread, as long as it runs (pthread_self(3)).
 uint64_t cl_thread_self(void);
 
