@@ -52,7 +52,7 @@ class Worker:
         except BaseException as error:
             self.failure = error
 
-    def join(self, seconds=60):
+    def join(self, seconds=150):
         self.stop.set()
         self.thread.join(seconds)
         assert not self.thread.is_alive(), f"{self.name} hangs"

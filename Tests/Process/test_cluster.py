@@ -6,7 +6,7 @@ or doubled, cursors are gapless, and whatever an answer has shown every later an
 (Tests/Servers/history_checker.py).
 
 MIZU_CLUSTER_SECONDS (8) is how long faults come in each test, MIZU_SEED (1) chooses them, and
-MIZU_CONVERGE_SECONDS (30, of a machine that does other things as well) is what clients may take to come
+MIZU_CONVERGE_SECONDS (90, of a machine that does other things as well) is what clients may take to come
 to the log's end after the last repair.
 """
 
@@ -32,7 +32,7 @@ from wire import Connection
 
 SECONDS = float(os.environ.get("MIZU_CLUSTER_SECONDS", "8"))
 SEED = int(os.environ.get("MIZU_SEED", "1"))
-CONVERGE = float(os.environ.get("MIZU_CONVERGE_SECONDS", "30"))
+CONVERGE = float(os.environ.get("MIZU_CONVERGE_SECONDS", "90"))
 SCOPES = ("left", "middle", "right")
 WRITERS, FOLLOWERS = 5, 4
 
@@ -79,10 +79,10 @@ class Rounds:
         for writer in self.writers:
             writer.join()
         for writer in self.writers:
-            writer.drain(60)
+            writer.drain(120)
         ends = self.ends()
         wait_until(lambda: all(f.cursor == ends[f.scope] or f.failure for f in self.followers),
-                   60, lambda: f"the end of the logs: {self.places(ends)}; seed {self.seed}")
+                   120, lambda: f"the end of the logs: {self.places(ends)}; seed {self.seed}")
         took = time.monotonic() - repaired
         for follower in self.followers:
             follower.join()
@@ -99,7 +99,7 @@ class Rounds:
                     worker.join()
             return self.acknowledged >= before + wanted
 
-        wait_until(is_enough, 60, lambda: f"acknowledged pushes after {self.done}, seed {self.seed}: "
+        wait_until(is_enough, 120, lambda: f"acknowledged pushes after {self.done}, seed {self.seed}: "
                    + "".join(node.errors[-1500:] for node in self.cluster.nodes if node))
 
     @property
@@ -159,7 +159,7 @@ def node_faults(cluster, rng):
         old = cluster.take_out(index)
         if cluster.is_shared:
             cluster.start_node(index)
-        old.stop(15)
+        old.stop(60)
 
     return {"kill -9 of a node": kill, "drain of a node": drain}
 

@@ -77,7 +77,7 @@ def table(running, *words):
 def both_there(nodes):
     def look():
         return all(seen(one, other) for one in nodes for other in nodes)
-    wait_until(look, 20, "both nodes in the answers of both")
+    wait_until(look, 60, "both nodes in the answers of both")
 
 
 def test_each_node_shows_both(nodes, shared):
@@ -96,9 +96,11 @@ def test_each_node_shows_both(nodes, shared):
             assert now - 600_000 < one["started"] <= now and not one["draining"]
             assert {"sockets", "scopes", "cpu_permille", "feed_lag_ms", "changes_behind"} <= set(
                 one["figures"])
-    shown = table(nodes[0])
+    # One that was on no core for three seconds is silent until it is heard again.
+    shown = wait_until(lambda: (text := table(nodes[0])).count(" lives") == 2 and text,
+                       what=lambda: table(nodes[0]))
     assert shown.startswith("2 nodes on ") and "news by redis" in shown.splitlines()[0]
-    assert all(one.authority in shown for one in nodes) and shown.count(" lives") == 2
+    assert all(one.authority in shown for one in nodes)
     assert {one["node"] for one in json.loads(table(nodes[1], "--json"))["nodes"]} == {
         answer["node"] for answer in answers}
 
@@ -113,16 +115,16 @@ def test_figures_of_a_node_are_those_that_the_other_shows(nodes):
     with contextlib.ExitStack() as stack:
         for _ in range(3):
             subscribe(stack.enter_context(WebSocket(nodes[1])), scope)
-        wait_until(lambda: figure(nodes[0], nodes[1], "sockets") == 3, 20, "sockets of the other")
-        wait_until(lambda: figure(nodes[0], nodes[1], "scopes") >= 1, 20, "scopes of the other")
+        wait_until(lambda: figure(nodes[0], nodes[1], "sockets") == 3, 60, "sockets of the other")
+        wait_until(lambda: figure(nodes[0], nodes[1], "scopes") >= 1, 60, "scopes of the other")
         assert figure(nodes[0], nodes[0], "sockets") == 0
         # Work that the processor has to do shows as such.
         def is_busy():
             for _ in range(200):
                 fetch(nodes[1], "GET", "/healthz")
             return figure(nodes[0], nodes[1], "cpu_permille") > 0
-        wait_until(is_busy, 30, "use of a processor")
-    wait_until(lambda: figure(nodes[0], nodes[1], "sockets") == 0, 20, "the end of the sockets")
+        wait_until(is_busy, 60, "use of a processor")
+    wait_until(lambda: figure(nodes[0], nodes[1], "sockets") == 0, 60, "the end of the sockets")
 
 
 class Moves:
@@ -153,13 +155,15 @@ def test_the_feed_is_counted_where_it_comes_from_and_where_it_goes(nodes):
         assert reader.now("mizu_feed_scopes") >= len(scopes)
         for scope in scopes:
             assert push_one(nodes[0], scope, create())["ok"]
-        wait_until(lambda: reader["mizu_feed_delay_seconds_count"] >= len(scopes), 20, "the feed")
-        assert reader["mizu_news_received_total"] >= 1
+        wait_until(lambda: reader["mizu_feed_delay_seconds_count"] >= len(scopes), 60, "the feed")
+        # A poll may have been faster than the news.
+        wait_until(lambda: reader["mizu_news_received_total"] >= 1, what="news")
         assert reader["mizu_feed_delay_seconds_sum"] >= 0
-        assert writer["mizu_news_sent_total"] >= len(scopes)
+        wait_until(lambda: writer["mizu_news_sent_total"] >= len(scopes), what="news that were sent")
         assert writer["mizu_feed_delay_seconds_count"] == 0
         # Six scopes are of at least two of three committers, or the hash is none.
-        assert writer.total("mizu_commits_total") == writer["mizu_commit_duration_seconds_count"] > 0
+        wait_until(lambda: writer.total("mizu_commits_total")
+                   == writer["mizu_commit_duration_seconds_count"] > 0, what="all commits' times")
         assert writer["mizu_pushes_total"] == len(scopes)
         assert [name for name in writer.before if name.startswith("mizu_commits_total")] == [
             f'mizu_commits_total{{committer="{number}"}}' for number in range(3)]
@@ -172,7 +176,8 @@ def test_the_feed_is_counted_where_it_comes_from_and_where_it_goes(nodes):
         assert reader["mizu_read_index_requests_total"] >= 1
     for one in nodes:
         moved = Moves(one)
-        assert moved.now("mizu_cluster_nodes") == 2 and moved.now("mizu_news_up") == 1
+        wait_until(lambda moved=moved: moved.now("mizu_cluster_nodes") == 2
+                   and moved.now("mizu_news_up") == 1, what="two nodes and news")
         assert moved.now("mizu_news_connections_total") >= 1
         assert moved.now("mizu_feed_lag_seconds") < 60
 
@@ -188,7 +193,7 @@ def test_commits_that_meet_those_of_another_node_are_counted_as_gaps_or_in_order
         for moved in moves:
             def told(moved=moved):
                 return moved["mizu_feed_delay_seconds_count"]
-            wait_until(told, 20, "changes of the other")
+            wait_until(told, 60, "changes of the other")
             assert moved["mizu_feed_gaps_total"] >= 0 and moved["mizu_feed_catch_ups_total"] >= 0
 
 
@@ -210,7 +215,7 @@ def test_promtool_finds_nothing_to_complain_of(nodes):
     if not promtool:
         pytest.skip("promtool (Debian's prometheus) is not installed")
     checked = subprocess.run([promtool, "check", "metrics"], input=scrape(nodes[0]).encode(),
-                             capture_output=True, timeout=30, check=False)
+                             capture_output=True, timeout=60, check=False)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 
@@ -222,28 +227,28 @@ def test_without_news_a_node_says_that_it_polls_and_how_far_it_was_behind(nodes,
         subscribe(watcher, scope)
         moved = Moves(nodes[1])
         redis.kill()
-        wait_until(lambda: all(Moves(one).now("mizu_news_up") == 0 for one in nodes), 20, "no news")
+        wait_until(lambda: all(Moves(one).now("mizu_news_up") == 0 for one in nodes), 60, "no news")
         assert cluster_of(nodes[1])["news"] == "poll"
         assert len(push(nodes[0], scope, *[create() for _ in range(5)])) == 5
-        wait_until(lambda: figure(nodes[1], nodes[1], "changes_behind") == 5, 20, "what was missing")
+        wait_until(lambda: figure(nodes[1], nodes[1], "changes_behind") == 5, 60, "what was missing")
         watcher.receive_until(lambda m: m["type"] in ("sync", "delta"))
         assert moved["mizu_feed_catch_ups_total"] >= 1
         # It was told by a poll, and how long that took is known all the same.
-        assert moved["mizu_feed_delay_seconds_count"] >= 1
-        wait_until(lambda: moved["mizu_news_dropped_total"] > 0, 20, "a message that nobody takes")
+        wait_until(lambda: moved["mizu_feed_delay_seconds_count"] >= 1, what="how long it took")
+        wait_until(lambda: moved["mizu_news_dropped_total"] > 0, 60, "a message that nobody takes")
     redis.start()
-    wait_until(lambda: all(cluster_of(one)["news"] == "redis" for one in nodes), 20, "news again")
+    wait_until(lambda: all(cluster_of(one)["news"] == "redis" for one in nodes), 60, "news again")
 
 
 def test_a_node_that_dies_is_shown_as_silent_and_then_not_any_more(nodes):
     both_there(nodes)
     nodes[1].kill()
-    wait_until(lambda: " silent " in table(nodes[0]), 20, "a silent node")
+    wait_until(lambda: " silent " in table(nodes[0]), 60, "a silent node")
     assert seen(nodes[0], nodes[1])["seen_ms"] >= 3_000
-    wait_until(lambda: Moves(nodes[0]).now("mizu_cluster_nodes") == 1, 20, "one living node")
-    wait_until(lambda: seen(nodes[0], nodes[1]) is None, 30, "the end of the silent node")
+    wait_until(lambda: Moves(nodes[0]).now("mizu_cluster_nodes") == 1, 60, "one living node")
+    wait_until(lambda: seen(nodes[0], nodes[1]) is None, 60, "the end of the silent node")
     assert table(nodes[0]).startswith("1 node on ")
-    nodes[0].stop(15)
+    nodes[0].stop(60)
 
 
 def test_a_node_by_itself_shows_itself_and_its_database(postgres_cluster, start):

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from server import MIZU
+from server import MIZU, wait_until
 from postgres import PASSWORD
 from stores import Missing, Postgres, _refusal
 from sync import create, pull, pull_all, push, push_one
@@ -40,6 +40,7 @@ class Pushers:
                         for number in range(count)]
         for thread in self.threads:
             thread.start()
+        wait_until(lambda: len({scope for scope, *_ in self.done}) == count, what="pushes of each")
 
     def _run(self, scope):
         while True:

@@ -107,24 +107,31 @@ def until_it_answers(writer, reader):
 
 
 def test_what_the_replica_has_is_read_from_it(primary, replica, writer, reader):
-    scopes = [written(writer) for _ in range(10)]
-    replica.catch_up(primary)
-    before, behind = reads(reader), misses(reader, "behind")
-    for scope, results in scopes:
-        expect_all(reader, scope, results)
-    # One page of changes and one of records for each.
-    assert reads(reader) >= before + 20
-    assert misses(reader, "behind") == behind
+    def all_of_it():
+        scopes = [written(writer) for _ in range(10)]
+        replica.catch_up(primary)
+        before, behind = reads(reader), misses(reader, "behind")
+        for scope, results in scopes:
+            expect_all(reader, scope, results)
+        assert misses(reader, "behind") == behind
+        # One page of changes and one of records for each. Fewer where the replica was not on a core
+        # in time: then it rests, and is asked again.
+        return reads(reader) >= before + 20
+
+    wait_until(all_of_it, what="reads of the replica alone")
 
 
 def test_a_page_of_the_app_is_read_from_it(primary, replica, writer, reader):
-    title = f"page {new_id()}"
-    assert push_one(writer, "_default", create(title=title))["ok"]
-    replica.catch_up(primary)
-    before = reads(reader)
-    for path in ("/", "/api/todos"):
-        assert title in fetch(reader, "GET", path).body.decode()
-    assert reads(reader) > before
+    def is_of_the_replica():
+        title = f"page {new_id()}"
+        assert push_one(writer, "_default", create(title=title))["ok"]
+        replica.catch_up(primary)
+        before = reads(reader)
+        for path in ("/", "/api/todos"):
+            assert title in fetch(reader, "GET", path).body.decode()
+        return reads(reader) > before
+
+    wait_until(is_of_the_replica, what="a page of the replica")
 
 
 def test_nobody_sees_less_than_was_told_while_the_replay_is_paused(
@@ -136,14 +143,20 @@ def test_nobody_sees_less_than_was_told_while_the_replay_is_paused(
         before = misses(reader, "behind")
         record, scope = new_id(), new_scope()
         results = []
-        for turn in range(20):
+
+        def turn_is_over(turn):
             results.append(push_one(writer, scope, create(record) if turn == 0 else mutation(
                 "todo.update", id=record, title=f"turn {turn}")))
             expect_all(reader, scope, results)
             title = f"page {new_id()}"
             assert push_one(writer, "_default", create(title=title))["ok"]
             assert title in fetch(reader, "GET", "/").body.decode()
-        assert misses(reader, "behind") > before
+            return misses(reader, "behind") > before
+
+        for turn in range(20):
+            turn_is_over(turn)
+        # A replica that answered late before rests, and is asked again.
+        wait_until(lambda: turn_is_over(len(results)), what="a replica that is behind")
         # What it has shown all along it may still show; the other node moves it once more.
         expect_all(reader, old, old_results)
         old_results.append(push_one(writer, old, create()))
@@ -165,14 +178,17 @@ def test_what_the_primary_does_not_show_yet_nobody_sees(
     waiting = threading.Thread(
         target=lambda: answers.append(push(writer, scope, create(), create())), daemon=True)
     try:
-        wait_until(lambda: primary.sql("SHOW synchronous_standby_names") == "nobody", 30, "the setting")
+        wait_until(lambda: primary.sql("SHOW synchronous_standby_names") == "nobody", 60, "the setting")
         waiting.start()
         last = f"SELECT cursor FROM mizu_scope WHERE name = '{scope}'"
-        wait_until(lambda: replica.sql(last, database) == "5", 30, "the commit there")
+        wait_until(lambda: replica.sql(last, database) == "5", 60, "the commit there")
         assert primary.sql(last, database) == "3" and not answers
         before = misses(reader, "ahead")
-        expect_all(reader, scope, results)
-        assert misses(reader, "ahead") > before
+
+        def is_ahead():
+            expect_all(reader, scope, results)
+            return misses(reader, "ahead") > before
+        wait_until(is_ahead, what="a replica that is ahead")
     finally:
         primary.settings["synchronous_standby_names"] = "''"
         primary.command()
@@ -187,12 +203,17 @@ def test_a_way_that_breaks_costs_the_way_to_the_primary(writer, reader, way, mod
     until_it_answers(writer, reader)
     before = misses(reader, "away") + misses(reader, "late")
     way.set(mode)
+
+    def is_missed():
+        expect_all(reader, *written(writer))
+        return misses(reader, "away") + misses(reader, "late") > before
+
     try:
         for _ in range(4):
             expect_all(reader, *written(writer))
+        wait_until(is_missed, what="a replica that is missed")
     finally:
         way.set("pass")
-    assert misses(reader, "away") + misses(reader, "late") > before
     until_it_answers(writer, reader)
 
 
@@ -203,7 +224,7 @@ def test_the_admin_address_tells_how_often_it_was_of_use(reader):
     promtool = shutil.which("promtool")
     if promtool:
         checked = subprocess.run([promtool, "check", "metrics"], input=scrape(reader).encode(),
-                                 capture_output=True, timeout=30, check=False)
+                                 capture_output=True, timeout=60, check=False)
         assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 
@@ -225,11 +246,14 @@ def test_a_replica_of_another_database_is_not_read(primary, replica, database, t
         node = reading_node(folder, primary, database, replica.url(name))
         try:
             results = [push_one(node, scope, create())]
-            assert snapshot(node, scope).json["cursor"] == results[0]["cursor"]
-            assert misses(node, "other_database") > 0 and reads(node) == 0
+            def is_told_apart():
+                assert snapshot(node, scope).json["cursor"] == results[0]["cursor"]
+                assert reads(node) == 0
+                return misses(node, "other_database") > 0
+            wait_until(is_told_apart, what="another database")
             # Which one it is, by its address.
             said = f"of another database than DATABASE_URL: PostgreSQL at 127.0.0.1 port {replica.port}"
-            wait_until(lambda: said in node.errors, 10, "the log")
+            wait_until(lambda: said in node.errors, 60, "the log")
         finally:
             node.stop()
         scope = new_scope()
@@ -260,9 +284,14 @@ def test_a_replica_that_is_killed_and_comes_back(primary, replica, writer, reade
     until_it_answers(writer, reader)
     before = misses(reader, "away")
     replica.crash()
+
+    def is_missed():
+        expect_all(reader, *written(writer))
+        return misses(reader, "away") > before
+
     for _ in range(5):
         expect_all(reader, *written(writer))
-    assert misses(reader, "away") > before
+    wait_until(is_missed, what="a replica that is missed")
     replica.start()
     until_it_answers(writer, reader)
 
@@ -271,6 +300,12 @@ def test_a_replica_that_was_promoted_is_not_read(primary, replica, writer, reade
     until_it_answers(writer, reader)
     replica.promote()
     count = reads(reader)
+
+    def is_known():
+        expect_all(reader, *written(writer))
+        assert reads(reader) == count
+        return misses(reader, "promoted") > 0
+
     for _ in range(5):
         expect_all(reader, *written(writer))
-    assert misses(reader, "promoted") > 0 and reads(reader) == count
+    wait_until(is_known, what="a primary in the replica's place")

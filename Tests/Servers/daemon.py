@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 PLACES = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin")
 _LIBC = ctypes.CDLL(None)
 
@@ -38,9 +38,9 @@ def program(name):
     return found
 
 
-def free_port():
+def free_port(host="127.0.0.1"):
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return probe.getsockname()[1]
 
 
@@ -153,7 +153,7 @@ class Daemon:
         self.child.send_signal(signal.SIGCONT)
         self.paused = False
 
-    def end(self, number=signal.SIGTERM, seconds=30.0):
+    def end(self, number=signal.SIGTERM, seconds=60.0):
         """Ends it by a signal, and waits until it is gone; harmless if it is."""
         if not self.is_running():
             return

@@ -167,7 +167,7 @@ class Postgres(Daemon):
         self.end(number)
         return self.start()
 
-    def end(self, number=signal.SIGINT, seconds=30.0):
+    def end(self, number=signal.SIGINT, seconds=60.0):
         # SIGTERM would wait for every client to leave.
         super().end(signal.SIGINT if number == signal.SIGTERM else number, seconds)
 
@@ -202,7 +202,7 @@ class Postgres(Daemon):
         self.settings["synchronous_standby_names"] = f"'{other.follower_name()}'"
         self.command()
         self.sql("SELECT pg_reload_conf()")
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while self.sql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") != "1":
             assert time.monotonic() < end, f"no synchronous standby: {other.log()}"
             time.sleep(0.05)

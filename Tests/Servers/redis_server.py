@@ -59,7 +59,7 @@ class Redis(Daemon):
     def tls_url(self):
         return f"rediss://:{self.password}@localhost:{self.tls_port}"
 
-    def ask(self, *words, seconds=5.0):
+    def ask(self, *words, seconds=60.0):
         """One command on a connection of its own; what it answers, lists included."""
         with socket.create_connection(("127.0.0.1", self.port), seconds) as connection:
             file = connection.makefile("rwb")
