@@ -20,12 +20,12 @@ CHROMIUM = "/usr/bin/chromium"
 NETWORK_NOISE = ("Failed to load resource", "WebSocket connection to", "net::ERR_")
 SCREENS = Path(__file__).resolve().parents[2] / ".build" / "screens"
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=60_000)
 
 
 def launch_options() -> dict:
     # Root cannot have Chromium's sandbox; without this word Playwright gives nobody one.
-    return {"executable_path": CHROMIUM, "chromium_sandbox": os.geteuid() != 0}
+    return {"executable_path": CHROMIUM, "chromium_sandbox": os.geteuid() != 0, "timeout": 120_000}
 
 
 class Watch:
@@ -36,6 +36,7 @@ class Watch:
         self.network_may_fail = False
 
     def over(self, context: BrowserContext) -> None:
+        context.set_default_timeout(60_000)
         context.add_init_script(
             "addEventListener('securitypolicyviolation', (event) => console.error("
             "`CSP: ${event.violatedDirective} ${event.blockedURI}`), true);"

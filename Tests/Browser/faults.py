@@ -34,7 +34,7 @@ class Held:
 
     def wait(self, page: Page) -> None:
         """Waits until the request is here."""
-        for _ in range(1500):
+        for _ in range(6000):
             if self._route:
                 return
             page.wait_for_timeout(10)

@@ -13,7 +13,7 @@ import threading
 import urllib.request
 from pathlib import Path
 
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 class Server:
@@ -50,7 +50,7 @@ class Server:
         if self._process and self._process.poll() is None:
             self._process.kill()
         if self._process:
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=60)
             self._process.stdout.close()
             self._log.close()
         self._process = None
@@ -86,7 +86,7 @@ class Server:
             self.url.rstrip("/") + path, data=json.dumps(body).encode(),
             headers={"Content-Type": "application/json"}, method="POST",
         )
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)
 
     def _listening_url(self) -> str:

@@ -78,7 +78,7 @@ def take_overlay(context, folder):
     finally:
         SOURCE.write_text(text)
         dev.signal(signal.SIGTERM)
-        dev.wait(30)
+        dev.wait(60)
 
 
 def main():

@@ -143,7 +143,7 @@ def test_a_record_broken_behind_the_clients_back_is_healed(begun):
         performance.now = () => now() + 3_600_000;
         await mizu.client.pull();
     }""")
-    for _ in range(750):
+    for _ in range(3000):
         if len(stored.values(todo.page, "records")) == 2:
             break
         todo.page.wait_for_timeout(20)

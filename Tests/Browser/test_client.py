@@ -31,7 +31,8 @@ def test_a_first_visit_takes_six_requests(server, new_context):
     todo.expect_synced()
     todo._wait("() => window.mizu?.live.status === 'open'")
     files = [url for url in asked if "/_sync/" not in url]
-    assert len(files) + len(sockets) <= REQUESTS_MAX, asked
+    # A socket that a machine does not open in six seconds is opened again.
+    assert len(files) + len(set(sockets)) <= REQUESTS_MAX, asked
     sizes = [request.sizes() for request in finished if request.url in files]
     loaded = sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes)
     assert 20_000 < loaded < 48_000, loaded

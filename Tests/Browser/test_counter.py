@@ -115,7 +115,7 @@ def test_a_server_that_is_away_is_said_by_a_page_of_ours(open_counter, server, w
     expect(page.get_by_role("link", name="Try again")).to_be_visible()
     server.start()
     # It goes back by itself.
-    count(page).to_have_text("0", timeout=40_000)
+    count(page).to_have_text("0", timeout=60_000)
     is_live(page)
 
 

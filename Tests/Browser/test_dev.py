@@ -25,7 +25,10 @@ from mizu_server import Server  # noqa: E402
 from server import wait_until  # noqa: E402
 
 TODO = Path(os.environ.get("TODO_DEBUG_BIN", ROOT / ".build/debug/MizuTodoServer"))
-CSS_MS, HTML_MS = 200, 300  # at the median, from the edit to the browser
+# At the median, from the edit to the browser, on a machine that somebody works at. Continuous
+# integration has slower ones: there it shows that nothing waits for seconds.
+SLOWER = 10 if os.environ.get("CI") else 1
+CSS_MS, HTML_MS = 200 * SLOWER, 300 * SLOWER
 EDITS = 9
 ROUNDS = 3  # one must keep the promise: what else the machine does is not ours to judge
 
@@ -67,7 +70,7 @@ def server(tmp_path, request):
     yield server
     server.signal(signal.SIGTERM)
     try:
-        assert server.wait(20) == 0
+        assert server.wait(60) == 0
     finally:
         server.kill()
 
@@ -83,7 +86,7 @@ def todo(open_page, watch):
 
 
 WHEN = """([question, wanted]) => new Promise((resolve, reject) => {
-    const giveUp = setTimeout(() => reject(new Error(`${question} is not ${wanted}`)), 10_000);
+    const giveUp = setTimeout(() => reject(new Error(`${question} is not ${wanted}`)), 60_000);
     const questions = {
         css: () => getComputedStyle(document.documentElement).getPropertyValue("--edit").trim(),
         title: () => document.querySelector("h1")?.textContent,
@@ -99,7 +102,7 @@ WHEN = """([question, wanted]) => new Promise((resolve, reject) => {
 
 def when(page, question, wanted):
     """The moment at which the page shows it; asks again where the page is loaded meanwhile."""
-    end = time.monotonic() + 15
+    end = time.monotonic() + 120
     while True:
         try:
             return page.evaluate(WHEN, [question, wanted])

@@ -4,9 +4,15 @@ Judged by pixels where something is painted, by computed styles where a system c
 """
 
 import base64
+import sys
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Process"))
+
+from server import wait_until  # noqa: E402
 
 # The page's policy lets data: images in, and a canvas tells what is in them.
 COLOURS = """async (picture) => {
@@ -62,7 +68,8 @@ def test_only_what_is_done_has_a_tick(todo):
     assert len(inside(todo, todo.checkbox("Open"))) == 1
     assert len(inside(todo, todo.checkbox("Done"))) > 1
     highlight = todo.page.evaluate(SYSTEM_COLOUR, "Highlight")
-    assert style(todo.checkbox("Done"), "background-color") == highlight
+    wait_until(lambda: style(todo.checkbox("Done"), "background-color") == highlight,
+               what="a colour that has come")
     assert style(todo.checkbox("Open"), "background-color") != highlight
 
 
@@ -83,8 +90,9 @@ def test_what_waits_and_the_state_have_a_shape(todo):
     todo.expect_state("offline")
     todo.checkbox("Open").check()
     expect(todo.pending).to_have_count(1)
-    assert len(inside(todo, mark, 1)) > 1
-    assert inside(todo, dot, 0.3) != calm  # a ring, where it was a disc
+    # Once it is painted.
+    wait_until(lambda: len(inside(todo, mark, 1)) > 1, what="a mark that can be seen")
+    wait_until(lambda: inside(todo, dot, 0.3) != calm, what="a ring, where it was a disc")
 
 
 def test_the_focus_can_be_seen(todo):

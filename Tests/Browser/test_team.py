@@ -95,7 +95,7 @@ def has_shell(page: Page) -> None:
     """Waits until the service worker could give the page without a network."""
     page.evaluate("""async () => {
         await navigator.serviceWorker.ready;
-        for (let tries = 0; tries < 500; tries += 1) {
+        for (let tries = 0; tries < 3000; tries += 1) {
             if (navigator.serviceWorker.controller && await caches.match("/?shell=1")) return;
             await new Promise((done) => setTimeout(done, 20));
         }

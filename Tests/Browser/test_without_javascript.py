@@ -57,7 +57,7 @@ def test_a_double_submit_is_harmless(server, plain):
     assert re.fullmatch(r"[0-9A-Za-z_.-]{16,128}", fields["mutation"])
     body = urllib.parse.urlencode({**fields, "title": "Only once"}).encode()
     for _ in range(2):
-        with urllib.request.urlopen(server.url + "todos", data=body, timeout=10) as answer:
+        with urllib.request.urlopen(server.url + "todos", data=body, timeout=60) as answer:
             assert answer.status == 200  # after the 303
     plain.page.reload()
     plain.expect_titles("Only once")

@@ -63,7 +63,7 @@ class TodoPage:
         """Waits in the page; Playwright's own wait uses eval, which the page's policy forbids."""
         self.page.evaluate(f"""() => new Promise((resolve, reject) => {{
             const condition = {condition};
-            const giveUp = setTimeout(() => reject(new Error("waited too long")), 15_000);
+            const giveUp = setTimeout(() => reject(new Error("waited too long")), 60_000);
             const look = () => {{
                 if (!condition()) return setTimeout(look, 20);
                 clearTimeout(giveUp);
