@@ -93,7 +93,7 @@ def echo(tmp_path_factory):
     try:
         yield process
         process.signal(signal.SIGTERM)
-        assert process.wait(8) == 0, process.errors
+        assert process.wait(60) == 0, process.errors
         assert all(processes.LISTENING.match(line) for line in process.lines), process.lines
     finally:
         process.kill()

@@ -86,7 +86,7 @@ class Dev(Process):
     def count(self, name):
         return sum(f'"event":"{name}"' in line for line in list(self.lines))
 
-    def wait_event(self, name, times=1, seconds=40.0):
+    def wait_event(self, name, times=1, seconds=120.0):
         """The event, once it has come so often; fails where we have ended before."""
         def found():
             if self.count(name) >= times:
@@ -135,7 +135,7 @@ class Load(threading.Thread):
         while not self.stopping:
             try:
                 if peer is None:
-                    peer = self.connect(self.address, timeout=20)
+                    peer = self.connect(self.address, timeout=60)
                 peer.sendall(self.REQUEST)
                 if not self.answered(peer):
                     peer.close()

@@ -132,7 +132,7 @@ class Watcher:
             self.failure = error
 
     def join(self):
-        self.thread.join(30)
+        self.thread.join(60)
         assert not self.thread.is_alive(), "a watcher hangs"
         assert self.failure is None, repr(self.failure)
 

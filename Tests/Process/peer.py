@@ -19,7 +19,7 @@ TAIL = b"\x00\x00\xff\xff"
 class Peer(Connection):
     """An open WebSocket. `agreed` holds what was agreed of permessage-deflate, None for nothing."""
 
-    def __init__(self, server, offer=None, headers=(), timeout=10.0, source=None):
+    def __init__(self, server, offer=None, headers=(), timeout=60.0, source=None):
         super().__init__(server, timeout, source)
         key = base64.b64encode(os.urandom(16)).decode()
         fields = [("Upgrade", "websocket"), ("Connection", "Upgrade"),

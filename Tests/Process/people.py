@@ -30,7 +30,7 @@ class Client:
         headers.update({name.replace("_", "-"): value for name, value in fields.items()})
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        connection = http.client.HTTPConnection(*self.address, timeout=20)
+        connection = http.client.HTTPConnection(*self.address, timeout=60)
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()

@@ -16,11 +16,11 @@ from pathlib import Path
 
 MIZU = os.environ.get("MIZU_BIN", "")
 ECHO = os.environ.get("ECHO_BIN", "")
-START_SECONDS = 15.0
+START_SECONDS = 60.0
 LISTENING = re.compile(r"^listening on (https?)://([^\s/]+):(\d+)/?$")
 
 
-def wait_until(question, seconds=30.0, what="a condition"):
+def wait_until(question, seconds=60.0, what="a condition"):
     """Asks `question()` until its answer is true, and returns that answer; fails after `seconds`.
 
     `what` is named then: words, or a function that says them at that moment.
@@ -78,7 +78,7 @@ class Process:
     def wait_listening(self):
         """Waits for the first line of standard output and returns (host, port) from it."""
         assert self._listening.wait(START_SECONDS), f"no line on stdout; stderr: {self.errors}"
-        assert self.lines, f"ended with {self.child.wait(5)} before it listened: {self.errors}"
+        assert self.lines, f"ended with {self.child.wait(60)} before it listened: {self.errors}"
         match = LISTENING.match(self.lines[0])
         assert match, f"first line on stdout is {self.lines[0]!r}"
         return match[2].strip("[]"), int(match[3])
@@ -86,21 +86,21 @@ class Process:
     def signal(self, number):
         self.child.send_signal(number)
 
-    def wait(self, seconds=30.0):
+    def wait(self, seconds=60.0):
         """The exit code (negative for a signal); also waits for the last line of standard output."""
         try:
             code = self.child.wait(seconds)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {seconds} s; stderr: {self.errors}") from None
-        self._reader.join(5)
+        self._reader.join(60)
         return code
 
     def kill(self):
         """kill -9, and waits until the process is gone."""
         if self.child.poll() is None:
             self.child.kill()
-        self.child.wait(10)
-        self._reader.join(5)
+        self.child.wait(60)
+        self._reader.join(60)
         self.child.stdout.close()
 
 
@@ -126,7 +126,7 @@ class Server(Process):
         self.authority = f"{name}:{self.port}"
         return self
 
-    def stop(self, seconds=20.0):
+    def stop(self, seconds=60.0):
         """SIGTERM and a clean end: exit code 0, only `listening on` lines on standard output."""
         self.signal(signal.SIGTERM)
         code = self.wait(seconds)

@@ -89,7 +89,7 @@ def _refusal(binary):
     try:
         done = subprocess.run(
             [binary, "serve", "--addr", "127.0.0.1:0", "--database-url", "postgres://127.0.0.1:1/x"],
-            capture_output=True, text=True, timeout=10, env={"PATH": os.environ.get("PATH", "")})
+            capture_output=True, text=True, timeout=60, env={"PATH": os.environ.get("PATH", "")})
     except subprocess.TimeoutExpired:
         return None  # it tries again and again
     said = (done.stderr.strip().splitlines() or [""])[-1]

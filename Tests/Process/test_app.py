@@ -214,4 +214,4 @@ def test_an_edit_through_the_api_is_seen_by_the_next_request_on_any_worker(serve
         assert made in value
     for connection in connections:
         connection.close()
-    wait_until(lambda: len(todos(server)) == 24, 5, "24 todos")
+    wait_until(lambda: len(todos(server)) == 24, 60, "24 todos")

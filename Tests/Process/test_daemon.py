@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -134,13 +135,17 @@ def test_a_folder_that_the_user_cannot_write_is_one_clear_line(start, open_folde
 
 # --- the service manager --------------------------------------------------------------------------
 
+SO_TIMESTAMPNS = 35  # socket(7); Python has no name for it
+
+
 class NotifySocket:
     """systemd's end of NOTIFY_SOCKET."""
 
     def __init__(self, name):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind("\0" + name[1:] if name.startswith("@") else name)
-        self.socket.settimeout(10)
+        self.socket.settimeout(60)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
 
     def __enter__(self):
         return self
@@ -150,8 +155,11 @@ class NotifySocket:
 
     def next(self):
         """One report: name to value."""
-        lines = self.socket.recv(4096).decode().splitlines()
-        return dict(line.split("=", 1) for line in lines)
+        data, stamps, *_ = self.socket.recvmsg(4096, 100)
+        # When it was sent, whenever we come to read it.
+        self.sent, = [seconds + nanoseconds / 1e9 for *_, stamp in stamps
+                      for seconds, nanoseconds in [struct.unpack("qq", stamp)]]
+        return dict(line.split("=", 1) for line in data.decode().splitlines())
 
 
 @pytest.mark.parametrize("kind", ["path", "abstract"])
@@ -172,7 +180,7 @@ def test_the_service_manager_hears_of_start_reload_and_end(start, tmp_path, kind
         assert fetch(running, "GET", "/healthz").status == 200
         running.signal(signal.SIGTERM)
         assert manager.next()["STOPPING"] == "1"
-        assert running.wait(8) == 0, running.errors
+        assert running.wait(60) == 0, running.errors
 
 
 def test_the_watchdog_is_told_at_half_its_time(start, tmp_path):
@@ -180,11 +188,12 @@ def test_the_watchdog_is_told_at_half_its_time(start, tmp_path):
         running = start(database="memory:", env={
             "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"}).ready()
         assert manager.next()["READY"] == "1"
-        begun = time.monotonic()
+        sent = []
         for _ in range(6):
             assert manager.next() == {"WATCHDOG": "1"}
+            sent.append(manager.sent)
         # Six pings have five halves between them, and a busy machine may take longer.
-        assert time.monotonic() - begun > 0.8
+        assert sent[-1] - sent[0] > 0.8, sent
         running.stop()
 
 
@@ -258,7 +267,7 @@ def test_clients_wait_in_a_listener_through_a_restart(start):
 def test_several_listeners_are_served_and_announced(start):
     with listener("127.0.0.1") as one, listener("127.0.0.2") as two:
         running = hand_over(start, [one, two], env={"LISTEN_FDNAMES": "http:mizu.socket"}).ready()
-        wait_until(lambda: len(running.lines) == 2, 5, "a second line")
+        wait_until(lambda: len(running.lines) == 2, 60, "a second line")
         for given in (one, two):
             running.host, running.port = given.getsockname()
             running.authority = "%s:%d" % given.getsockname()
@@ -290,13 +299,13 @@ def test_the_units_are_what_systemd_understands(tmp_path):
         (tmp_path / unit).write_text(text)
     paths = [str(tmp_path / "mizu.service"), str(tmp_path / "mizu.socket")]
     verified = subprocess.run(["systemd-analyze", "verify", "--man=no", *paths],
-                              capture_output=True, text=True, timeout=30)
+                              capture_output=True, text=True, timeout=60)
     # Words about other units of this machine are not ours.
     ours = [line for line in verified.stderr.splitlines() if "mizu" in line]
     assert verified.returncode == 0 and not ours, verified.stderr
     judged = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=20", paths[0]],
-        capture_output=True, text=True, timeout=30)
+        capture_output=True, text=True, timeout=60)
     assert judged.returncode == 0, judged.stdout[-2000:] + judged.stderr
 
 
@@ -308,7 +317,7 @@ def logged(path, count):
         found = path.read_text("ascii").splitlines() if path.exists() else []
         return found if len(found) >= count else None
 
-    found = wait_until(lines, 5, f"{count} lines in {path}")
+    found = wait_until(lines, 60, f"{count} lines in {path}")
     assert len(found) == count, found
     return found
 
@@ -347,7 +356,7 @@ def test_every_answer_has_a_line_of_json(start, tmp_path):
     assert lines[0]["bytes"] == len(page.body) > 100 and lines[1]["bytes"] == 0
     assert lines[0]["user_agent"] == 'a "b"\t\\c \ufffd' and "user_agent" not in lines[1]
     for line in lines:
-        assert line["peer"] == "127.0.0.1" and 0 <= line["duration_ms"] < 10_000, line
+        assert line["peer"] == "127.0.0.1" and 0 <= line["duration_ms"] < 60_000, line
         assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", line["time"]), line
     running.stop()
 
@@ -391,12 +400,12 @@ def test_secrets_and_foreign_bytes_stay_out_of_the_log(start, tmp_path, form):
 def test_dash_is_standard_output_behind_the_listening_lines(start):
     running = start(database="memory:", env={"ACCESS_LOG": "-"}).ready()
     assert fetch(running, "GET", "/healthz").status == 200
-    wait_until(lambda: len(running.lines) == 2, 5, "a line of the access log")
+    wait_until(lambda: len(running.lines) == 2, 60, "a line of the access log")
     assert json.loads(running.lines[1])["path"] == "/healthz"
     running.signal(signal.SIGUSR1)
     assert fetch(running, "GET", "/healthz").status == 200
     running.signal(signal.SIGTERM)
-    assert running.wait(8) == 0
+    assert running.wait(60) == 0
     assert len(running.lines) == 3 and running.lines[0].startswith("listening on ")
 
 
@@ -411,7 +420,7 @@ def test_a_log_that_nobody_reads_stops_neither_answers_nor_the_end(start, tmp_pa
                 for _ in range(50):
                     assert connection.response().status == 200
         running.signal(signal.SIGTERM)
-        assert running.wait(10) == 0, running.errors
+        assert running.wait(60) == 0, running.errors
         assert "the access log is incomplete" in running.errors
     finally:
         os.close(held)
@@ -426,7 +435,7 @@ def test_sigusr1_opens_the_log_anew(start, tmp_path):
         logged(log, 5)
         log.rename(old)
         running.signal(signal.SIGUSR1)
-        wait_until(log.exists, 5, "a new log")
+        wait_until(log.exists, 60, "a new log")
         for number in range(3):
             assert connection.request("GET", f"/second/{number}").status == 404
     assert all("/second/" in line for line in logged(log, 3))
@@ -465,8 +474,9 @@ def test_a_log_that_met_its_limit_goes_on_with_whole_lines(start, tmp_path):
     running = start(database="memory:", env={"ACCESS_LOG": "access.log"}, before_exec=limit).ready()
     with Connection(running) as connection:
         for number in range(20):
-            assert connection.request("GET", f"/first/{number}").status == 404
-        wait_until(lambda: log.stat().st_size == 1000, 5, "a full log")
+            # By itself a line is longer than the limit, so that none can end there.
+            assert connection.request("GET", f"/first/{number}/{'x' * 1000}").status == 404
+        wait_until(lambda: log.stat().st_size == 1000, 60, "a full log")
         assert not log.read_text().endswith("\n"), "the limit falls inside a line"
         unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
         resource.prlimit(running.child.pid, resource.RLIMIT_FSIZE, unlimited)

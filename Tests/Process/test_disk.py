@@ -82,6 +82,7 @@ def test_a_disk_that_fills_up_is_told_apart_and_writes_resume_by_themselves(star
         os.unlink(disk / "ballast")
         wait_until(lambda: readiness(running) == "ready", what="ready")
         acknowledged.append(push_one(running, scope, create())["id"])
+        wait_until(lambda: running.errors.count("takes writes again") > said, what="a line of it")
         assert running.errors.count("takes writes again") == said + 1, running.errors
     running.stop()
     again = start(database=f"sqlite:{disk}/mizu.db", env={"DISK_FREE_MIN": "off"}).ready()
@@ -116,10 +117,10 @@ def test_postgresql_with_a_full_disk_is_told_and_writes_resume_by_themselves(
     scope = "s"
     acknowledged = [push_one(running, scope, create())["id"] for _ in range(5)]
     fill_up(disk, 0)
-    wait_until(lambda: push_status(running, scope) == 503, 30, "a refusal")
+    wait_until(lambda: push_status(running, scope) == 503, 60, "a refusal")
     assert {change["mutation"] for change in pull_all(running, scope)[0]} >= set(acknowledged)
     os.unlink(disk / "ballast")
-    wait_until(lambda: push_status(running, scope) == 200, 30, "writes")
+    wait_until(lambda: push_status(running, scope) == 200, 60, "writes")
     wait_until(lambda: readiness(running) == "ready", what="ready")
     acknowledged.append(push_one(running, scope, create())["id"])
     running.stop()

@@ -98,7 +98,7 @@ def test_the_names_of_its_certificates_are_its_names_also_those_of_a_new_one(sta
     assert ask(running, "later.example").status == 421
     wait_until(lambda: lines(running, "first.example"), what="the name in the line of the start")
     make_certificate(folder, "b", subject="*.later.example")
-    wait_until(lambda: ask(running, "a.later.example").status == 200, 15, "the new names")
+    wait_until(lambda: ask(running, "a.later.example").status == 200, 60, "the new names")
     # Each worker hears of it by itself.
     wait_until(lambda: {ask(running, "a.later.example").status for _ in range(12)} == {200})
     for host, status in (("later.example", 421), ("b.a.later.example", 421), ("first.example", 200)):
@@ -253,8 +253,9 @@ def test_an_allowed_origin_may_do_what_the_own_pages_may(start):
         (fetch(running, "POST", "/_sync/push", [*page, *JSON, ("Content-Length", "99999999")]), 413),
         (fetch(running, "POST", "/_sync/push", [*page, *JSON, ("Content-Encoding", "gzip")], b"x"), 415)]
     assert fetch(running, "GET", "/ws", [*UPGRADE, *page]).status == 101
-    many = [pushed(running, page) for _ in range(40)]
-    limited = next(answer for answer in many if answer.status == 429)
+    # On a slow machine tokens come back meanwhile.
+    limited = wait_until(lambda: (answer := pushed(running, page)).status == 429 and answer,
+                         what="a push that is over the rate")
     answers.append((limited, 429))
     for answer, status in answers:
         told = cors(answer)
@@ -323,7 +324,7 @@ def test_a_coded_body_is_refused_before_it_is_read(server):
     {"HTTPS_PORT": "0"}, {"HTTPS_PORT": "x"}])
 def test_a_slip_in_a_setting_is_one_line_at_start(start, env):
     process = start(env=env)
-    assert process.wait(10) > 0
+    assert process.wait(60) > 0
     assert len(process.error_lines) == 1 and next(iter(env)) in process.errors, process.errors
 
 
@@ -364,17 +365,17 @@ def test_mizu_dev_answers_to_its_own_names_alone_with_and_without_an_app(develop
 
 def test_mizu_dev_is_for_no_host_at_all_where_all_would_do(develop):
     process = develop(env={"HOSTS": "any"})
-    assert process.wait(10) == 1 and "HOSTS=any" in process.errors, process.errors
+    assert process.wait(60) == 1 and "HOSTS=any" in process.errors, process.errors
 
 
 def test_nobody_else_tells_mizu_dev_that_the_app_is_ready(develop):
     """A program that never says READY=1, and a neighbour who says it in its place."""
     process = develop(program="/bin/sh", arguments=("-c", "echo $NOTIFY_SOCKET >&2; sleep 600"))
-    name = wait_until(lambda: re.search(r"@(mizu-dev-\S+)", process.errors), 15)[1]
+    name = wait_until(lambda: re.search(r"@(mizu-dev-\S+)", process.errors), 60)[1]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as neighbour:
         for _ in range(3):
             neighbour.sendto(b"READY=1", b"\0" + name.encode())
     # What it does next is done after the datagrams were read.
     process.change("again")
-    process.wait_event("started", 2, 40)
+    process.wait_event("started", 2)
     assert process.count("ready") == 0

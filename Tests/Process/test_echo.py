@@ -19,7 +19,7 @@ def echo(tmp_path_factory):
         process.authority = f"{process.host}:{process.port}"
         yield process
         process.signal(signal.SIGTERM)
-        assert process.wait(8) == 0, process.errors
+        assert process.wait(60) == 0, process.errors
         assert all(LISTENING.match(line) for line in process.lines), process.lines
     finally:
         process.kill()
@@ -231,7 +231,7 @@ def test_the_binary_links_no_sqlite():
 def test_help_says_every_flag(tmp_path):
     process = Process([ECHO, "--help"], {}, tmp_path)
     try:
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert all(flag in "\n".join(process.lines)
                    for flag in ["--addr", "--tls-addr", "--tls-cert", "--tls-key", "--workers"])
     finally:
@@ -286,6 +286,6 @@ def test_a_close_is_answered(echo):
 def test_a_bad_flag_is_refused(tmp_path, flags, word):
     process = Process([ECHO, *flags], {}, tmp_path)
     try:
-        assert process.wait(10) == 2 and process.lines == [] and word in process.errors
+        assert process.wait(60) == 2 and process.lines == [] and word in process.errors
     finally:
         process.kill()

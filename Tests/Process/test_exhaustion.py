@@ -32,28 +32,32 @@ def test_without_descriptors_old_connections_go_on_and_new_ones_come_back(start)
             crowd.append(Connection(running, timeout=2))
         except OSError:
             break
-    wait_until(lambda: descriptors() >= OPEN_FILES - 4, 10, "the descriptors run out")
+    wait_until(lambda: descriptors() >= OPEN_FILES - 4, 60, "the descriptors run out")
     begun, used = time.monotonic(), cpu_seconds(running.child.pid)
     for _ in range(20):
         for connection in old:
             assert connection.request("GET", "/healthz").status == 200
     assert push_one(old[0], scope, create())["ok"]
-    wait_until(lambda: time.monotonic() - begun > 1, 3)
+    wait_until(lambda: time.monotonic() - begun > 1, 60)
     assert cpu_seconds(running.child.pid) - used < 0.7, "it spins on a listener it cannot serve"
-    said = [line for line in running.error_lines
-            if "descriptor" in line or "open files" in line or "EMFILE" in line]
-    assert 1 <= len(said) <= 4, f"logged once: {running.errors}"
+
+    def said():
+        return [line for line in running.error_lines
+                if "descriptor" in line or "open files" in line or "EMFILE" in line]
+
+    wait_until(said, what="a line in the log")
+    assert len(said()) <= 4, f"logged once: {running.errors}"
     for connection in crowd:
         connection.close()
-    wait_until(lambda: answers(running), 10, "a new connection after the crowd has gone")
+    wait_until(lambda: answers(running), 60, "a new connection after the crowd has gone")
     assert all(c.request("GET", "/healthz").status == 200 for c in old)
     for connection in old:
         connection.close()
     for _ in range(3):
         for connection in [Connection(running) for _ in range(20)]:
             connection.close()
-    wait_until(lambda: answers(running), 10, "answers after it all")
-    wait_until(lambda: descriptors() < at_first, 10, "descriptors given back")
+    wait_until(lambda: answers(running), 60, "answers after it all")
+    wait_until(lambda: descriptors() < at_first, 60, "descriptors given back")
     running.stop()
 
 
@@ -92,7 +96,7 @@ def test_a_full_disk_refuses_writes_goes_on_reading_and_recovers(start, small_di
         again = post(running, "/_sync/push", {"scope": scope, "mutations": refused})
         return again.status == 200 and all(r["ok"] for r in again.json["results"])
 
-    wait_until(is_recovered, 20, "a push after the disk has room")
+    wait_until(is_recovered, 60, "a push after the disk has room")
     assert push_one(running, scope, create(new_id()))["ok"]
     changes, cursor, _ = pull_all(running, scope)
     assert cursor == len(acknowledged) + len(refused) + 1

@@ -79,7 +79,7 @@ def serve(folder, env=None, **options):
 
 def refusal(running):
     """The one line of a server that does not start."""
-    assert running.wait(20) == 1, running.errors
+    assert running.wait(60) == 1, running.errors
     assert len(running.error_lines) == 1, running.errors
     return running.error_lines[0]
 
@@ -111,11 +111,11 @@ def test_a_call_that_fails_loses_nothing_and_writes_resume(tmp_path, shim, fault
                     load.push(connection)
                     return disk.hits > hits
 
-                wait_until(hit, 20, "the fault")
+                wait_until(hit, 60, "the fault")
                 # While it lasts, what is read is what was acknowledged.
                 load.check(connection)
                 disk.heal()
-                wait_until(lambda: load.push(connection), 20, "a write that works again")
+                wait_until(lambda: load.push(connection), 60, "a write that works again")
                 load.check(connection)
             if turn % 8 == 7:
                 running.kill()
@@ -238,7 +238,7 @@ def test_what_a_failed_sync_has_lost_is_written_again(tmp_path, shim, suffix):
         # Of the WAL the last one is when it has been copied and is about to begin anew.
         disk.fail(EXIT, calls=SYNC, after=rng.randint(1, 3))
         load.push_until_gone(running, stop=lambda turn: turn == 1_000)
-        assert running.child.wait(30) == 137, running.errors
+        assert running.child.wait(60) == 137, running.errors
         disk.heal()
         disk.lose_power(rng)
     running = serve(tmp_path, disk.env).ready()
@@ -312,7 +312,7 @@ def test_a_kill_on_a_full_disk_loses_nothing(tmp_path, small_disk):
         with Connection(running) as connection:
             load.push(connection)
             subprocess.run(["dd", "if=/dev/zero", f"of={ballast}", "bs=64k"], capture_output=True)
-            wait_until(lambda: not load.push(connection), 30, "a disk that is full")
+            wait_until(lambda: not load.push(connection), 60, "a disk that is full")
             load.check(connection)
         running.kill()
         running, line = starts_or_refuses(tmp_path, **options)
@@ -325,7 +325,7 @@ def test_a_kill_on_a_full_disk_loses_nothing(tmp_path, small_disk):
         ballast.unlink()
         running = serve(tmp_path, **options).ready()
         with Connection(running) as connection:
-            wait_until(lambda: load.push(connection), 20, "a push after the disk has room")
+            wait_until(lambda: load.push(connection), 60, "a push after the disk has room")
             load.check_all(connection)
         running.stop()
     finally:

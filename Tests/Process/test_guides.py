@@ -55,7 +55,7 @@ def run(command, server, known):
     assert command.count("127.0.0.1:8080") == 1, command
     command = filled(command, known).replace("127.0.0.1:8080", server.authority)
     ended = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command], capture_output=True, text=True, timeout=20)
+        ["bash", "-euo", "pipefail", "-c", command], capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0, ended
     return json.loads(ended.stdout)
 
@@ -161,7 +161,7 @@ def run_of(block, folder):
     in place of systemctl, which a test may not ask."""
     lines = [line for line in block.splitlines() if not line.startswith("systemctl ")]
     text = "\n".join(["set -e", 'mizu() { "$MIZU" "$@"; }', *lines]).replace("/var/", f"{folder}/")
-    subprocess.run(["sh", "-c", text], check=True, timeout=20, env={**os.environ, "MIZU": MIZU})
+    subprocess.run(["sh", "-c", text], check=True, timeout=60, env={**os.environ, "MIZU": MIZU})
 
 
 def test_a_backup_is_made_while_it_runs_and_put_back_as_the_guide_says(start, tmp_path):
@@ -199,8 +199,9 @@ def test_the_loads_of_the_benchmarks_guide_find_nothing_wrong(server):
         words = line.replace("127.0.0.1:8080", server.authority).split()
         assert words[:2] == ["mizu", "bench"] and server.authority in words[3]
         # Few and short: it is the command that is tried here, not the server.
-        words = [MIZU, *("20" if word == "10000" else word for word in words[1:]), "-d", "0.2"]
-        ended = subprocess.run(words, capture_output=True, text=True, timeout=30)
+        words = [MIZU, *("20" if word == "10000" else word for word in words[1:]), "-d", "0.2",
+                 "--grace", "60", "--timeout", "60"]
+        ended = subprocess.run(words, capture_output=True, text=True, timeout=300)
         assert ended.returncode == 0, (line, ended)
 
 

@@ -88,7 +88,7 @@ def test_whoever_has_seen_a_change_is_never_shown_a_page_without_it(start, worke
         thread.join(60)
     is_over.set()
     for thread in askers:
-        thread.join(10)
+        thread.join(60)
     assert not failures, failures
     running.stop()
 
@@ -102,6 +102,6 @@ def test_in_development_a_page_shows_its_template_as_it_is_now(start, tmp_path):
     view = tmp_path / "Assets/views/pages/home.html"
     assert "<h1>To-dos</h1>" in fetch(running, "GET", "/").body.decode()
     view.write_text(view.read_text().replace("<h1>To-dos</h1>", "<h1>Changed</h1>"))
-    wait_until(lambda: b"<h1>Changed</h1>" in fetch(running, "GET", "/").body, 10, "the new page")
+    wait_until(lambda: b"<h1>Changed</h1>" in fetch(running, "GET", "/").body, 60, "the new page")
     assert fetch(running, "GET", "/").get("etag") is None
     running.stop()

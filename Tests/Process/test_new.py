@@ -27,7 +27,7 @@ TEMPLATES = ["sync", "team", "live", "minimal"]
 def run(*words, cwd, env=None, before_exec=None, command=processes.MIZU):
     environment = {"PATH": os.environ["PATH"], "SWIFT_BACKTRACE": "enable=no"} | (env or {})
     return subprocess.run(
-        [command, *words], cwd=cwd, env=environment, stdin=subprocess.DEVNULL, timeout=30,
+        [command, *words], cwd=cwd, env=environment, stdin=subprocess.DEVNULL, timeout=60,
         capture_output=True, text=True, preexec_fn=before_exec)
 
 
@@ -310,7 +310,7 @@ def on_a_terminal(*words, cwd, env):
                 text += part
         except OSError:
             pass  # Linux says so when the other end is closed
-        child.wait(10)
+        child.wait(60)
     os.close(leader)
     return text.decode()
 
@@ -416,7 +416,7 @@ def test_a_new_app_builds_without_a_warning_passes_its_tests_and_serves(tmp_path
             ["swift", *words], cwd=app, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, start_new_session=True)
         try:
-            text, _ = child.communicate(timeout=480)
+            text, _ = child.communicate(timeout=1_000)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             raise

@@ -44,7 +44,7 @@ def start(tmp_path, postgres):
     yield start
     try:
         for node in nodes:
-            node.stop(15)
+            node.stop(60)
     finally:
         for node in nodes:
             node.kill()
@@ -119,7 +119,7 @@ def test_a_url_that_is_none_is_refused_without_its_password(tmp_path, postgres):
     node = processes.Server(tmp_path, database=postgres.url(), env={
         "DATABASE_LISTEN_URL": "postgres://me:secret@word@host/x"})
     try:
-        assert node.wait(30) != 0
+        assert node.wait(60) != 0
         assert "DATABASE_LISTEN_URL" in node.errors and "secret" not in node.errors
     finally:
         node.kill()

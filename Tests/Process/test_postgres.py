@@ -116,8 +116,9 @@ def test_a_lock_that_somebody_holds_on_the_tables_makes_a_node_not_ready(postgre
     with holding(postgres, database, "LOCK TABLE mizu_scope, mizu_record"):
         # The wait for it is bounded, and shorter than what a client waits for an answer.
         assert pull(node, scope).status == 503
-        answer = fetch(node, "GET", "/readyz")
-        assert answer.status == 503 and answer.json["reason"] == "storage_failing", answer
+        answer = wait_until(lambda: (one := fetch(node, "GET", "/readyz")).status == 503 and one,
+                            what="a node that is not ready")
+        assert answer.json["reason"] == "storage_failing", answer
         wait_until(lambda: "lock timeout" in node.errors, SECONDS, lambda: node.errors)
     wait_until(lambda: fetch(node, "GET", "/readyz").status == 200, SECONDS, lambda: node.errors)
     assert len(pull(node, scope).json["changes"]) == 1

@@ -223,7 +223,7 @@ def test_a_trimmed_log_is_cursor_too_old_and_a_snapshot_goes_on(start):
         push(running, scope, *batch)
         return pull(running, scope, 1, first["epoch"], 1).status == 410
 
-    wait_until(is_trimmed, 20, "a trim (RETAIN_CHANGES=50)")
+    wait_until(is_trimmed, 60, "a trim (RETAIN_CHANGES=50)")
     assert_refusal(pull(running, scope, 1, first["epoch"]), 410, "cursor_too_old")
     assert_refusal(pull(running, scope, 0), 410, "cursor_too_old")
     records, cursor, epoch = snapshot_all(running, scope)

@@ -268,7 +268,7 @@ def test_the_same_mutation_from_many_connections_at_once_is_applied_once(server)
     def work():
         try:
             with Connection(server) as connection:
-                barrier.wait(10)
+                barrier.wait(60)
                 results.append(push_one(connection, scope, one))
         except BaseException as error:
             failures.append(error)
@@ -277,7 +277,7 @@ def test_the_same_mutation_from_many_connections_at_once_is_applied_once(server)
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert not failures and len(results) == 8
     assert all(r["ok"] and r["cursor"] == 1 for r in results), results
     assert sum(not r.get("duplicate") for r in results) == 1

@@ -79,7 +79,7 @@ class Front:
         raise AssertionError(self.errors.read_text())
 
     def listens(self):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while self.child.poll() is None and time.monotonic() < end:
             with contextlib.suppress(OSError):
                 socket.create_connection((self.host, self.port), 1).close()
@@ -91,7 +91,7 @@ class Front:
     def stop(self):
         if self.child.poll() is None:
             self.child.kill()
-        self.child.wait(10)
+        self.child.wait(60)
 
     @property
     def origin(self):
@@ -102,7 +102,7 @@ class Front:
         made = (SecureConnection if self.scheme == "https" else Connection).__new__(
             SecureConnection if self.scheme == "https" else Connection)
         made.authority, made.buffer = self.authority, bytearray()
-        made.socket = socket.create_connection((self.host, self.port), 10, (CLIENT, 0))
+        made.socket = socket.create_connection((self.host, self.port), 60, (CLIENT, 0))
         if self.scheme == "https":
             made.secure(context(), name=SITE)
         return made

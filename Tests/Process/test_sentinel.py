@@ -36,7 +36,7 @@ def watched():
         except Missing as reason:
             pytest.skip(str(reason))
         replica = stack.enter_context(Redis(settings, follows=master)).start()
-        wait_until(lambda: "master_link_status:up" in replica.ask("INFO", "replication"), 30,
+        wait_until(lambda: "master_link_status:up" in replica.ask("INFO", "replication"), 60,
                    "a replica that follows")
         sentinels = []
         for _ in range(3):

@@ -333,7 +333,7 @@ def test_a_backup_under_load_has_all_that_was_acknowledged_before(start, tmp_pat
     finally:
         stop.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
     running.kill()
     for number, before in enumerate(backups):
         folder = tmp_path / str(number)

@@ -31,7 +31,7 @@ def test_it_ends_with_its_terminal_and_only_then(start):
         assert fetch(running, "GET", "/healthz").status == 200
     finally:
         os.close(master)
-    assert running.wait(15) == 0, running.errors
+    assert running.wait(60) == 0, running.errors
 
 
 def test_without_a_terminal_sighup_ends_nothing(start):

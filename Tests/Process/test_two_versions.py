@@ -48,7 +48,7 @@ def start(postgres_cluster, database, tmp_path):
     yield start
     try:
         for node in nodes:
-            node.stop(15)
+            node.stop(60)
     finally:
         for node in nodes:
             node.kill()
@@ -194,7 +194,8 @@ def test_a_schema_that_is_not_for_it_is_refused_and_what_runs_is_not_ready(
             "ALTER TABLE mizu_scope RENAME TO mizu_scope_2; COMMIT")
         count = int(sql(f"SELECT cursor FROM mizu_scope_2 WHERE name = '{scope}'"))
         wait_until(lambda: readiness(node) == "newer_schema", 60, lambda: readiness(node))
-        assert "belongs to a newer version of mizu (schema 2, this one knows 1): upgrade mizu" in node.errors
+        words = "belongs to a newer version of mizu (schema 2, this one knows 1): upgrade mizu"
+        wait_until(lambda: words in node.errors, what=lambda: node.errors)
         # Rows that it might misread are not shown, either.
         assert pull(node, scope).status == 503
         done = subprocess.run(

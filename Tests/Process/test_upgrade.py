@@ -124,7 +124,7 @@ def test_an_upgrade_that_is_killed_changes_nothing_and_is_made_again(start, tmp_
     path = tmp_path / "large.db"
     make(path, {"_default": 30_000})
     killed = start(database=f"sqlite:{path}")
-    wait_until(lambda: "is brought to schema" in killed.errors, 20, "the upgrade to begin")
+    wait_until(lambda: "is brought to schema" in killed.errors, 60, "the upgrade to begin")
     killed.kill()
     database = sqlite3.connect(path)
     # Whichever was faster: the file is of one version or of the other.

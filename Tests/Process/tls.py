@@ -76,6 +76,6 @@ class SecureWebSocket(WebSocket):
 
 
 def raw_socket(server):
-    made = socket.create_connection((server.host, server.port), 10)
+    made = socket.create_connection((server.host, server.port), 60)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return made

@@ -12,7 +12,7 @@ import socket
 import struct
 import time
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 
 
 class Closed(Exception):
@@ -38,6 +38,10 @@ class Connection:
 
     def close(self):
         self.socket.close()
+
+    def fileno(self):
+        """For select(2)."""
+        return self.socket.fileno()
 
     def send(self, data):
         try:
@@ -79,7 +83,10 @@ class Connection:
 
     def request(self, method, target, headers=(), body=None):
         """Sends one request and reads its answer."""
-        self.send(encode(method, target, self.authority, headers, body))
+        try:
+            self.send(encode(method, target, self.authority, headers, body))
+        except Closed:
+            pass  # it may refuse and end before it has read all; what it said is there to be read
         return self.response(method)
 
     def response(self, method="GET"):
