@@ -17,7 +17,7 @@ class Liar:
 
     def __init__(self, deflates=False, **lies):
         self.lies, self.deflates = lies, deflates
-        self.inflated = self.count = 0
+        self.inflated = self.count = self.echoed = 0
         self.lock = threading.Lock()
         self.subscribers, self.log, self.held = [], [], None
         self.connections = set()
@@ -177,6 +177,7 @@ class Talk:
                 self.publish(b'{"said":' + payload[7:])
             else:
                 self.messages += 1
+                self.server.echoed += 1
                 self.tell(opcode, payload, self.messages)
 
     def publish(self, payload):

@@ -2,10 +2,8 @@
 servers that lie, whose lies must be found."""
 
 import json
-import os
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -19,7 +17,7 @@ SUBSCRIBE = '{"type":"subscribe","topic":"{topic}"}'
 class Run:
     """One finished `mizu bench`: its exit code, and the object that it printed."""
 
-    def __init__(self, *arguments, timeout=20):
+    def __init__(self, *arguments, timeout=300):
         self.done = subprocess.run(
             [MIZU, "bench", *map(str, arguments)], capture_output=True, timeout=timeout,
             stdin=subprocess.DEVNULL)
@@ -37,8 +35,33 @@ class Run:
         return {kind: value["count"] for kind, value in self["error_kinds"].items()}
 
 
-def bench(*arguments, seconds=0.25, **options):
-    return Run(*arguments, "--json", "--duration", seconds, **options)
+COUNTS = ("requests", "echoes", "published", "deliveries", "mutations", "pulls")
+PATIENT = ("--grace", 60, "--timeout", 60)  # no wait of the run's own finds a slow machine at fault
+
+
+def bench(*arguments, seconds=0.25, once=False):
+    """A run that measured for so long, and longer (but for `once`) where that was too short for a
+    handful of answers: whoever has to answer may be on no core for all of a short time."""
+    patient = [word for name, value in zip(PATIENT[::2], PATIENT[1::2]) if name not in arguments
+               for word in (name, value)]
+    while True:
+        run = Run(*arguments, *patient, "--json", "--duration", seconds)
+        measured = json.loads(run.done.stdout) if run.done.stdout else {}
+        counts = [measured[name] for name in COUNTS if name in measured]
+        if once or run.code != 0 or min(counts, default=10) >= 10 or seconds > 8:
+            return run
+        seconds *= 6
+
+
+def told_a_lie(lying, lies, kind, *arguments, scheme):
+    """A run that was long enough for a server's lie, which is its second or third word."""
+    for seconds in (0.5, 5, 60):
+        server = lying(**lies)
+        run = bench(arguments[0], server.url(scheme), *arguments[1:], "--grace", 0.2,
+                    seconds=seconds, once=True)
+        if kind in run.kinds or server.count > 3:
+            break
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +140,7 @@ def test_wrong_bodies_are_errors(echo, lying):
                  "Hello, World?").kinds == {"wrong": 2}
     url = lying(changed_answer=2).url("http")
     assert bench("http", url, "-c", 1).code == 0
-    assert bench("http", url, "-c", 1, "--same", seconds=10).kinds == {"wrong": 1}
+    assert bench("http", url, "-c", 1, "--same", seconds=60).kinds == {"wrong": 1}
 
 
 def test_a_server_that_stays_silent_is_told(lying):
@@ -171,7 +194,7 @@ def test_a_lie_about_an_echo_is_found(lying, lies, kind):
     deflate = ["--deflate"] if "deflates" in lies else []
     # But for silence a lie ends the connection, and with it the run.
     run = bench("ws", lying(**lies).url("ws"), "-c", 1, "--inflight", 3, "--grace", 0.2, *deflate,
-                seconds=0.5 if "last_dropped" in lies else 10)
+                seconds=0.5 if "last_dropped" in lies else 60)
     assert run.code == 1 and kind in run.kinds and run["errors"] >= 1, run
 
 
@@ -223,10 +246,13 @@ def test_an_honest_server_of_other_words_is_no_liar(lying, deflates):
     (dict(damaged=20), "wrong"), (dict(dropped=2), "lost"), (dict(doubled=2), "doubled"),
     (dict(swapped=2), "disordered"), (dict(closed=20), "closed")], ids=str)
 def test_a_lie_about_a_delivery_is_found(lying, lies, kind):
-    run = bench("live", lying(**lies).url("ws"), "--protocol", "echo", "-c", 1, "--window", 4,
-                "--subscribe", '{"join":"{topic}"}', "--ack", "joined", "--publish",
-                '{"say":{message}}', "--delivery", '{"said":{message}}', "--grace", 0.2,
-                seconds=10 if {"damaged", "closed"} & set(lies) else 0.5)
+    liar = ["live", "--protocol", "echo", "-c", 1, "--window", 4, "--subscribe",
+            '{"join":"{topic}"}', "--ack", "joined", "--publish", '{"say":{message}}', "--delivery",
+            '{"said":{message}}']
+    if {"damaged", "closed"} & set(lies):  # this ends the run
+        run = bench("live", lying(**lies).url("ws"), *liar[1:], "--grace", 0.2, seconds=60)
+    else:
+        run = told_a_lie(lying, lies, kind, *liar, scheme="ws")
     assert run.code == 1 and kind in run.kinds, run
 
 
@@ -258,7 +284,7 @@ def test_a_held_socket_that_is_dead_is_found(lying):
 def test_more_connections_than_open_files_are_refused_with_a_reason(echo):
     done = subprocess.run(
         ["sh", "-c", f"ulimit -n 200; exec {MIZU} bench idle ws://127.0.0.1:{echo.port}/ws -c 500"],
-        capture_output=True, timeout=20)
+        capture_output=True, timeout=60)
     assert done.returncode == 1 and b"open files" in done.stderr, done
 
 
@@ -293,25 +319,25 @@ def test_a_mutation_that_is_refused_is_told(server):
     (dict(damaged=2), "wrong"), (dict(dropped=2), "lost"), (dict(doubled=2), "lost"),
     (dict(refused=2), "refused"), (dict(forgotten=2), "lost")], ids=str)
 def test_a_lie_about_a_change_is_found(lying, lies, kind):
-    run = bench("sync", lying(**lies).url("http"), "-c", 1, "--listeners", 0,
-                "--grace", 0.2)
+    run = told_a_lie(lying, lies, kind, "sync", "-c", 1, "--listeners", 0, scheme="http")
     assert run.code == 1 and kind in run.kinds, run
 
 
 # --- manners --------------------------------------------------------------------------------------
 
 
-def test_an_interrupt_still_tells_what_was_measured(echo):
+def test_an_interrupt_still_tells_what_was_measured(lying):
+    server = lying()
     child = subprocess.Popen(
-        [MIZU, "bench", "ws", f"ws://127.0.0.1:{echo.port}/ws", "-c", "2", "-d", "60", "--json"],
+        [MIZU, "bench", "ws", server.url("ws"), "-c", "2", "-d", "600", "--json"],
         stdout=subprocess.PIPE)
-    wait_until(lambda: len(os.listdir(f"/proc/{child.pid}/task")) > 1, what="a thread")
-    time.sleep(0.3)  # there must be something to tell
+    # Of so many echoes all but one of each connection have come back.
+    wait_until(lambda: server.echoed > 100, what="something to tell")
     child.send_signal(signal.SIGINT)
-    output, _ = child.communicate(timeout=10)
+    output, _ = child.communicate(timeout=60)
     told = json.loads(output)
     assert child.returncode == 0 and told["interrupted"] and told["echoes"] > 0, told
-    assert told["seconds"] < 30
+    assert told["seconds"] < 300
 
 
 @pytest.mark.parametrize("arguments", [
