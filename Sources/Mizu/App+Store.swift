@@ -93,6 +93,8 @@ extension App {
                 sharing.another = { (_: Int) throws(StoreError) in try database.makeStore() }
                 sharing.carrier = carrier
                 sharing.place = database.place
+                sharing.term = { database.term }
+                sharing.heard = { database.heard($0) }
                 if let replica = database.replica { sharing.figures = { replica.figuresOfNode } }
                 let store = try database.makeStore()
                 do throws(SyncStartError) {

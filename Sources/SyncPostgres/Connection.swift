@@ -25,6 +25,8 @@ enum ConnectionFailure: Error {
     case refused(code: String, String)
     /// Something stands there that is not ours.
     case occupied(String)
+    /// A primary answers that is not to be used: another one has followed it.
+    case superseded(String)
 
     private static let lateWords = "no answer in time"
     static let late = ConnectionFailure.broken(lateWords)
@@ -34,7 +36,7 @@ enum ConnectionFailure: Error {
     var isLate: Bool {
         switch self {
         case .broken(let message), .unreachable(let message): message == Self.lateWords
-        case .refused, .occupied: false
+        case .refused, .occupied, .superseded: false
         }
     }
 }
@@ -67,7 +69,7 @@ final class Connection {
     /// What one round trip may take; a lock is waited for shorter than that.
     static let roundTripMilliseconds: Int64 = 30_000
 
-    private let parameters: [ConnectionParameter]
+    let parameters: [ConnectionParameter]
     private(set) var handle: OpaquePointer?
     /// The server itself is at the other end, and no pool that may give us another one with each
     /// transaction: statements can be kept prepared.
@@ -83,7 +85,11 @@ final class Connection {
 
     /// What all connections of the database have done.
     let figures: PostgresFigures
-    private let bounds: Bounds?
+    let bounds: Bounds?
+    /// Which primary is the latest; nil: whoever answers will do.
+    private let history: PrimaryHistory?
+    /// What the server said of itself when it was opened.
+    private(set) var peer: Peer?
 
     /// - Parameters:
     ///   - parameters: how to connect; nil: as the database's URL says.
@@ -95,12 +101,14 @@ final class Connection {
         self.parameters = parameters ?? database.parameters
         self.bounds = bounds
         figures = database.figures
+        history = database.history
     }
 
     init(_ parameters: [ConnectionParameter], _ figures: PostgresFigures) {
         self.parameters = parameters
         self.figures = figures
         bounds = nil
+        history = nil
     }
 
     deinit { close() }
@@ -109,11 +117,32 @@ final class Connection {
     /// The process at the other end, for who looks at it there; 0 where that is a pool's.
     var backend: Int { isDirect ? handle.map { Int(PQbackendPID($0)) } ?? 0 : 0 }
 
-    /// Connects where it is not. Blocks.
-    /// - Parameter milliseconds: how long that may take; nil: as long as the URL says
-    ///   (`connect_timeout`).
+    /// Connects where it is not, and where another primary has followed the one that it leads to.
+    /// Of several hosts those are passed over that are not to be used. Blocks.
+    /// - Parameter milliseconds: how long that may take for each host; nil: as long as the URL
+    ///   says (`connect_timeout`).
     func open(within milliseconds: Int64? = nil) throws(ConnectionFailure) {
+        if let peer, !peer.isStandby, history?.isLatest(peer.term) == false { close() }
         guard handle == nil else { return }
+        do throws(ConnectionFailure) {
+            try open(by: parameters, within: milliseconds)
+        } catch {
+            guard case .superseded = error else { throw error }
+            let hosts = ConnectionParameter.eachHost(of: parameters)
+            for host in hosts where hosts.count > 1 {
+                do throws(ConnectionFailure) {
+                    return try open(by: host, within: milliseconds)
+                } catch {
+                    continue
+                }
+            }
+            throw error
+        }
+    }
+
+    private func open(
+        by parameters: [ConnectionParameter], within milliseconds: Int64?
+    ) throws(ConnectionFailure) {
         let connection = Self.connect(parameters, within: milliseconds)
         var isOpened = false
         defer { if !isOpened { figures.broke() } }
@@ -132,34 +161,33 @@ final class Connection {
         }
         openings += 1
         isOpened = true
-        // A pool says a number of its own.
-        let found = try run(
-            [Query(Self.whoIsThere)], within: milliseconds ?? Self.roundTripMilliseconds)[0]
-        guard found.count == 1, found.bytes(0, 0).count == 8 else {
-            close()
-            throw .unreachable("the server does not say who it is")
-        }
-        figures.connected()
-        let backend = Int(bigEndian: found.bytes(0, 0).loadUnaligned(as: Int.self))
-        isDirect = backend == Int(PQbackendPID(connection))
-        // What we set of a pool's session would be the next one's as well.
-        guard isDirect, let bounds else { return }
         do throws(ConnectionFailure) {
-            _ = try run([bounds.query(isLocal: false)])
+            try greet(connection, within: milliseconds ?? Self.roundTripMilliseconds)
         } catch {
             close()
             throw error
         }
     }
 
-    /// What a transaction begins with, behind its `BEGIN`, so that its waits are bounded: nothing
-    /// where the session is.
-    var opening: [Query] {
-        guard !isDirect, let bounds else { return [] }
-        return [bounds.query(isLocal: true)]
+    /// Asks the server who it is, and bounds what it does for us.
+    private func greet(
+        _ connection: OpaquePointer, within milliseconds: Int64
+    ) throws(ConnectionFailure) {
+        let peer = try Peer(run([Query(Self.whoIsThere)], within: milliseconds)[0])
+        self.peer = peer
+        if let history {
+            // First itself, so that there is something to compare with.
+            try admit(peer, history)
+            lookAround(history)
+            try admit(peer, history)
+        }
+        figures.connected()
+        // A pool says a number of its own.
+        isDirect = peer.backend == Int(PQbackendPID(connection))
+        // What we set of a pool's session would be the next one's as well.
+        guard isDirect, let bounds else { return }
+        _ = try run([bounds.query(isLocal: false)])
     }
-
-    private static let whoIsThere = Statement("m_who", "SELECT pg_backend_pid()::int8")
 
     /// What libpq makes of it, which may be a connection that has failed; nil: no memory. Blocks.
     /// - Parameter milliseconds: nil: as long as the parameters say.
@@ -199,6 +227,7 @@ final class Connection {
         if let handle { PQfinish(handle) }
         handle = nil
         isDirect = false
+        peer = nil
         prepared = []
         unread = []
     }

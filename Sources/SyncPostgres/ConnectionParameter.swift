@@ -70,6 +70,24 @@ struct ConnectionParameter: Sendable {
         return slash.map { at < $0 } ?? true
     }
 
+    /// The same for each host of a list by itself, in their order; one where there is no list.
+    static func eachHost(of parameters: [ConnectionParameter]) -> [[ConnectionParameter]] {
+        func parts(_ parameter: ConnectionParameter) -> [Substring]? {
+            guard ["host", "hostaddr", "port"].contains(parameter.keyword) else { return nil }
+            return parameter.value.split(separator: ",", omittingEmptySubsequences: false)
+        }
+        let count = parameters.filter { $0.keyword != "port" }.compactMap { parts($0)?.count }.max()
+        return (0..<(count ?? 1)).map { index in
+            parameters.map { parameter in
+                guard let parts = parts(parameter), let last = parts.last else { return parameter }
+                // One port may be that of all.
+                return ConnectionParameter(
+                    keyword: parameter.keyword,
+                    value: String(index < parts.count ? parts[index] : last))
+            }
+        }
+    }
+
     /// As another part of a node is to be known by: `application_name` with a word behind it.
     static func named(_ part: String, _ all: [ConnectionParameter]) -> [ConnectionParameter] {
         all.map { parameter in

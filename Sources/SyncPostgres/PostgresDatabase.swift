@@ -17,6 +17,8 @@ public final class PostgresDatabase: Sendable {
     /// What readers may ask in its place; nil: nothing.
     public let replica: PostgresReplica?
     let logger: Logger
+    /// Which primary is the latest.
+    let history: PrimaryHistory
     /// What the primary said of itself when somebody connected last.
     private let lineage = Mutex<PostgresLineage?>(nil)
 
@@ -39,6 +41,7 @@ public final class PostgresDatabase: Sendable {
         replica =
             if let replicaURL { try PostgresReplica(url: replicaURL, logger: logger) } else { nil }
         self.logger = logger
+        history = PrimaryHistory(logger: logger)
     }
 
     /// Takes in what the primary has said of itself.
@@ -48,6 +51,13 @@ public final class PostgresDatabase: Sendable {
 
     /// Which database the primary is; nil before anybody has connected.
     var knownLineage: PostgresLineage? { lineage.withLock { $0 } }
+
+    /// The latest primary that is known; nil before anybody has connected.
+    package var term: PrimaryTerm? { history.latest }
+
+    /// Takes in of which primary another node knows: connections to an older one end when they are
+    /// used next.
+    package func heard(_ term: PrimaryTerm) { history.heard(term) }
 
     /// Connects, and makes or migrates the tables where that is due. Blocks, for a bounded time.
     /// Stores of one database may be made as many as there are committers; scopes that two of them

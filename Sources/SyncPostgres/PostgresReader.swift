@@ -130,7 +130,9 @@ final class PostgresReader: SyncReader, Asking {
                 if connection.openings == knownOpening {
                     // What travels together is one transaction.
                     let before = opening + connection.opening
-                    return try connection.run(before + [query])[before.count]
+                    let answers = try connection.run(before + [query])
+                    try connection.checkOpening(answers[opening.count..<before.count])
+                    return answers[before.count]
                 }
             } catch {
                 // What was refused in a view leaves its transaction.

@@ -81,6 +81,14 @@ final class PostgresStore: SyncStore, Asking {
         }
     }
 
+    private func checkOpening(_ rows: ArraySlice<Rows>) throws(StoreError) {
+        do throws(ConnectionFailure) {
+            try connection.checkOpening(rows)
+        } catch {
+            throw error.storeError(isCommitSent: false)
+        }
+    }
+
     /// Locks the scope first, if it is not: what is read without its lock may be old the next
     /// moment.
     func ask(_ query: Query, of scope: Name) throws(StoreError) -> Rows {
@@ -185,7 +193,9 @@ extension PostgresStore {
         var begun = OpenTransaction()
         do throws(StoreError) {
             let opening = [Query(Schema.begin)] + connection.opening
-            let rows = Array(try run(opening + queries)[opening.count...])
+            let answers = try run(opening + queries)
+            try checkOpening(answers[1..<opening.count])
+            let rows = Array(answers[opening.count...])
             let state = rows[index]
             guard state.count == 1 else { throw Rows.damaged("mizu_meta has \(state.count) rows") }
             // A node that goes on while a newer one has migrated the tables.

@@ -111,7 +111,8 @@ final class ReplicaView {
 
     private func miss(_ failure: ConnectionFailure) {
         switch failure {
-        case .occupied(let message), .unreachable(let message), .broken(let message):
+        case .occupied(let message), .superseded(let message), .unreachable(let message),
+            .broken(let message):
             replica.missed(failure.isLate ? .late : .away, message)
         case .refused(let code, let message):
             connection.close()

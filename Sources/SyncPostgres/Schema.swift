@@ -311,7 +311,8 @@ extension ConnectionFailure {
     /// - Parameter isCommitSent: whether the server may have committed it.
     func storeError(isCommitSent: Bool) -> StoreError {
         switch self {
-        case .occupied(let message): return StoreError(.unavailable, message)
+        case .occupied(let message), .superseded(let message):
+            return StoreError(.unavailable, message)
         case .unreachable(let message):
             return StoreError(.unavailable, "PostgreSQL cannot be reached: \(message)")
         case .broken(let message):

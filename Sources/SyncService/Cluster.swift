@@ -53,6 +53,9 @@ public final class Cluster: Sendable {
         /// And of parts that have no worker.
         var sources: [@Sendable () -> [String: Int]] = []
         var credentialEnds: [@Sendable (String) -> Void] = []
+        /// Which primary of the store this node knows of, and who takes in what others know.
+        var term: @Sendable () -> PrimaryTerm? = { nil }
+        var heard: @Sendable (PrimaryTerm) -> Void = { _ in }
     }
 
     /// - Parameters:
@@ -129,13 +132,14 @@ public final class Cluster: Sendable {
     /// What this node says of itself.
     package var report: NodeReport {
         let isDraining = workers.isDraining
-        let (sources, found) = state.withLock { state in
+        let (sources, term, found) = state.withLock { state in
             var report = state.report
             report.isDraining = isDraining
             report.figures = state.figures.reduce(into: [:]) { $0.merge($1, uniquingKeysWith: +) }
-            return (state.sources, report)
+            return (state.sources, state.term, report)
         }
         var report = found
+        report.term = term()
         report.figures[ClusterReport.Figure.cpu] = processor.permille
         for source in sources { report.figures.merge(source()) { _, last in last } }
         return report
@@ -145,6 +149,15 @@ public final class Cluster: Sendable {
     /// on a worker, so it must not wait.
     package func addFigures(_ source: @escaping @Sendable () -> [String: Int]) {
         state.withLock { $0.sources.append(source) }
+    }
+
+    /// From now on nodes tell each other of the store's primary: each says with its heartbeats what
+    /// `term` says, and `heard` gets what others say, on the carrier's thread. Neither may wait.
+    package func compare(
+        _ term: @escaping @Sendable () -> PrimaryTerm?,
+        _ heard: @escaping @Sendable (PrimaryTerm) -> Void
+    ) {
+        state.withLock { ($0.term, $0.heard) = (term, heard) }
     }
 
     /// Whether no other node was heard for the grace, while the carrier was there: nobody need be
@@ -241,11 +254,12 @@ public final class Cluster: Sendable {
         case .permissionsChanged:
             workers.performLiveOnAll { $0.service.checkAllPermissions($0) }
         case .heartbeat(let report):
-            let isNew = state.withLock { state in
+            let (isNew, heard) = state.withLock { state in
                 // Under the lock, as in `beat`.
                 alone.store(false, ordering: .relaxed)
-                return state.nodes.heard(report, of: node, at: .now)
+                return (state.nodes.heard(report, of: node, at: .now), state.heard)
             }
+            if let term = report.term { heard(term) }
             guard isNew else { return }
             tellStore(event)
             workers.performLiveOnAll { live in

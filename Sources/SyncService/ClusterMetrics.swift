@@ -122,13 +122,14 @@ extension SyncService {
             ClusterReport.Figure.feedLag: feed.lagMilliseconds,
             ClusterReport.Figure.behind: feed.changesBehind,
         ]
-        return figures.merging(storeFigures?() ?? [:]) { own, _ in own }
+        return figures.merging(sharing.figures?() ?? [:]) { own, _ in own }
     }
 
     /// From now on reports and scrapes show the nodes of `cluster`, and it tells them of this one's
     /// news. Once, before the cluster starts.
     package func show(_ cluster: Cluster) {
         cluster.addFigures { [weak self] in self?.nodeFigures ?? [:] }
+        if let term = sharing.term, let heard = sharing.heard { cluster.compare(term, heard) }
         let place = place
         nodes.use { cluster.report(store: place) }
         metrics.add(.clusterNodes) { Double(cluster.livingCount) }

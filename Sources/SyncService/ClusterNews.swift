@@ -92,7 +92,7 @@ package enum PresenceShare: Sendable, Equatable {
     }
 }
 
-/// What a node says of itself, for `mizu cluster` and metrics; nothing decides by it.
+/// What a node says of itself, for `mizu cluster` and metrics; nothing decides by it but by `term`.
 package struct NodeReport: Sendable, Equatable {
     /// Where it listens, for people.
     package var address: String
@@ -106,10 +106,13 @@ package struct NodeReport: Sendable, Equatable {
     package var isDraining: Bool
     /// Figures by name (`sockets`, `scopes`), 0 or more; a node of another version may have others.
     package var figures: [String: Int]
+    /// The latest primary of the store that it knows of.
+    package var term: PrimaryTerm?
 
     package init(
         address: String = "", version: String = "", startedMilliseconds: Int = 0,
-        links: Int = 0, isDraining: Bool = false, figures: [String: Int] = [:]
+        links: Int = 0, isDraining: Bool = false, figures: [String: Int] = [:],
+        term: PrimaryTerm? = nil
     ) {
         self.address = address
         self.version = version
@@ -117,6 +120,7 @@ package struct NodeReport: Sendable, Equatable {
         self.links = links
         self.isDraining = isDraining
         self.figures = figures
+        self.term = term
     }
 }
 

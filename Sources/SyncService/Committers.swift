@@ -12,6 +12,10 @@ package struct Sharing: Sendable {
     package var times = StoreNewsTimes()
     /// What the store is called, for people, without a password.
     package var place = ""
+    /// Which primary of the store is the latest, as far as this node knows; and who takes in what
+    /// others know of it.
+    package var term: (@Sendable () -> PrimaryTerm?)?
+    package var heard: (@Sendable (PrimaryTerm) -> Void)?
     /// What the node says of its store, among its figures.
     package var figures: (@Sendable () -> [String: Int])?
     /// Committers, of which each has a store of its own; 1 where `another` is nil.

@@ -153,6 +153,9 @@ package enum NewsCoding {
             out.append(text: ByteSlice(name))
             out.append(number: value)
         }
+        // No timeline is 0.
+        out.append(bits: UInt64(bitPattern: Int64(report.term?.system ?? 0)))
+        out.append(number: report.term?.timeline ?? 0)
     }
 
     // MARK: And back
@@ -306,9 +309,16 @@ package enum NewsCoding {
             else { return nil }
             figures[name] = value
         }
+        // Nodes of before do not say it.
+        var term: PrimaryTerm?
+        if let system = reader.bits(), let timeline = reader.number(),
+            timeline > 0, timeline <= UInt32.max
+        {
+            term = PrimaryTerm(system: Int(Int64(bitPattern: system)), timeline: timeline)
+        }
         return NodeReport(
             address: address, version: version, startedMilliseconds: started,
-            links: links, isDraining: flag == 1, figures: figures)
+            links: links, isDraining: flag == 1, figures: figures, term: term)
     }
 }
 

@@ -36,10 +36,10 @@ public final class SyncService: Sendable {
     private let committers: Committers
     let readers: Readers
     let index: ReadIndex?
-    /// What a store is called that others write to, too; without a password.
-    package let place: String
-    /// What it says of itself, among the node's figures.
-    let storeFigures: (@Sendable () -> [String: Int])?
+    /// What is shared of a store that others write to, too.
+    let sharing: Sharing
+    /// What it is called, without a password.
+    package var place: String { sharing.place }
     /// What other parts of this node add to its metrics.
     package let metrics = MetricSources()
     /// What `/cluster` of the admin listener says of the nodes that share the store.
@@ -152,8 +152,7 @@ public final class SyncService: Sendable {
         self.committers = committers
         self.readers = readers
         self.index = index
-        place = sharing.place
-        storeFigures = sharing.figures
+        self.sharing = sharing
     }
 
     func addCommits(to figures: inout SyncFigures) {

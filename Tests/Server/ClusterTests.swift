@@ -4,6 +4,7 @@
 import MizuBytes
 import MizuEventLoop
 import MizuServer
+import MizuSync
 import MizuTestSupport
 import Testing
 
@@ -184,6 +185,20 @@ extension ServerStorey {
                     })
             }
             #expect(nodes[1].cluster.nodes.allSatisfy { $0.report.address == "test" })
+        }
+
+        @Test("each node tells the others of which primary of the store it knows")
+        func primaries() throws {
+            let bus = try NewsBus()
+            let nodes = try (0..<2).map { _ in try Node(bus) }
+            let heard = (0..<2).map { _ in Box<PrimaryTerm>() }
+            for (number, node) in nodes.enumerated() {
+                let box = heard[number]
+                node.cluster.compare(
+                    { PrimaryTerm(system: 7, timeline: number + 1) }, { box.set($0) })
+            }
+            #expect(eventually { heard[0].value == PrimaryTerm(system: 7, timeline: 2) })
+            #expect(eventually { heard[1].value == PrimaryTerm(system: 7, timeline: 1) })
         }
     }
 }

@@ -57,7 +57,8 @@ struct NewsCodingTests {
             .heartbeat(
                 NodeReport(
                     address: "127.0.0.1:8080", version: "0.1.0", startedMilliseconds: 1,
-                    links: 3, isDraining: true, figures: ["sockets": 95_000, "scopes": 0])),
+                    links: 3, isDraining: true, figures: ["sockets": 95_000, "scopes": 0],
+                    term: PrimaryTerm(system: .min + 7, timeline: 300))),
             .goodbye,
         ]
     }
@@ -81,6 +82,7 @@ struct NewsCodingTests {
         case .heartbeat(let report):
             "\(report.address) \(report.version) \(report.startedMilliseconds) "
                 + "\(report.links) \(report.isDraining) \(report.figures.sorted { $0.key < $1.key })"
+                + "\(String(describing: report.term))"
         default: "\(message)"
         }
     }
@@ -126,6 +128,8 @@ struct NewsCodingTests {
         for (index, message) in messages.enumerated() {
             let bytes = NewsCoding.encode(message, from: node).array
             for count in 0..<bytes.count {
+                // A heartbeat of before terms were told ends there.
+                if case .heartbeat = message, count >= bytes.count - 10 { break }
                 #expect(NewsCoding.decode(ByteSlice(Array(bytes[..<count]))) == nil, "\(index)")
             }
             for seed in 0..<800 {
