@@ -25,6 +25,8 @@ public struct StoreError: Error, Hashable, Sendable {
         case foldsLag
         /// The rows are of a version that this one may not go on with.
         case newerSchema
+        /// Somebody holds a lock for longer than it is waited for.
+        case locked
         case other
     }
     public let kind: Kind

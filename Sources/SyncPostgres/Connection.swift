@@ -60,6 +60,16 @@ struct Bounds {
                 'idle_in_transaction_session_timeout', $2::int8::text, $3::int8 <> 0) END
         """)
 
+    /// How long one that only tries waits for a lock: long enough for whoever lets go as soon as
+    /// somebody waits (autovacuum, when it makes a table shorter).
+    static let tryingMilliseconds = 1_000
+
+    private static let setPatience = Statement(
+        "m_patience", "SELECT set_config('lock_timeout', $1::int8::text, true)")
+
+    /// From now on the open transaction waits that long for a lock.
+    static func patience(milliseconds: Int) -> Query { Query(setPatience).with(milliseconds) }
+
     func query(isLocal: Bool) -> Query {
         Query(Self.set).with(lockMilliseconds).with(idleMilliseconds).with(isLocal ? 1 : 0)
     }

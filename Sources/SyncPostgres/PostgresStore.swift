@@ -147,11 +147,16 @@ extension PostgresStore {
         try start([Query(Self.state)]) { _, _ in }
     }
 
+    /// Once a second: so it finds out as well whether somebody holds a lock that pushes would wait
+    /// for, also where nobody pushes.
     func beginTrimming() throws(StoreError) -> Bool {
         var isOurs = false
         try start([Query(Self.state), Query(Self.takeTurn)]) { (_, rows) throws(StoreError) in
             isOurs = try rows[1].int(0, 0) == 1
         }
+        // Shorter than a push, so that it is known before the first of them is refused.
+        let bound = Bounds.patience(milliseconds: Bounds.reading.lockMilliseconds)
+        _ = try run([bound, Query(Schema.lockAsAPush)])
         guard isOurs else {
             rollback()
             return false
@@ -282,13 +287,17 @@ extension PostgresStore {
             do throws(StoreError) {
                 rollback()
                 try open()
-                let found = try run([Query(Schema.begin), Query(Schema.versions)])
-                try Schema.checkVersion(found[1], 0, compatible: 0, version: 1)
+                let opening = [Query(Schema.begin)] + connection.opening
+                let found = try run(opening + [Query(Schema.versions)])
+                try checkOpening(found[1..<opening.count])
+                try Schema.checkVersion(found[opening.count], 0, compatible: 0, version: 1)
                 let answers = try run([
-                    Query(Self.prove).with(lane), PostgresMark.question, Query(Schema.commit),
+                    Bounds.patience(milliseconds: Bounds.tryingMilliseconds),
+                    Query(Schema.lockAsAPush), PostgresMark.question,
+                    Query(Self.prove).with(lane), Query(Schema.commit),
                 ])
                 // Sums of a node may be written there still; rows of people may not.
-                if let mark = PostgresMark.answered(answers[1]) { throw mark.refusal }
+                if let mark = PostgresMark.answered(answers[2]) { throw mark.refusal }
                 return
             } catch {
                 connection.post([Query(Schema.rollback)])

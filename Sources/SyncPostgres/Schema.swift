@@ -155,6 +155,14 @@ enum Schema {
         var lineage: PostgresLineage { PostgresLineage(epoch: epoch, server: server) }
     }
 
+    /// What a push locks of tables, before it has anything to write.
+    static let lockAsAPush = Statement(
+        "m_lock_tables",
+        """
+        LOCK TABLE mizu_scope, mizu_epoch, mizu_log, mizu_record, mizu_outcome, mizu_client,
+            mizu_account, mizu_total IN ROW EXCLUSIVE MODE
+        """)
+
     static let versions = Statement("m_versions", "SELECT compatible, version FROM mizu_meta")
 
     /// - Throws: where this version may not go on with the rows.
@@ -329,6 +337,10 @@ extension ConnectionFailure {
             case "26000", "25006": return StoreError(.conflict, told)
             case "57P01", "57P02":
                 return StoreError(isCommitSent ? .unavailable : .conflict, told)
+            case "55P03":
+                return StoreError(
+                    .unavailable, told + ": somebody holds a lock, and pg_stat_activity shows who",
+                    cause: .locked)
             case "53100": return StoreError(.unavailable, told, cause: .noSpace)
             default:
                 return StoreError(code.hasPrefix("40") ? .conflict : .unavailable, told)

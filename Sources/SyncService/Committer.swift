@@ -242,6 +242,12 @@ final class Committer: Sendable {
             counters.refused(pushes: batch.answers.count)
             return forget(mutations: batch.mutations, bytes: batch.bytes)
         }
+        // They would wait for the same lock, each batch as long as the one before.
+        guard !health.isLocked else {
+            for answer in batch.answers { answer(.failure(.locked), &outbox) }
+            counters.refused(pushes: batch.answers.count)
+            return forget(mutations: batch.mutations, bytes: batch.bytes)
+        }
         let result = engine.commit(batch.requests)
         let what =
             result.accident?.kind == .statement
@@ -274,9 +280,12 @@ final class Committer: Sendable {
     ) -> SyncEngine.TrimProgress {
         defer { noticeLosses(engine) }
         do throws(StoreError) {
+            // A lock that is known of is waited for once, and by the shorter of both.
+            let isLocked = health.isLocked
+            if isLocked { try engine.proveWritable() }
             let progress = trims ? try engine.trim() : .done
             // Where nothing was too old, nothing was written that could show that writing works.
-            if health.obstacle != nil { try engine.proveWritable() }
+            if !isLocked, health.obstacle != nil { try engine.proveWritable() }
             if hasSpace(engine, &floor), !pace.isFailing { takeIn(nil, "") }
             return progress
         } catch {
@@ -296,13 +305,14 @@ final class Committer: Sendable {
         return false
     }
 
-    /// A batch that was given up because it met others each time says nothing of the store, but one
-    /// that met a database which is read-only says that nobody can write: a write of our own tells.
+    /// A batch that was given up because it met others each time, or that waited for a lock, says
+    /// nothing of the store by itself, but one that met a database which is read-only, or a table
+    /// that is locked, says that nobody can write: a write of our own tells.
     private func judge(_ accident: StoreError, _ engine: SyncEngine) -> StoreError {
-        guard accident.kind == .conflict else { return accident }
+        guard accident.kind == .conflict || accident.cause == .locked else { return accident }
         do throws(StoreError) {
             try engine.proveWritable()
-            return accident
+            return StoreError(.conflict, accident.message)
         } catch {
             return error
         }
@@ -352,4 +362,6 @@ extension Refusal {
     static let noSpace = Refusal(
         status: 503, code: "unavailable", message: "the server's disk is almost full",
         retryAfterSeconds: 30)
+
+    static let locked = Refusal.unavailable("the store cannot take writes now")
 }

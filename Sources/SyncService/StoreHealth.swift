@@ -23,7 +23,7 @@ public enum WriteObstacle: String, CaseIterable, Sendable {
         case .noSpace: self = .diskFull
         case .foldsLag: self = .foldsLag
         case .newerSchema: self = .newerSchema
-        case .other: self = .storageFailing
+        case .locked, .other: self = .storageFailing
         }
     }
 }
@@ -43,6 +43,9 @@ final class StoreHealth: Sendable {
     var obstacle: WriteObstacle? {
         state.withLock { $0.obstacle.map { WriteObstacle($0.cause) } }
     }
+
+    /// Whether what nobody can write to is locked by somebody.
+    var isLocked: Bool { state.withLock { $0.obstacle?.cause == .locked } }
 
     /// Takes in why a transaction failed.
     /// - Returns: whether to say so in the log.

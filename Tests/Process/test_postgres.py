@@ -5,6 +5,7 @@ somebody holds on them.
 
 import contextlib
 import subprocess
+import time
 
 import pytest
 
@@ -123,6 +124,25 @@ def test_a_lock_that_somebody_holds_on_the_tables_makes_a_node_not_ready(postgre
     wait_until(lambda: fetch(node, "GET", "/readyz").status == 200, SECONDS, lambda: node.errors)
     assert len(pull(node, scope).json["changes"]) == 1
     assert push_one(node, scope, create())["ok"]
+
+
+def test_a_lock_on_one_table_is_noticed_without_pushes_and_is_not_waited_for_by_each(
+        postgres, database, start):
+    node, idle = [start(postgres.url(database), COMMITTERS="1").ready() for _ in range(2)]
+    assert push_one(node, new_scope(), create())["ok"]
+    with holding(postgres, database, "LOCK TABLE mizu_log IN SHARE MODE"):
+        for each in (node, idle):
+            wait_until(lambda: fetch(each, "GET", "/readyz").status == 503, SECONDS, lambda: each.errors)
+            assert "lock timeout" in each.errors
+        began = time.monotonic()
+        for _ in range(7):  # 10 s for each would be more
+            assert post(node, "/_sync/push", {"scope": new_scope(), "mutations": [create()]}).status == 503
+        assert time.monotonic() - began < SECONDS
+        assert fetch(node, "GET", "/readyz").status == 503
+        assert "takes writes again" not in node.errors + idle.errors
+    for each in (node, idle):
+        wait_until(lambda: fetch(each, "GET", "/readyz").status == 200, SECONDS, lambda: each.errors)
+        assert push_one(each, new_scope(), create())["ok"]
 
 
 def test_a_database_that_becomes_read_only_makes_a_node_not_ready(postgres, database, start):
