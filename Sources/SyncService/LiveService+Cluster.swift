@@ -15,7 +15,10 @@ extension LiveService {
         if subscriptions.topics.hasMovedTopics { tellMovedTopics(cluster) }
         presence?.tellMovedRooms(cluster)
         let now = live.worker.now
-        guard now >= nextBeat else { return .until(nextBeat) }
+        // What lasts for less than the time between two heartbeats would never be told.
+        let isNews = sync.workers.isDraining && !hasToldDraining
+        guard now >= nextBeat || isNews else { return .until(nextBeat) }
+        hasToldDraining = sync.workers.isDraining
         nextBeat = now.adding(milliseconds: cluster.times.heartbeat)
         cluster.note(
             [

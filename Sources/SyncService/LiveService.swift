@@ -43,6 +43,7 @@ public final class LiveService: WebSocketService {
     var followedTopics: Set<ByteSlice> = []
     /// When the cluster is told next what there is.
     var nextBeat = Instant(nanoseconds: 0)
+    var hasToldDraining = false
 
     public init(
         sync: SyncService, hooks: LiveHooks, limits: LiveLimits = .default,

@@ -18,12 +18,15 @@ private final class Node {
     let carrier: BusNews
     let cluster: Cluster
 
-    init(_ bus: NewsBus, workers: Int = 1, graceMilliseconds: UInt64 = 60_000) throws {
+    init(
+        _ bus: NewsBus, workers: Int = 1, graceMilliseconds: UInt64 = 60_000,
+        heartbeatMilliseconds: UInt64 = 50
+    ) throws {
         self.bus = bus
         carrier = bus.join()
         let shared = try Workers(count: workers)
         var times = Cluster.Times()
-        (times.heartbeat, times.silence) = (50, 500)
+        (times.heartbeat, times.silence) = (heartbeatMilliseconds, 500)
         cluster = Cluster(
             carrier, workers: shared, report: NodeReport(address: "test", version: "1"),
             times: times)
@@ -185,6 +188,20 @@ extension ServerStorey {
                     })
             }
             #expect(nodes[1].cluster.nodes.allSatisfy { $0.report.address == "test" })
+        }
+
+        @Test("that a node drains is told at once, and not with the next heartbeat")
+        func draining() throws {
+            let bus = try NewsBus()
+            let b = try Node(bus)
+            let a = try Node(bus, heartbeatMilliseconds: 3_600_000)
+            let socket = try a.server.socket()
+            try #require(eventually { b.cluster.nodes.count == 1 })
+            // Silence is another matter.
+            #expect(b.cluster.nodes.first?.report.isDraining == false)
+            a.server.server.drain()
+            #expect(eventually { b.cluster.nodes.first?.report.isDraining == true })
+            _ = socket
         }
 
         @Test("each node tells the others of which primary of the store it knows")
