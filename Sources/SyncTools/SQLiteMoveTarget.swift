@@ -66,8 +66,11 @@ package final class SQLiteMoveTarget: MoveTarget {
 
     package func finish() throws(ToolFailure) {
         let store = try sqlite()
-        let given = csqlite_give_to_folder(path, DatabasePath.folder(of: path))
-        guard given == 0 else { throw ToolFailure(cannot: "give away", path, given) }
+        // What lies beside it as well: a server of the folder's user opens all of it.
+        for name in DatabaseCopy.suffixes.map({ path + $0 }) where DatabasePath.exists(name) {
+            let given = csqlite_give_to_folder(name, DatabasePath.folder(of: path))
+            guard given == 0 else { throw ToolFailure(cannot: "give away", name, given) }
+        }
         try storing { () throws(StoreError) in try store.setMark(nil) }
         opened = nil
     }

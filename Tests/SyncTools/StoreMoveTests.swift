@@ -1,5 +1,6 @@
 // Moves: between shelves in memory, and between files, while a server writes to the source.
 
+import Glibc
 import MizuBytes
 import MizuSync
 import MizuSyncSQLite
@@ -160,6 +161,22 @@ struct StoreMoveTests {
         #expect(refused?.message.contains("was moved to sqlite:\(folder.path)/b.db") == true)
         let next = MoveFixture(try folder.open("b.db", epoch: "e5"))
         #expect(try next.push("last", note: "last", text: "journaled").contains("duplicate"))
+    }
+
+    @Test("what root has moved is the folder's user's", .enabled(if: geteuid() == 0))
+    func ownedByTheFolder() throws {
+        let folder = try MoveFolder()
+        try MoveFixture(try folder.open("a.db", epoch: "e1")).push("a")
+        let (inner, user) = (folder.path + "/inner", uid_t(65_534))
+        #expect(mkdir(inner, 0o700) == 0 && chown(inner, user, gid_t(user)) == 0)
+        _ = try move(
+            try SQLiteMoveSource(folder.path + "/a.db"), SQLiteMoveTarget(inner + "/b.db"))
+        var owners: [String: uid_t] = [:]
+        for suffix in DatabaseCopy.suffixes {
+            var status = stat()
+            if stat(inner + "/b.db" + suffix, &status) == 0 { owners[suffix] = status.st_uid }
+        }
+        #expect(owners[""] == user && owners.values.allSatisfy { $0 == user }, "\(owners)")
     }
 
     @Test("a move that was broken leaves the source, and begins anew")
