@@ -32,6 +32,10 @@ package final class ArrivingPostgres {
         SELECT (EXISTS (SELECT FROM mizu_scope) OR EXISTS (SELECT FROM mizu_outcome)
             OR EXISTS (SELECT FROM mizu_account))::int::int8
         """)
+    /// -1: the search path names no schema that is there.
+    private static let mayMakeTables = Statement(
+        "m_a_create",
+        "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE')::int, -1)::int8")
     /// All of the schema in which mizu_meta is ours: they are made in one transaction.
     private static let drop = Statement(
         "m_a_drop",
@@ -74,7 +78,7 @@ package final class ArrivingPostgres {
     private func hold() throws(StoreError) -> Bool {
         if isHeld { return true }
         do throws(ConnectionFailure) {
-            try connection.open()
+            try connection.openSession()
             _ = try connection.run(Self.hold.map { Query($0) })
         } catch {
             if case .refused("55P03", _) = error { return false }
@@ -91,11 +95,10 @@ package final class ArrivingPostgres {
             return "another `mizu sync migrate` is moving rows to \(place): wait for its end"
         }
         let others = try run([Query(Self.nodes)])[0].int(0, 0)
-        do throws(ConnectionFailure) {
-            guard try Schema.areTables(there: connection) else { return nil }
-        } catch {
-            throw StoreError(
-                .unavailable, "\(place): \(error.storeError(isCommitSent: false).message)")
+        guard try areTablesThere() else {
+            guard try run([Query(Self.mayMakeTables)])[0].int(0, 0) != 1 else { return nil }
+            return "\(place): the user may make no tables there: give it a database that it owns, "
+                + "or CREATE on the schema, which has to be there"
         }
         switch try PostgresMark.read(connection) {
         case .arriving: return nil
@@ -108,6 +111,15 @@ package final class ArrivingPostgres {
                 + "database"
         }
         return others == 0 ? nil : "\(place) is in use by a node: stop it first"
+    }
+
+    private func areTablesThere() throws(StoreError) -> Bool {
+        do throws(ConnectionFailure) {
+            return try Schema.areTables(there: connection)
+        } catch {
+            throw StoreError(
+                .unavailable, "\(place): \(error.storeError(isCommitSent: false).message)")
+        }
     }
 
     /// Makes the tables, empty, and marks them. Takes away what a move has left, and empty tables

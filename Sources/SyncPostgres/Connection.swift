@@ -150,6 +150,16 @@ final class Connection {
         }
     }
 
+    /// The same for whoever needs a session of its own, whose locks would be another's in a pool.
+    func openSession() throws(ConnectionFailure) {
+        try open()
+        guard isDirect else {
+            throw .occupied(
+                "a pool of connections answers (PgBouncer), and this needs a session of its own: "
+                    + "name PostgreSQL's own address")
+        }
+    }
+
     private func open(
         by parameters: [ConnectionParameter], within milliseconds: Int64?
     ) throws(ConnectionFailure) {

@@ -29,12 +29,12 @@ package final class PostgresRows: Asking {
     }
 
     /// Connects. Needs a session of its own: no pool between.
-    /// - Throws: one line for people, also where there are no tables.
+    /// - Throws: one line for people, also where there are no tables, or a pool is between.
     package init(_ database: PostgresDatabase) throws(StoreError) {
         place = database.place
         connection = Connection(database)
         do throws(ConnectionFailure) {
-            try connection.open()
+            try connection.openSession()
         } catch {
             throw StoreError(
                 .unavailable, "\(place): \(error.storeError(isCommitSent: false).message)")

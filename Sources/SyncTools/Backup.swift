@@ -21,7 +21,7 @@ package enum Backup {
     package static func make(
         of source: String, at target: String, progress: ToolProgress = { _ in }
     ) throws(ToolFailure) -> BackupReport {
-        guard !DatabasePath.exists(target) else {
+        guard !DatabasePath.exists(try DatabasePath.plain(target)) else {
             throw ToolFailure("\(target) is there already", hint: "name another file")
         }
         return try write(source, to: target, progress) { _ in }
@@ -33,6 +33,7 @@ package enum Backup {
     package static func restore(
         _ source: String, to target: String, progress: ToolProgress = { _ in }
     ) throws(ToolFailure) -> BackupReport {
+        let source = try DatabasePath.plain(source)
         let held = csqlite_lock_present(target + "-lock")
         if csqlite_is_held(held) != 0 {
             throw ToolFailure(

@@ -25,6 +25,16 @@ package enum DatabasePath {
         return path
     }
 
+    /// A file that a tool reads or writes beside a database.
+    /// - Throws: where the name is a URL, which is not repeated.
+    static func plain(_ name: String) throws(ToolFailure) -> String {
+        guard !isOtherAddress(name) else {
+            throw ToolFailure(
+                "what was to be a file's name is a URL", hint: "name a file, or ./NAME")
+        }
+        return name
+    }
+
     /// Whether the name is a URL of another scheme, or a damaged one: `postgres:/…`. It may hold a
     /// password, so nobody may repeat it.
     private static func isOtherAddress(_ name: String) -> Bool {

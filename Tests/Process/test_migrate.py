@@ -2,6 +2,7 @@
 a client goes on from its cursor in its epoch, and the side that is left refuses to be served.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,8 +12,8 @@ import time
 import pytest
 
 from server import MIZU, wait_until
-from postgres import PASSWORD
-from stores import Missing, Postgres, _refusal
+from postgres import PASSWORD, SUPERUSER
+from stores import Missing, Postgres, _refusal, start_bouncer
 from sync import create, pull, pull_all, push, push_one
 from wire import Closed, fetch, post
 
@@ -263,12 +264,30 @@ def test_a_database_with_somebody_elses_tables_is_named_and_left_alone(tmp_path,
     assert cluster.sql("SELECT count(*) FROM pg_class WHERE relname LIKE 'mizu%'", name) == "2"
 
 
+def test_a_pool_or_a_user_who_may_make_no_tables_is_refused_before_anything_is_done(
+        tmp_path, start, cluster):
+    skip_without_nodes()
+    start(database=f"sqlite:{tmp_path}/a.db").ready().stop()
+    name = cluster.create_database()
+    cluster.sql(f"CREATE ROLE guest LOGIN PASSWORD '{PASSWORD}'")
+    guest = cluster.url(name).replace(SUPERUSER, "guest")
+    refused = migrate(tmp_path, "a.db", guest, "--dry-run")
+    assert refused.returncode == 1 and "may make no tables there" in refused.stderr, refused
+    with contextlib.closing(start_bouncer(cluster)) as pool:
+        for source, target in (("a.db", pool.url(name)), (pool.url(name), "b.db")):
+            refused = migrate(tmp_path, source, target, "--dry-run")
+            assert refused.returncode == 1 and "a pool of connections" in refused.stderr, refused
+    assert cluster.sql("SELECT count(*) FROM pg_class WHERE relname LIKE 'mizu%'", name) == "0"
+
+
 @pytest.mark.parametrize("words, told", [
     (["stats", "--database", "postgress://u:secret@h/d"], "of no kind that mizu knows"),
     (["stats", "--database", "postgres:/u:secret@h/d"], "of no kind that mizu knows"),
     (["migrate", "--from", "a.db", "--to", "postgress://u:secret@h/d"], "of no kind that mizu"),
     (["migrate", "--from", "a.db", "--to", "postgres://u:secret@h/d"], "must not hold a password"),
     (["migrate", "--from", "postgres://u:secret@h/d", "--to", "a.db"], "must not hold a password"),
+    (["backup", "postgres://u:secret@h/d", "--database", "a.db"], "is a URL"),
+    (["restore", "https://u:secret@h/d", "--database", "a.db"], "is a URL"),
 ])
 def test_an_address_that_is_wrong_is_refused_and_not_repeated(words, told, tmp_path):
     done = subprocess.run([MIZU, "sync", *words], cwd=tmp_path, env=ENVIRONMENT,
