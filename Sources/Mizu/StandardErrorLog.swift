@@ -47,12 +47,20 @@ private struct StandardErrorHandler: LogHandler {
         line.append(RFC3339.text(millisecondsSince1970: Int(cl_realtime_ms())))
         line.append(" \(event.level.rawValue) ")
         // One event is one line, whatever it quotes.
-        for byte in "\(event.message)".utf8 {
-            line.append(byte < 0x20 && byte != 0x09 ? UInt8(ascii: " ") : byte)
+        append("\(event.message)", to: &line)
+        let all = metadata.merging(event.metadata ?? [:]) { _, last in last }
+        for (key, value) in all.sorted(by: { $0.key < $1.key }) {
+            append(" \(key)=\(value)", to: &line)
         }
         line.append(UInt8(ascii: "\n"))
         // One write for a line, so that lines of two threads do not mix.
         _ = cl_write(2, line.readable.baseAddress, line.count)
+    }
+
+    private func append(_ text: String, to line: inout ByteBuffer) {
+        for byte in text.utf8 {
+            line.append(byte < 0x20 && byte != 0x09 ? UInt8(ascii: " ") : byte)
+        }
     }
 
     /// As syslog(3) numbers them.

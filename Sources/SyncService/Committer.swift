@@ -51,7 +51,7 @@ final class Committer: Sendable {
     /// Nothing is received any more.
     private let isStopped = Atomic<Bool>(false)
     /// Whether writes can be made.
-    let health = StoreHealth()
+    let health: StoreHealth
     /// What the thread has done.
     let counters = CommitCounters()
     private let workers: Workers
@@ -74,9 +74,11 @@ final class Committer: Sendable {
     init(
         workers: Workers, tail: LogTail, pages: SharedPages, access: AccessControl, logger: Logger,
         diskFreeBytesMin: Int? = 0, storeNews: StoreNews? = nil, trims: Bool = true,
+        failing: FailingCommitters = FailingCommitters(),
         publish: @escaping Publish, onRestore: @escaping @Sendable () -> Void
     ) throws(SystemError) {
         thread = try MailThread("mizu-committer")
+        health = StoreHealth(failing)
         self.storeNews = storeNews
         self.trims = trims
         self.workers = workers

@@ -28,6 +28,11 @@ public enum WriteObstacle: String, CaseIterable, Sendable {
     }
 }
 
+/// How many committers of a process cannot write: only the last of them says that it can again.
+final class FailingCommitters: Sendable {
+    fileprivate let count = Atomic<Int>(0)
+}
+
 /// Written by the committer, read by any thread.
 final class StoreHealth: Sendable {
     /// A fault that stays the same is said again after that long.
@@ -38,6 +43,9 @@ final class StoreHealth: Sendable {
         var saidAt = Instant.now
     }
     private let state = Mutex(State())
+    private let failing: FailingCommitters
+
+    init(_ failing: FailingCommitters = FailingCommitters()) { self.failing = failing }
 
     /// Why nothing can be written, nil where it can.
     var obstacle: WriteObstacle? {
@@ -52,6 +60,7 @@ final class StoreHealth: Sendable {
     func failed(_ error: StoreError, now: Instant) -> Bool {
         state.withLock { state in
             let isKnown = state.obstacle == error
+            if state.obstacle == nil { failing.count.add(1, ordering: .relaxed) }
             state.obstacle = error
             if isKnown, now < state.saidAt.adding(milliseconds: Self.repeatMilliseconds) {
                 return false
@@ -62,8 +71,11 @@ final class StoreHealth: Sendable {
     }
 
     /// Takes in that something was written.
-    /// - Returns: whether that is news.
+    /// - Returns: whether that is news: no committer has an obstacle any more.
     func worked() -> Bool {
-        state.withLock { state in state.obstacle.take() != nil }
+        state.withLock { state in
+            guard state.obstacle.take() != nil else { return false }
+            return failing.count.subtract(1, ordering: .relaxed).newValue == 0
+        }
     }
 }

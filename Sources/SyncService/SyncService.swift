@@ -84,13 +84,14 @@ public final class SyncService: Sendable {
                     access: access, roles: roles, workers: workers, logger: logger,
                     publish: publish) : nil
             let count = isShared && sharing.another != nil ? max(1, sharing.committers) : 1
+            let failing = FailingCommitters()
             let committers = Committers(
                 try (0..<count).map { (number) throws(SystemError) in
                     try Committer(
                         workers: workers, tail: tail, pages: pages, access: access,
                         logger: logger, diskFreeBytesMin: limits.diskFreeBytesMin,
-                        storeNews: storeNews, trims: number == 0, publish: publish,
-                        onRestore: onRestore)
+                        storeNews: storeNews, trims: number == 0, failing: failing,
+                        publish: publish, onRestore: onRestore)
                 })
             for index in 0..<readers.count {
                 let reader = try store.makeReader()

@@ -63,6 +63,8 @@ def test_an_old_primary_that_comes_back_as_it_was_is_not_used(tmp_path):
         for each in (node, pooled):
             wait_until(lambda: takes(each), SECONDS, lambda: each.errors)
 
+            assert "a new epoch epoch=" in each.errors
+
         # Nobody has fenced it, and the URL names it first.
         first.start()
         before = count(first)
