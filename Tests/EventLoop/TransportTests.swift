@@ -71,7 +71,7 @@ import Testing
         var poller = try Poller()
         try poller.registerInput(listener.pollable, data: 1)
         let client = Descriptor(owning: cl_connect("127.0.0.1", listener.port))
-        try poller.wait(milliseconds: 5000)
+        try poller.wait(milliseconds: 60_000)
         guard case .socket(let raw, _, let low, _) = listener.accept() else {
             Issue.record("nobody to accept")
             return

@@ -30,7 +30,7 @@ private final class PageApp: Sendable {
         var count: Int { value.load(ordering: .relaxed) }
     }
 
-    /// What a page waits at while it is shut; for ten seconds at most.
+    /// What a page waits at while it is shut; for a minute at most.
     final class Gate: Sendable {
         let isShut = Atomic<Bool>(false)
         func pass() {
@@ -43,6 +43,9 @@ private final class PageApp: Sendable {
         var configuration = try Configuration.from(
             environment: settings.merging(environment) { $1 })
         configuration.isDevelopment = isDevelopment
+        // While a crowd gathers at the gate.
+        configuration.reads.runMilliseconds = 120_000
+        configuration.reads.waitMilliseconds = 120_000
         let app = try App(configuration, assets: .none)
         app.use { request in
             request.user = request.header("X-User")

@@ -74,7 +74,7 @@
         func kill() throws {
             try client.run(
                 """
-                SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+                SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity
                 WHERE application_name = '\(name)'
                 """)
         }

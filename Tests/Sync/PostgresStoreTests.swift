@@ -40,7 +40,7 @@
 
         /// Pushes as a client does, until it is acknowledged.
         private static func push(_ engine: SyncEngine, _ request: PushRequest) throws {
-            for _ in 0..<200 {
+            for _ in 0..<12_000 {
                 if case .success = try #require(engine.commit([request]).answers.first) { return }
                 usleep(5_000)
             }
@@ -208,7 +208,7 @@
             one.rollback()
             // It was sent, and not waited for.
             var isOurs = false
-            for _ in 0..<10_000 where !isOurs {
+            for _ in 0..<60_000 where !isOurs {
                 isOurs = try other.beginTrimming()
                 if !isOurs { usleep(1_000) }
             }

@@ -19,7 +19,7 @@ struct ClientSocketTests {
     private func decide(_ socket: ClientSocket) throws -> SystemError? {
         var poller = try Poller()
         try poller.register(socket.descriptor, data: 1)
-        try poller.wait(milliseconds: 5000)
+        try poller.wait(milliseconds: 60_000)
         #expect(poller.count == 1)
         return socket.connected()
     }
@@ -27,7 +27,7 @@ struct ClientSocketTests {
     private func accept() throws -> (descriptor: Int32, address: UInt64) {
         var poller = try Poller()
         try poller.registerInput(listener.pollable, data: 1)
-        try poller.wait(milliseconds: 5000)
+        try poller.wait(milliseconds: 60_000)
         guard case .socket(let descriptor, _, let low, _) = listener.accept() else {
             throw SystemError(call: "accept", errno: 0)
         }
