@@ -58,7 +58,8 @@ extension ServerStorey {
 
         @Test("a table of requests is answered the same whole and byte by byte")
         func table() throws {
-            let server = try TestServer()
+            // However long a client takes for its last bytes, which nobody asked for.
+            let server = try TestServer { $0.lingerMilliseconds = 60_000 }
             for row in Self.rows {
                 for isWhole in [true, false] {
                     let client = server.client()
@@ -110,7 +111,7 @@ extension ServerStorey {
 
         @Test("a refusal reaches a client that is still sending its body")
         func refusalIsNotLost() throws {
-            let server = try TestServer()
+            let server = try TestServer { $0.lingerMilliseconds = 60_000 }
             for _ in 0..<5 {
                 let client = server.client()
                 client.send(Self.post + "Content-Length: 3000000\r\n\r\n")
