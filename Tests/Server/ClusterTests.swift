@@ -113,7 +113,7 @@ extension ServerStorey {
             try #require(eventually { b.cluster.nodes.map(\.node) == [a.carrier.node] })
             bus.kill(a.carrier)
             try bob.follow(&picture) { $0.ids == ["bob"] }
-            #expect(b.cluster.nodes.isEmpty)
+            #expect(eventually { b.cluster.nodes.isEmpty })
         }
 
         @Test("a node that ends in order leaves its members their grace")

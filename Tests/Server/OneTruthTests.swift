@@ -146,12 +146,15 @@ extension ServerStorey {
             let socket = try nodes[1].socket()
             socket.subscribe("sync:s", cursor: 0)
             #expect(socket.message()?.cursor == 0)
+            // Where the scope stood as it was followed is looked up once, beside the answer.
+            let news = nodes[1].service.storeNews
+            try #require(eventually { news?.followed.told("s") != nil })
             for number in 1...5 {
                 try nodes[0].push("n\(number)")
                 let delta = socket.message()
                 #expect(delta?.type == "delta" && delta?.base == number - 1)
             }
-            #expect(nodes[1].service.storeNews?.catchUpCount == 0)
+            #expect(news?.catchUpCount == 0)
         }
 
         private static let roles = Roles(
