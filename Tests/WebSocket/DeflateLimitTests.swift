@@ -1,6 +1,7 @@
 // What a peer can ask too much of with compressed messages: bombs, sizes at the border, many
 // fragments, many blocks; and what inflating costs in memory.
 
+import Glibc
 import MizuBytes
 import MizuTestSupport
 import MizuWebSocket
@@ -166,11 +167,17 @@ struct DeflateLimitTests {
             var payload: [UInt8] = []
             payload.reserveCapacity(1 << 20)
             while payload.count < 1 << 20 { payload += kind }
-            let clock = ContinuousClock()
-            let begun = clock.now
+            let begun = threadSeconds()
             #expect(try read(payload + [0], .default) == .binary([]), "\(kind)")
-            #expect(clock.now - begun < .seconds(5))
+            #expect(threadSeconds() - begun < 30)
         }
+    }
+
+    /// What this thread has computed so far, however often others had its core.
+    private func threadSeconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return time.tv_sec
     }
 
     @Test("a window of every size is read by an inflater of that size")
