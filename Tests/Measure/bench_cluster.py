@@ -28,6 +28,7 @@ import servers
 from bench import Bench, options_of, parser_of, run
 from machine import ROOT, Damaged, Skipped
 from sync_load import SCRIPT, Client, settle, wrk
+from transactions import ONE_ROW, WRITES_OF_A_PUSH
 
 sys.path += [str(ROOT / "Tests" / "Servers"), str(ROOT / "Tests" / "Process")]
 from daemon import Missing, program  # noqa: E402
@@ -165,16 +166,19 @@ class ClusterBench(Bench):
     def latency(self):
         row = self.row("one client alone: a commit of one row, a push answered, p50", "us",
                        (("<=", 2.0, "pgbench"),))
+        writes = self.row("one client alone: what a push writes, in one transaction, p50", "us")
         with self.nodes(1) as ((node,), database):
             self.postgres.sql("CREATE TABLE one (k bigserial PRIMARY KEY, v bytea)", database)
+            self.postgres.sql("INSERT INTO mizu_scope(name) VALUES ('pgbench')", database)
             for _ in range(self.options.rounds):
-                row.add("pgbench", self.one_row(database))
+                row.add("pgbench", self.by_pgbench(ONE_ROW, database))
+                writes.add("pgbench", self.by_pgbench(WRITES_OF_A_PUSH, database))
                 row.add("1 node", self.alone(node)["latency_p50_us"])
 
-    def one_row(self, database):
-        """Median microseconds of `INSERT` and commit, by pgbench over the same way as a node's."""
-        script = self.folder / "one.sql"
-        script.write_text("INSERT INTO one (v) VALUES (decode(repeat('ab', 100), 'hex'));\n")
+    def by_pgbench(self, statements, database):
+        """Median microseconds of a transaction, by pgbench over the same way as a node's."""
+        script = self.folder / "pgbench.sql"
+        script.write_text(statements)
         prefix = self.folder / f"log-{os.urandom(3).hex()}"
         command = ["taskset", "-c", str(self.load_cpu), program("pgbench"), "-n", "-c1", "-j1",
                    "-M", "prepared", "-T", str(self.options.seconds_each), "-f", str(script), "-l",
