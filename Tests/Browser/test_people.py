@@ -239,7 +239,7 @@ def test_who_is_taken_out_loses_the_scope_in_all_tabs_and_keeps_the_edits_aside(
         assert (lost["scope"], lost["reason"]["code"]) == ("club", "scope_denied")
         assert [one["args"]["text"] for one in lost["edits"]] == ["Typed offline"]
         assert tab.page.evaluate("texts('club')") == []
-    assert "Confidential" not in tabs[0].page.evaluate(LEFT)
+    tabs[0].wait(f"async () => !(await ({LEFT})()).includes('Confidential')")
     assert people.texts("club") == ["Confidential"]
 
 

@@ -1,6 +1,7 @@
 """A daemon's manners: rights that are given up, a service manager that is spoken to, sockets that are
 handed over, and a log of requests. What needs root is skipped without it, and says so."""
 
+import contextlib
 import json
 import os
 import re
@@ -43,9 +44,10 @@ def statuses(pid):
     """What /proc says of each thread: name to list of words."""
     result = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        lines = (task / "status").read_text().splitlines()
-        result.append({name: value.split() for name, value in
-                       (line.split(":", 1) for line in lines)})
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # one that has ended
+            lines = (task / "status").read_text().splitlines()
+            result.append({name: value.split() for name, value in
+                           (line.split(":", 1) for line in lines)})
     return result
 
 
@@ -71,8 +73,8 @@ def test_every_thread_of_run_as_is_somebody_else_for_good(start, open_folder, id
     running = start(open_folder, address=f"{host}:{port}", env=env).ready()
     assert (running.host, running.port) == (host, port)
     push_one(running, "s", create())
-    threads = statuses(running.child.pid)
-    assert len(threads) >= 6, threads
+    threads = wait_until(lambda: len(found := statuses(running.child.pid)) >= 6 and found,
+                         what="six threads")
     for thread in threads:
         assert set(thread["Uid"]) == {str(user)} and set(thread["Gid"]) == {str(group)}, thread
         assert thread["Groups"] == [str(group)], thread
