@@ -147,15 +147,16 @@ static int socket_address(const char *address, uint16_t port, struct sockaddr_st
 
 static int listen_at(
     struct sockaddr_storage *storage, int length, int any, int backlog, int flags) {
-    int one = 1, zero = 0;
+    int one = 1, zero = 0, retry_milliseconds = 5000;
     int fd = socket(storage->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (flags & CL_REUSEPORT) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
     if (any && storage->ss_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
-    // Accepted sockets inherit this one: an answer never waits for an acknowledgement.
+    // Accepted ones inherit: no answer waits for an acknowledgement, nor 5 s for a way that heals.
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, IPPROTO_TCP, 44 /* TCP_RTO_MAX_MS */, &retry_milliseconds, sizeof(int));
     if (bind(fd, (struct sockaddr *)storage, length) < 0 ||
         (!(flags & CL_NO_LISTEN) && listen(fd, backlog) < 0)) {
         int error = errno;
@@ -223,9 +224,8 @@ int cl_connect_from(const char *source, const char *address, uint16_t port) {
         setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
         if (bind(fd, (struct sockaddr *)&origin, (socklen_t)origin_length) < 0) error = errno;
     }
-    if (!error && connect(fd, (struct sockaddr *)&storage, (socklen_t)length) < 0) {
-        if (errno != EINPROGRESS) error = errno;
-    }
+    if (!error && connect(fd, (struct sockaddr *)&storage, (socklen_t)length) < 0 &&
+        errno != EINPROGRESS) error = errno;
     if (!error) return fd;
     close(fd);
     return -error;

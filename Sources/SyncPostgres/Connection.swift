@@ -205,8 +205,9 @@ final class Connection {
         // A pool says a number of its own.
         isDirect = peer.backend == Int(PQbackendPID(connection))
         // What we set of a pool's session would be the next one's as well.
-        guard isDirect, let bounds else { return }
-        _ = try run([bounds.query(isLocal: false)])
+        guard isDirect else { return }
+        let session = bounds.map { [$0.query(isLocal: false)] } ?? []
+        _ = try run([Patience(parameters).query] + session, within: milliseconds)
     }
 
     /// What libpq makes of it, which may be a connection that has failed; nil: no memory. Blocks.

@@ -10,10 +10,11 @@ struct ConnectionParameter: Sendable {
     let value: String
 
     /// Bounds for what a network can do to us, where the URL says nothing else. Times in seconds,
-    /// the last one in milliseconds.
+    /// the last one in milliseconds: what is sent again after a cut goes out later each time, and
+    /// after 10 s a new connection is sooner there than the next try of the old one.
     private static let defaults = [
-        ("connect_timeout", "5"), ("keepalives_idle", "10"), ("keepalives_interval", "5"),
-        ("keepalives_count", "3"), ("tcp_user_timeout", "20000"), ("application_name", "mizu"),
+        ("connect_timeout", "5"), ("keepalives_idle", "5"), ("keepalives_interval", "2"),
+        ("keepalives_count", "3"), ("tcp_user_timeout", "10000"), ("application_name", "mizu"),
     ]
 
     /// - Parameters:
@@ -88,6 +89,14 @@ struct ConnectionParameter: Sendable {
         }
     }
 
+    /// The number that a parameter says; nil where there is none that PostgreSQL takes.
+    static func number(_ keyword: String, of all: [ConnectionParameter]) -> Int? {
+        guard let value = all.first(where: { $0.keyword == keyword })?.value,
+            let number = Int(value), (0...Int(Int32.max)).contains(number)
+        else { return nil }
+        return number
+    }
+
     /// As another part of a node is to be known by: `application_name` with a word behind it.
     static func named(_ part: String, _ all: [ConnectionParameter]) -> [ConnectionParameter] {
         all.map { parameter in
@@ -106,5 +115,41 @@ struct ConnectionParameter: Sendable {
         let port = value("port").map { " port \($0)" } ?? ""
         let name = value("dbname").map { " database \($0)" } ?? ""
         return "PostgreSQL at \(host)\(port)\(name)"
+    }
+}
+
+/// How long a silent peer is believed, as both kernels are told (tcp(7)): ours by libpq, and the
+/// server's by the session. Else the server would keep the process of a node whose machine or way
+/// is gone for hours, with its place among `max_connections`. 0 is a kernel's own patience.
+struct Patience {
+    let idleSeconds: Int
+    let intervalSeconds: Int
+    let count: Int
+    /// For what was sent and is not acknowledged.
+    let milliseconds: Int
+
+    init(_ parameters: [ConnectionParameter]) {
+        func number(_ keyword: String) -> Int {
+            ConnectionParameter.number(keyword, of: parameters) ?? 0
+        }
+        let isOff = ConnectionParameter.number("keepalives", of: parameters) == 0
+        idleSeconds = isOff ? 0 : number("keepalives_idle")
+        intervalSeconds = isOff ? 0 : number("keepalives_interval")
+        count = isOff ? 0 : number("keepalives_count")
+        milliseconds = number("tcp_user_timeout")
+    }
+
+    private static let set = Statement(
+        "m_peer",
+        """
+        SELECT set_config('tcp_keepalives_idle', $1::int8::text, false),
+            set_config('tcp_keepalives_interval', $2::int8::text, false),
+            set_config('tcp_keepalives_count', $3::int8::text, false),
+            set_config('tcp_user_timeout', $4::int8::text, false)
+        """)
+
+    /// For a session of the server itself.
+    var query: Query {
+        Query(Self.set).with(idleSeconds).with(intervalSeconds).with(count).with(milliseconds)
     }
 }

@@ -57,6 +57,7 @@ package final class NotifyConnection {
     package static let payloadBytesMax = 7_999
 
     private let handle: OpaquePointer
+    private let patience: Patience
     /// A command is under way.
     package private(set) var isBusy = false
     /// The kernel has not taken all that was sent.
@@ -79,6 +80,7 @@ package final class NotifyConnection {
         }
         cpostgres_ignore_notices(handle)
         self.handle = handle
+        patience = Patience(parameters)
     }
 
     deinit { PQfinish(handle) }
@@ -97,8 +99,18 @@ package final class NotifyConnection {
         try send(words.joined())
     }
 
-    /// Asks which process does the work: `answer` is its number.
-    package func askBackend() throws(Failure) { try send("SELECT pg_backend_pid()") }
+    /// Asks which process does the work: `answer` is its number. The server itself is asked for
+    /// patience as ours.
+    package func askBackend() throws(Failure) {
+        try send(
+            """
+            SELECT pg_backend_pid(), CASE WHEN pg_backend_pid() = \(backend) THEN
+                set_config('tcp_keepalives_idle', '\(patience.idleSeconds)', false)
+                || set_config('tcp_keepalives_interval', '\(patience.intervalSeconds)', false)
+                || set_config('tcp_keepalives_count', '\(patience.count)', false)
+                || set_config('tcp_user_timeout', '\(patience.milliseconds)', false) END
+            """)
+    }
 
     /// Asks nothing, so that the server has to say something.
     package func askNothing() throws(Failure) { try send("") }
