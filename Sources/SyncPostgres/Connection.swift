@@ -46,10 +46,10 @@ struct Bounds {
     /// How long a lock is waited for.
     let lockMilliseconds: Int
     /// How long a transaction may stand open with nothing asked, 0 for any time: a process that is
-    /// stopped with locks held lets go of them.
+    /// stopped with locks held lets go of them, before others have waited too long for them.
     let idleMilliseconds: Int
 
-    static let writing = Bounds(lockMilliseconds: 10_000, idleMilliseconds: 15_000)
+    static let writing = Bounds(lockMilliseconds: 10_000, idleMilliseconds: 8_000)
     static let reading = Bounds(lockMilliseconds: 5_000, idleMilliseconds: 0)
 
     private static let set = Statement(
