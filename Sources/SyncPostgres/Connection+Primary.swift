@@ -54,7 +54,7 @@ extension Connection {
                 host.filter { $0.keyword != "target_session_attrs" }, PostgresFigures())
             do throws(ConnectionFailure) {
                 try other.open(within: PrimaryHistory.hostMilliseconds)
-                if let peer = other.peer { _ = history.heard(peer.term) }
+                if let peer = other.peer { history.heard(peer.term) }
             } catch {
                 continue
             }
