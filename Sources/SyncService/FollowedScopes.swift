@@ -44,15 +44,16 @@ final class FollowedScopes: Sendable {
     var count: Int { state.withLock { $0.entries.count } }
 
     /// Begins to follow, or goes on.
+    /// - Parameter position: up to where sockets know the scope, if it is new; nil: there are none.
     /// - Returns: whether it is new.
-    func follow(_ scope: Name) -> Bool {
+    func follow(_ scope: Name, from position: Position? = nil) -> Bool {
         state.withLock { state in
             state.now += 1
             if state.entries[scope] != nil {
                 state.entries[scope]?.askedAt = state.now
                 return false
             }
-            state.entries[scope] = Entry(told: nil, askedAt: state.now)
+            state.entries[scope] = Entry(told: position, askedAt: state.now)
             return true
         }
     }

@@ -146,9 +146,11 @@ final class StoreNews: Sendable {
 
     // MARK: Following
 
-    /// Follows a scope: to be called before the store is asked where a subscriber begins.
-    func follow(_ scope: Name) {
-        guard followed.follow(scope) else { return }
+    /// Follows a scope: to be called before the store is asked where a subscriber begins, and again
+    /// when it begins there, because a sweep may have found nobody meanwhile.
+    /// - Parameter position: where it begins.
+    func follow(_ scope: Name, from position: Position? = nil) {
+        guard followed.follow(scope, from: position) else { return }
         carrier?.follow(.scope(scope))
     }
 
@@ -341,7 +343,12 @@ final class StoreNews: Sendable {
         let idle = turn.sweep.idle.filter { $0.value == workers.count }.map(\.key)
             .filter { !$0.isInternal }
         turn.sweep.idle = [:]
-        for scope in followed.unfollow(idle, unlessAskedSince: turn.sweep.moment) {
+        letGo(idle, unlessAskedSince: turn.sweep.moment)
+    }
+
+    /// Follows scopes no longer, but those that somebody has asked for since the moment.
+    func letGo(_ scopes: [Name], unlessAskedSince moment: UInt64) {
+        for scope in followed.unfollow(scopes, unlessAskedSince: moment) {
             carrier?.unfollow(.scope(scope))
         }
     }

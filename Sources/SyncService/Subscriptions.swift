@@ -172,6 +172,8 @@ final class Subscriptions {
         asker.acknowledge(at: head)
         guard let storeNews = sync.storeNews else { return true }
         let scope = pass.question.scope
+        // A store that was away for long may have been asked for longer than a sweep waits.
+        storeNews.follow(scope, from: head.position)
         // What others committed since the reader looked was told to who was subscribed by then.
         if let told = storeNews.followed.told(scope), told.cursor > head.cursor {
             sendPoke(asker, at: ScopeHead(told, checksum: nil))

@@ -17,6 +17,7 @@ from disk import (
 from history import (
     Client, Log, check_acknowledged, check_once, check_positions, check_state, push_everything_again)
 from server import Server, wait_until
+from sync import pull
 from wire import Closed, Connection
 
 FACTOR = int(os.environ.get("MIZU_FAULTS", "1"))
@@ -46,6 +47,14 @@ class Load:
     def read(self, connection):
         for log in self.logs.values():
             log.read_on(connection)
+
+    def is_served(self, connection):
+        """Whether all can be read. A fold that fails twice leaves who waits for it without an answer."""
+        answers = [pull(connection, log.scope, log.cursor, log.epoch if log.cursor else None, 1)
+                   for log in self.logs.values()]
+        refused = [answer for answer in answers if answer.status != 200]
+        assert all((one.status, one.json["code"]) == (503, "unavailable") for one in refused), refused
+        return not refused
 
     def check(self, connection):
         self.read(connection)
@@ -112,7 +121,8 @@ def test_a_call_that_fails_loses_nothing_and_writes_resume(tmp_path, shim, fault
                     return disk.hits > hits
 
                 wait_until(hit, 60, "the fault")
-                # While it lasts, what is read is what was acknowledged.
+                # While it lasts, what is read is what was acknowledged, or nothing is.
+                wait_until(lambda: load.is_served(connection), 60, "a reader's answer")
                 load.check(connection)
                 disk.heal()
                 wait_until(lambda: load.push(connection), 60, "a write that works again")

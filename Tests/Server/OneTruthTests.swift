@@ -8,6 +8,7 @@ import MizuServer
 import MizuSync
 import MizuTestSupport
 import MizuTopics
+import Synchronization
 import Testing
 
 @testable import MizuSyncService
@@ -155,6 +156,28 @@ extension ServerStorey {
                 #expect(delta?.type == "delta" && delta?.base == number - 1)
             }
             #expect(news?.catchUpCount == 0)
+        }
+
+        @Test("a subscriber that a sweep has overtaken, while the store was asked, hears of all")
+        func sweep() throws {
+            let news = Mutex<StoreNews?>(nil)
+            // Between the question and the beginning, as long as that may take.
+            let rule = AccessRule.looking { access in
+                if access.action == .subscribe {
+                    news.withLock { $0 }?.letGo([access.scope], unlessAskedSince: .max)
+                }
+                return true
+            }
+            let nodes = try Nodes(2, rule: rule, pollMilliseconds: 50)
+            news.withLock { $0 = nodes[1].service.storeNews }
+            try nodes[0].push("first")
+            let socket = try nodes[1].socket()
+            socket.subscribe("sync:s", cursor: 1)
+            #expect(socket.message()?.cursor == 1)
+            try nodes[0].push("second")
+            nodes.bus.lose()
+            let told = socket.message()
+            #expect(told?.type == "delta" && told?.base == 1 && told?.cursor == 2)
         }
 
         private static let roles = Roles(
