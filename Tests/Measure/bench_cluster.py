@@ -264,17 +264,26 @@ class ClusterBench(Bench):
     # From one node to five --------------------------------------------------------------------------
 
     def reads(self):
-        """CPU of one pull with nothing new, and of the last ten changes, all nodes at once."""
+        """CPU of one pull with nothing new, and of the last ten changes, all nodes at once. Changes of
+        a scope that sockets follow come to a node by news; those of one that none follows it reads."""
         promise = (("<=", 1.11, "1 node"),)
         rows = {kind: [self.row(f"pull, {kind}", unit, promises, "5 nodes", 2) for unit, promises in (
-            ("us of nodes' CPU", promise), ("us of PostgreSQL's CPU", ()))]
-            for kind in ("nothing new", "the last ten")}
+            ("us of nodes' CPU", promise if kind != "unfollowed" else ()),
+            ("us of PostgreSQL's CPU", ()))]
+            for kind in ("nothing new", "the last ten", "unfollowed")}
         for count in NODES:
-            with self.nodes(count, pinned=False) as (nodes, _):
+            with self.nodes(count, pinned=False) as (nodes, _), contextlib.ExitStack() as stack:
+                followers = [stack.enter_context(WebSocket(node.address)) for node in nodes]
+                for socket in followers:
+                    socket.ask({"type": "subscribe", "ref": "s", "topic": "sync:read", "cursor": 0})
                 with Client(nodes[0]) as client:
                     cursor, epoch = client.fill("read", 1000)
-                for kind, back in (("nothing new", 0), ("the last ten", 10)):
-                    body = {"scope": "read", "cursor": cursor - back, "epoch": epoch, "limit": 100}
+                    client.fill("unfollowed", 1000)
+                for socket in followers:
+                    socket.receive_until(lambda m: m["payload"]["cursor"] >= cursor, 60)
+                for kind, back in (("nothing new", 0), ("the last ten", 10), ("unfollowed", 10)):
+                    body = {"scope": "unfollowed" if kind == "unfollowed" else "read",
+                            "cursor": cursor - back, "epoch": epoch, "limit": 100}
                     for _ in range(self.options.rounds):
                         figures = self.pull_all(nodes, body, back)
                         for row, figure in zip(rows[kind], figures):
