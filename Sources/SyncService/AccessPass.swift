@@ -36,6 +36,15 @@ public struct AccessPass: Sendable {
                 scope
             }
         }
+
+        /// Where the scope stood; nil where that does not matter.
+        var position: Position? {
+            switch self {
+            case .records(_, let position), .sharedGrant(_, _, let position): position
+            case .unwritten: .start
+            case .grant: nil
+            }
+        }
     }
 }
 

@@ -44,13 +44,16 @@ final class FollowedScopes: Sendable {
     var count: Int { state.withLock { $0.entries.count } }
 
     /// Begins to follow, or goes on.
-    /// - Parameter position: up to where sockets know the scope, if it is new; nil: there are none.
+    /// - Parameter position: up to where sockets know the scope, if nobody was told anything yet;
+    ///   nil: there are none.
     /// - Returns: whether it is new.
     func follow(_ scope: Name, from position: Position? = nil) -> Bool {
         state.withLock { state in
             state.now += 1
-            if state.entries[scope] != nil {
+            if let entry = state.entries[scope] {
                 state.entries[scope]?.askedAt = state.now
+                // What was committed behind it, and that no reader has found yet, is to be told.
+                if entry.told == nil { state.entries[scope]?.told = position }
                 return false
             }
             state.entries[scope] = Entry(told: position, askedAt: state.now)

@@ -57,7 +57,8 @@ final class Subscriptions {
             let subscription = topics.subscription(of: asker.socket, to: asker.topic)
         else { return 0 }
         if let storeNews = sync.storeNews {
-            for what in pass.seen { storeNews.follow(what.scope) }
+            // From where it was looked at: what has changed since is a reason to ask again.
+            for what in pass.seen { storeNews.follow(what.scope, from: what.position) }
         }
         let (older, newer) = (topics[subscription].basis, bases.take(pass))
         topics[subscription].basis = newer
@@ -168,12 +169,12 @@ final class Subscriptions {
             refuseTooMany(asker)
             return false
         }
+        let scope = pass.question.scope
+        // A store that was away for long may have been asked for longer than a sweep waits.
+        sync.storeNews?.follow(scope, from: head.position)
         asker.service.stand(asker, on: pass)
         asker.acknowledge(at: head)
         guard let storeNews = sync.storeNews else { return true }
-        let scope = pass.question.scope
-        // A store that was away for long may have been asked for longer than a sweep waits.
-        storeNews.follow(scope, from: head.position)
         // What others committed since the reader looked was told to who was subscribed by then.
         if let told = storeNews.followed.told(scope), told.cursor > head.cursor {
             sendPoke(asker, at: ScopeHead(told, checksum: nil))

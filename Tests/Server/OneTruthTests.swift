@@ -215,6 +215,36 @@ extension ServerStorey {
             #expect(next?.type == "error" && next?.topic == "sync:s")
         }
 
+        @Test("a right that is lost elsewhere while it is looked at is lost, told of or not")
+        func revocationMeanwhile() throws {
+            let revoke = Mutex<(@Sendable () throws -> Void)?>(nil)
+            // The decision stands on a scope that nobody here has followed before.
+            let rule = AccessRule.looking { access in
+                if access.scope == "s" { return true }
+                let isMember = try access.role(in: "s") != nil
+                if access.action == .subscribe {
+                    try revoke.withLock { $0.take() }?()
+                }
+                return isMember
+            }
+            let nodes = try Nodes(2, rule: rule, roles: Self.roles)
+            try nodes[0].push("first", as: "ann")
+            try grant("bob", "reader", on: nodes[0])
+            try nodes[0].push("first", to: "t", as: "bob")
+            let socket = try nodes[1].socket("?user=bob")
+            revoke.withLock { revoke in
+                revoke = {
+                    try self.grant("bob", nil, on: nodes[0])
+                    nodes.bus.lose()
+                }
+            }
+            // Without a position, so that nobody decides twice.
+            socket.subscribe("sync:t", cursor: nil)
+            #expect(socket.message()?.type == "ack")
+            let next = socket.message()
+            #expect(next?.type == "error" && next?.topic == "sync:t")
+        }
+
         /// What decides may be the scope's own grants, or those of another.
         private static let rules: [AccessRule] = [
             .roles(roles),
