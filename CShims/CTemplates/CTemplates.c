@@ -80,7 +80,7 @@ static const unsigned char file_19[] = {
 };
 
 static const unsigned char file_20[] = {
-#embed "../../Assets/Templates/live/CShims/packed/0ae05795b7fa25aa16de06cab95849cb4b9024f7.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/live/CShims/packed/2c31a4ac86477f0ff42e1652f33d606395aef219.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_21[] = {
@@ -88,11 +88,11 @@ static const unsigned char file_21[] = {
 };
 
 static const unsigned char file_22[] = {
-#embed "../../Assets/Templates/live/CShims/packed/570a6048aefb944381d6f760a83eb7b396fa22e7.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/live/CShims/packed/623936ce84bee7480e0c8f44057ddc63a91c88eb.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_23[] = {
-#embed "../../Assets/Templates/live/CShims/packed/623936ce84bee7480e0c8f44057ddc63a91c88eb.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/live/CShims/packed/e5ea481e5ee7156c3af2ce5de482758495a2a76d.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_24[] = {
@@ -324,51 +324,51 @@ static const unsigned char file_80[] = {
 };
 
 static const unsigned char file_81[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/0d138702c378f204a59697ecbb326dc0aeb86d56.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/0b4464b60644e60d31275452d097f8806a10e040.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_82[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/1c5f22acb01c2efc4404bff5a9c445c24ab58177.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/0d138702c378f204a59697ecbb326dc0aeb86d56.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_83[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/205e3dc81e0d4b1b1b7553965bed0a86a40986ad.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/1c5f22acb01c2efc4404bff5a9c445c24ab58177.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_84[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/2306d39120fda7a8b0de00e3a6316419c3280201.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/205e3dc81e0d4b1b1b7553965bed0a86a40986ad.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_85[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/69f63d5cc7feb2be6498634da3b03064b0616d21.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/2306d39120fda7a8b0de00e3a6316419c3280201.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_86[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/8fdf6cdf7623869c8af724767e2df9ed884027fc.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/69f63d5cc7feb2be6498634da3b03064b0616d21.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_87[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/9aab4bc2e76c02b63e076cf0ea0e18d58458ba2a.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/8fdf6cdf7623869c8af724767e2df9ed884027fc.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_88[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/a0192ae05b4b21dd51e1c3722a1d77748749bc44.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/950352ba16c467aba15ccf84b7fd8740438af8c8.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_89[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/a33d9549034660b2cd8a677c689c0644bc0fa213.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/a0192ae05b4b21dd51e1c3722a1d77748749bc44.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_90[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/b67f46876fb0bfbbf2b9cc1efe36d9b1715f1416.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/a33d9549034660b2cd8a677c689c0644bc0fa213.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_91[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/c9c3d7482725b181c3f5d8b65e7aab61d7897e22.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/b67f46876fb0bfbbf2b9cc1efe36d9b1715f1416.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_92[] = {
-#embed "../../Assets/Templates/sync/CShims/packed/cbd09d8017766973620463428575c6e47f5c1d21.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/sync/CShims/packed/c9c3d7482725b181c3f5d8b65e7aab61d7897e22.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_93[] = {
@@ -552,15 +552,15 @@ static const unsigned char file_137[] = {
 };
 
 static const unsigned char file_138[] = {
-#embed "../../Assets/Templates/team/CShims/packed/3642702462208dae13191e59c6962c3d5b307439.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/team/CShims/packed/353acc667ffe20252a861b06a720e6aa3626891f.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_139[] = {
-#embed "../../Assets/Templates/team/CShims/packed/39084373279c0527435b3e7e8f677d1a423d7dbd.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/team/CShims/packed/3642702462208dae13191e59c6962c3d5b307439.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_140[] = {
-#embed "../../Assets/Templates/team/CShims/packed/79e621f1b74d602dd383124e0205395cc942f870.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/team/CShims/packed/93a6c5a95b89e69271533aff05d76cedead90e0b.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_141[] = {
@@ -639,10 +639,10 @@ const mizu_template mizu_templates[] = {
     {"Templates/live/CShims/CAssets/include/CAssets.h", file_17, sizeof(file_17) - 1},
     {"Templates/live/CShims/assets.sh", file_18, sizeof(file_18) - 1},
     {"Templates/live/CShims/pack.sh", file_19, sizeof(file_19) - 1},
-    {"Templates/live/CShims/packed/0ae05795b7fa25aa16de06cab95849cb4b9024f7.br", file_20, sizeof(file_20) - 1},
+    {"Templates/live/CShims/packed/2c31a4ac86477f0ff42e1652f33d606395aef219.br", file_20, sizeof(file_20) - 1},
     {"Templates/live/CShims/packed/2d10b8d2851606fe146a2c181edff0a998534ccd.br", file_21, sizeof(file_21) - 1},
-    {"Templates/live/CShims/packed/570a6048aefb944381d6f760a83eb7b396fa22e7.br", file_22, sizeof(file_22) - 1},
-    {"Templates/live/CShims/packed/623936ce84bee7480e0c8f44057ddc63a91c88eb.br", file_23, sizeof(file_23) - 1},
+    {"Templates/live/CShims/packed/623936ce84bee7480e0c8f44057ddc63a91c88eb.br", file_22, sizeof(file_22) - 1},
+    {"Templates/live/CShims/packed/e5ea481e5ee7156c3af2ce5de482758495a2a76d.br", file_23, sizeof(file_23) - 1},
     {"Templates/live/CShims/packed/packed.h", file_24, sizeof(file_24) - 1},
     {"Templates/live/Makefile", file_25, sizeof(file_25) - 1},
     {"Templates/live/Package.swift", file_26, sizeof(file_26) - 1},
@@ -700,18 +700,18 @@ const mizu_template mizu_templates[] = {
     {"Templates/sync/CShims/assets.sh", file_78, sizeof(file_78) - 1},
     {"Templates/sync/CShims/join.sh", file_79, sizeof(file_79) - 1},
     {"Templates/sync/CShims/pack.sh", file_80, sizeof(file_80) - 1},
-    {"Templates/sync/CShims/packed/0d138702c378f204a59697ecbb326dc0aeb86d56.br", file_81, sizeof(file_81) - 1},
-    {"Templates/sync/CShims/packed/1c5f22acb01c2efc4404bff5a9c445c24ab58177.br", file_82, sizeof(file_82) - 1},
-    {"Templates/sync/CShims/packed/205e3dc81e0d4b1b1b7553965bed0a86a40986ad.br", file_83, sizeof(file_83) - 1},
-    {"Templates/sync/CShims/packed/2306d39120fda7a8b0de00e3a6316419c3280201.br", file_84, sizeof(file_84) - 1},
-    {"Templates/sync/CShims/packed/69f63d5cc7feb2be6498634da3b03064b0616d21.br", file_85, sizeof(file_85) - 1},
-    {"Templates/sync/CShims/packed/8fdf6cdf7623869c8af724767e2df9ed884027fc.br", file_86, sizeof(file_86) - 1},
-    {"Templates/sync/CShims/packed/9aab4bc2e76c02b63e076cf0ea0e18d58458ba2a.br", file_87, sizeof(file_87) - 1},
-    {"Templates/sync/CShims/packed/a0192ae05b4b21dd51e1c3722a1d77748749bc44.br", file_88, sizeof(file_88) - 1},
-    {"Templates/sync/CShims/packed/a33d9549034660b2cd8a677c689c0644bc0fa213.br", file_89, sizeof(file_89) - 1},
-    {"Templates/sync/CShims/packed/b67f46876fb0bfbbf2b9cc1efe36d9b1715f1416.br", file_90, sizeof(file_90) - 1},
-    {"Templates/sync/CShims/packed/c9c3d7482725b181c3f5d8b65e7aab61d7897e22.br", file_91, sizeof(file_91) - 1},
-    {"Templates/sync/CShims/packed/cbd09d8017766973620463428575c6e47f5c1d21.br", file_92, sizeof(file_92) - 1},
+    {"Templates/sync/CShims/packed/0b4464b60644e60d31275452d097f8806a10e040.br", file_81, sizeof(file_81) - 1},
+    {"Templates/sync/CShims/packed/0d138702c378f204a59697ecbb326dc0aeb86d56.br", file_82, sizeof(file_82) - 1},
+    {"Templates/sync/CShims/packed/1c5f22acb01c2efc4404bff5a9c445c24ab58177.br", file_83, sizeof(file_83) - 1},
+    {"Templates/sync/CShims/packed/205e3dc81e0d4b1b1b7553965bed0a86a40986ad.br", file_84, sizeof(file_84) - 1},
+    {"Templates/sync/CShims/packed/2306d39120fda7a8b0de00e3a6316419c3280201.br", file_85, sizeof(file_85) - 1},
+    {"Templates/sync/CShims/packed/69f63d5cc7feb2be6498634da3b03064b0616d21.br", file_86, sizeof(file_86) - 1},
+    {"Templates/sync/CShims/packed/8fdf6cdf7623869c8af724767e2df9ed884027fc.br", file_87, sizeof(file_87) - 1},
+    {"Templates/sync/CShims/packed/950352ba16c467aba15ccf84b7fd8740438af8c8.br", file_88, sizeof(file_88) - 1},
+    {"Templates/sync/CShims/packed/a0192ae05b4b21dd51e1c3722a1d77748749bc44.br", file_89, sizeof(file_89) - 1},
+    {"Templates/sync/CShims/packed/a33d9549034660b2cd8a677c689c0644bc0fa213.br", file_90, sizeof(file_90) - 1},
+    {"Templates/sync/CShims/packed/b67f46876fb0bfbbf2b9cc1efe36d9b1715f1416.br", file_91, sizeof(file_91) - 1},
+    {"Templates/sync/CShims/packed/c9c3d7482725b181c3f5d8b65e7aab61d7897e22.br", file_92, sizeof(file_92) - 1},
     {"Templates/sync/CShims/packed/packed.h", file_93, sizeof(file_93) - 1},
     {"Templates/sync/Makefile", file_94, sizeof(file_94) - 1},
     {"Templates/sync/Package.swift", file_95, sizeof(file_95) - 1},
@@ -757,9 +757,9 @@ const mizu_template mizu_templates[] = {
     {"Templates/team/CShims/pack.sh", file_135, sizeof(file_135) - 1},
     {"Templates/team/CShims/packed/015e3ef0520429ea145b29afe66a0f5a22f66923.br", file_136, sizeof(file_136) - 1},
     {"Templates/team/CShims/packed/2fd63dfc767a824bde72c41eaa9ac3b48d83c3f0.br", file_137, sizeof(file_137) - 1},
-    {"Templates/team/CShims/packed/3642702462208dae13191e59c6962c3d5b307439.br", file_138, sizeof(file_138) - 1},
-    {"Templates/team/CShims/packed/39084373279c0527435b3e7e8f677d1a423d7dbd.br", file_139, sizeof(file_139) - 1},
-    {"Templates/team/CShims/packed/79e621f1b74d602dd383124e0205395cc942f870.br", file_140, sizeof(file_140) - 1},
+    {"Templates/team/CShims/packed/353acc667ffe20252a861b06a720e6aa3626891f.br", file_138, sizeof(file_138) - 1},
+    {"Templates/team/CShims/packed/3642702462208dae13191e59c6962c3d5b307439.br", file_139, sizeof(file_139) - 1},
+    {"Templates/team/CShims/packed/93a6c5a95b89e69271533aff05d76cedead90e0b.br", file_140, sizeof(file_140) - 1},
     {"Templates/team/CShims/packed/991ec50c142374d19da91b27020c3661b09b1d18.br", file_141, sizeof(file_141) - 1},
     {"Templates/team/CShims/packed/packed.h", file_142, sizeof(file_142) - 1},
     {"Templates/team/Makefile", file_143, sizeof(file_143) - 1},

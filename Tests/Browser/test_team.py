@@ -290,6 +290,15 @@ def test_the_shell_keeps_no_files_of_earlier_versions(person, server):
     }""")
 
 
+def test_a_page_that_came_past_the_service_worker_is_taken_by_it(person):
+    ann = person("Ann", service_workers="allow")
+    has_shell(ann)
+    # As a sign-out may leave it: there is a worker, and the page was loaded without it.
+    ann.context.new_cdp_session(ann).send("Page.reload", {"ignoreCache": True})
+    expect(ann.get_by_role("heading", name="Your lists")).to_be_visible()
+    has_shell(ann)
+
+
 def test_a_passkey_is_the_second_way_in(new_context, server):
     server.url = server.url.replace("127.0.0.1", "localhost")
     page = new_context().new_page()

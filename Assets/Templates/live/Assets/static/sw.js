@@ -20,6 +20,9 @@ self.addEventListener("activate", (event) => {
   })());
 });
 
+// A page that came without us asks for us.
+self.addEventListener("message", (event) => event.waitUntil(self.clients.claim()));
+
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);

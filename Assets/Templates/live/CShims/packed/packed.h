@@ -6,7 +6,7 @@ static const unsigned char packed_0[] = {
 };
 
 static const unsigned char packed_1[] = {
-#embed "0ae05795b7fa25aa16de06cab95849cb4b9024f7.br"
+#embed "2c31a4ac86477f0ff42e1652f33d606395aef219.br"
 };
 
 static const unsigned char packed_2[] = {
@@ -14,11 +14,11 @@ static const unsigned char packed_2[] = {
 };
 
 static const unsigned char packed_3[] = {
-#embed "570a6048aefb944381d6f760a83eb7b396fa22e7.br"
+#embed "e5ea481e5ee7156c3af2ce5de482758495a2a76d.br"
 };
 
 #define PACKED_ASSETS \
     {"packed/2d10b8d2851606fe146a2c181edff0a998534ccd.br", packed_0, sizeof packed_0}, \
-    {"packed/0ae05795b7fa25aa16de06cab95849cb4b9024f7.br", packed_1, sizeof packed_1}, \
+    {"packed/2c31a4ac86477f0ff42e1652f33d606395aef219.br", packed_1, sizeof packed_1}, \
     {"packed/623936ce84bee7480e0c8f44057ddc63a91c88eb.br", packed_2, sizeof packed_2}, \
-    {"packed/570a6048aefb944381d6f760a83eb7b396fa22e7.br", packed_3, sizeof packed_3},
+    {"packed/e5ea481e5ee7156c3af2ce5de482758495a2a76d.br", packed_3, sizeof packed_3},

@@ -1020,6 +1020,8 @@ function shortTitle(title) {
 async function registerServiceWorker() {
   try {
     await navigator.serviceWorker?.register("/sw.js", { scope: "/" });
+    const { active } = await navigator.serviceWorker.ready;
+    if (!navigator.serviceWorker.controller) active.postMessage("claim");
   } catch (error) {
     console.info("mizu: the page will not open offline:", error);
   }

@@ -2,7 +2,7 @@
 // SHA-1 of its content.
 
 static const unsigned char packed_0[] = {
-#embed "cbd09d8017766973620463428575c6e47f5c1d21.br"
+#embed "950352ba16c467aba15ccf84b7fd8740438af8c8.br"
 };
 
 static const unsigned char packed_1[] = {
@@ -46,11 +46,11 @@ static const unsigned char packed_10[] = {
 };
 
 static const unsigned char packed_11[] = {
-#embed "9aab4bc2e76c02b63e076cf0ea0e18d58458ba2a.br"
+#embed "0b4464b60644e60d31275452d097f8806a10e040.br"
 };
 
 #define PACKED_ASSETS \
-    {"packed/cbd09d8017766973620463428575c6e47f5c1d21.br", packed_0, sizeof packed_0}, \
+    {"packed/950352ba16c467aba15ccf84b7fd8740438af8c8.br", packed_0, sizeof packed_0}, \
     {"packed/a33d9549034660b2cd8a677c689c0644bc0fa213.br", packed_1, sizeof packed_1}, \
     {"packed/1c5f22acb01c2efc4404bff5a9c445c24ab58177.br", packed_2, sizeof packed_2}, \
     {"packed/2306d39120fda7a8b0de00e3a6316419c3280201.br", packed_3, sizeof packed_3}, \
@@ -61,4 +61,4 @@ static const unsigned char packed_11[] = {
     {"packed/69f63d5cc7feb2be6498634da3b03064b0616d21.br", packed_8, sizeof packed_8}, \
     {"packed/a0192ae05b4b21dd51e1c3722a1d77748749bc44.br", packed_9, sizeof packed_9}, \
     {"packed/205e3dc81e0d4b1b1b7553965bed0a86a40986ad.br", packed_10, sizeof packed_10}, \
-    {"packed/9aab4bc2e76c02b63e076cf0ea0e18d58458ba2a.br", packed_11, sizeof packed_11},
+    {"packed/0b4464b60644e60d31275452d097f8806a10e040.br", packed_11, sizeof packed_11},

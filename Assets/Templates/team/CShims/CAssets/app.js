@@ -182,7 +182,7 @@ const words = {
 const listOpen = /^\/lists\/([^/]+)$/.exec(location.pathname)?.[1];
 const isApp = listOpen !== undefined || location.pathname === "/";
 
-navigator.serviceWorker?.register("/sw.js", { scope: "/" })
+navigator.serviceWorker?.register("/sw.js", { scope: "/" }).then(claimed)
   .catch((error) => console.info("mizu: without a page for offline:", error));
 if (isApp) start();
 
@@ -272,4 +272,9 @@ function answer(question) {
   return new Promise((done) => {
     dialog.addEventListener("close", () => done(dialog.returnValue), { once: true });
   });
+}
+
+async function claimed() {
+  const { active } = await navigator.serviceWorker.ready;
+  if (!navigator.serviceWorker.controller) active.postMessage("claim");
 }

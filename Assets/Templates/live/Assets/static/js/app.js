@@ -39,7 +39,7 @@ document.addEventListener("submit", (event) => {
 
 live.connect();
 // Where the server is away, the page says so by itself; the browser's own error page would not.
-navigator.serviceWorker?.register("/sw.js", { scope: "/" })
+navigator.serviceWorker?.register("/sw.js", { scope: "/" }).then(claimed)
   .catch((error) => console.info("mizu: without a page for offline:", error));
 
 function receive({ type, topic: about, payload }) {
@@ -81,4 +81,10 @@ async function snapshot() {
   } catch {
     // No network: the next connection asks again.
   }
+}
+
+/** A service worker that was there already, by a sign-out's end or a reload past it, has not taken this page. */
+async function claimed() {
+  const { active } = await navigator.serviceWorker.ready;
+  if (!navigator.serviceWorker.controller) active.postMessage("claim");
 }

@@ -143,6 +143,9 @@ function shortTitle(title) {
 async function registerServiceWorker() {
   try {
     await navigator.serviceWorker?.register("/sw.js", { scope: "/" });
+    const { active } = await navigator.serviceWorker.ready;
+    // One that was there already has not taken a page that was reloaded past it.
+    if (!navigator.serviceWorker.controller) active.postMessage("claim");
   } catch (error) {
     console.info("mizu: the page will not open offline:", error);
   }

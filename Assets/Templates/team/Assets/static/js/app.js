@@ -17,7 +17,7 @@ const words = {
 const listOpen = /^\/lists\/([^/]+)$/.exec(location.pathname)?.[1];
 const isApp = listOpen !== undefined || location.pathname === "/";
 
-navigator.serviceWorker?.register("/sw.js", { scope: "/" })
+navigator.serviceWorker?.register("/sw.js", { scope: "/" }).then(claimed)
   .catch((error) => console.info("mizu: without a page for offline:", error));
 if (isApp) start();
 
@@ -110,4 +110,10 @@ function answer(question) {
   return new Promise((done) => {
     dialog.addEventListener("close", () => done(dialog.returnValue), { once: true });
   });
+}
+
+/** A service worker that was there already, by a sign-out's end or a reload past it, has not taken this page. */
+async function claimed() {
+  const { active } = await navigator.serviceWorker.ready;
+  if (!navigator.serviceWorker.controller) active.postMessage("claim");
 }
