@@ -556,7 +556,7 @@ static const unsigned char file_138[] = {
 };
 
 static const unsigned char file_139[] = {
-#embed "../../Assets/Templates/team/CShims/packed/3642702462208dae13191e59c6962c3d5b307439.br" suffix(, 0) if_empty(0)
+#embed "../../Assets/Templates/team/CShims/packed/8547549e1785645886eae92bc452ba14ac1b6cd8.br" suffix(, 0) if_empty(0)
 };
 
 static const unsigned char file_140[] = {
@@ -758,7 +758,7 @@ const mizu_template mizu_templates[] = {
     {"Templates/team/CShims/packed/015e3ef0520429ea145b29afe66a0f5a22f66923.br", file_136, sizeof(file_136) - 1},
     {"Templates/team/CShims/packed/2fd63dfc767a824bde72c41eaa9ac3b48d83c3f0.br", file_137, sizeof(file_137) - 1},
     {"Templates/team/CShims/packed/353acc667ffe20252a861b06a720e6aa3626891f.br", file_138, sizeof(file_138) - 1},
-    {"Templates/team/CShims/packed/3642702462208dae13191e59c6962c3d5b307439.br", file_139, sizeof(file_139) - 1},
+    {"Templates/team/CShims/packed/8547549e1785645886eae92bc452ba14ac1b6cd8.br", file_139, sizeof(file_139) - 1},
     {"Templates/team/CShims/packed/93a6c5a95b89e69271533aff05d76cedead90e0b.br", file_140, sizeof(file_140) - 1},
     {"Templates/team/CShims/packed/991ec50c142374d19da91b27020c3661b09b1d18.br", file_141, sizeof(file_141) - 1},
     {"Templates/team/CShims/packed/packed.h", file_142, sizeof(file_142) - 1},

@@ -6,7 +6,7 @@ static const unsigned char packed_0[] = {
 };
 
 static const unsigned char packed_1[] = {
-#embed "3642702462208dae13191e59c6962c3d5b307439.br"
+#embed "8547549e1785645886eae92bc452ba14ac1b6cd8.br"
 };
 
 static const unsigned char packed_2[] = {
@@ -27,7 +27,7 @@ static const unsigned char packed_5[] = {
 
 #define PACKED_ASSETS \
     {"packed/353acc667ffe20252a861b06a720e6aa3626891f.br", packed_0, sizeof packed_0}, \
-    {"packed/3642702462208dae13191e59c6962c3d5b307439.br", packed_1, sizeof packed_1}, \
+    {"packed/8547549e1785645886eae92bc452ba14ac1b6cd8.br", packed_1, sizeof packed_1}, \
     {"packed/2fd63dfc767a824bde72c41eaa9ac3b48d83c3f0.br", packed_2, sizeof packed_2}, \
     {"packed/991ec50c142374d19da91b27020c3661b09b1d18.br", packed_3, sizeof packed_3}, \
     {"packed/015e3ef0520429ea145b29afe66a0f5a22f66923.br", packed_4, sizeof packed_4}, \
