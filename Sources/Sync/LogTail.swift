@@ -126,8 +126,13 @@ extension LogTail {
     /// is not appended here yet, so from now on the tail must not say that nothing is new.
     /// - Parameter moment: taken before the reader began. Were the scope written to *and* forgotten
     ///   in between, the reader's view would be too old; so after an eviction nothing new is begun.
-    public func learn(_ head: ScopeHead, of scope: Name, since moment: Moment) {
-        table.withLock { $0.learn(head, of: scope, since: moment) }
+    /// - Parameter page: the changes before `head` that were read with it, all of one epoch; in a
+    ///   store that others write to they are kept, so that the next pull need not read them. Whose
+    ///   grants they changed is to be known by then, as with `append`.
+    public func learn(
+        _ head: ScopeHead, of scope: Name, with page: CommittedChanges? = nil, since moment: Moment
+    ) {
+        table.withLock { $0.learn(head, of: scope, with: page, since: moment) }
     }
 
     /// Lets go what is known of a scope, in a store that others write to, if it ends before `head`:

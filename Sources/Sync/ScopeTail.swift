@@ -20,12 +20,22 @@ struct ScopeTail: Sendable {
     /// How far a reader has seen the store's log. Above `head` means that a commit is on its way
     /// here; until it has come, only the store knows where the log ends.
     var seen = 0
-    /// Known from a reader alone; no commit has been appended.
-    var isLearned = false
+    /// By whom what is here is known.
+    var origin = Origin.commits
     /// Begun by a commit, in a store that others write to as well: what is known may be older than
     /// what somebody was shown before it was forgotten here. Until a reader has looked, only the
     /// store knows where the log ends.
     var isUnsure = false
+
+    /// It says whose turn it is to give way (`TailTable`).
+    enum Origin {
+        /// Commits were appended.
+        case commits
+        /// From pages that readers have read; no commit was appended since.
+        case pages
+        /// From a reader, and nothing but where the log ends.
+        case heads
+    }
 
     /// What is known of a position.
     enum Standing { case known, epochChanged, unknown }
@@ -36,10 +46,17 @@ struct ScopeTail: Sendable {
     }
 
     /// Nothing is known but where the log ends.
-    init(head: ScopeHead, isLearned: Bool = true) {
+    init(head: ScopeHead, origin: Origin = .heads) {
         self.init(base: head.position)
         checksum = head.checksum
-        self.isLearned = isLearned
+        self.origin = origin
+    }
+
+    /// A page of a reader's is all that is known.
+    init(page: CommittedChanges, limits: SyncLimits) {
+        self.init(base: page.base)
+        append(page, limits: limits)
+        origin = .pages
     }
 
     /// Adds changes that begin at `head`.
@@ -61,6 +78,27 @@ struct ScopeTail: Sendable {
         guard dropped > 0 else { return }
         segments.removeFirst(dropped)
         levels.removeFirst(dropped)
+    }
+
+    /// Takes in what a reader's page, which goes to the end of the log, has beyond what is known:
+    /// at the end, where others have committed, or before the beginning.
+    mutating func take(_ page: CommittedChanges, limits: SyncLimits) {
+        if page.head == head {
+            guard page.base.cursor < base.cursor else { return }
+        } else if page.head.cursor > head.cursor {
+            if !isEmpty, let rest = page.rest(after: head),
+                origin == .commits || byteCount + rest.bytes.count <= limits.tailSegmentBytesMax
+            {
+                return append(rest, limits: limits)
+            }
+        } else {
+            return
+        }
+        var anew = ScopeTail(page: page, limits: limits)
+        anew.seen = seen
+        anew.isUnsure = isUnsure
+        if origin == .commits { anew.origin = .commits }
+        self = anew
     }
 
     /// That many neighbours are joined at a time: with more, bytes are copied less often and a pull
@@ -149,6 +187,21 @@ extension CommittedChanges {
         // Between two changes stands one comma.
         let start = first == 0 ? 0 : ends[first - 1] + 1
         return bytes[start..<ends[last - 1]]
+    }
+
+    /// What is behind a position, in memory of its own; nil where it does not stand in here.
+    fileprivate func rest(after position: Position) -> CommittedChanges? {
+        let count = position.cursor - base.cursor
+        guard count >= 0, count < ends.count,
+            position.epoch == (count == 0 ? base.epoch : head.epoch)
+        else { return nil }
+        let start = count == 0 ? 0 : ends[count - 1] + 1
+        return CommittedChanges(
+            scope: scope, base: position, head: head,
+            bytes: bytes[start..<bytes.count].compacted,
+            ends: ends[count...].map { $0 - start },
+            borders: borders.filter { $0 > position.cursor }, checksum: checksum,
+            isByReaders: isByReaders)
     }
 
     /// How many bytes `slice` has.

@@ -79,6 +79,8 @@ public struct SyncLimits: Sendable {
     public var tailScopeBytesMax: Int?
     /// Scopes of which only the end of the log is kept, because somebody asked for it.
     public var tailLearnedMax = 8192
+    /// Bytes of the longest page that a reader leaves in a tail, in a store that others write to.
+    public var tailPageBytesMax = 16 << 10
     /// Neighbouring segments are joined up to this size: larger means fewer slices in a pull and
     /// more bytes copied for each commit.
     public var tailSegmentBytesMax = 64 << 10

@@ -12,36 +12,58 @@ extension SyncReader {
         try read(request, limits: limits).answer
     }
 
-    /// The same, and where the log ended in the view that the page is of; nil where the page ends
-    /// before what was folded and did not need to know.
-    /// - Parameter position: a copy of the store that reaches it will do (`readCopy`).
+    /// The same, with what a tail may learn of it.
+    /// - Parameters:
+    ///   - position: a copy of the store that reaches it will do (`readCopy`).
+    ///   - keptBytesMax: the entries of a page that is not longer are wanted, too.
     public func read(
-        _ request: PullRequest, limits: SyncLimits, reaching position: Position? = nil
-    ) throws(StoreError) -> (answer: Result<PullPage, Refusal>, head: ScopeHead?) {
+        _ request: PullRequest, limits: SyncLimits, reaching position: Position? = nil,
+        keeping keptBytesMax: Int = 0
+    ) throws(StoreError) -> PullReading {
         let copied = readCopy(of: request.scope, reaching: position) {
-            () throws(StoreError) -> (page: PullPage, head: ScopeHead)? in
+            () throws(StoreError) -> PullReading? in
             let state = try scopeState(request.scope)
             let refusal = try refusal(
                 cursor: request.cursor, epoch: request.epoch, in: request.scope, state)
             // That somebody has to start over the store alone says.
             guard refusal == nil else { return nil }
-            return (
-                try page(request, state, limits: limits),
-                ScopeHead(state.head, checksum: state.checksum)
-            )
+            return try reading(request, state, limits: limits, keeping: keptBytesMax)
         }
-        if let copied { return (.success(copied.page), copied.head) }
-        if let page = try foldedPage(request, limits: limits) { return (.success(page), nil) }
+        if let copied { return copied }
+        if let page = try foldedPage(request, limits: limits) {
+            return PullReading(answer: .success(page), head: nil)
+        }
         try beginReading(of: request.scope)
         defer { endReading() }
         let state = try scopeState(request.scope)
-        let head = ScopeHead(state.head, checksum: state.checksum)
         if let refusal = try refusal(
             cursor: request.cursor, epoch: request.epoch, in: request.scope, state)
         {
-            return (.failure(refusal), head)
+            let head = ScopeHead(state.head, checksum: state.checksum)
+            return PullReading(answer: .failure(refusal), head: head)
         }
-        return (.success(try page(request, state, limits: limits)), head)
+        return try reading(request, state, limits: limits, keeping: keptBytesMax)
+    }
+
+    /// Within `beginReading`, once it is known that the cursor stands in the log.
+    private func reading(
+        _ request: PullRequest, _ state: ScopeState, limits: SyncLimits, keeping keptBytesMax: Int
+    ) throws(StoreError) -> PullReading {
+        let made = try page(request, state, limits: limits, keeping: keptBytesMax)
+        var reading = PullReading(
+            answer: .success(made.page), head: ScopeHead(state.head, checksum: state.checksum))
+        if !made.entries.isEmpty, made.page.rest != .more, try isOfOneEpoch(request, state) {
+            reading.entries = made.entries
+        }
+        return reading
+    }
+
+    /// Whether all changes behind the cursor are of the epoch at the log's end. No epoch returns.
+    private func isOfOneEpoch(
+        _ request: PullRequest, _ state: ScopeState
+    ) throws(StoreError) -> Bool {
+        let first = request.cursor > 0 ? request.epoch : try epoch(at: 1, in: request.scope)
+        return first == state.head.epoch
     }
 
     /// A page that ends before the end of what is folded: more will not change it, so it waits for
@@ -56,17 +78,18 @@ extension SyncReader {
             try refusal(
                 cursor: request.cursor, epoch: request.epoch, in: request.scope, state) == nil
         else { return nil }
-        let page = try page(request, state, limits: limits)
+        let page = try page(request, state, limits: limits, keeping: 0).page
         return page.rest == .more ? page : nil
     }
 
     /// Within `beginReading`, once it is known that the cursor stands in the log.
     private func page(
-        _ request: PullRequest, _ state: ScopeState, limits: SyncLimits
-    ) throws(StoreError) -> PullPage {
+        _ request: PullRequest, _ state: ScopeState, limits: SyncLimits, keeping keptBytesMax: Int
+    ) throws(StoreError) -> (page: PullPage, entries: [LogEntry]) {
         var page = LogPage(
             after: request.cursor,
-            PageCut(changesMax: request.limit, bytesMax: limits.pageBytesMax))
+            PageCut(changesMax: request.limit, bytesMax: limits.pageBytesMax),
+            keeping: keptBytesMax)
         if request.cursor < state.head.cursor {
             try visitLogRows(of: request.scope, after: request.cursor) {
                 (row) throws(StoreError) in try page.take(row)
@@ -76,10 +99,12 @@ extension SyncReader {
         let isAll = end >= state.head.cursor
         let epoch =
             isAll && end > 0 ? state.head.epoch : try epoch(at: end, in: request.scope)
-        return PullPage(
+        let entries = page.entries
+        let made = PullPage(
             changes: page.finish(),
             position: Position(cursor: end, epoch: epoch ?? state.head.epoch),
             rest: isAll ? .nothing(state.checksum) : .more)
+        return (made, entries)
     }
 
     /// Where the scope's log ends.
@@ -102,18 +127,34 @@ extension SyncReader {
     }
 }
 
+/// What a pull has read.
+public struct PullReading: Sendable {
+    public let answer: Result<PullPage, Refusal>
+    /// Where the log ended in the view that the page is of; nil where the page ends before what was
+    /// folded and did not need to know.
+    public let head: ScopeHead?
+    /// The entries that the page is made of, where it goes to the log's end and all of its changes
+    /// are of the epoch there; empty where they were not wanted, or are too long.
+    public internal(set) var entries: [LogEntry] = []
+}
+
 /// Gathers log entries into one run of bytes until the page is full.
 private struct LogPage: ~Copyable {
     private(set) var cursor: Int
+    /// All that were taken, while they are not longer than what is kept.
+    private(set) var entries: [LogEntry] = []
     private var cut: PageCut
+    private var keptBytesMax: Int
     private var buffer = ByteBuffer(capacity: 16 << 10)
 
-    init(after cursor: Int, _ cut: PageCut) {
+    init(after cursor: Int, _ cut: PageCut, keeping keptBytesMax: Int) {
         self.cursor = cursor
         self.cut = cut
+        self.keptBytesMax = keptBytesMax
     }
 
     mutating func take(_ row: borrowing LogRow) throws(StoreError) -> Visit {
+        if keptBytesMax > 0 { try keep(row) }
         // Nearly every row: it begins where the page has ended, and fits as a whole.
         if row.first == cursor + 1,
             cut.takeWhole(changes: row.last - cursor, bytes: row.bytes.count)
@@ -123,6 +164,14 @@ private struct LogPage: ~Copyable {
             return .next
         }
         return take(try row.entry())
+    }
+
+    private mutating func keep(_ row: borrowing LogRow) throws(StoreError) {
+        if buffer.count + row.bytes.count <= keptBytesMax {
+            entries.append(try row.entry())
+        } else {
+            (entries, keptBytesMax) = ([], 0)
+        }
     }
 
     private mutating func take(_ entry: LogEntry) -> Visit {

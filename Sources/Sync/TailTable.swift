@@ -1,5 +1,6 @@
 // What LogTail's lock protects: which scope has which tail, how many bytes all of them hold, and
-// which of them was used longest ago and gives way first. A commit and a read are uses.
+// which of them was used longest ago and gives way first. A commit and a read are uses. What only
+// readers have brought gives way before what commits have, but for a part that pages may have.
 // The count is of what is really held: a segment's whole buffer, its arrays, and what an entry of
 // the table takes; so LOG_CACHE is what the process pays.
 
@@ -16,9 +17,14 @@ struct TailTable {
     /// themselves: asking for scopes, which needs no more than their names, puts nobody's changes
     /// out of memory.
     private var learned = Recency()
+    /// Scopes of which only pages are known that readers have read. Those who read much put out
+    /// of memory what others have read, and no more of what was written than a part.
+    private var paged = Recency()
+    /// One part in so many is the pages'. More they have only where there is room.
+    private static let pagedPart = 4
     /// Scopes forgotten so far, to tell whether a reader's view may be too old.
     private(set) var evictions = 0
-    private(set) var byteCount = 0
+    var byteCount: Int { written.byteCount + learned.byteCount + paged.byteCount }
     var scopeCount: Int { places.count }
     private let limits: SyncLimits
     /// Others write to the store, too: commits may come late, and those of others not at all.
@@ -37,6 +43,8 @@ struct TailTable {
         var newest: Int?
         var oldest: Int?
         var count = 0
+        /// Bytes that they hold.
+        var byteCount = 0
     }
 
     init(limits: SyncLimits, isShared: Bool = false) {
@@ -95,7 +103,7 @@ struct TailTable {
         if head != changes.base { slots[place].tail = ScopeTail(base: changes.base) }
         slots[place].tail.seen = seen
         slots[place].tail.isUnsure = isUnsure
-        slots[place].tail.isLearned = false
+        slots[place].tail.origin = .commits
         slots[place].tail.append(changes, limits: limits)
         link(place)
         evict()
@@ -104,12 +112,12 @@ struct TailTable {
     /// Begins the scope's tail anew at a head behind which there is no log.
     mutating func note(_ head: ScopeHead, of scope: Name) {
         guard let place = places[scope] else {
-            var tail = ScopeTail(head: head, isLearned: false)
+            var tail = ScopeTail(head: head, origin: .commits)
             tail.isUnsure = isShared
             return insert(tail, for: scope)
         }
         if isShared, head.cursor < slots[place].tail.head.cursor { return }
-        begin(place, anew: head, isLearned: false)
+        begin(place, anew: head, as: .commits)
         evict()
     }
 
@@ -118,35 +126,53 @@ struct TailTable {
         guard isShared, let place = places[scope],
             head.cursor > slots[place].tail.head.cursor
         else { return }
-        begin(place, anew: head, isLearned: slots[place].tail.isLearned)
+        begin(place, anew: head, as: originWithoutChanges(place))
     }
 
-    private mutating func begin(_ place: Int, anew head: ScopeHead, isLearned: Bool) {
+    private func originWithoutChanges(_ place: Int) -> ScopeTail.Origin {
+        slots[place].tail.origin == .commits ? .commits : .heads
+    }
+
+    private mutating func begin(
+        _ place: Int, anew head: ScopeHead, as origin: ScopeTail.Origin
+    ) {
         unlink(place)
         let (seen, isUnsure) = (
             max(slots[place].tail.seen, slots[place].tail.head.cursor), slots[place].tail.isUnsure
         )
-        slots[place].tail = ScopeTail(head: head, isLearned: isLearned)
+        slots[place].tail = ScopeTail(head: head, origin: origin)
         slots[place].tail.seen = seen
         slots[place].tail.isUnsure = isUnsure
         link(place)
     }
 
     /// What is known grows by `append` alone; of it a reader can only say that it is not all. Where
-    /// nothing but the end of a log is known, and others write to the store, the end moves on.
-    mutating func learn(_ head: ScopeHead, of scope: Name, since moment: LogTail.Moment) {
-        if let place = places[scope] {
-            slots[place].tail.seen = max(slots[place].tail.seen, head.cursor)
-            if isShared {
-                if evictions == moment.evictions { slots[place].tail.isUnsure = false }
-                let tail = slots[place].tail
-                if tail.isEmpty, head.cursor > tail.head.cursor {
-                    return begin(place, anew: head, isLearned: tail.isLearned)
-                }
-            }
+    /// nothing but the end of a log is known, and others write to the store, the end moves on; and
+    /// there a page can bring what is missing.
+    mutating func learn(
+        _ head: ScopeHead, of scope: Name, with page: CommittedChanges? = nil,
+        since moment: LogTail.Moment
+    ) {
+        let isRecent = evictions == moment.evictions
+        let page = isShared && isRecent ? page : nil
+        guard let place = places[scope] else {
+            guard isRecent else { return }
+            let tail = page.map { ScopeTail(page: $0, limits: limits) } ?? ScopeTail(head: head)
+            return insert(tail, for: scope)
+        }
+        slots[place].tail.seen = max(slots[place].tail.seen, head.cursor)
+        if isShared, isRecent { slots[place].tail.isUnsure = false }
+        if let page {
+            unlink(place)
+            slots[place].tail.take(page, limits: limits)
+            link(place)
+            evict()
+        } else if isShared, slots[place].tail.isEmpty,
+            head.cursor > slots[place].tail.head.cursor
+        {
+            begin(place, anew: head, as: originWithoutChanges(place))
+        } else {
             touch(place)
-        } else if evictions == moment.evictions {
-            insert(ScopeTail(head: head), for: scope)
         }
     }
 
@@ -179,11 +205,15 @@ struct TailTable {
 
     /// Forgets the scopes that were used longest ago until the rest fits; never the last one.
     private mutating func evict() {
-        while byteCount > limits.tailBytesMax, places.count > 1,
-            let place = learned.oldest ?? written.oldest
-        {
+        while byteCount > limits.tailBytesMax, places.count > 1, let place = next {
             forget(place)
         }
+    }
+
+    /// Whose turn it is.
+    private var next: Int? {
+        paged.byteCount > limits.tailBytesMax / Self.pagedPart
+            ? paged.oldest : learned.oldest ?? written.oldest ?? paged.oldest
     }
 
     private mutating func forget(_ place: Int) {
@@ -204,34 +234,40 @@ struct TailTable {
 
     /// Puts a scope at the newest end of its list, and counts what it holds.
     private mutating func link(_ place: Int) {
-        let isLearned = slots[place].tail.isLearned
-        let newest = isLearned ? learned.newest : written.newest
-        slots[place].newer = nil
-        slots[place].older = newest
-        if let newest { slots[newest].newer = place }
-        change(isLearned) { list in
+        let (origin, size) = (slots[place].tail.origin, cost(of: place))
+        var newest: Int?
+        change(origin) { list in
+            newest = list.newest
             list.newest = place
             if list.oldest == nil { list.oldest = place }
             list.count += 1
+            list.byteCount += size
         }
-        byteCount += cost(of: place)
+        slots[place].newer = nil
+        slots[place].older = newest
+        if let newest { slots[newest].newer = place }
     }
 
     private mutating func unlink(_ place: Int) {
         let (newer, older) = (slots[place].newer, slots[place].older)
         if let newer { slots[newer].older = older }
         if let older { slots[older].newer = newer }
-        change(slots[place].tail.isLearned) { list in
+        let size = cost(of: place)
+        change(slots[place].tail.origin) { list in
             if newer == nil { list.newest = older }
             if older == nil { list.oldest = newer }
             list.count -= 1
+            list.byteCount -= size
         }
-        byteCount -= cost(of: place)
     }
 
     @inline(__always)
-    private mutating func change(_ isLearned: Bool, _ body: (inout Recency) -> Void) {
-        if isLearned { body(&learned) } else { body(&written) }
+    private mutating func change(_ origin: ScopeTail.Origin, _ body: (inout Recency) -> Void) {
+        switch origin {
+        case .commits: body(&written)
+        case .pages: body(&paged)
+        case .heads: body(&learned)
+        }
     }
 
     /// Bytes that the scope holds here: its changes, its place, its name and its entry in the

@@ -208,21 +208,21 @@ final class Subscriptions {
 
     /// Reads what is missing on a reader's thread and goes on here.
     private func askStore(_ asker: Asker, _ scope: Name, position: Position?) {
-        let (tail, syncLimits, path) = (sync.tail, sync.limits, asker.returnPath)
+        let (sync, path) = (self.sync, asker.returnPath)
         let number = noteAsk(path.question, asker.live)
         let source = asker.service.sockets[asker.socket]?.source ?? .server
         sync.read(for: ReadAsker(source: source, kind: .socket, watch: nil), of: scope) {
             (reader, _) throws(StoreError) in
-            let moment = tail.moment()
+            let moment = sync.tail.moment()
             let page: Result<PullPage, Refusal>? =
                 if let position {
-                    try reader.pull(
+                    try sync.readChanges(
                         PullRequest(
-                            scope: scope, after: position, limit: syncLimits.pullChangesMax),
-                        limits: syncLimits)
+                            scope: scope, after: position, limit: sync.limits.pullChangesMax),
+                        from: reader, since: moment)
                 } else { nil }
             let head = try reader.head(of: scope)
-            tail.learn(head, of: scope, since: moment)
+            sync.tail.learn(head, of: scope, since: moment)
             return StoreAnswer(head: head, page: page)
         } answer: { result in
             path.resume { asker in

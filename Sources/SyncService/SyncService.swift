@@ -235,6 +235,10 @@ public final class SyncService: Sendable {
     private func take(
         _ page: PageRequest, from reader: any SyncReader, answer: @escaping SharedPages.Waiter
     ) {
+        // Somebody may have read it meanwhile.
+        if isShared, case .changes(let request) = page, case .page(let found) = tail.pull(request) {
+            return answer(.success(found.body))
+        }
         let sight = tail.sight(of: page.scope)
         switch pages.join(page, sight, answer) {
         case .found(let body): answer(.success(body))
@@ -257,14 +261,11 @@ public final class SyncService: Sendable {
     ) throws(StoreError) -> (SharedPages.Answer, PageHold) {
         switch page {
         case .changes(let request):
-            let read = try reader.read(
-                request, limits: limits, reaching: tail.shown(request.scope))
-            // What the store says of the log's end is worth remembering: after a restart thousands
-            // come back to the same scope.
-            if let head = read.head { tail.learn(head, of: request.scope, since: moment) }
+            let answer = try readChanges(
+                request, from: reader, reaching: tail.shown(request.scope), since: moment)
             var hold = PageHold.never
-            if case .success(let changes) = read.answer, changes.rest == .more { hold = .always }
-            return (read.answer.map(\.body), hold)
+            if case .success(let changes) = answer, changes.rest == .more { hold = .always }
+            return (answer.map(\.body), hold)
         case .records(let request):
             let read = try reader.read(
                 request, limits: limits, reaching: tail.shown(request.scope))

@@ -265,7 +265,8 @@ class ClusterBench(Bench):
 
     def reads(self):
         """CPU of one pull with nothing new, and of the last ten changes, all nodes at once. Changes of
-        a scope that sockets follow come to a node by news; those of one that none follows it reads."""
+        a scope that sockets follow come to a node by news; those of one that none follows it reads
+        once: the page stays in memory."""
         promise = (("<=", 1.11, "1 node"),)
         rows = {kind: [self.row(f"pull, {kind}", unit, promises, "5 nodes", 2) for unit, promises in (
             ("us of nodes' CPU", promise if kind != "unfollowed" else ()),
