@@ -1,5 +1,5 @@
-// How the store begins with what it remembers, for a push that is alone, and what it goes on from: the
-// sums of the store as the check saw them. Part of PostgresStore, on its committer's thread.
+// How the store begins with what it remembers, for a push that is alone, and what it goes on from:
+// the sums of the store as the check saw them. Part of PostgresStore, on its committer's thread.
 
 import MizuSync
 
@@ -34,7 +34,7 @@ extension PostgresStore {
             agingMilliseconds: Int64(aging), outcomeCount: max(0, try rows.int(0, column + 1)))
     }
 
-    /// Takes in what the check of a transaction has seen, which is committed, and what it has added.
+    /// Takes in what the check of a committed transaction has seen, and what this has added.
     func learnTotals(_ rows: Rows, _ transaction: OpenTransaction) {
         guard let own = transaction.overlay.totals,
             let seen = try? Self.totals(rows, 1)

@@ -2,8 +2,8 @@
 // commit: one begins the transaction, locks the rows of all scopes of the batch in the order of
 // their names and looks up what the batch will ask for; one writes everything and commits. A
 // scope's row is the lock of all that is of the scope, so its cursors have no gap and what was read
-// under the lock is how it is. What was not foreseen costs a round trip each. A lone push to a scope
-// to which the same store wrote last is one round trip (LoneMemory).
+// under the lock is how it is. What was not foreseen costs a round trip each. A lone push to a
+// scope to which the same store wrote last is one round trip (LoneMemory).
 //
 //   closed ──begin──► open ──reads, writes (in memory)──► commit: one pipeline ──► durable
 //     ▲                 │                                    └─broke──► nobody knows: unavailable

@@ -196,7 +196,8 @@
             print("round trips: first push \(first), next \(second), other record \(other)")
             #expect(second <= 2)
             #expect(other == 1)
-            #expect(duplicate <= 2)
+            // The check finds it, and then it is looked up.
+            #expect(duplicate <= 3)
         }
 
         @Test("one trims at a time")
