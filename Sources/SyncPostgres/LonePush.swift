@@ -10,12 +10,12 @@ import MizuSync
 
 /// What such a push will ask for, looked up under the lock on its scope.
 struct LoneLook {
-    private let scope: Name
-    private let mutation: Name
-    private let client: Name?
+    let scope: Name
+    let mutation: Name
+    let client: Name?
     /// The scope's owner, as far as that is known.
-    private let account: Account?
-    private let records: [ScopedKey]
+    let account: Account?
+    let records: [ScopedKey]
 
     private static let lock = Statement(
         "m_lone_scope",

@@ -68,6 +68,10 @@ struct OpenTransaction {
     var pushes: [PushRequest] = []
     /// Scopes that others write to are passed over, and never waited for.
     var isTrimming = false
+    /// The scope about which something was taken for known (LoneMemory).
+    var assumedScope: Name?
+    /// What is still to be sent, before all else, to see whether it is so; nothing was sent yet.
+    var assumed: [Query] = []
 
     private(set) var writes: [Write] = []
     private(set) var overlay = Overlay()

@@ -2,7 +2,8 @@
 // commit: one begins the transaction, locks the rows of all scopes of the batch in the order of
 // their names and looks up what the batch will ask for; one writes everything and commits. A
 // scope's row is the lock of all that is of the scope, so its cursors have no gap and what was read
-// under the lock is how it is. What was not foreseen costs a round trip each.
+// under the lock is how it is. What was not foreseen costs a round trip each. A lone push to a
+// scope to which the same store wrote last is one round trip (LoneMemory).
 //
 //   closed ──begin──► open ──reads, writes (in memory)──► commit: one pipeline ──► durable
 //     ▲                 │                                    └─broke──► nobody knows: unavailable
@@ -27,6 +28,7 @@ final class PostgresStore: SyncStore, Asking {
     var transaction: OpenTransaction?
     var cache = RecordCache()
     var guesses = RecordGuesses()
+    var memories = LoneMemories()
     /// Scopes that the last attempt came to without having been told: locked in order this time.
     private var foundScopes: Set<Name> = []
     /// The connection's opening in which the epoch was asked for.
@@ -74,10 +76,18 @@ final class PostgresStore: SyncStore, Asking {
 
     /// One pipeline of the open transaction, or one by itself.
     func run(_ queries: [Query]) throws(StoreError) -> [Rows] {
-        do throws(ConnectionFailure) {
-            return try connection.run(queries)
+        let ahead = transaction?.assumed ?? []
+        transaction?.assumed = []
+        do {
+            let rows = try connection.run(ahead + queries)
+            if !ahead.isEmpty { memories.totals = try Self.totals(rows[LoneLook.checkIndex], 1) }
+            return Array(rows[ahead.count...])
+        } catch let failure as ConnectionFailure {
+            throw failure.storeError(isCommitSent: false)
+        } catch let error as StoreError {
+            throw error
         } catch {
-            throw error.storeError(isCommitSent: false)
+            throw StoreError(.unavailable, "\(error)")
         }
     }
 
@@ -170,6 +180,7 @@ extension PostgresStore {
         foundScopes = []
         for push in pushes { scopes.insert(push.scope) }
         if scopes.count == 1, let look = LoneLook(pushes, guesses, cache) {
+            if try assume(look, pushes) { return }
             return try start(
                 look.queries, stateAt: LoneLook.stateIndex, versionsAt: LoneLook.versionsColumn
             ) { (transaction, rows) throws(StoreError) in
@@ -206,11 +217,8 @@ extension PostgresStore {
             // A node that goes on while a newer one has migrated the tables.
             try Schema.checkVersion(state, 0, compatible: column, version: column + 1)
             self.take(try state.name(0, 0))
-            if !state.isNull(0, 1), try state.int(0, 1) > 0 {
-                begun.totals = StoreTotals(
-                    agingMilliseconds: Int64(try state.int(0, 1)),
-                    outcomeCount: max(0, try state.int(0, 2)))
-            }
+            begun.totals = try Self.totals(state, 1)
+            memories.totals = begun.totals
             try take(&begun, rows[...])
         } catch {
             connection.post([Query(Schema.rollback)])
@@ -228,13 +236,20 @@ extension PostgresStore {
             throw StoreError(.unavailable, "there is no transaction")
         }
         // Rows that were made to be locked go with it.
-        guard !transaction.writes.isEmpty else { return rollback() }
-        let queries = Flush(transaction, lane: lane).queries + [Query(Schema.commit)]
+        guard !transaction.writes.isEmpty else {
+            // What was refused stands on it as well.
+            if !transaction.assumed.isEmpty { _ = try run([]) }
+            self.transaction?.assumedScope = nil
+            return rollback()
+        }
+        let queries =
+            transaction.assumed + Flush(transaction, lane: lane).queries + [Query(Schema.commit)]
         do throws(ConnectionFailure) {
             try connection.checkAlive()
         } catch {
             throw error.storeError(isCommitSent: false)
         }
+        self.transaction?.assumed = []
         let rows: [Rows]
         do throws(ConnectionFailure) {
             rows = try connection.run(queries)
@@ -246,10 +261,14 @@ extension PostgresStore {
         }
         self.transaction = nil
         remember(transaction)
+        if !transaction.assumed.isEmpty { learnTotals(rows[LoneLook.checkIndex], transaction) }
     }
 
     /// What was committed is what the next transaction will find, if nobody else comes between.
     private func remember(_ transaction: OpenTransaction) {
+        if let totals = transaction.overlay.totals { memories.totals = totals }
+        let memory = LoneMemory(transaction)
+        for scope in transaction.locked.keys { memories.note(scope, memory) }
         for (scope, state) in transaction.overlay.scopes {
             cache.move(scope, to: state.head)
             if state.head.cursor > 0 { cache.note(scope, ownedBy: state.owner) }
@@ -267,7 +286,12 @@ extension PostgresStore {
     func rollback() {
         guard let transaction else { return }
         self.transaction = nil
-        connection.post([Query(Schema.rollback)])
+        if let scope = transaction.assumedScope {
+            memories.failed(scope)
+            // Its row may be gone as well.
+            cache.forget(scope)
+        }
+        if transaction.assumed.isEmpty { connection.post([Query(Schema.rollback)]) }
         guard !transaction.isTrimming else { return }
         let told = Set(transaction.pushes.map(\.scope))
         foundScopes = Set(transaction.locked.keys).subtracting(told)

@@ -55,15 +55,69 @@
                     let nothing = try Self.request(nil)
                     _ = try Self.commit(isLone ? [request] : [request, nothing], engine)
                 }
-                let tables = ["scope", "epoch", "log", "record", "outcome", "client", "account"]
-                found.append(
-                    try tables.map {
-                        try schema.client.run(
-                            "SELECT string_agg(t::text, '; ' ORDER BY t) FROM mizu_\($0) t") ?? ""
-                    })
+                found.append(try Self.rows(schema))
             }
             #expect(found[0] == found[1])
             #expect(!found[0].contains(where: \.isEmpty) || found[0][6].isEmpty)
+        }
+
+        /// What somebody else may do to what the push before has left.
+        private static let byOthers = [
+            "UPDATE mizu_client SET pushed = pushed + 1",
+            "UPDATE mizu_client SET outcomes = outcomes + 1", "DELETE FROM mizu_client",
+            "UPDATE mizu_scope SET base = 1", "UPDATE mizu_meta SET epoch = 'other'",
+            "INSERT INTO mizu_record SELECT scope, entity, 'n2', version, data FROM mizu_record",
+            """
+            INSERT INTO mizu_outcome SELECT scope, 'c', review, cursor, epoch, code, message, high,
+                low, owner, client, sequence FROM mizu_outcome WHERE mutation = 'b'
+            """,
+        ]
+
+        @Test("what a push takes to be known is looked up where it is not so", arguments: byOthers)
+        func changedMeanwhile(_ statement: String) throws {
+            var found: [[String]] = []
+            var answers: [String] = []
+            for isLone in [true, false] {
+                let schema = try PostgresSchema()
+                let engine = try Self.engine(schema)
+                let nothing = try Self.request(nil)
+                for id in ["a", "b"] {
+                    _ = try Self.commit([Self.request(id)] + (isLone ? [] : [nothing]), engine)
+                }
+                try schema.client.run(statement)
+                let request = try Self.request("c", note: "n2")
+                let result = engine.commit(isLone ? [request] : [request, nothing])
+                answers.append("\(result.answers[0])")
+                if isLone { #expect(result.conflicts == 1) }
+                found.append(try Self.rows(schema))
+            }
+            #expect(found[0] == found[1])
+            #expect(answers[0] == answers[1])
+        }
+
+        @Test("two that push to one scope in turn leave no gap, and apply each mutation once")
+        func inTurn() throws {
+            let schema = try PostgresSchema()
+            let engines = try [Self.engine(schema), Self.engine(schema)]
+            for number in 0..<60 {
+                // At times one is alone for a while, and goes on from what it has left.
+                let engine = engines[number % 20 < 12 ? 0 : number % 2]
+                _ = try Self.commit([Self.request("m\(number)", note: "n\(number % 7)")], engine)
+            }
+            #expect(try schema.client.number("SELECT cursor FROM mizu_scope") == 60)
+            #expect(
+                try schema.client.number(
+                    "SELECT count(DISTINCT last) FROM mizu_log WHERE first = last") == 60)
+            #expect(try schema.client.number("SELECT count(*) FROM mizu_outcome") == 60)
+            #expect(try schema.client.number("SELECT records FROM mizu_scope") == 7)
+            #expect(try schema.client.number("SELECT sum(outcomes)::int8 FROM mizu_total") == 60)
+        }
+
+        private static func rows(_ schema: PostgresSchema) throws -> [String] {
+            try ["scope", "epoch", "log", "record", "outcome", "client", "account"].map {
+                try schema.client.run(
+                    "SELECT string_agg(t::text, '; ' ORDER BY t) FROM mizu_\($0) t") ?? ""
+            }
         }
 
         @Test("a scope whose row is gone, as in an older state that was put back, begins anew")

@@ -179,7 +179,7 @@
             try Self.expect(100, in: "s", schema.client)
         }
 
-        @Test("a push to a scope that is known costs two round trips, a duplicate one")
+        @Test("a push costs two round trips, and one behind another to the scope")
         func roundTrips() throws {
             let schema = try PostgresSchema()
             let store = try #require(try schema.open() as? PostgresStore)
@@ -194,9 +194,10 @@
             let other = try cost("c", note: "never seen")
             let duplicate = try cost("c", note: "never seen")
             print("round trips: first push \(first), next \(second), other record \(other)")
-            #expect(second == 2)
-            #expect(other == 2)
-            #expect(duplicate <= 2)
+            #expect(second <= 2)
+            #expect(other == 1)
+            // The check finds it, and then it is looked up.
+            #expect(duplicate <= 3)
         }
 
         @Test("one trims at a time")
