@@ -4,7 +4,7 @@
 // server skips what is behind it, and the push is decided anew, in two round trips.
 //
 //   decided by memory ──► BEGIN ─ lock ─ check ─ write ─ COMMIT
-//                                          └─ 22012 ──► conflict: the next attempt looks
+//                                          └─ 22P02 ──► conflict: the next attempt looks
 //
 // A value that knows no connection.
 
@@ -66,12 +66,13 @@ struct LoneMemories {
 extension LoneLook {
     private static let lockOnly = Statement(
         "m_lone_lock", "SELECT FROM mizu_scope WHERE name = $1 FOR NO KEY UPDATE")
-    /// Behind the lock, as `look`, and with the same view of the rows. Divides by zero where
-    /// anything is not as it was taken to be.
+    /// Behind the lock, as `look`, and with the same view of the rows. Where anything is not as it
+    /// was taken to be it fails, by what PostgreSQL's log then says: no statement fails otherwise.
     private static let check = Statement(
         "m_lone_check",
         """
-        SELECT 1 / count(*), (SELECT max(aging) FROM mizu_total),
+        SELECT (CASE count(*) WHEN 1 THEN '1' ELSE 'mizu decides this push anew' END)::int,
+            (SELECT max(aging) FROM mizu_total),
             (SELECT coalesce(sum(outcomes), 0)::int8 FROM mizu_total)
         FROM mizu_meta m
         JOIN mizu_scope s ON s.name = $1

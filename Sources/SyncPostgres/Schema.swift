@@ -336,7 +336,7 @@ extension ConnectionFailure {
             // standby now. Nothing is committed of what was refused.
             case "26000", "25006": return StoreError(.conflict, told)
             // By a check: something was not as it was taken to be (LoneMemory).
-            case "22012": return StoreError(.conflict, told)
+            case "22P02": return StoreError(.conflict, told)
             case "57P01", "57P02":
                 return StoreError(isCommitSent ? .unavailable : .conflict, told)
             case "55P03":

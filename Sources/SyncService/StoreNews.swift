@@ -359,6 +359,7 @@ extension Cluster {
     package var storeCarrier: StoreCarrier {
         StoreCarrier(
             publish: { self.publish($0) }, follow: { self.follow($0) },
-            unfollow: { self.unfollow($0) }, listen: { self.onStoreNews($0) })
+            unfollow: { self.unfollow($0) }, listen: { self.onStoreNews($0) },
+            isAlone: { self.isAlone })
     }
 }

@@ -262,6 +262,14 @@ def test_a_node_that_dies_is_shown_as_silent_and_then_not_any_more(nodes):
     wait_until(lambda: Moves(nodes[0]).now("mizu_cluster_nodes") == 1, 60, "one living node")
     wait_until(lambda: seen(nodes[0], nodes[1]) is None, 60, "the end of the silent node")
     assert table(nodes[0]).startswith("1 node on ")
+
+    def is_telling_nobody():
+        moved = Moves(nodes[0])
+        for _ in range(30):
+            assert push_one(nodes[0], new_scope(), create())["ok"]
+        # Beside signs of life, one a second.
+        return moved["mizu_news_sent_total"] < 30
+    wait_until(is_telling_nobody, 60, "pushes that nobody is told of")
     nodes[0].stop(60)
 
 
